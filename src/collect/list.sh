@@ -1,0 +1,17 @@
+# Expands the globs in $@ and prints, each ended by a NUL, this directory and then "glob type size mode mtime path"
+# of everything but directories that matches or lies below a match; links are followed. Nothing of a glob is ever
+# executed: the unquoted expansion of a variable is only matched against file names.
+shopt -s globstar nullglob
+IFS=
+printf '%s\0' "$PWD"
+index=0
+for pattern; do
+    for path in $pattern; do
+        [ -e "$path" ] || [ -L "$path" ] || continue
+        case $path in
+            /*) printf '%s\0' "$path" ;;
+            *) printf '%s\0' "$PWD/$path" ;;
+        esac
+    done | FORMAT="$index %y %s %m %T@ %p\\0" xargs -0 -r sh -c 'find -L "$@" ! -type d -printf "$FORMAT"; :' find
+    index=$((index + 1))
+done

@@ -1,0 +1,62 @@
+//! What can go wrong before there is a report, and the exit status of each.
+
+use crate::project::ProjectError;
+use crate::provider::ProviderError;
+use crate::results::ResultsError;
+use crate::revision::RevisionError;
+use crate::shell::ssh::KeyError;
+
+/// Why there was no run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The config cannot be used.
+    #[error(transparent)]
+    Project(#[from] ProjectError),
+    /// The revision is none.
+    #[error(transparent)]
+    Revision(#[from] RevisionError),
+    /// The provider cannot be used.
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    /// The results cannot be written.
+    #[error(transparent)]
+    Results(#[from] ResultsError),
+    /// No keys.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The system refuses what every program needs.
+    #[error("{what}: {source}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// Instances that were to be ended may live on.
+    #[error("{0} instances could not be ended")]
+    NotReaped(usize),
+}
+
+impl Error {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Project(error) => error.hint(),
+            Self::Revision(error) => Some(error.hint()),
+            Self::Provider(error) => error.hint(),
+            Self::Results(error) => error.hint(),
+            Self::Key(_) | Self::System { .. } => None,
+            Self::NotReaped(_) => Some("try again, or end them in the EC2 console"),
+        }
+    }
+
+    /// The exit status that says it.
+    pub const fn exit_status(&self) -> u8 {
+        match self {
+            Self::Project(_) | Self::Revision(_) | Self::Results(_) => 2,
+            Self::Provider(ProviderError::NoRegion) => 2,
+            Self::Provider(_) | Self::Key(_) | Self::System { .. } => 3,
+            Self::NotReaped(_) => 4,
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! What is rented: its names, its request and its facts.
+
+use std::fmt;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::revision::Revision;
+
+macro_rules! name_type {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Takes a name that the provider or collector made.
+            pub fn new(name: impl Into<String>) -> Self {
+                Self(name.into())
+            }
+
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+name_type!(
+    /// The provider's name of an instance: `i-…` on EC2, `local-…` on this machine.
+    InstanceId
+);
+name_type!(
+    /// One invocation of collector; in tags, `run.json` and `COLLECTOR_RUN_ID`.
+    RunId
+);
+name_type!(
+    /// One rental: EC2's `ClientToken` and the tag that finds the instance again. At most 64 ASCII characters.
+    LeaseToken
+);
+
+impl RunId {
+    /// A run id that sorts by time and that no other run has.
+    pub fn generate(now: Timestamp) -> Self {
+        let nonce: u32 = rand::random();
+        Self(format!("{}-{nonce:08x}", now.strftime("%Y%m%dT%H%M%SZ")))
+    }
+
+    /// The lease of this run's n-th sample.
+    pub fn lease(&self, sample: u32) -> LeaseToken {
+        LeaseToken(format!("{self}-{sample}"))
+    }
+}
+
+/// Everything that one launch needs, in one value, so that it can be one call.
+#[derive(Debug, Clone)]
+pub struct LaunchRequest {
+    /// Identifies the rental, also to find it when the answer is lost.
+    pub lease: LeaseToken,
+    /// The run that pays for it.
+    pub run: RunId,
+    /// What is measured.
+    pub revision: Revision,
+    /// The instance ends itself after this.
+    pub max_lifetime: Duration,
+    /// When `reap --expired` may end it.
+    pub expires_at: Timestamp,
+}
+
+/// An instance that can be worked with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Instance {
+    /// Its id.
+    pub id: InstanceId,
+    /// The address that it is reached under.
+    pub address: String,
+    /// The provider's region; `local` on this machine.
+    pub region: String,
+    /// The instance type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance_type: Option<String>,
+    /// The image that it was started from, as resolved by the provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// The zone that it stands in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+}
+
+/// Which instances to find.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Owner {
+    /// The one of this lease.
+    Lease(LeaseToken),
+    /// All of this run.
+    Run(RunId),
+    /// Every instance that collector launched.
+    Anyone,
+}
+
+/// A living instance that carries collector's tags.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Found {
+    /// Its id.
+    pub id: InstanceId,
+    /// Where it is.
+    pub region: String,
+    /// The run that launched it.
+    pub run: Option<RunId>,
+    /// What it measures.
+    pub revision: Option<String>,
+    /// When it may be reaped; `None` when its tag is missing or unreadable.
+    pub expires_at: Option<Timestamp>,
+    /// The provider's word for its state.
+    pub state: String,
+}
+
+impl Found {
+    /// Whether its time is over at `now`. An unreadable tag never expires: it is for a person to judge.
+    pub fn expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|at| at <= now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_fits_a_client_token() {
+        let run = RunId::generate(Timestamp::now());
+        let lease = run.lease(u32::MAX);
+        assert!(lease.as_str().len() <= 64 && lease.as_str().is_ascii());
+        assert_ne!(run, RunId::generate(Timestamp::now()));
+    }
+}

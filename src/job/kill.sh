@@ -1,0 +1,46 @@
+# Ends every process that carries the marker $1, with their descendants: TERM, up to $2 tenths of a second of
+# grace, KILL until none is left. $3: the directory of one job, or of all. Prints how many survived.
+marker=$1
+grace=$2
+groups=$(cat "$3/cgroup" "$3"/*/cgroup 2> /dev/null)
+seen=
+
+members() {
+    for group in $groups; do cat "$group/cgroup.procs"; done
+    # Only processes of this user, or all for root, can be read; the marker names one run and nothing else.
+    grep -lsF "COLLECTOR_JOB=$marker" /proc/[0-9]*/environ | cut -d / -f 3
+    for pid in $seen; do echo "$pid"; done
+}
+
+# Members and their living descendants, without zombies.
+tree() {
+    {
+        members 2> /dev/null | sed 's/^/root /'
+        cat /proc/[0-9]*/stat 2> /dev/null | sed -n 's/^\([0-9]*\) (.*) [^Z] \([0-9]*\) .*/\1 \2/p'
+    } | awk '
+        $1 == "root" { root[$2] = 1; next }
+        { parent[$1] = $2 }
+        END {
+            for (pid in parent) {
+                for (p = pid; p in parent; p = parent[p]) if (p in root) { print pid; break }
+            }
+        }' | grep -vx -e "$$" -e 1
+}
+
+seen=$(tree)
+[ -z "$seen" ] || kill -TERM $seen 2> /dev/null
+waited=0
+while [ "$waited" -lt "$grace" ] && [ -n "$(tree)" ]; do
+    sleep 0.1
+    waited=$((waited + 1))
+done
+tries=0
+while seen=$(tree) && [ -n "$seen" ] && [ "$tries" -lt 50 ]; do
+    for group in $groups; do echo 1 > "$group/cgroup.kill"; done 2> /dev/null
+    kill -KILL $seen 2> /dev/null
+    sleep 0.1
+    tries=$((tries + 1))
+done
+tree | wc -l
+for group in $groups; do rmdir "$group"; done 2> /dev/null
+:

@@ -1,0 +1,94 @@
+//! Leases on disk: written before anything is rented, so that a crash leaves a trace to follow.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::instance::LeaseToken;
+use crate::provider::ProviderError;
+
+/// A lease whose instance may exist.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseRecord {
+    /// The token of the rental.
+    pub lease: LeaseToken,
+    /// `ec2` or `local`.
+    pub provider: String,
+    /// Where the instance is.
+    pub region: String,
+}
+
+/// The directory that holds a file for each lease.
+#[derive(Debug, Clone)]
+pub struct LeaseRecords(PathBuf);
+
+impl LeaseRecords {
+    /// Uses this directory; it is made when it is first needed.
+    pub fn in_directory(directory: impl Into<PathBuf>) -> Self {
+        Self(directory.into())
+    }
+
+    fn path(&self, lease: &LeaseToken) -> PathBuf {
+        self.0.join(format!("{lease}.json"))
+    }
+
+    /// Writes a lease down and waits until it is on disk.
+    ///
+    /// # Errors
+    /// [`ProviderError::Unrecorded`]; nothing must be launched then.
+    pub fn save(&self, record: &LeaseRecord) -> Result<(), ProviderError> {
+        let path = self.path(&record.lease);
+        write(&self.0, &path, record).map_err(|source| ProviderError::Unrecorded {
+            path: path.display().to_string(),
+            source,
+        })
+    }
+
+    /// Removes a lease whose instance is gone. That it stays is harmless: `reap` finds nothing behind it.
+    pub fn forget(&self, lease: &LeaseToken) {
+        let _ = fs::remove_file(self.path(lease));
+    }
+
+    /// Every lease on disk; files that cannot be read are passed over.
+    pub fn all(&self) -> Vec<LeaseRecord> {
+        let Ok(entries) = fs::read_dir(&self.0) else {
+            return Vec::new();
+        };
+        let mut records: Vec<LeaseRecord> = entries
+            .filter_map(|entry| serde_json::from_slice(&fs::read(entry.ok()?.path()).ok()?).ok())
+            .collect();
+        records.sort_by(|a, b| a.lease.cmp(&b.lease));
+        records
+    }
+}
+
+fn write(directory: &Path, path: &Path, record: &LeaseRecord) -> io::Result<()> {
+    fs::create_dir_all(directory)?;
+    let mut file = File::create(path)?;
+    file.write_all(&serde_json::to_vec(record)?)?;
+    file.sync_all()?;
+    File::open(directory)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_is_on_disk_until_it_is_forgotten() {
+        let directory = tempfile::tempdir().unwrap();
+        let records = LeaseRecords::in_directory(directory.path().join("leases"));
+        let record = LeaseRecord {
+            lease: LeaseToken::new("run-1"),
+            provider: "ec2".into(),
+            region: "eu-central-1".into(),
+        };
+        assert_eq!(records.all(), []);
+        records.save(&record).unwrap();
+        assert_eq!(records.all(), [record.clone()]);
+        records.forget(&record.lease);
+        assert_eq!(records.all(), []);
+    }
+}

@@ -1,0 +1,118 @@
+//! The lifecycle of a run: the user's seven phases and what collector does between them.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// A list of the user's scripts, named as in the config file; the order is the order of execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// On the machine that runs collector, before anything is rented.
+    BeforeAwsStart,
+    /// As soon as the instance can be logged in to.
+    AfterAwsStart,
+    /// Installs the software at the revision.
+    Setup,
+    /// The measurement.
+    Run,
+    /// Prepares the results for the way home.
+    BeforeCollect,
+    /// After the results are home.
+    AfterCollect,
+    /// The last words before the instance goes.
+    BeforeAwsTerminate,
+}
+
+impl Phase {
+    /// Every phase, in the order of execution.
+    pub const ALL: [Self; 7] = [
+        Self::BeforeAwsStart,
+        Self::AfterAwsStart,
+        Self::Setup,
+        Self::Run,
+        Self::BeforeCollect,
+        Self::AfterCollect,
+        Self::BeforeAwsTerminate,
+    ];
+
+    /// The key in the config file.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::BeforeAwsStart => "before_aws_start",
+            Self::AfterAwsStart => "after_aws_start",
+            Self::Setup => "setup",
+            Self::Run => "run",
+            Self::BeforeCollect => "before_collect",
+            Self::AfterCollect => "after_collect",
+            Self::BeforeAwsTerminate => "before_aws_terminate",
+        }
+    }
+
+    /// The phase of a config key.
+    pub fn from_key(key: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|phase| phase.key() == key)
+    }
+
+    /// Whether a failure before this phase skips it: measuring what was not set up makes no sense,
+    /// bringing home what there is always does.
+    pub const fn skipped_after_failure(self) -> bool {
+        matches!(self, Self::AfterAwsStart | Self::Setup | Self::Run)
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.key())
+    }
+}
+
+/// A row of the final table: a phase of the user's or a deed of collector's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// The user's scripts.
+    Scripts(Phase),
+    /// Renting the instance.
+    Launch,
+    /// Waiting until it can be worked with.
+    Ready,
+    /// Bringing the results home.
+    Collect,
+    /// Giving the instance back.
+    Terminate,
+    /// Writing the archive and the index, after the instance is gone.
+    Archive,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Scripts(phase) => phase.key(),
+            Self::Launch => "launch",
+            Self::Ready => "ready",
+            Self::Collect => "collect",
+            Self::Terminate => "terminate",
+            Self::Archive => "archive",
+        })
+    }
+}
+
+impl Serialize for Stage {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_name_their_phase() {
+        for phase in Phase::ALL {
+            assert_eq!(Phase::from_key(phase.key()), Some(phase));
+        }
+        assert_eq!(Phase::from_key("main"), None);
+        assert!(Phase::ALL.is_sorted());
+    }
+}

@@ -1,0 +1,674 @@
+//! A run from its first local step to its report: the phases in their order around the leased instance.
+
+mod journal;
+mod workplace;
+
+use std::cell::Cell;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::fs::File;
+use tokio::io::AsyncWriteExt as _;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+
+pub use workplace::{ProjectFile, Workplace};
+
+use crate::collect::collect;
+use crate::config::Config;
+use crate::instance::{Instance, InstanceId, LaunchRequest, LeaseToken, RunId};
+use crate::interrupt::Interrupt;
+use crate::job::{Job, JobEnd, kill_all};
+use crate::lease::{Ended, LeaseRecords, until_cancelled, with_instance};
+use crate::phase::{Phase, Stage};
+use crate::provider::{Provider, ProviderError};
+use crate::report::{Outcome, Release, RunReport};
+use crate::reporter::{Event, Reporter};
+use crate::results::{CONFIG, Results, ResultsError};
+use crate::revision::Revision;
+use crate::shell::{Output, Shell, ShellError};
+use crate::step::{Place, Step, StepOutcome};
+use journal::Journal;
+
+/// How long local steps that a signal left behind have after TERM, and how long ending them may take.
+const LEFTOVER_GRACE: Duration = Duration::from_millis(500);
+const LEFTOVER_DEADLINE: Duration = Duration::from_millis(1500);
+
+/// Every sample is the first until a run has several.
+const SAMPLE: u32 = 1;
+
+/// What a run is to do. Everything in it has been checked.
+#[derive(Debug)]
+pub struct Plan {
+    /// The config.
+    pub config: Config,
+    /// The config file and the scripts.
+    pub files: Vec<ProjectFile>,
+    /// The directory of the config file, absolute: local steps run there.
+    pub directory: PathBuf,
+    /// Where results go.
+    pub output: PathBuf,
+    /// What is measured.
+    pub revision: Revision,
+    /// What the user says about it.
+    pub description: Option<String>,
+    /// The run.
+    pub run: RunId,
+}
+
+/// The machine that runs collector.
+#[derive(Debug)]
+pub struct Here<H> {
+    /// A shell in the config file's directory.
+    pub shell: H,
+    /// A directory for the jobs of this run; removed after it.
+    pub jobs: PathBuf,
+}
+
+/// Everything that a run works with.
+#[derive(Debug)]
+pub struct Pipeline<'a, P, H, R> {
+    /// What is to be done.
+    pub plan: &'a Plan,
+    /// Who rents out.
+    pub provider: &'a P,
+    /// Where leases are written down.
+    pub records: &'a LeaseRecords,
+    /// This machine.
+    pub here: &'a Here<H>,
+    /// Who watches.
+    pub reporter: &'a R,
+    /// How it is ended early.
+    pub interrupt: &'a Interrupt,
+}
+
+/// Runs everything and reports what came of it; the instance is gone by then, or the report says so.
+///
+/// `connect` opens a shell on an instance that is up.
+///
+/// # Errors
+/// When `output` cannot be written to; nothing was run then.
+pub async fn run<P: Provider, H: Shell, R: Reporter, S: Shell>(
+    pipeline: Pipeline<'_, P, H, R>,
+    connect: impl AsyncFn(&Instance) -> Result<Workplace<S>, ShellError>,
+) -> Result<RunReport, ResultsError> {
+    let plan = pipeline.plan;
+    let mut run = Run {
+        lease: plan.run.lease(SAMPLE),
+        results: Results::create(&plan.output, &plan.revision, &plan.run)?,
+        journal: Journal::new(pipeline.reporter),
+        pipeline,
+    };
+    let started = Timestamp::now();
+    run.write_config()?;
+    let release = run.measure(connect).await;
+    run.close(started, release).await
+}
+
+/// A run on its way.
+struct Run<'a, P, H, R> {
+    pipeline: Pipeline<'a, P, H, R>,
+    lease: LeaseToken,
+    results: Results,
+    journal: Journal<'a, R>,
+}
+
+impl<P: Provider, H: Shell, R: Reporter> Run<'_, P, H, R> {
+    /// The config as analysis tools expect it; collector's own three files win over scripts of the same name.
+    fn write_config(&self) -> Result<(), ResultsError> {
+        let plan = self.pipeline.plan;
+        for file in &plan.files {
+            self.results
+                .write(&format!("{CONFIG}/{}", file.path), &file.content)?;
+        }
+        let description: Vec<&str> = plan
+            .description
+            .as_deref()
+            .unwrap_or_default()
+            .split_whitespace()
+            .collect();
+        for (name, line) in [
+            ("version", plan.revision.as_str()),
+            ("description", &description.join(" ")),
+            ("collector.revision", crate::REVISION),
+        ] {
+            self.results
+                .write(&format!("{CONFIG}/{name}"), format!("{line}\n").as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Everything that costs money, and the local steps before it.
+    async fn measure<S: Shell>(
+        &mut self,
+        connect: impl AsyncFn(&Instance) -> Result<Workplace<S>, ShellError>,
+    ) -> Release {
+        let cancel = self.pipeline.interrupt.run().clone();
+        let before = self.phase::<S>(Phase::BeforeAwsStart, None);
+        let ended = until_cancelled(&cancel, before).await;
+        self.note_end(Ok(ended));
+        if self.journal.outcome != Outcome::Passed {
+            self.end_leftovers().await;
+            return Release::NothingLaunched;
+        }
+
+        let request = self.launch_request();
+        let Pipeline {
+            provider,
+            records,
+            reporter,
+            ..
+        } = self.pipeline;
+        let releasing = Cell::new(None);
+        self.journal.begin(Stage::Launch);
+        let leased = with_instance(
+            provider,
+            records,
+            &request,
+            &cancel,
+            || {
+                releasing.set(Some((Timestamp::now(), Instant::now())));
+                reporter.report(&Event::StageStarted(Stage::Terminate));
+            },
+            async |id| {
+                self.results.name_after(id);
+                self.journal.end(true);
+                self.on_instance(id, &connect).await;
+            },
+        )
+        .await;
+        let launched = leased.release != Release::NothingLaunched;
+        self.note_end(leased.ended);
+        if launched {
+            let (at, clock) = releasing
+                .get()
+                .unwrap_or_else(|| (Timestamp::now(), Instant::now()));
+            self.journal.begin_at(Stage::Terminate, at, clock);
+            self.journal.end(leased.release == Release::Terminated);
+        }
+        if cancel.is_cancelled() {
+            self.end_leftovers().await;
+        }
+        leased.release
+    }
+
+    fn launch_request(&self) -> LaunchRequest {
+        let plan = self.pipeline.plan;
+        let max_lifetime = plan.config.max_lifetime;
+        LaunchRequest {
+            lease: self.lease.clone(),
+            run: plan.run.clone(),
+            revision: plan.revision.clone(),
+            max_lifetime,
+            expires_at: Timestamp::now()
+                .checked_add(max_lifetime)
+                .unwrap_or(Timestamp::MAX),
+        }
+    }
+
+    fn note_end(&mut self, ended: Result<Ended<()>, ProviderError>) {
+        match ended {
+            Ok(Ended::Returned(())) => {}
+            Ok(Ended::Cancelled) => {
+                let reason = match self.pipeline.interrupt.signal() {
+                    Some(signal) => format!("the run was ended by a signal ({signal:?})"),
+                    None => "the run was cancelled".into(),
+                };
+                self.journal.fail(Outcome::Interrupted, reason, None);
+            }
+            Ok(Ended::Panicked(message)) => self.journal.fail(
+                Outcome::Unavailable,
+                format!("collector panicked: {message}"),
+                Some("this is a bug in collector: please report it"),
+            ),
+            Err(error) => {
+                self.journal
+                    .fail(Outcome::Unavailable, error.to_string(), error.hint());
+            }
+        }
+        self.journal.interrupt();
+    }
+
+    /// Ends the processes of local steps that were dropped on the way.
+    async fn end_leftovers(&self) {
+        let Here { shell, jobs } = self.pipeline.here;
+        let jobs = jobs.to_string_lossy();
+        let ending = kill_all(shell, &self.lease, &jobs, LEFTOVER_GRACE);
+        // Nothing can be done about local processes that survive this; the instance is gone already.
+        let _ = timeout(LEFTOVER_DEADLINE, ending).await;
+    }
+
+    /// The instance exists: everything until it is given back.
+    async fn on_instance<S: Shell>(
+        &mut self,
+        id: &InstanceId,
+        connect: &impl AsyncFn(&Instance) -> Result<Workplace<S>, ShellError>,
+    ) {
+        self.journal.begin(Stage::Ready);
+        let workplace = match self.ready(id, connect).await {
+            Ok(workplace) => workplace,
+            Err(()) => {
+                self.journal.end(false);
+                return;
+            }
+        };
+        self.journal.end(true);
+        for phase in [
+            Phase::AfterAwsStart,
+            Phase::Setup,
+            Phase::Run,
+            Phase::BeforeCollect,
+        ] {
+            self.phase(phase, Some(&workplace)).await;
+        }
+        self.collect(&workplace).await;
+        for phase in [Phase::AfterCollect, Phase::BeforeAwsTerminate] {
+            self.phase(phase, Some(&workplace)).await;
+        }
+    }
+
+    async fn ready<S: Shell>(
+        &mut self,
+        id: &InstanceId,
+        connect: &impl AsyncFn(&Instance) -> Result<Workplace<S>, ShellError>,
+    ) -> Result<Workplace<S>, ()> {
+        let reporter = self.pipeline.reporter;
+        let instance = match self.pipeline.provider.ready(id).await {
+            Ok(instance) => instance,
+            Err(error) => {
+                self.journal
+                    .fail(Outcome::Unavailable, error.to_string(), error.hint());
+                return Err(());
+            }
+        };
+        reporter.report(&Event::Note(format!(
+            "instance {id} in {} is up at {}",
+            instance.region, instance.address
+        )));
+        self.journal.instance = Some(instance.clone());
+        let prepared = async {
+            let workplace = connect(&instance).await?;
+            reporter.report(&Event::Detail("logged in".into()));
+            let complaints = workplace.settle().await?;
+            workplace.upload(&self.pipeline.plan.files).await?;
+            let facts = workplace.host_facts().await?;
+            Ok::<_, ShellError>((workplace, complaints, facts))
+        };
+        match prepared.await {
+            Ok((workplace, complaints, facts)) => {
+                for complaint in complaints {
+                    self.journal.warn(complaint);
+                }
+                if let Err(error) = self.results.record("host.json", &facts) {
+                    self.journal.warn(error.to_string());
+                }
+                Ok(workplace)
+            }
+            Err(error) => {
+                self.journal
+                    .fail(Outcome::Unavailable, error.to_string(), error.hint());
+                Err(())
+            }
+        }
+    }
+
+    /// Runs the steps of a phase until one fails.
+    async fn phase<S: Shell>(&mut self, phase: Phase, workplace: Option<&Workplace<S>>) {
+        let plan = self.pipeline.plan;
+        let Some(steps) = plan.config.phases.get(&phase) else {
+            return;
+        };
+        if phase.skipped_after_failure() && self.journal.spoilt {
+            return;
+        }
+        let interrupt = self.pipeline.interrupt;
+        let stop = if phase == Phase::Run {
+            interrupt.measuring()
+        } else {
+            CancellationToken::new()
+        };
+        self.journal.begin(Stage::Scripts(phase));
+        let mut ok = true;
+        for step in steps {
+            let outcome = match (step.place, workplace) {
+                (Place::Instance, Some(_)) if self.journal.unreachable => StepOutcome::Lost,
+                (Place::Instance, Some(workplace)) => {
+                    self.step(phase, step, &workplace.shell, &workplace.jobs, &stop)
+                        .await
+                }
+                _ => {
+                    let Here { shell, jobs } = self.pipeline.here;
+                    let jobs = jobs.to_string_lossy().into_owned();
+                    self.step(phase, step, shell, &jobs, &stop).await
+                }
+            };
+            if matches!(outcome, StepOutcome::Failed | StepOutcome::Lost) {
+                ok = false;
+                self.journal.spoilt = true;
+                break;
+            }
+            if outcome == StepOutcome::Stopped {
+                break;
+            }
+        }
+        if phase == Phase::Run {
+            interrupt.measured();
+        }
+        self.journal.end(ok);
+    }
+
+    async fn step(
+        &mut self,
+        phase: Phase,
+        step: &Step,
+        shell: &impl Shell,
+        jobs: &str,
+        stop: &CancellationToken,
+    ) -> StepOutcome {
+        self.journal.steps += 1;
+        let number = self.journal.steps;
+        let log_name = Results::log_name(number, phase, &step.script);
+        let job = Job {
+            lease: self.lease.clone(),
+            number,
+            directory: jobs.to_owned(),
+            words: self.words(step),
+            env: self.environment(phase, step),
+            login: step.place == Place::Instance,
+        };
+        self.journal.begin_step(phase, step, log_name.clone());
+        let mut log = StepLog {
+            file: None,
+            reporter: self.pipeline.reporter,
+            trouble: None,
+        };
+        match self.results.file(&log_name) {
+            Ok(file) => log.file = Some(File::from_std(file)),
+            Err(error) => log.trouble = Some(error.to_string()),
+        }
+        let end = job.run(shell, step.timeout, stop, &mut log).await;
+        if let Some(trouble) = log.close().await {
+            self.journal.warn(format!(
+                "the log of {} is not complete: {trouble}",
+                step.script
+            ));
+        }
+        self.judge(phase, step, end)
+    }
+
+    /// What the end of a step means for the run.
+    fn judge(&mut self, phase: Phase, step: &Step, end: Result<JobEnd, ShellError>) -> StepOutcome {
+        let script = &step.script;
+        let mut code = None;
+        let outcome = match end {
+            Ok(JobEnd::Exited(0)) => {
+                code = Some(0);
+                StepOutcome::Passed
+            }
+            Ok(JobEnd::Exited(status)) => {
+                code = Some(status);
+                if step.warn_only {
+                    StepOutcome::Warned
+                } else {
+                    StepOutcome::Failed
+                }
+            }
+            Ok(JobEnd::TimedOut { .. }) => StepOutcome::TimedOut,
+            Ok(JobEnd::Stopped { .. }) => StepOutcome::Stopped,
+            Ok(JobEnd::Lost) | Err(_) => StepOutcome::Lost,
+        };
+        self.journal.end_step(step, outcome, code);
+        match end {
+            Ok(JobEnd::Exited(0)) => {}
+            Ok(JobEnd::Exited(status)) if step.warn_only => self
+                .journal
+                .warn(format!("{phase}: {script} exited with status {status}")),
+            Ok(JobEnd::Exited(status)) => self.journal.fail(
+                Outcome::StepFailed,
+                format!("{phase}: {script} exited with status {status}"),
+                Some("its log is in `collector/logs` of the results; `warn_only: true` lets the run go on"),
+            ),
+            Ok(JobEnd::TimedOut { survivors: 0 }) => {}
+            Ok(JobEnd::Stopped { survivors: 0 }) => self.journal.fail(
+                Outcome::Interrupted,
+                format!("{phase}: {script} was stopped by Ctrl-C"),
+                None,
+            ),
+            Ok(JobEnd::TimedOut { survivors } | JobEnd::Stopped { survivors }) => {
+                self.journal.warn(format!(
+                    "{phase}: {survivors} processes of {script} could not be ended"
+                ));
+            }
+            Ok(JobEnd::Lost) => self.journal.fail(
+                Outcome::StepFailed,
+                format!("{phase}: {script} ended without an exit status"),
+                Some("the system may have killed it for lack of memory, or has rebooted"),
+            ),
+            Err(error) => {
+                self.journal.unreachable |= step.place == Place::Instance;
+                self.journal.fail(
+                    Outcome::Unavailable,
+                    format!("{phase}: {script}: {error}"),
+                    error.hint(),
+                );
+            }
+        }
+        outcome
+    }
+
+    fn words(&self, step: &Step) -> Vec<String> {
+        let script = step.script.as_str();
+        let program = match step.place {
+            Place::Here => self
+                .pipeline
+                .plan
+                .directory
+                .join(script)
+                .to_string_lossy()
+                .into_owned(),
+            Place::Instance => script.to_owned(),
+        };
+        [program]
+            .into_iter()
+            .chain(step.args.iter().cloned())
+            .collect()
+    }
+
+    fn environment(&self, phase: Phase, step: &Step) -> Vec<(String, String)> {
+        let Pipeline { plan, provider, .. } = self.pipeline;
+        let instance = self.journal.instance.as_ref();
+        let mut env: Vec<(String, String)> = [
+            ("VERSION", plan.revision.to_string()),
+            ("COLLECTOR_RUN_ID", plan.run.to_string()),
+            ("COLLECTOR_PHASE", phase.to_string()),
+            (
+                "COLLECTOR_INSTANCE_ID",
+                instance
+                    .map(|instance| instance.id.to_string())
+                    .unwrap_or_default(),
+            ),
+            (
+                "COLLECTOR_INSTANCE_ADDRESS",
+                instance
+                    .map(|instance| instance.address.clone())
+                    .unwrap_or_default(),
+            ),
+            ("COLLECTOR_REGION", provider.region().to_owned()),
+            ("COLLECTOR_SAMPLE", SAMPLE.to_string()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+        if step.place == Place::Here {
+            let output = self.results.path().to_string_lossy().into_owned();
+            env.push(("COLLECTOR_OUTPUT".into(), output));
+        }
+        env.extend(step.env.iter().cloned());
+        env
+    }
+
+    async fn collect<S: Shell>(&mut self, workplace: &Workplace<S>) {
+        let Pipeline { plan, reporter, .. } = self.pipeline;
+        self.journal.begin(Stage::Collect);
+        let collection = collect(
+            &workplace.shell,
+            &plan.config.performance_results,
+            self.results.path(),
+            reporter,
+        )
+        .await;
+        self.journal.collected = collection.collected;
+        for warning in collection.warnings {
+            self.journal.warn(warning);
+        }
+        let ok = collection.error.is_none();
+        if let Some(error) = collection.error {
+            self.journal
+                .fail(Outcome::Unavailable, error.to_string(), error.hint());
+        }
+        let settled = self
+            .results
+            .record("manifest.json", &collection.manifest)
+            .and_then(|()| self.results.settle());
+        if let Err(error) = settled {
+            self.journal
+                .fail(Outcome::Unavailable, error.to_string(), error.hint());
+        }
+        self.journal.end(ok);
+    }
+
+    /// The instance is gone: the report, the archive, the index.
+    async fn close(
+        mut self,
+        started: Timestamp,
+        released: Release,
+    ) -> Result<RunReport, ResultsError> {
+        let Pipeline {
+            plan,
+            provider,
+            here,
+            reporter,
+            interrupt,
+            ..
+        } = self.pipeline;
+        if let Release::Unconfirmed { reason, .. } = &released {
+            self.journal.fail(
+                Outcome::Leaked,
+                format!("termination is not confirmed: {reason}"),
+                Some("`collect reap --run` with this run's id tries again"),
+            );
+        }
+        // Nobody needs a job's directory after its run, and what stays in it is only disk space.
+        let _ = tokio::fs::remove_dir_all(&here.jobs).await;
+        let Journal {
+            outcome,
+            errors,
+            warnings,
+            stages,
+            instance,
+            collected,
+            ..
+        } = self.journal;
+        let mut report = RunReport {
+            format: 1,
+            collector: env!("CARGO_PKG_VERSION"),
+            run: plan.run.clone(),
+            lease: self.lease,
+            provider: provider.name(),
+            region: provider.region().to_owned(),
+            revision: plan.revision.clone(),
+            description: plan.description.clone(),
+            started,
+            finished: Timestamp::now(),
+            outcome,
+            signal: interrupt.signal(),
+            errors,
+            warnings,
+            instance,
+            released,
+            stages,
+            collected,
+            directory: None,
+            archive: None,
+        };
+        let mut results = self.results;
+        let written = results.settle().and_then(|()| {
+            report.directory = Some(results.path().to_owned());
+            results.record("run.json", &report)?;
+            results.index()
+        });
+        if let Err(error) = written {
+            report.outcome = report.outcome.max(Outcome::Unavailable);
+            report.errors.push(crate::report::Complaint {
+                message: error.to_string(),
+                hint: error.hint().map(str::to_owned),
+            });
+        } else if !interrupt.run().is_cancelled() {
+            archive(results, &mut report, reporter, interrupt.run()).await;
+        }
+        reporter.report(&Event::Finished(&report));
+        Ok(report)
+    }
+}
+
+/// Packs the results; that this fails is a warning, for nothing but the archive is lost.
+async fn archive(
+    results: Results,
+    report: &mut RunReport,
+    reporter: &impl Reporter,
+    cancel: &CancellationToken,
+) {
+    let since = Instant::now();
+    reporter.report(&Event::StageStarted(Stage::Archive));
+    let packing = tokio::task::spawn_blocking(move || {
+        let archive = results.archive()?;
+        results.index()?;
+        Ok::<_, ResultsError>(archive)
+    });
+    match until_cancelled(cancel, packing).await {
+        Ended::Returned(Ok(Ok(path))) => report.archive = Some(path),
+        Ended::Returned(Ok(Err(error))) => report.warnings.push(error.to_string()),
+        Ended::Returned(Err(panic)) => report.warnings.push(panic.to_string()),
+        Ended::Panicked(message) => report.warnings.push(message),
+        Ended::Cancelled => report.warnings.push("no archive was written".into()),
+    }
+    reporter.report(&Event::StageFinished {
+        stage: Stage::Archive,
+        ok: report.archive.is_some(),
+        took: since.elapsed(),
+    });
+}
+
+/// A step's output: into its log file and to whoever watches. A full disk costs the file, not the step.
+struct StepLog<'a, R> {
+    file: Option<File>,
+    reporter: &'a R,
+    trouble: Option<String>,
+}
+
+impl<R> StepLog<'_, R> {
+    async fn close(mut self) -> Option<String> {
+        if let Some(file) = &mut self.file
+            && let Err(error) = file.flush().await
+        {
+            self.trouble = Some(error.to_string());
+        }
+        self.trouble
+    }
+}
+
+impl<R: Reporter> Output for StepLog<'_, R> {
+    async fn out(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.reporter.report(&Event::Output(bytes));
+        if let Some(file) = &mut self.file
+            && let Err(error) = file.write_all(bytes).await
+        {
+            self.trouble = Some(error.to_string());
+            self.file = None;
+        }
+        Ok(())
+    }
+
+    fn err(&mut self, _: &[u8]) {}
+}

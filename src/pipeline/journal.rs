@@ -1,0 +1,144 @@
+//! What has happened so far: kept outside of the work, so that it survives however the work ends.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::instance::Instance;
+use crate::phase::{Phase, Stage};
+use crate::report::{Collected, Complaint, Outcome, StageReport, StepReport};
+use crate::reporter::{Event, Reporter};
+use crate::step::{Step, StepOutcome};
+
+/// The record of a run while it is going on. Everything entered is reported as well.
+#[derive(Debug)]
+pub(super) struct Journal<'a, R> {
+    reporter: &'a R,
+    pub(super) outcome: Outcome,
+    pub(super) errors: Vec<Complaint>,
+    pub(super) warnings: Vec<String>,
+    pub(super) stages: Vec<StageReport>,
+    pub(super) instance: Option<Instance>,
+    pub(super) collected: Collected,
+    pub(super) steps: u32,
+    /// Setup and run make no sense any more.
+    pub(super) spoilt: bool,
+    /// The instance cannot be talked to any more.
+    pub(super) unreachable: bool,
+    open_stage: Option<Instant>,
+    open_step: Option<Instant>,
+}
+
+impl<'a, R: Reporter> Journal<'a, R> {
+    pub(super) fn new(reporter: &'a R) -> Self {
+        Self {
+            reporter,
+            outcome: Outcome::Passed,
+            errors: Vec::new(),
+            warnings: Vec::new(),
+            stages: Vec::new(),
+            instance: None,
+            collected: Collected::default(),
+            steps: 0,
+            spoilt: false,
+            unreachable: false,
+            open_stage: None,
+            open_step: None,
+        }
+    }
+
+    pub(super) fn warn(&mut self, warning: String) {
+        self.reporter.report(&Event::Warning(warning.clone()));
+        self.warnings.push(warning);
+    }
+
+    /// Something that the run cannot make good. What the user sees of it comes with the end of the run.
+    pub(super) fn fail(&mut self, outcome: Outcome, message: String, hint: Option<&str>) {
+        self.outcome = self.outcome.max(outcome);
+        self.errors.push(Complaint {
+            message,
+            hint: hint.map(str::to_owned),
+        });
+    }
+
+    pub(super) fn begin(&mut self, stage: Stage) {
+        self.begin_at(stage, Timestamp::now(), Instant::now());
+        self.reporter.report(&Event::StageStarted(stage));
+    }
+
+    /// Enters a stage whose beginning was reported when it happened.
+    pub(super) fn begin_at(&mut self, stage: Stage, started: Timestamp, clock: Instant) {
+        self.interrupt();
+        self.open_stage = Some(clock);
+        self.stages.push(StageReport {
+            stage,
+            ok: false,
+            started,
+            took: Duration::ZERO,
+            steps: Vec::new(),
+        });
+    }
+
+    pub(super) fn end(&mut self, ok: bool) {
+        if let (Some(since), Some(report)) = (self.open_stage.take(), self.stages.last_mut()) {
+            report.ok = ok;
+            report.took = since.elapsed();
+            self.reporter.report(&Event::StageFinished {
+                stage: report.stage,
+                ok,
+                took: report.took,
+            });
+        }
+    }
+
+    pub(super) fn begin_step(&mut self, phase: Phase, step: &Step, log: String) {
+        self.open_step = Some(Instant::now());
+        if let Some(stage) = self.stages.last_mut() {
+            stage.steps.push(StepReport {
+                script: step.script.to_string(),
+                place: step.place,
+                outcome: StepOutcome::Interrupted,
+                exit_code: None,
+                started: Timestamp::now(),
+                took: Duration::ZERO,
+                log,
+            });
+        }
+        self.reporter.report(&Event::StepStarted { phase, step });
+    }
+
+    pub(super) fn end_step(&mut self, step: &Step, outcome: StepOutcome, exit_code: Option<i32>) {
+        let took = self
+            .open_step
+            .take()
+            .map_or(Duration::ZERO, |since| since.elapsed());
+        if let Some(report) = self.open_step_report() {
+            report.outcome = outcome;
+            report.exit_code = exit_code;
+            report.took = took;
+        }
+        self.reporter.report(&Event::StepFinished {
+            step,
+            outcome,
+            exit_code,
+            took,
+        });
+    }
+
+    /// Closes what was going on when the work was dropped.
+    pub(super) fn interrupt(&mut self) {
+        if let Some(since) = self.open_step.take()
+            && let Some(report) = self.open_step_report()
+        {
+            report.took = since.elapsed();
+        }
+        if self.open_stage.is_some() {
+            self.end(false);
+        }
+    }
+
+    fn open_step_report(&mut self) -> Option<&mut StepReport> {
+        self.stages.last_mut()?.steps.last_mut()
+    }
+}

@@ -1,0 +1,105 @@
+//! The instance as a place to work: settled, with the user's scripts on it, and described.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::shell::{Command, Shell, ShellError, ask};
+
+const SETTLE: &str = include_str!("settle.sh");
+const HOST: &str = include_str!("host.sh");
+const RECEIVE: &str = "exec tar --extract --file=- --preserve-permissions --no-same-owner";
+
+/// Past this first boot is not waited for any longer; the run goes on with a warning.
+const FIRST_BOOT: Duration = Duration::from_secs(300);
+
+/// Past this a machine that is asked about itself does not answer.
+const HOST_FACTS: Duration = Duration::from_secs(30);
+
+/// A shell on the instance and where jobs may leave their files.
+#[derive(Debug)]
+pub struct Workplace<S> {
+    /// The shell.
+    pub shell: S,
+    /// A directory for jobs; only the user that steps run as reads it.
+    pub jobs: String,
+    /// The machine has just booted and is still busy with itself.
+    pub fresh: bool,
+}
+
+/// A file of the user's that goes to the instance and into the results.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProjectFile {
+    /// Relative to the config file.
+    pub path: String,
+    /// Permission bits.
+    pub mode: u32,
+    /// Its content.
+    pub content: Vec<u8>,
+}
+
+impl<S: Shell> Workplace<S> {
+    /// Waits until the machine has nothing to do but what it is told. Returns what did not go well.
+    ///
+    /// # Errors
+    /// When it cannot be talked to.
+    pub async fn settle(&self) -> Result<Vec<String>, ShellError> {
+        if !self.fresh {
+            return Ok(Vec::new());
+        }
+        let command = Command::new(SETTLE, [FIRST_BOOT.as_secs().to_string()]).as_root();
+        let answer = ask(&self.shell, "waiting for first boot", &command, &[]).await?;
+        Ok(String::from_utf8_lossy(&answer.stdout)
+            .lines()
+            .map(str::to_owned)
+            .collect())
+    }
+
+    /// Puts the files into the login user's home directory, under their relative paths and with their modes.
+    ///
+    /// # Errors
+    /// When they cannot be packed here or written there.
+    pub async fn upload(&self, files: &[ProjectFile]) -> Result<(), ShellError> {
+        let archive = pack(files).map_err(|source| ShellError::Here {
+            what: "packing the scripts",
+            source,
+        })?;
+        let command = Command::new::<&str>(RECEIVE, []);
+        ask(&self.shell, "uploading the scripts", &command, &archive).await?;
+        Ok(())
+    }
+
+    /// What two runs must have in common to be compared; empty where the machine does not say.
+    ///
+    /// # Errors
+    /// When it cannot be talked to.
+    pub async fn host_facts(&self) -> Result<BTreeMap<String, String>, ShellError> {
+        let command = Command::new::<&str>(HOST, []);
+        let Ok(answer) = timeout(
+            HOST_FACTS,
+            ask(&self.shell, "describing the host", &command, &[]),
+        )
+        .await
+        else {
+            return Ok(BTreeMap::new());
+        };
+        Ok(String::from_utf8_lossy(&answer?.stdout)
+            .lines()
+            .filter_map(|line| line.split_once('\t'))
+            .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
+            .filter(|(_, value)| !value.is_empty())
+            .collect())
+    }
+}
+
+fn pack(files: &[ProjectFile]) -> std::io::Result<Vec<u8>> {
+    let mut tar = tar::Builder::new(Vec::new());
+    for file in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(file.content.len() as u64);
+        header.set_mode(file.mode);
+        tar.append_data(&mut header, &file.path, file.content.as_slice())?;
+    }
+    tar.into_inner()
+}

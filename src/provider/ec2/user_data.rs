@@ -1,0 +1,65 @@
+//! What the instance is told at its first boot, as cloud-config.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+/// A machine that does not power off politely is cut off after this, in seconds.
+const LAST_RESORT: u64 = 120;
+
+/// The keys and the clock of a fresh instance.
+#[derive(Debug)]
+pub(super) struct FirstBoot<'a> {
+    /// The login user; made where the image has none.
+    pub(super) user: &'a str,
+    /// A line of `authorized_keys`.
+    pub(super) client_public: &'a str,
+    /// The key that sshd shows.
+    pub(super) host_private: &'a str,
+    /// Its public half.
+    pub(super) host_public: &'a str,
+    /// The instance powers itself off after this.
+    pub(super) max_lifetime: Duration,
+}
+
+impl FirstBoot<'_> {
+    /// The user-data: a comment line and one JSON document, which is YAML without its quoting riddles.
+    pub(super) fn cloud_config(&self) -> String {
+        let config = json!({
+            // `bootcmd` comes first, before sshd and everything else that may hang.
+            "bootcmd": [["sh", "-c", self.timer()]],
+            "ssh_deletekeys": true,
+            "ssh_keys": {
+                "ed25519_private": self.host_private,
+                "ed25519_public": self.host_public,
+            },
+            "ssh_authorized_keys": [self.client_public],
+            // root logs in only where the config asks for root.
+            "disable_root": self.user != "root",
+            "users": [
+                "default",
+                {
+                    "name": self.user,
+                    "ssh_authorized_keys": [self.client_public],
+                    "sudo": "ALL=(ALL) NOPASSWD:ALL",
+                    "shell": "/bin/bash",
+                    "lock_passwd": true,
+                },
+            ],
+        });
+        format!("#cloud-config\n{config:#}\n")
+    }
+
+    /// Arms the timer on the system's manager, or as a plain process where there is none. It runs at every boot: a
+    /// reboot starts the clock anew, a timer that is armed already stays as it is.
+    fn timer(&self) -> String {
+        let seconds = self.max_lifetime.as_secs();
+        let last = seconds + LAST_RESORT;
+        format!(
+            "run='systemd-run --quiet --timer-property=AccuracySec=1s'\n\
+             $run --unit=collector-lifetime --on-active={seconds} systemctl poweroff &&\n\
+             $run --unit=collector-last-resort --on-active={last} systemctl poweroff --force --force ||\n\
+             setsid sh -c 'sleep {seconds}; poweroff; sleep {LAST_RESORT}; poweroff -f' < /dev/null > /dev/null 2>&1 &"
+        )
+    }
+}

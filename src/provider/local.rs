@@ -1,0 +1,194 @@
+//! This machine as a provider: an instance is a directory with a home of its own, and the processes that carry
+//! its lease.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::{Provider, ProviderError, Reclaim};
+use crate::instance::{Found, Instance, InstanceId, LaunchRequest, LeaseToken, Owner, RunId};
+use crate::job;
+use crate::shell::ask;
+use crate::shell::process::ProcessShell;
+
+/// The name of the one region.
+pub const REGION: &str = "local";
+
+/// How long what runs on the instance has after TERM.
+const GRACE: Duration = Duration::from_millis(500);
+
+const FACTS: &str = "instance.json";
+
+/// Rents out this machine.
+#[derive(Debug, Clone)]
+pub struct Local {
+    directory: PathBuf,
+}
+
+/// What an instance knows about itself.
+#[derive(Debug, Serialize, Deserialize)]
+struct Facts {
+    lease: LeaseToken,
+    run: RunId,
+    revision: String,
+    expires_at: Timestamp,
+}
+
+fn failed<'a>(
+    action: &'static str,
+    path: &'a Path,
+) -> impl FnOnce(io::Error) -> ProviderError + 'a {
+    move |source| ProviderError::Io {
+        action,
+        path: path.display().to_string(),
+        source,
+    }
+}
+
+impl Local {
+    /// Keeps its instances in this directory.
+    pub fn in_directory(directory: impl Into<PathBuf>) -> Self {
+        Self {
+            directory: directory.into(),
+        }
+    }
+
+    /// The home directory of an instance.
+    pub fn home(&self, id: &InstanceId) -> PathBuf {
+        self.place(id).join("home")
+    }
+
+    /// The directory of an instance's jobs.
+    pub fn jobs(&self, id: &InstanceId) -> PathBuf {
+        self.place(id).join("jobs")
+    }
+
+    fn place(&self, id: &InstanceId) -> PathBuf {
+        self.directory.join(id.as_str())
+    }
+
+    fn facts(&self, id: &InstanceId) -> Option<Facts> {
+        let text = fs::read(self.place(id).join(FACTS)).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+}
+
+impl Reclaim for Local {
+    fn name(&self) -> &'static str {
+        "local"
+    }
+
+    fn region(&self) -> &'static str {
+        REGION
+    }
+
+    async fn terminate(&self, id: &InstanceId) -> Result<(), ProviderError> {
+        let place = self.place(id);
+        if let Some(facts) = self.facts(id) {
+            let jobs = self.jobs(id);
+            let shell = ProcessShell::in_directory("/");
+            let survivors = job::kill_all(&shell, &facts.lease, &jobs.to_string_lossy(), GRACE)
+                .await
+                .map_err(|error| {
+                    failed("ending the processes of", &place)(io::Error::other(error))
+                })?;
+            if survivors > 0 {
+                let error = io::Error::other(format!("{survivors} processes are still running"));
+                return Err(failed("ending the processes of", &place)(error));
+            }
+        }
+        let removed = tokio::fs::remove_dir_all(&place).await;
+        match removed {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(failed("removing", &place)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn find(&self, owner: &Owner) -> Result<Vec<Found>, ProviderError> {
+        let entries = match fs::read_dir(&self.directory) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(failed("reading", &self.directory)(error)),
+        };
+        let mut found: Vec<Found> = entries
+            .filter_map(|entry| {
+                let id = InstanceId::new(entry.ok()?.file_name().to_string_lossy());
+                let facts = self.facts(&id)?;
+                let wanted = match owner {
+                    Owner::Lease(lease) => facts.lease == *lease,
+                    Owner::Run(run) => facts.run == *run,
+                    Owner::Anyone => true,
+                };
+                wanted.then(|| Found {
+                    id,
+                    region: REGION.into(),
+                    run: Some(facts.run),
+                    revision: Some(facts.revision),
+                    expires_at: Some(facts.expires_at),
+                    state: "running".into(),
+                })
+            })
+            .collect();
+        found.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(found)
+    }
+}
+
+impl Provider for Local {
+    async fn launch(&self, request: &LaunchRequest) -> Result<InstanceId, ProviderError> {
+        let digest = Sha256::digest(request.lease.as_str());
+        let name: String = digest
+            .iter()
+            .take(4)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let id = InstanceId::new(format!("local-{name}"));
+        let place = self.place(&id);
+        for directory in [self.home(&id), self.jobs(&id)] {
+            fs::create_dir_all(&directory).map_err(failed("creating", &directory))?;
+        }
+        let facts = Facts {
+            lease: request.lease.clone(),
+            run: request.run.clone(),
+            revision: request.revision.to_string(),
+            expires_at: request.expires_at,
+        };
+        let path = place.join(FACTS);
+        let text =
+            serde_json::to_vec(&facts).map_err(|error| failed("writing", &path)(error.into()))?;
+        fs::write(&path, text).map_err(failed("writing", &path))?;
+        let timer = job::expire(
+            &request.lease,
+            &self.jobs(&id).to_string_lossy(),
+            &place.to_string_lossy(),
+            request.max_lifetime,
+        );
+        ask(
+            &ProcessShell::in_directory(&place),
+            "arming the timer",
+            &timer,
+            &[],
+        )
+        .await
+        .map_err(|error| failed("arming the timer in", &place)(io::Error::other(error)))?;
+        Ok(id)
+    }
+
+    async fn ready(&self, id: &InstanceId) -> Result<Instance, ProviderError> {
+        Ok(Instance {
+            id: id.clone(),
+            address: "127.0.0.1".into(),
+            region: REGION.into(),
+            instance_type: None,
+            image: None,
+            zone: None,
+        })
+    }
+}

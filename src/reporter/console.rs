@@ -1,0 +1,331 @@
+//! A run for a person to watch: a line an event, the scripts' output as it comes, a table at the end.
+
+use std::cell::{Cell, RefCell};
+use std::io::{self, IsTerminal as _, Write as _};
+use std::time::Instant;
+
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+
+use super::{Event, Reporter};
+use crate::config::human_duration;
+use crate::instance::{InstanceId, LeaseToken};
+use crate::phase::Stage;
+use crate::report::{Outcome, Release, RunReport};
+use crate::step::StepOutcome;
+
+/// How much is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Warnings, errors and the table.
+    Quiet,
+    /// Every event and all output.
+    Normal,
+    /// What collector does in between, too.
+    Verbose,
+}
+
+/// Writes to standard error what happens, and to standard output what came of it.
+#[derive(Debug)]
+pub struct Console {
+    verbosity: Verbosity,
+    colour: bool,
+    terminal: bool,
+    since: Instant,
+    bar: RefCell<Option<ProgressBar>>,
+    /// The last output did not end its line.
+    mid_line: Cell<bool>,
+}
+
+const RED: &str = "31";
+const GREEN: &str = "32";
+const YELLOW: &str = "33";
+const BOLD: &str = "1";
+const DIM: &str = "2";
+
+impl Console {
+    /// Colours and the progress bar are for terminals only; `NO_COLOR` turns colours off.
+    pub fn new(verbosity: Verbosity) -> Self {
+        let terminal = io::stderr().is_terminal();
+        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self {
+            verbosity,
+            colour: terminal && !refused,
+            terminal,
+            since: Instant::now(),
+            bar: RefCell::new(None),
+            mid_line: Cell::new(false),
+        }
+    }
+
+    fn paint(&self, style: &str, text: &str) -> String {
+        if self.colour {
+            format!("\x1b[{style}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+
+    /// One line with the time since the start.
+    fn line(&self, text: &str) {
+        let elapsed = self.since.elapsed().as_secs();
+        let clock = format!("{:02}:{:02}", elapsed / 60, elapsed % 60);
+        let start = if self.mid_line.replace(false) {
+            "\n"
+        } else {
+            ""
+        };
+        // Nobody is left to tell when standard error is gone; the run goes on.
+        let _ = writeln!(
+            io::stderr().lock(),
+            "{start}{} {text}",
+            self.paint(DIM, &clock)
+        );
+    }
+
+    /// An error with its remedy, as the last thing said.
+    pub fn error(&self, message: &str, hint: Option<&str>) {
+        let mut stderr = io::stderr().lock();
+        let _ = writeln!(stderr, "{}: {message}", self.paint(RED, "error"));
+        if let Some(hint) = hint {
+            let _ = writeln!(stderr, "{}: {hint}", self.paint(BOLD, "hint"));
+        }
+    }
+
+    /// An answer to what was asked, on standard output.
+    pub fn say(&self, text: &str) {
+        let _ = writeln!(io::stdout().lock(), "{text}");
+    }
+
+    /// Something to know that is not the answer.
+    pub fn note(&self, text: &str) {
+        let _ = writeln!(io::stderr().lock(), "{}: {text}", self.paint(BOLD, "note"));
+    }
+
+    /// The last line that is printed when an instance may have been left behind.
+    pub fn leaked(&self, id: Option<&InstanceId>, region: &str, lease: &LeaseToken) {
+        let what = match id {
+            Some(id) => format!(
+                "instance {id} in {region} may still be running and cost money: \
+                 https://{region}.console.aws.amazon.com/ec2/home?region={region}#InstanceDetails:instanceId={id}"
+            ),
+            None => format!(
+                "an instance with the tag collector:lease={lease} may be running in {region} and cost money: \
+                 https://{region}.console.aws.amazon.com/ec2/home?region={region}#Instances:tag:collector:lease={lease}"
+            ),
+        };
+        let _ = writeln!(io::stderr().lock(), "{}", self.paint(RED, &what));
+    }
+
+    fn output(&self, bytes: &[u8]) {
+        if self.verbosity > Verbosity::Quiet
+            && let Some(last) = bytes.last()
+        {
+            self.mid_line.set(*last != b'\n');
+            let _ = io::stderr().lock().write_all(bytes);
+        }
+    }
+
+    fn transferred(&self, done: u64, total: u64) {
+        if !self.terminal || self.verbosity == Verbosity::Quiet {
+            return;
+        }
+        let mut bar = self.bar.borrow_mut();
+        let bar = bar.get_or_insert_with(|| {
+            let bar = ProgressBar::new(total);
+            let style = "{bar:30} {bytes}/{total_bytes} {bytes_per_sec} eta {eta}";
+            bar.set_style(
+                ProgressStyle::with_template(style)
+                    .unwrap_or_else(|_| ProgressStyle::default_bar()),
+            );
+            bar
+        });
+        bar.set_position(done);
+    }
+
+    fn table(&self, report: &RunReport) {
+        let mut rows = vec![[
+            "phase".to_owned(),
+            "script".into(),
+            "result".into(),
+            "exit".into(),
+            "time".into(),
+        ]];
+        let verdict = |ok: bool| if ok { "ok" } else { "failed" };
+        for stage in &report.stages {
+            if stage.steps.is_empty() {
+                rows.push([
+                    stage.stage.to_string(),
+                    String::new(),
+                    verdict(stage.ok).into(),
+                    String::new(),
+                    human_duration(stage.took),
+                ]);
+            }
+            for (index, step) in stage.steps.iter().enumerate() {
+                let phase = if index == 0 {
+                    stage.stage.to_string()
+                } else {
+                    String::new()
+                };
+                rows.push([
+                    phase,
+                    step.script.clone(),
+                    step.outcome.to_string(),
+                    step.exit_code
+                        .map(|code| code.to_string())
+                        .unwrap_or_default(),
+                    human_duration(step.took),
+                ]);
+            }
+        }
+        let mut stdout = io::stdout().lock();
+        for line in aligned(&rows) {
+            let _ = writeln!(stdout, "{line}");
+        }
+    }
+
+    fn finished(&self, report: &RunReport) {
+        self.table(report);
+        let mut stdout = io::stdout().lock();
+        let collected = &report.collected;
+        let missing = match collected.incomplete {
+            0 => String::new(),
+            count => format!(", {count} not complete"),
+        };
+        let _ = writeln!(
+            stdout,
+            "\n{} files, {}{missing}",
+            collected.files,
+            HumanBytes(collected.bytes)
+        );
+        if let Some(directory) = &report.directory {
+            let _ = writeln!(stdout, "results  {}", directory.display());
+        }
+        if let Some(archive) = &report.archive {
+            let _ = writeln!(stdout, "archive  {}", archive.display());
+        }
+        let (style, verdict) = match report.outcome {
+            Outcome::Passed => (GREEN, "passed"),
+            Outcome::StepFailed => (RED, "failed"),
+            Outcome::Unavailable => (RED, "broken off"),
+            Outcome::Interrupted => (YELLOW, "ended early"),
+            Outcome::Leaked => (RED, "THE INSTANCE MAY STILL BE RUNNING"),
+        };
+        let gone = match (&report.released, &report.instance) {
+            (Release::Terminated, Some(instance)) => format!(", instance {} is gone", instance.id),
+            (Release::Terminated, None) => ", its instance is gone".into(),
+            (Release::NothingLaunched, _) => ", nothing was launched".into(),
+            (Release::Unconfirmed { .. }, _) => String::new(),
+        };
+        let took = report
+            .finished
+            .duration_since(report.started)
+            .unsigned_abs();
+        let _ = writeln!(
+            stdout,
+            "{} after {}{gone}",
+            self.paint_out(style, verdict),
+            human_duration(took)
+        );
+    }
+
+    fn paint_out(&self, style: &str, text: &str) -> String {
+        if io::stdout().is_terminal() {
+            self.paint(style, text)
+        } else {
+            text.to_owned()
+        }
+    }
+}
+
+/// Columns side by side, as wide as their widest cell.
+pub fn aligned<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
+    let mut widths = [0; N];
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    rows.iter()
+        .map(|row| {
+            let cells: Vec<String> = row
+                .iter()
+                .zip(widths)
+                .map(|(cell, width)| format!("{cell:width$}"))
+                .collect();
+            cells.join("  ").trim_end().to_owned()
+        })
+        .collect()
+}
+
+impl Reporter for Console {
+    fn report(&self, event: &Event<'_>) {
+        if !matches!(event, Event::Transferred { .. })
+            && let Some(bar) = self.bar.take()
+        {
+            bar.finish_and_clear();
+        }
+        match event {
+            Event::Output(bytes) => self.output(bytes),
+            Event::Transferred { done, total } => self.transferred(*done, *total),
+            Event::Warning(text) => {
+                self.line(&format!("{} {text}", self.paint(YELLOW, "warning:")))
+            }
+            Event::Finished(report) => self.finished(report),
+            _ if self.verbosity == Verbosity::Quiet => {}
+            Event::Note(text) => self.line(text),
+            Event::Detail(text) if self.verbosity == Verbosity::Verbose => {
+                self.line(&self.paint(DIM, text))
+            }
+            Event::Detail(_) => {}
+            // Scripts have lines of their own; only collector's deeds are worth one.
+            Event::StageStarted(Stage::Scripts(_))
+            | Event::StageFinished {
+                stage: Stage::Scripts(_),
+                ..
+            } => {}
+            Event::StageStarted(stage) => self.line(&self.paint(BOLD, &format!("{stage} …"))),
+            Event::StageFinished { stage, ok, took } => {
+                let verdict = if *ok { "done" } else { "failed" };
+                self.line(&format!(
+                    "{stage}: {verdict} after {}",
+                    human_duration(*took)
+                ));
+            }
+            Event::StepStarted { phase, step } => self.line(&format!("{phase}: {}", step.script)),
+            Event::StepFinished {
+                step,
+                outcome,
+                exit_code,
+                took,
+            } => {
+                let style = match outcome {
+                    StepOutcome::Passed => GREEN,
+                    StepOutcome::Failed | StepOutcome::Lost => RED,
+                    _ => YELLOW,
+                };
+                let status = match exit_code {
+                    Some(code) if *code != 0 => format!(" with status {code}"),
+                    _ => String::new(),
+                };
+                self.line(&format!(
+                    "{}: {}{status} after {}",
+                    step.script,
+                    self.paint(style, &outcome.to_string()),
+                    human_duration(*took)
+                ));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let rows = [["a", "bb"], ["ccc", "d"]].map(|row| row.map(str::to_owned));
+        assert_eq!(aligned(&rows), ["a    bb", "ccc  d"]);
+    }
+}

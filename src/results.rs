@@ -1,0 +1,254 @@
+//! The results of one sample on this machine's disk.
+//!
+//! They grow in a directory with a temporary name, `.<run>.partial`, and get their final name when what is
+//! collected is complete; a killed collector leaves the temporary one behind, with all logs.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::instance::{InstanceId, RunId};
+use crate::phase::Phase;
+use crate::revision::Revision;
+use crate::step::ScriptPath;
+
+/// Where collector's own records lie, below the results.
+pub const RECORDS: &str = "collector";
+
+/// Where the config lies, below the results; its `version`, `description` and `collector.revision` are an
+/// interface for analysis tools.
+pub const CONFIG: &str = "config";
+
+/// Something on this machine's disk went wrong.
+#[derive(Debug, thiserror::Error)]
+#[error("{action} {}: {source}", path.display())]
+pub struct ResultsError {
+    action: &'static str,
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl ResultsError {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self.source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Some("make room, or choose another `output`")
+            }
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                Some("make `output` writable, or choose another one")
+            }
+            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+                Some("a file is in the way: remove it, or choose another `output`")
+            }
+            _ => None,
+        }
+    }
+}
+
+fn failed<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> ResultsError + 'a {
+    move |source| ResultsError {
+        action,
+        path: path.to_owned(),
+        source,
+    }
+}
+
+/// The results of one sample.
+#[derive(Debug)]
+pub struct Results {
+    revision_directory: PathBuf,
+    revision: Revision,
+    name: String,
+    path: PathBuf,
+}
+
+impl Results {
+    /// Makes the directory, under its temporary name.
+    ///
+    /// # Errors
+    /// When `output` cannot be written to.
+    pub fn create(output: &Path, revision: &Revision, run: &RunId) -> Result<Self, ResultsError> {
+        let revision_directory = output.join(revision.directory());
+        let path = revision_directory.join(format!(".{run}.partial"));
+        let logs = path.join(RECORDS).join("logs");
+        fs::create_dir_all(&logs).map_err(failed("creating", &logs))?;
+        let path = fs::canonicalize(&path).map_err(failed("opening", &path))?;
+        Ok(Self {
+            revision_directory: path.parent().unwrap_or(&path).to_owned(),
+            revision: revision.clone(),
+            name: run.to_string(),
+            path,
+        })
+    }
+
+    /// Where the results are now, absolute.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The instance is known: the final name will be its id.
+    pub fn name_after(&mut self, id: &InstanceId) {
+        self.name = id.to_string();
+    }
+
+    /// Gives the directory its final name.
+    ///
+    /// # Errors
+    /// When the name is taken.
+    pub fn settle(&mut self) -> Result<(), ResultsError> {
+        let last = self.revision_directory.join(&self.name);
+        if last != self.path {
+            fs::rename(&self.path, &last).map_err(failed("renaming the results to", &last))?;
+            self.path = last;
+        }
+        Ok(())
+    }
+
+    /// The path of a step's log, relative to the results.
+    pub fn log_name(number: u32, phase: Phase, script: &ScriptPath) -> String {
+        format!(
+            "{RECORDS}/logs/{number:02}-{phase}-{}.log",
+            script.file_name()
+        )
+    }
+
+    /// Creates a file below the results, with its directories.
+    ///
+    /// # Errors
+    /// When it cannot be created.
+    pub fn file(&self, name: &str) -> Result<File, ResultsError> {
+        let path = self.path.join(name);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(failed("creating", parent))?;
+        }
+        File::create(&path).map_err(failed("creating", &path))
+    }
+
+    /// Writes a file below the results.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, name: &str, content: &[u8]) -> Result<(), ResultsError> {
+        let path = self.path.join(name);
+        self.file(name)?
+            .write_all(content)
+            .map_err(failed("writing", &path))
+    }
+
+    /// Writes a record as JSON; it appears whole or not at all.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn record(&self, name: &str, value: &impl Serialize) -> Result<(), ResultsError> {
+        write_json(&self.path.join(RECORDS).join(name), value)
+    }
+
+    /// Packs the results into `<instance-id>.tar.gz` beside them, paths starting with `<revision>/<instance-id>/`.
+    ///
+    /// # Errors
+    /// When the archive cannot be written; nothing but the archive is lost then.
+    pub fn archive(&self) -> Result<PathBuf, ResultsError> {
+        let archive = self
+            .revision_directory
+            .join(format!("{}.tar.gz", self.name));
+        let temporary = self
+            .revision_directory
+            .join(format!(".{}.tar.gz.partial", self.name));
+        let root = Path::new(&self.revision.directory()).join(&self.name);
+        pack(&self.path, &root, &temporary)
+            .and_then(|()| fs::rename(&temporary, &archive))
+            .map_err(|error| {
+                // Half an archive is worth nothing, and its space may be what is missing.
+                let _ = fs::remove_file(&temporary);
+                failed("writing", &archive)(error)
+            })?;
+        Ok(archive)
+    }
+
+    /// Writes `index.json` of the revision anew from what lies there, under a lock: right with any number of writers.
+    ///
+    /// # Errors
+    /// When the directory cannot be read or written.
+    pub fn index(&self) -> Result<(), ResultsError> {
+        let directory = &self.revision_directory;
+        let lock = directory.join(".index.lock");
+        let held = File::create(&lock).map_err(failed("creating", &lock))?;
+        held.lock().map_err(failed("locking", &lock))?;
+        let samples = samples(directory).map_err(failed("reading", directory))?;
+        let index = serde_json::json!({
+            "format": 1,
+            "revision": self.revision,
+            "samples": samples,
+        });
+        write_json(&directory.join("index.json"), &index)
+    }
+}
+
+/// Every complete sample of a revision: what its `run.json` says, in the order of their starts.
+fn samples(directory: &Path) -> io::Result<Vec<Value>> {
+    const KEPT: [&str; 9] = [
+        "run",
+        "started",
+        "finished",
+        "outcome",
+        "description",
+        "provider",
+        "instance",
+        "collected",
+        "collector",
+    ];
+    let mut samples = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with('.') {
+            continue;
+        }
+        let Ok(text) = fs::read(entry.path().join(RECORDS).join("run.json")) else {
+            continue;
+        };
+        let Ok(Value::Object(run)) = serde_json::from_slice(&text) else {
+            continue;
+        };
+        let mut sample: serde_json::Map<String, Value> = run
+            .into_iter()
+            .filter(|(key, _)| KEPT.contains(&key.as_str()))
+            .collect();
+        let archive = format!("{name}.tar.gz");
+        if directory.join(&archive).exists() {
+            sample.insert("archive".into(), archive.into());
+        }
+        sample.insert("directory".into(), name.into());
+        samples.push(Value::Object(sample));
+    }
+    let started = |sample: &Value| sample.get("started").map(ToString::to_string);
+    samples.sort_by_key(started);
+    Ok(samples)
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> Result<(), ResultsError> {
+    let temporary = path.with_extension("json.partial");
+    let write = || {
+        let mut file = BufWriter::new(File::create(&temporary)?);
+        serde_json::to_writer_pretty(&mut file, value)?;
+        file.write_all(b"\n")?;
+        file.into_inner()?.sync_all()?;
+        fs::rename(&temporary, path)
+    };
+    write().map_err(failed("writing", path))
+}
+
+fn pack(from: &Path, root: &Path, to: &Path) -> io::Result<()> {
+    let file = BufWriter::new(File::create(to)?);
+    let mut tar = tar::Builder::new(GzEncoder::new(file, Compression::fast()));
+    // A link that a local step made is packed as what it is, not as what it points to.
+    tar.follow_symlinks(false);
+    tar.append_dir_all(root, from)?;
+    tar.into_inner()?.finish()?.into_inner()?.sync_all()
+}

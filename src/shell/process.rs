@@ -1,0 +1,168 @@
+//! This machine as a shell: commands run as processes of the current user, never through sudo.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::process::Command as Process;
+
+use super::{Command, Exit, Output, Shell, ShellError};
+
+/// How much of a stream is passed on at once, in bytes.
+const CHUNK: usize = 64 * 1024;
+
+/// Runs commands on this machine.
+#[derive(Debug, Clone)]
+pub struct ProcessShell {
+    directory: PathBuf,
+    home: Option<PathBuf>,
+}
+
+impl ProcessShell {
+    /// Commands run in this directory, otherwise in the environment of this process.
+    pub fn in_directory(directory: impl Into<PathBuf>) -> Self {
+        Self {
+            directory: directory.into(),
+            home: None,
+        }
+    }
+
+    /// Commands run in this home directory, as on a machine of their own.
+    pub fn at_home(home: impl Into<PathBuf>) -> Self {
+        let home = home.into();
+        Self {
+            directory: home.clone(),
+            home: Some(home),
+        }
+    }
+
+    fn spawn(&self, command: &Command) -> io::Result<tokio::process::Child> {
+        let mut words = command.words();
+        let mut process = Process::new(words.next().unwrap_or("sh"));
+        process
+            .args(words)
+            .current_dir(&self.directory)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // Ctrl-C in the terminal is for collector to hear, not for its tools.
+            .process_group(0);
+        if let Some(home) = &self.home {
+            process.env("HOME", home);
+        }
+        process.spawn()
+    }
+}
+
+/// Ends a command with all its helpers when it is not waited for to its end.
+struct Group(Option<Pid>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(pid) = self.0 {
+            // It may have ended in this moment; there is nothing else to do then.
+            let _ = kill_process_group(pid, Signal::KILL);
+        }
+    }
+}
+
+impl Shell for ProcessShell {
+    async fn execute(
+        &self,
+        command: &Command,
+        mut stdin: impl AsyncRead + Unpin,
+        output: &mut impl Output,
+    ) -> Result<Exit, ShellError> {
+        let start = |error: io::Error| ShellError::Start {
+            address: "this machine".into(),
+            what: "a command",
+            reason: error.to_string(),
+        };
+        let here = |what| move |source| ShellError::Here { what, source };
+        let mut child = self.spawn(command).map_err(start)?;
+        let raw = child.id().and_then(|id| i32::try_from(id).ok());
+        let mut group = Group(raw.and_then(Pid::from_raw));
+        let (Some(mut pipe), Some(mut out), Some(mut err)) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
+            return Err(start(io::Error::other("it has no streams")));
+        };
+        let feed = async move {
+            // A command that does not read all of its input is in its right.
+            let _ = tokio::io::copy(&mut stdin, &mut pipe).await;
+            let _ = pipe.shutdown().await;
+        };
+        tokio::pin!(feed);
+        let (mut fed, mut out_open, mut err_open) = (false, true, true);
+        let mut out_chunk = vec![0; CHUNK];
+        let mut err_chunk = vec![0; CHUNK];
+        while out_open || err_open {
+            tokio::select! {
+                () = &mut feed, if !fed => fed = true,
+                count = out.read(&mut out_chunk), if out_open => {
+                    let count = count.map_err(here("reading a command's output"))?;
+                    out_open = count > 0;
+                    let bytes = out_chunk.get(..count).unwrap_or_default();
+                    output.out(bytes).await.map_err(here("passing on a command's output"))?;
+                }
+                count = err.read(&mut err_chunk), if err_open => {
+                    let count = count.map_err(here("reading a command's errors"))?;
+                    err_open = count > 0;
+                    output.err(err_chunk.get(..count).unwrap_or_default());
+                }
+            }
+        }
+        let status = child.wait().await.map_err(here("waiting for a command"))?;
+        group.0 = None;
+        Ok(status.code().map_or(Exit::Signal, Exit::Code))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shell::{Captured, ask};
+
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+    }
+
+    #[test]
+    fn arguments_and_input_arrive_as_they_are() {
+        let shell = ProcessShell::in_directory("/");
+        let command = Command::new("printf '%s|' \"$@\"; cat; exit 3", ["a b", "$(id)", "'"]);
+        let mut captured = Captured::default();
+        let exit = runtime()
+            .block_on(shell.execute(&command, b"input".as_slice(), &mut captured))
+            .unwrap();
+        assert_eq!(exit, Exit::Code(3));
+        assert_eq!(captured.stdout, b"a b|$(id)|'|input");
+    }
+
+    #[test]
+    fn a_home_of_its_own() {
+        let home = tempfile::tempdir().unwrap();
+        let shell = ProcessShell::at_home(home.path());
+        let command = Command::new::<&str>("[ \"$HOME\" = \"$PWD\" ] && echo yes", []);
+        let answer = runtime()
+            .block_on(ask(&shell, "asking", &command, &[]))
+            .unwrap();
+        assert_eq!(answer.stdout, b"yes\n");
+    }
+
+    #[test]
+    fn output_larger_than_a_pipe_comes_whole() {
+        let shell = ProcessShell::in_directory("/");
+        let command = Command::new::<&str>("cat", []);
+        let input = vec![7; 900_000];
+        let answer = runtime()
+            .block_on(ask(&shell, "echoing", &command, &input))
+            .unwrap();
+        assert_eq!(answer.stdout, input);
+    }
+}

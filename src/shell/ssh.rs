@@ -1,0 +1,320 @@
+//! An instance as a shell: SSH with keys that were made for this run, and a connection that is renewed when it breaks.
+
+mod keys;
+
+use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use russh::client::{self, Handle};
+use russh::keys::{HashAlg, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate};
+use russh::{ChannelMsg, Disconnect, Preferred, cipher, kex};
+use tokio::io::AsyncRead;
+use tokio::net::TcpStream;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep, timeout};
+
+pub use keys::{KeyError, Keys};
+
+use super::{Command, Exit, Output, Shell, ShellError, quote};
+
+/// Past this an instance that runs but does not let us in is broken, not slow.
+const FIRST_LOGIN: Duration = Duration::from_secs(300);
+
+/// Between two looks at the port of an instance that boots.
+const PROBE_PAUSE: Duration = Duration::from_millis(250);
+
+/// A packet that gets no answer in this time was dropped on the way, by a host that is not there yet.
+const PROBE: Duration = Duration::from_secs(1);
+
+/// From the open port to the login; a fresh machine makes its first entropy here.
+const HANDSHAKE: Duration = Duration::from_secs(20);
+
+/// Opening a channel on a connection that holds.
+const OPEN_CHANNEL: Duration = Duration::from_secs(30);
+
+/// A dead connection is noticed after four of these.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+const KEEPALIVE_MAX: usize = 4;
+
+/// Two to five times the throughput of the library's defaults over a long way, in bytes.
+const WINDOW: u32 = 16 << 20;
+const PACKET: u32 = 65_535;
+
+/// How many packets may wait for the disk before the network is held up: bounds the memory of a transfer.
+const CHANNEL_BUFFER: usize = 16;
+
+/// Whom to connect to, and how.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Address of the instance.
+    pub address: String,
+    /// Where its sshd listens.
+    pub port: u16,
+    /// The login user.
+    pub user: String,
+    /// Ours, and the one it must show.
+    pub keys: Keys,
+}
+
+/// A shell over SSH.
+pub struct SshShell {
+    target: Target,
+    config: Arc<client::Config>,
+    session: Mutex<Option<Arc<Handle<HostCheck>>>>,
+}
+
+impl std::fmt::Debug for SshShell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SshShell")
+            .field("address", &self.target.address)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Accepts one host key and remembers any other.
+struct HostCheck {
+    expected: PublicKey,
+    shown: Arc<OnceLock<String>>,
+}
+
+impl client::Handler for HostCheck {
+    type Error = russh::Error;
+
+    async fn check_server_key(
+        &mut self,
+        shown: &PublicKeyOrCertificate,
+    ) -> Result<bool, russh::Error> {
+        let fingerprint = match shown {
+            PublicKeyOrCertificate::PublicKey { key, .. } => {
+                if key.key_data() == self.expected.key_data() {
+                    return Ok(true);
+                }
+                key.fingerprint(HashAlg::Sha256).to_string()
+            }
+            PublicKeyOrCertificate::Certificate(_) => "a certificate".into(),
+        };
+        let _ = self.shown.set(fingerprint);
+        Ok(false)
+    }
+}
+
+impl SshShell {
+    /// Waits until the instance answers and lets us in.
+    ///
+    /// # Errors
+    /// A wrong host key at once, everything else when [`FIRST_LOGIN`] has passed.
+    pub async fn connect(target: Target) -> Result<Self, ShellError> {
+        let shell = Self {
+            target,
+            config: Arc::new(config()),
+            session: Mutex::new(None),
+        };
+        let deadline = Instant::now() + FIRST_LOGIN;
+        loop {
+            match shell.login().await {
+                Ok(session) => {
+                    *shell.session.lock().await = Some(Arc::new(session));
+                    return Ok(shell);
+                }
+                Err(error @ ShellError::HostKey { .. }) => return Err(error),
+                Err(error) if Instant::now() >= deadline => {
+                    let reason = match error {
+                        ShellError::Lost { reason, .. } => reason,
+                        other => other.to_string(),
+                    };
+                    return Err(ShellError::Unreachable {
+                        address: shell.address(),
+                        seconds: FIRST_LOGIN.as_secs(),
+                        reason,
+                    });
+                }
+                Err(_) => sleep(PROBE_PAUSE).await,
+            }
+        }
+    }
+
+    /// Ends the connection politely.
+    pub async fn close(&self) {
+        if let Some(session) = self.session.lock().await.take() {
+            // The instance is about to go: whether it hears of it changes nothing.
+            let _ = session.disconnect(Disconnect::ByApplication, "", "").await;
+        }
+    }
+
+    fn address(&self) -> String {
+        format!("{}:{}", self.target.address, self.target.port)
+    }
+
+    fn lost(&self, reason: impl ToString) -> ShellError {
+        ShellError::Lost {
+            address: self.address(),
+            reason: reason.to_string(),
+        }
+    }
+
+    async fn login(&self) -> Result<Handle<HostCheck>, ShellError> {
+        let Target {
+            address,
+            port,
+            user,
+            keys,
+        } = &self.target;
+        let stream = timeout(PROBE, TcpStream::connect((address.as_str(), *port)))
+            .await
+            .map_err(|_| self.lost("the port does not answer"))?
+            .map_err(|error| self.lost(error))?;
+        stream.set_nodelay(true).map_err(|error| self.lost(error))?;
+        let shown = Arc::new(OnceLock::new());
+        let check = HostCheck {
+            expected: keys.expected_host().clone(),
+            shown: shown.clone(),
+        };
+        let handshake = async {
+            let mut session = client::connect_stream(self.config.clone(), stream, check).await?;
+            let key = PrivateKeyWithHashAlg::new(keys.client.clone(), None);
+            let result = session.authenticate_publickey(user.as_str(), key).await?;
+            Ok::<_, russh::Error>((session, result.success()))
+        };
+        let result = timeout(HANDSHAKE, handshake).await;
+        if let Some(shown) = shown.get() {
+            return Err(ShellError::HostKey {
+                address: self.address(),
+                shown: shown.clone(),
+                expected: keys
+                    .expected_host()
+                    .fingerprint(HashAlg::Sha256)
+                    .to_string(),
+            });
+        }
+        match result {
+            Err(_) => Err(self.lost("the login took too long")),
+            Ok(Err(error)) => Err(self.lost(error)),
+            Ok(Ok((_, false))) => {
+                Err(self.lost(format!("user `{user}` is not let in with collector's key")))
+            }
+            Ok(Ok((session, true))) => Ok(session),
+        }
+    }
+
+    /// The living connection, or a new one.
+    async fn session(&self) -> Result<Arc<Handle<HostCheck>>, ShellError> {
+        let mut slot = self.session.lock().await;
+        if let Some(session) = slot.as_ref().filter(|session| !session.is_closed()) {
+            return Ok(session.clone());
+        }
+        let session = Arc::new(self.login().await?);
+        *slot = Some(session.clone());
+        Ok(session)
+    }
+
+    /// The command as the one line that SSH carries.
+    fn line(&self, command: &Command) -> String {
+        let words: Vec<String> = command.words().map(quote).collect();
+        let sudo = if command.wants_root() && self.target.user != "root" {
+            "sudo -n -- "
+        } else {
+            ""
+        };
+        format!("{sudo}{}", words.join(" "))
+    }
+}
+
+fn config() -> client::Config {
+    let mut ciphers = vec![cipher::AES_128_GCM, cipher::AES_256_GCM];
+    let mut exchanges = vec![kex::CURVE25519, kex::CURVE25519_PRE_RFC_8731];
+    let preferred = Preferred::DEFAULT;
+    ciphers.extend(
+        preferred
+            .cipher
+            .iter()
+            .filter(|name| !ciphers.contains(name))
+            .copied()
+            .collect::<Vec<_>>(),
+    );
+    exchanges.extend(
+        preferred
+            .kex
+            .iter()
+            .filter(|name| !exchanges.contains(name))
+            .copied()
+            .collect::<Vec<_>>(),
+    );
+    client::Config {
+        window_size: WINDOW,
+        maximum_packet_size: PACKET,
+        channel_buffer_size: CHANNEL_BUFFER,
+        nodelay: true,
+        keepalive_interval: Some(KEEPALIVE),
+        keepalive_max: KEEPALIVE_MAX,
+        inactivity_timeout: None,
+        preferred: Preferred {
+            cipher: Cow::Owned(ciphers),
+            kex: Cow::Owned(exchanges),
+            ..preferred
+        },
+        ..client::Config::default()
+    }
+}
+
+impl Shell for SshShell {
+    async fn execute(
+        &self,
+        command: &Command,
+        stdin: impl AsyncRead + Unpin,
+        output: &mut impl Output,
+    ) -> Result<Exit, ShellError> {
+        let session = self.session().await?;
+        let opening = async {
+            let channel = session.channel_open_session().await?;
+            channel.exec(true, self.line(command)).await?;
+            Ok::<_, russh::Error>(channel)
+        };
+        let channel = timeout(OPEN_CHANNEL, opening)
+            .await
+            .map_err(|_| self.lost("no channel was opened"))?
+            .map_err(|error| self.lost(error))?;
+        let (mut reader, writer) = channel.split();
+        let feed = async move {
+            // A command that does not read all of its input is in its right; a broken connection shows below.
+            let _ = writer.data(stdin).await;
+            let _ = writer.eof().await;
+            writer
+        };
+        tokio::pin!(feed);
+        let mut fed = None;
+        let mut exit = None;
+        loop {
+            let message = tokio::select! {
+                writer = &mut feed, if fed.is_none() => {
+                    fed = Some(writer);
+                    continue;
+                }
+                message = reader.wait() => message,
+            };
+            match message {
+                Some(ChannelMsg::Data { data }) => {
+                    output.out(&data).await.map_err(|source| ShellError::Here {
+                        what: "passing on a command's output",
+                        source,
+                    })?;
+                }
+                Some(ChannelMsg::ExtendedData { data, .. }) => output.err(&data),
+                Some(ChannelMsg::ExitStatus { exit_status }) => {
+                    exit = Some(Exit::Code(i32::try_from(exit_status).unwrap_or(i32::MAX)));
+                }
+                Some(ChannelMsg::ExitSignal { .. }) => exit = Some(Exit::Signal),
+                Some(ChannelMsg::Failure) => {
+                    return Err(ShellError::Start {
+                        address: self.address(),
+                        what: "a command",
+                        reason: "the server refused it".into(),
+                    });
+                }
+                Some(ChannelMsg::Close) | None => break,
+                Some(_) => {}
+            }
+        }
+        exit.ok_or_else(|| self.lost("it ended before the command did"))
+    }
+}

@@ -74,7 +74,7 @@ pub async fn until_cancelled<T>(
 /// Lends one instance to `work` and terminates it however `work` ends. There is no other way to get one.
 ///
 /// The lease is on disk before the launch, and off it once the instance is known to be gone. `releasing` is called
-/// before the instance is given back, unless a signal leaves no time for that.
+/// before the instance is given back, and must not take time.
 pub async fn with_instance<P: Provider, T>(
     provider: &P,
     records: &LeaseRecords,
@@ -118,9 +118,7 @@ async fn launched<P: Provider, T>(
         }
     };
     let ended = until_cancelled(cancel, work(&id)).await;
-    if !cancel.is_cancelled() {
-        releasing();
-    }
+    releasing();
     let release = release(provider, &id, patience(cancel)).await;
     Leased {
         ended: Ok(ended),

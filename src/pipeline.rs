@@ -170,7 +170,10 @@ impl<P: Provider, H: Shell, R: Reporter> Run<'_, P, H, R> {
             &cancel,
             || {
                 releasing.set(Some((Timestamp::now(), Instant::now())));
-                reporter.report(&Event::StageStarted(Stage::Terminate));
+                // After a signal nothing comes before the call: a terminal that hangs would hold it up.
+                if !cancel.is_cancelled() {
+                    reporter.report(&Event::StageStarted(Stage::Terminate));
+                }
             },
             async |id| {
                 self.results.name_after(id);

@@ -1,6 +1,7 @@
 # Expands the globs in $@ and prints, each ended by a NUL, this directory and then "glob type size mode mtime path"
-# of everything but directories that matches or lies below a match; links are followed. Nothing of a glob is ever
-# executed: the unquoted expansion of a variable is only matched against file names.
+# of everything but directories that matches or lies below a match. A link to a file stands for the file; a link to
+# a directory is listed as what it is, and not followed: it may lead anywhere. Nothing of a glob is ever executed:
+# the unquoted expansion of a variable is only matched against file names.
 shopt -s globstar nullglob
 IFS=
 printf '%s\0' "$PWD"
@@ -12,6 +13,7 @@ for pattern; do
             /*) printf '%s\0' "$path" ;;
             *) printf '%s\0' "$PWD/$path" ;;
         esac
-    done | FORMAT="$index %y %s %m %T@ %p\\0" xargs -0 -r sh -c 'find -L "$@" ! -type d -printf "$FORMAT"; :' find
+    done | xargs -0 -r sh -c 'find "$@" ! -type d -print0; :' find |
+        FORMAT="$index %y %s %m %T@ %p\\0" xargs -0 -r sh -c 'find -L "$@" -maxdepth 0 -printf "$FORMAT"; :' find
     index=$((index + 1))
 done

@@ -1,6 +1,7 @@
 # Waits until first boot is over, at most $1 seconds, and keeps the package manager's timers from running while
 # something is measured. Prints a line for each thing that did not go well.
-if command -v cloud-init > /dev/null; then
+# An image that only has it installed never makes this directory, and would be waited for in vain.
+if command -v cloud-init > /dev/null && [ -d /run/cloud-init ]; then
     status=$(timeout "$1" cloud-init status --wait 2> /dev/null)
     case $? in
         0) ;;

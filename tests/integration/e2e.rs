@@ -1,0 +1,626 @@
+//! The whole job, from a config to results and no instance left.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::command::{Desk, Running, processes_with, run, wait_for};
+use crate::lab::{Guest, Lab, cache};
+
+const SEED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/seed");
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn json_file(path: &Path) -> Value {
+    serde_json::from_str(&read(path)).unwrap()
+}
+
+/// What DESIGN promises about a sample of the seed's example.
+fn expect_seed_results(sample: &Path, description: &str) {
+    assert_eq!(read(&sample.join("config/version")), "v1.0\n");
+    assert_eq!(
+        read(&sample.join("config/description")),
+        format!("{description}\n")
+    );
+    assert!(read(&sample.join("config/collector.revision")).trim().len() >= 6);
+    let seed = Path::new(SEED);
+    assert_eq!(
+        read(&sample.join("config/config.yml")),
+        read(&seed.join("config.yml"))
+    );
+    assert_eq!(
+        read(&sample.join("config/run_w3af.py")),
+        read(&seed.join("run_w3af.py"))
+    );
+
+    let trace = read(&sample.join("collector-seed-trace.cpu"));
+    for script in [
+        "after_aws_start.pl",
+        "install_w3af.rb",
+        "run_w3af.py",
+        "compress_results.py",
+    ] {
+        let line = trace.lines().find(|line| line.contains(script));
+        assert!(
+            line.is_some_and(|line| line.contains("v1.0")),
+            "{script}: {trace}"
+        );
+    }
+    let logs: Vec<String> = fs::read_dir(sample.join("collector/logs"))
+        .unwrap()
+        .map(|entry| read(&entry.unwrap().path()))
+        .collect();
+    assert_eq!(logs.len(), 10);
+    for log in logs {
+        assert!(log.contains("VERSION v1.0"), "{log}");
+    }
+
+    let report = json_file(&sample.join("collector/run.json"));
+    assert_eq!(report["outcome"], "passed");
+    let stages: Vec<&str> = report["stages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|stage| stage["stage"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        stages,
+        [
+            "before_aws_start",
+            "launch",
+            "ready",
+            "after_aws_start",
+            "setup",
+            "run",
+            "before_collect",
+            "collect",
+            "after_collect",
+            "before_aws_terminate",
+            "terminate",
+        ]
+    );
+    let host = json_file(&sample.join("collector/host.json"));
+    assert!(host["kernel"].is_string() && host["cpu_count"].is_string());
+
+    let manifest = json_file(&sample.join("collector/manifest.json"));
+    for file in manifest["files"].as_array().unwrap() {
+        let path = sample.join(file["path"].as_str().unwrap());
+        assert_eq!(file["state"], "verified");
+        assert_eq!(file["size"], fs::metadata(&path).unwrap().len());
+        let sum = Command::new("sha256sum")
+            .arg(&path)
+            .output()
+            .unwrap()
+            .stdout;
+        assert!(
+            String::from_utf8(sum)
+                .unwrap()
+                .starts_with(file["sha256"].as_str().unwrap())
+        );
+    }
+
+    let id = sample.file_name().unwrap().to_str().unwrap();
+    let archive = sample.with_file_name(format!("{id}.tar.gz"));
+    let names = Command::new("tar")
+        .arg("-tzf")
+        .arg(&archive)
+        .output()
+        .unwrap()
+        .stdout;
+    let names = String::from_utf8(names).unwrap();
+    let start = format!("v1.0/{id}/");
+    assert!(
+        names.lines().all(|name| name.starts_with(&start)),
+        "{names}"
+    );
+    assert!(names.contains(&format!("{start}collector/run.json")));
+    let index = json_file(&sample.with_file_name("index.json"));
+    assert_eq!(index["samples"][0]["directory"], id);
+    assert_eq!(index["samples"][0]["archive"], format!("{id}.tar.gz"));
+}
+
+#[test]
+fn the_seed_example_runs_on_a_booted_instance() {
+    let Some(lab) = Lab::start(Guest::Booted) else {
+        return;
+    };
+    let desk = Desk::new();
+    let output = desk.output();
+    let args = [
+        SEED,
+        "v1.0",
+        "--description",
+        "first\nline",
+        "--output",
+        output.to_str().unwrap(),
+    ];
+    let finished = run(lab.collect(&desk, &args)).expect(0);
+    assert!(
+        finished.stdout.contains("passed after"),
+        "{}",
+        finished.stdout
+    );
+    expect_seed_results(&desk.sample("v1.0"), "first line");
+    lab.expect_nothing_left();
+    expect_one_complete_call(&lab);
+    assert!(
+        fs::read_dir(desk.path().join("state/leases"))
+            .unwrap()
+            .next()
+            .is_none()
+    );
+
+    let user_data = lab.instance()["user_data"].as_str().unwrap().to_owned();
+    desk.file("user-data", &user_data);
+    let schema = |command: &mut Command, path: &Path| {
+        let checked = command
+            .args(["cloud-init", "schema", "--config-file"])
+            .arg(path)
+            .output()
+            .unwrap();
+        assert!(checked.status.success(), "{checked:?}");
+    };
+    schema(
+        Command::new("env").arg("--"),
+        &desk.path().join("user-data"),
+    );
+}
+
+/// One `RunInstances` carries all that keeps an instance from being forgotten.
+fn expect_one_complete_call(lab: &Lab) {
+    assert_eq!(lab.calls("RunInstances").len(), 1);
+    let instance = lab.instance();
+    assert_eq!(instance["shutdown_behavior"], "terminate");
+    assert_eq!(instance["metadata_options"]["http_tokens"], "required");
+    assert_eq!(instance["key_name"], "collector");
+    let lease = instance["client_token"].as_str().unwrap();
+    for tags in ["tags", "volume_tags", "network_interface_tags"] {
+        let tags = &instance[tags];
+        assert_eq!(tags["Name"], "collector");
+        assert_eq!(tags["collector:lease"], lease);
+        assert!(lease.starts_with(tags["collector:run"].as_str().unwrap()));
+        assert_eq!(tags["collector:revision"], "v1.0");
+        assert!(
+            tags["collector:expires-at"]
+                .as_str()
+                .unwrap()
+                .ends_with('Z')
+        );
+    }
+}
+
+#[test]
+fn the_seed_example_runs_on_this_machine() {
+    if Command::new("ruby").arg("--version").output().is_err() {
+        eprintln!("SKIPPED: the seed's example needs ruby");
+        return;
+    }
+    let desk = Desk::new();
+    let output = desk.output();
+    let args = [
+        SEED,
+        "v1.0",
+        "--local",
+        "--output",
+        output.to_str().unwrap(),
+    ];
+    run(desk.collect(&args)).expect(0);
+    let sample = desk.sample("v1.0");
+    assert!(
+        sample
+            .file_name()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .starts_with("local-")
+    );
+    expect_seed_results(&sample, "");
+    assert!(
+        fs::read_dir(desk.path().join("state/instances"))
+            .unwrap()
+            .next()
+            .is_none()
+    );
+}
+
+#[test]
+fn an_instance_that_nobody_remembers_ends_itself() {
+    let Some(lab) = Lab::start(Guest::Booted) else {
+        return;
+    };
+    let desk = Desk::new();
+    desk.config(
+        &lab.main("performance_results: /tmp/*.out\nmax_lifetime: 12s"),
+        "run:\n  - wait.sh\n",
+    )
+    .script("wait.sh", "echo waiting\nsleep 600");
+    let mut running = Running::spawn(lab.collect(&desk, &["config.yml", "v1"]));
+    running.wait_for_output("waiting");
+    running.signal(Signal::KILL);
+    running.finish();
+    let instance = lab.wait_for_state("terminated");
+    assert_eq!(lab.calls("TerminateInstances").len(), 0, "{instance}");
+}
+
+#[test]
+fn a_cut_connection_costs_no_line_and_runs_nothing_twice() {
+    let Some(lab) = Lab::start(Guest::Sshd) else {
+        return;
+    };
+    let desk = Desk::new();
+    desk.config(&lab.main("performance_results: /tmp/*.out"), "run:\n  - count.sh\n")
+        .script(
+            "count.sh",
+            "echo begun >> /tmp/begun.out\nn=0\nwhile [ $n -lt 60 ]; do n=$((n + 1)); echo \"line $n\"; sleep 0.05; done",
+        );
+    let mut running = Running::spawn(lab.collect(&desk, &["config.yml", "v1"]));
+    for line in ["line 5\n", "line 20\n", "line 40\n"] {
+        running.wait_for_output(line);
+        lab.cut(lab.instance()["id"].as_str().unwrap());
+    }
+    running.finish().expect(0);
+    let sample = desk.sample("v1");
+    let lines: String = (1..=60).map(|n| format!("line {n}\n")).collect();
+    assert_eq!(
+        read(&sample.join("collector/logs/01-run-count.sh.log")),
+        lines
+    );
+    assert_eq!(read(&sample.join("begun.out")), "begun\n");
+    lab.expect_nothing_left();
+}
+
+/// A tree that ignores TERM and has a child in a session and an environment of its own.
+const STUBBORN: &str = "trap '' TERM\n\
+    env -i PATH=\"$PATH\" setsid sh -c 'trap \"\" TERM; while :; do sleep 4711.1; done' &\n\
+    setsid sh -c 'trap \"\" TERM; while :; do sleep 4711.2; done' &\n\
+    echo started\nwhile :; do sleep 4711.3; done";
+
+#[test]
+fn a_timed_out_step_leaves_no_process_on_the_instance() {
+    let Some(lab) = Lab::start(Guest::Sshd) else {
+        return;
+    };
+    let desk = Desk::new();
+    desk.config(
+        &lab.main("performance_results: /tmp/*.out"),
+        "run:\n  - stubborn.sh: {timeout: 2s}\nbefore_collect:\n  - look.sh\n",
+    )
+    .script("stubborn.sh", STUBBORN)
+    .script(
+        "look.sh",
+        "cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -c 'sleep 4711' > /tmp/left.out\n:",
+    );
+    let finished = run(lab.collect(&desk, &["config.yml", "v1"])).expect(0);
+    assert!(finished.stdout.contains("timed out"), "{}", finished.stdout);
+    assert_eq!(read(&desk.sample("v1").join("left.out")), "0\n");
+    lab.expect_nothing_left();
+}
+
+#[test]
+fn a_timed_out_step_leaves_no_process_on_this_machine() {
+    let desk = Desk::new();
+    let own = STUBBORN.replace("4711", &std::process::id().to_string());
+    desk.config(
+        "performance_results: none",
+        "run:\n  - stubborn.sh: {timeout: 1s}\n",
+    )
+    .script("stubborn.sh", &own);
+    run(desk.collect(&["config.yml", "v1", "--local"])).expect(0);
+    let left = processes_with(&format!("sleep\0{}.", std::process::id()));
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn hostile_names_do_no_harm() {
+    let Some(lab) = Lab::start(Guest::Sshd) else {
+        return;
+    };
+    let desk = Desk::new();
+    desk.config(
+        &lab.main("performance_results: ['/tmp/r/**', '/tmp/r/$(touch pwned)*', '/tmp/r/`id`']"),
+        "run:\n  - 'odd $(touch pwned) name;.sh':\n      args: ['$(touch pwned)', \"a'b\", '-x']\n      env: {ODD: \"`touch pwned`'\\\"\"}\n",
+    )
+    .script(
+        "odd $(touch pwned) name;.sh",
+        "mkdir -p /tmp/r/sub; cd /tmp/r\n\
+         printf '%s|' \"$@\" \"$ODD\" > args\n\
+         echo a > '$(touch pwned)'; echo b > 'with space'; echo c > ./-dash; echo d > \"$(printf 'new\\nline')\"\n\
+         echo e > \"$(printf 'bytes\\377')\"; echo f > sub/deep; ln -s /etc leads-out; ln -s args link; mkfifo fifo\n\
+         mkdir config collector; echo g > config/version; echo h > collector/run.json",
+    );
+    let finished = run(lab.collect(&desk, &["config.yml", "feature/a@b+c"])).expect(0);
+    let sample = desk.sample("feature~a@b+c");
+    assert_eq!(
+        read(&sample.join("args")),
+        "$(touch pwned)|a'b|-x|`touch pwned`'\"|"
+    );
+    assert_eq!(read(&sample.join("$(touch pwned)")), "a\n");
+    assert_eq!(read(&sample.join("-dash")), "c\n");
+    assert_eq!(read(&sample.join("new\nline")), "d\n");
+    assert_eq!(read(&sample.join("sub/deep")), "f\n");
+    assert_eq!(read(&sample.join("link")), read(&sample.join("args")));
+    assert_eq!(read(&sample.join("config/version")), "feature/a@b+c\n");
+    assert_eq!(read(&sample.join("config.2/version")), "g\n");
+    assert_eq!(read(&sample.join("collector.2/run.json")), "h\n");
+    assert!(
+        finished.stderr.contains("fifo is not a regular file"),
+        "{}",
+        finished.stderr
+    );
+    let pwned = Command::new("find")
+        .arg(desk.path())
+        .args(["-name", "pwned"])
+        .output()
+        .unwrap();
+    assert!(pwned.stdout.is_empty(), "{pwned:?}");
+    let links = Command::new("find")
+        .arg(&sample)
+        .args(["-type", "l"])
+        .output()
+        .unwrap();
+    assert!(links.stdout.is_empty(), "{links:?}");
+}
+
+#[test]
+fn a_lost_answer_to_a_launch_is_one_instance() {
+    let Some(lab) = Lab::start(Guest::Sshd) else {
+        return;
+    };
+    let desk = Desk::new();
+    desk.config(&lab.main("performance_results: /none"), "");
+    lab.fault(&json!({"action": "RunInstances", "count": 1, "kill": "after"}));
+    run(lab.collect(&desk, &["config.yml", "v1"])).expect(0);
+    assert_eq!(lab.instances().len(), 1);
+    lab.expect_nothing_left();
+}
+
+#[test]
+fn each_refusal_is_a_sentence_with_a_remedy() {
+    let Some(lab) = Lab::start(Guest::None) else {
+        return;
+    };
+    let desk = Desk::new();
+    let refused = |main: &str, status: i32, words: &[&str]| {
+        desk.config(main, "");
+        let finished = run(lab.collect(&desk, &["config.yml", "v1"])).expect(status);
+        for word in words.iter().chain(&["error: ", "hint: "]) {
+            assert!(
+                finished.stderr.contains(word),
+                "{word}: {}",
+                finished.stderr
+            );
+        }
+        assert!(lab.instances().is_empty());
+    };
+    let good = lab.main("performance_results: /none");
+    let with = |from: &str, to: &str| good.replace(from, to);
+    let ami = lab.main("");
+    let ami = ami
+        .lines()
+        .find(|line| line.starts_with("ami"))
+        .unwrap()
+        .to_owned();
+    refused(
+        &with(&ami, "ami: ami-00000000"),
+        3,
+        &["RunInstances", "InvalidAMIID", "`ami` and `region`"],
+    );
+    refused(
+        &with("security_group: collector", "security_group: absent"),
+        3,
+        &["0 security groups are named `absent`"],
+    );
+    lab.fault(&json!({
+        "action": "RunInstances", "count": 1, "code": "UnauthorizedOperation", "message": "You are not authorized.", "status": 403,
+    }));
+    refused(
+        &good,
+        3,
+        &[
+            "RunInstances was refused: You are not authorized",
+            "IAM policy",
+        ],
+    );
+
+    desk.config(&good, "");
+    let mut nowhere = lab.collect(&desk, &["config.yml", "v1"]);
+    nowhere.env_remove("AWS_REGION");
+    let finished = run(nowhere).expect(2);
+    assert!(
+        finished.stderr.contains("no AWS region is configured"),
+        "{}",
+        finished.stderr
+    );
+    let mut nobody = lab.collect(&desk, &["config.yml", "v1"]);
+    nobody.env_remove("AWS_ACCESS_KEY_ID");
+    let finished = run(nobody).expect(3);
+    assert!(
+        finished.stderr.contains("no usable AWS credentials"),
+        "{}",
+        finished.stderr
+    );
+}
+
+#[test]
+fn a_missing_key_pair_is_only_a_warning() {
+    let Some(lab) = Lab::start(Guest::Sshd) else {
+        return;
+    };
+    let desk = Desk::new();
+    desk.config(
+        &lab.main("performance_results: /none\nkeypair: absent\naddress: private"),
+        "",
+    );
+    let finished = run(lab.collect(&desk, &["config.yml", "v1"])).expect(0);
+    assert!(
+        finished.stderr.contains("key pair `absent` does not exist"),
+        "{}",
+        finished.stderr
+    );
+    assert!(
+        finished.stderr.contains("`/none` matches no file"),
+        "{}",
+        finished.stderr
+    );
+}
+
+#[test]
+fn what_a_killed_collector_left_is_listed_and_reaped() {
+    let Some(lab) = Lab::start(Guest::Sshd) else {
+        return;
+    };
+    let desk = Desk::new();
+    desk.config(
+        &lab.main("performance_results: /none"),
+        "run:\n  - wait.sh\n",
+    )
+    .script("wait.sh", "echo waiting\nsleep 600");
+    let mut running = Running::spawn(lab.collect(&desk, &["config.yml", "v1"]));
+    running.wait_for_output("waiting");
+    running.signal(Signal::KILL);
+    running.finish();
+    let instance = lab.instance();
+    let id = instance["id"].as_str().unwrap();
+    let run_id = instance["tags"]["collector:run"].as_str().unwrap();
+
+    let listed = run(lab.collect(&desk, &["list"])).expect(0).stdout;
+    assert!(listed.contains(id) && listed.contains(run_id), "{listed}");
+    run(lab.collect(&desk, &["reap", "--expired"])).expect(0);
+    assert_eq!(lab.instance()["state"], "running");
+    let reaped = run(lab.collect(&desk, &["reap", "--run", run_id]))
+        .expect(0)
+        .stdout;
+    assert!(reaped.contains(&format!("terminated {id}")), "{reaped}");
+    lab.expect_nothing_left();
+    assert!(
+        fs::read_dir(desk.path().join("state/leases"))
+            .unwrap()
+            .next()
+            .is_none()
+    );
+}
+
+#[test]
+fn a_killed_rehearsal_is_listed_and_reaped() {
+    let desk = Desk::new();
+    let nap = format!("sleep 600.{}", std::process::id());
+    desk.config("performance_results: none", "run:\n  - wait.sh\n")
+        .script("wait.sh", &format!("echo waiting\n{nap}"));
+    let mut running = Running::spawn(desk.collect(&["config.yml", "v1", "--local"]));
+    running.wait_for_output("waiting");
+    running.signal(Signal::KILL);
+    running.finish();
+    let listed = run(desk.collect(&["list", "--local"])).expect(0).stdout;
+    assert!(listed.contains("local-"), "{listed}");
+    run(desk.collect(&["reap", "--local", "--all"])).expect(0);
+    let left = processes_with(&nap.replace(' ', "\0"));
+    assert!(left.is_empty(), "{left:?}");
+    let listed = run(desk.collect(&["list", "--local"])).expect(0).stdout;
+    assert!(!listed.contains("local-"), "{listed}");
+}
+
+#[test]
+fn a_rehearsal_that_nobody_ends_expires() {
+    let desk = Desk::new();
+    let nap = format!("sleep 700.{}", std::process::id());
+    desk.config(
+        "performance_results: none\nmax_lifetime: 10s",
+        "run:\n  - wait.sh\n",
+    )
+    .script("wait.sh", &format!("echo waiting\n{nap}"));
+    let mut running = Running::spawn(desk.collect(&["config.yml", "v1", "--local"]));
+    running.wait_for_output("waiting");
+    running.signal(Signal::KILL);
+    running.finish();
+    wait_for("the timer", || {
+        processes_with(&nap.replace(' ', "\0"))
+            .is_empty()
+            .then_some(())
+    });
+    wait_for("the home to go", || {
+        fs::read_dir(desk.path().join("state/instances"))
+            .unwrap()
+            .next()
+            .is_none()
+            .then_some(())
+    });
+}
+
+#[test]
+fn the_rootfs_of_the_booted_guest_accepts_the_user_data() {
+    let rootfs = cache().join("rootfs");
+    let Some(lab) = Lab::start(Guest::None) else {
+        return;
+    };
+    if !rootfs.join("usr/bin/cloud-init").exists() {
+        eprintln!("SKIPPED: there is no root file system for booted guests");
+        return;
+    }
+    let desk = Desk::new();
+    desk.config(&lab.main("performance_results: /none"), "");
+    let running = Running::spawn(lab.collect(&desk, &["config.yml", "v1"]));
+    let instance = wait_for("the launch", || lab.instances().pop());
+    running.signal(Signal::TERM);
+    running.finish().expect(143);
+    lab.expect_nothing_left();
+    let name = format!("tmp/user-data-{}", std::process::id());
+    let inside = rootfs.join(&name);
+    fs::write(&inside, instance["user_data"].as_str().unwrap()).unwrap();
+    let checked = Command::new("chroot")
+        .arg(&rootfs)
+        .args(["cloud-init", "schema", "--config-file"])
+        .arg(format!("/{name}"))
+        .output()
+        .unwrap();
+    fs::remove_file(inside).unwrap();
+    assert!(checked.status.success(), "{checked:?}");
+}
+
+#[test]
+fn check_reports_all_problems_and_rents_nothing() {
+    let desk = Desk::new();
+    desk.config(
+        "performance_results: x\nkeypare: x",
+        "run:\n  - absent.sh\n  - plain.sh\n",
+    )
+    .file("plain.sh", "echo\n");
+    let finished = run(desk.collect(&["check", "."])).expect(2);
+    for words in [
+        "config.yml:4:3: unknown key `keypare`",
+        "did you mean `keypair`?",
+        "`absent.sh` does not exist",
+        "`plain.sh` is not executable",
+        "chmod +x",
+        "`main.ami` is missing",
+    ] {
+        assert!(
+            finished.stderr.contains(words),
+            "{words}: {}",
+            finished.stderr
+        );
+    }
+    for (revision, why) in [
+        ("", "is empty"),
+        ("../x", "starts with"),
+        ("a b", "contains ' '"),
+    ] {
+        let finished = run(desk.collect(&[".", revision])).expect(2);
+        assert!(
+            finished.stderr.contains(why),
+            "{revision:?}: {}",
+            finished.stderr
+        );
+    }
+    assert!(!desk.output().exists());
+    let names: BTreeSet<_> = fs::read_dir(desk.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert!(!names.iter().any(|name| name == "state"), "{names:?}");
+}

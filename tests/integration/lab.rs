@@ -1,0 +1,188 @@
+//! The laboratory of `tests/lab` as tests see it: an EC2 API that is not ours, with guests behind it.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::command::{Desk, wait_for};
+
+/// What stands behind the API.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Guest {
+    /// Nothing.
+    None,
+    /// OpenSSH with the keys of the user-data.
+    Sshd,
+    /// A booted Debian with cloud-init.
+    Booted,
+}
+
+/// A laboratory; it goes when this is dropped, with everything in it.
+pub(crate) struct Lab {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    address: String,
+    facts: Value,
+}
+
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab")
+}
+
+/// The directory that `tests/lab/setup` installs into.
+pub(crate) fn cache() -> PathBuf {
+    let output = Command::new(directory().join("setup"))
+        .arg("--where")
+        .output()
+        .unwrap();
+    PathBuf::from(String::from_utf8(output.stdout).unwrap().trim())
+}
+
+impl Lab {
+    /// `None`, and a line that says so, where this machine cannot run such guests.
+    pub(crate) fn start(guest: Guest) -> Option<Self> {
+        let kind = match guest {
+            Guest::None => "none",
+            Guest::Sshd => "sshd",
+            Guest::Booted => "nspawn",
+        };
+        let mut child = Command::new(cache().join("venv/bin/python"))
+            .arg(directory().join("lab.py"))
+            .args(["--guest", kind, "--pending", "0.3"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the laboratory is not installed: run tests/lab/setup");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        if line.is_empty() {
+            let status = child.wait().unwrap();
+            assert_eq!(status.code(), Some(77), "the laboratory did not start");
+            eprintln!("SKIPPED: this machine cannot run `{kind}` guests");
+            return None;
+        }
+        let facts: Value = serde_json::from_str(&line).unwrap();
+        let address = facts["endpoint"]
+            .as_str()
+            .unwrap()
+            .strip_prefix("http://")
+            .unwrap()
+            .to_owned();
+        Some(Self {
+            stdin: child.stdin.take(),
+            child,
+            address,
+            facts,
+        })
+    }
+
+    /// The `main` lines of a config for this laboratory.
+    pub(crate) fn main(&self, more: &str) -> String {
+        format!(
+            "ec2_instance_size: m1.small\nami: {}\nsecurity_group: collector\nuser: ubuntu\n{more}",
+            self.facts["ami"].as_str().unwrap()
+        )
+    }
+
+    /// The program, with this laboratory for AWS.
+    pub(crate) fn collect(&self, desk: &Desk, args: &[&str]) -> Command {
+        let mut command = desk.collect(args);
+        command
+            .env("AWS_ENDPOINT_URL", format!("http://{}", self.address))
+            .env("AWS_REGION", self.facts["region"].as_str().unwrap())
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test");
+        command
+    }
+
+    fn http(&self, method: &str, path: &str, body: &str) -> Value {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: lab\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(
+            head.starts_with("HTTP/1.1 20") || head.starts_with("HTTP/1.0 20"),
+            "{answer}"
+        );
+        serde_json::from_str(body).unwrap_or(Value::Null)
+    }
+
+    pub(crate) fn instances(&self) -> Vec<Value> {
+        self.http("GET", "/lab/instances", "")
+            .as_array()
+            .unwrap()
+            .clone()
+    }
+
+    /// The one instance that there is or was.
+    #[track_caller]
+    pub(crate) fn instance(&self) -> Value {
+        let mut instances = self.instances();
+        assert_eq!(instances.len(), 1, "{instances:?}");
+        instances.remove(0)
+    }
+
+    pub(crate) fn calls(&self, action: &str) -> Vec<Value> {
+        let calls = self.http("GET", "/lab/calls", "");
+        let calls = calls.as_array().unwrap().iter();
+        calls
+            .filter(|call| call["action"] == action)
+            .cloned()
+            .collect()
+    }
+
+    pub(crate) fn fault(&self, fault: &Value) {
+        self.http("POST", "/lab/faults", &fault.to_string());
+    }
+
+    pub(crate) fn clear_faults(&self) {
+        self.http("DELETE", "/lab/faults", "");
+    }
+
+    /// Resets every connection to the instance.
+    pub(crate) fn cut(&self, id: &str) {
+        self.http(
+            "POST",
+            "/lab/cut",
+            &serde_json::json!({ "instance": id }).to_string(),
+        );
+    }
+
+    /// Launched equals terminated.
+    #[track_caller]
+    pub(crate) fn expect_nothing_left(&self) {
+        for instance in self.instances() {
+            let state = instance["state"].as_str().unwrap().to_owned();
+            assert!(
+                ["terminated", "shutting-down"].contains(&state.as_str()),
+                "{instance}"
+            );
+        }
+    }
+
+    pub(crate) fn wait_for_state(&self, state: &str) -> Value {
+        wait_for(state, || {
+            let instance = self.instance();
+            (instance["state"] == state).then_some(instance)
+        })
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        // The end of its input is the laboratory's word to clean up and go.
+        drop(self.stdin.take());
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,65 @@
+//! What the program may cost its user: memory, size, time to start.
+
+use std::time::{Duration, Instant};
+
+use crate::command::{Desk, run};
+use crate::lab::{Guest, Lab};
+
+const MIB: u64 = 1 << 20;
+
+#[test]
+fn a_gibibyte_comes_home_in_64_mebibytes_of_memory() {
+    if cfg!(debug_assertions) {
+        eprintln!("SKIPPED: measured in the release build only");
+        return;
+    }
+    let Some(lab) = Lab::start(Guest::Sshd) else {
+        return;
+    };
+    let desk = Desk::new();
+    desk.config(
+        &lab.main("performance_results: /tmp/*.bin"),
+        "run:\n  - make.sh\n",
+    )
+    .script(
+        "make.sh",
+        "for n in 1 2 3 4; do head -c 268435456 /dev/urandom > /tmp/$n.bin; done",
+    );
+    let finished = run(lab.collect(&desk, &["config.yml", "v1"])).expect(0);
+    assert!(
+        finished.stdout.contains("4 files, 1.00 GiB"),
+        "{}",
+        finished.stdout
+    );
+    assert!(
+        finished.peak_memory < 64 * MIB,
+        "{} MiB",
+        finished.peak_memory / MIB
+    );
+    println!("peak memory for 1 GiB: {} MiB", finished.peak_memory / MIB);
+}
+
+#[test]
+fn the_program_is_small_and_starts_at_once() {
+    if cfg!(debug_assertions) {
+        eprintln!("SKIPPED: measured in the release build only");
+        return;
+    }
+    let size = std::fs::metadata(env!("CARGO_BIN_EXE_collect"))
+        .unwrap()
+        .len();
+    assert!(size < 25_000_000, "{size} bytes");
+    let desk = Desk::new();
+    // The best of several: what else the machine does is not the program's fault.
+    let best = (0..20)
+        .map(|_| {
+            let since = Instant::now();
+            let status = desk.collect(&["--version"]).output().unwrap().status;
+            assert!(status.success());
+            since.elapsed()
+        })
+        .min()
+        .unwrap();
+    assert!(best < Duration::from_millis(20), "{best:?}");
+    println!("size {size} bytes, --version in {best:?}");
+}

@@ -1,0 +1,7 @@
+//! One test binary: values and parsing are tested beside the code, everything else here.
+
+mod command;
+mod e2e;
+mod lab;
+mod limits;
+mod signals;

@@ -1,0 +1,136 @@
+//! Signals at any moment: the instance is given back first, and the process is gone in time.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::command::{Desk, Running};
+use crate::lab::{Guest, Lab};
+
+/// A runner kills the process 10 s after its first signal; DESIGN promises to be gone before that.
+const GONE: Duration = Duration::from_secs(6);
+
+const PHASES: [&str; 7] = [
+    "before_aws_start",
+    "after_aws_start",
+    "setup",
+    "run",
+    "before_collect",
+    "after_collect",
+    "before_aws_terminate",
+];
+
+fn desk_that_waits_in(phase: &str, main: &str) -> Desk {
+    let desk = Desk::new();
+    desk.config(main, &format!("{phase}:\n  - wait.sh\n"))
+        .script("wait.sh", "echo waiting\nexec sleep 600");
+    desk
+}
+
+#[test]
+fn a_signal_in_any_phase_ends_the_instance_in_time() {
+    let Some(lab) = Lab::start(Guest::Sshd) else {
+        return;
+    };
+    let signals = [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)];
+    for (phase, (signal, status)) in PHASES.into_iter().zip(signals.into_iter().cycle()) {
+        let desk = desk_that_waits_in(phase, &lab.main("performance_results: /none"));
+        let mut running = Running::spawn(lab.collect(&desk, &["config.yml", "v1"]));
+        running.wait_for_output("waiting\n");
+        let since = Instant::now();
+        running.signal(signal);
+        running.finish().expect(status);
+        assert!(since.elapsed() < GONE, "{phase}: {:?}", since.elapsed());
+        lab.expect_nothing_left();
+        let log = desk
+            .sample("v1")
+            .join(format!("collector/logs/01-{phase}-wait.sh.log"));
+        assert_eq!(std::fs::read_to_string(log).unwrap(), "waiting\n");
+        let report = std::fs::read_to_string(desk.sample("v1").join("collector/run.json")).unwrap();
+        assert!(report.contains("\"interrupted\""), "{report}");
+    }
+}
+
+#[test]
+fn a_signal_while_the_instance_boots_ends_it() {
+    let Some(lab) = Lab::start(Guest::None) else {
+        return;
+    };
+    let desk = desk_that_waits_in("run", &lab.main("performance_results: /none"));
+    let mut running = Running::spawn(lab.collect(&desk, &["config.yml", "v1", "--verbose"]));
+    running.wait_for_output("is up at");
+    let since = Instant::now();
+    running.signal(Signal::TERM);
+    running.finish().expect(143);
+    assert!(since.elapsed() < GONE);
+    lab.expect_nothing_left();
+}
+
+#[test]
+fn a_signal_during_the_launch_ends_what_was_launched() {
+    let Some(lab) = Lab::start(Guest::None) else {
+        return;
+    };
+    let desk = desk_that_waits_in("run", &lab.main("performance_results: /none"));
+    lab.fault(&json!({"action": "RunInstances", "count": 1, "delay": 1.0}));
+    let mut running = Running::spawn(lab.collect(&desk, &["config.yml", "v1"]));
+    running.wait_for_output("launch …");
+    crate::command::wait_for("the call", || {
+        (!lab.calls("RunInstances").is_empty()).then_some(())
+    });
+    running.signal(Signal::INT);
+    running.finish().expect(130);
+    assert_eq!(lab.instances().len(), 1);
+    lab.expect_nothing_left();
+}
+
+#[test]
+fn what_cannot_be_confirmed_is_the_last_line_and_outranks_the_signal() {
+    let Some(lab) = Lab::start(Guest::None) else {
+        return;
+    };
+    let desk = desk_that_waits_in("run", &lab.main("performance_results: /none"));
+    lab.fault(&json!({"action": "TerminateInstances", "count": -1, "code": "Unavailable", "message": "later", "status": 503}));
+    let mut running = Running::spawn(lab.collect(&desk, &["config.yml", "v1"]));
+    running.wait_for_output("is up at");
+    let since = Instant::now();
+    running.signal(Signal::TERM);
+    let finished = running.finish().expect(4);
+    assert!(since.elapsed() < GONE, "{:?}", since.elapsed());
+    let last = finished.stderr.lines().last().unwrap();
+    let id = lab.instance()["id"].as_str().unwrap().to_owned();
+    assert!(
+        last.contains(&id) && last.contains("us-east-1") && last.contains("https://"),
+        "{last}"
+    );
+    let leases = desk.path().join("state/leases");
+    assert!(
+        std::fs::read_dir(leases).unwrap().next().is_some(),
+        "the lease is kept for reap"
+    );
+    lab.clear_faults();
+    crate::command::run(lab.collect(&desk, &["reap", "--all"])).expect(0);
+    lab.expect_nothing_left();
+}
+
+#[test]
+fn a_signal_ends_a_rehearsal_and_all_of_its_processes() {
+    let nap = format!("600.{}1", std::process::id());
+    for place in ["", ": {local: true}"] {
+        let desk = Desk::new();
+        desk.config(
+            "performance_results: none",
+            &format!("run:\n  - wait.sh{place}\n"),
+        )
+        .script("wait.sh", &format!("echo waiting\nsleep {nap}"));
+        let mut running = Running::spawn(desk.collect(&["config.yml", "v1", "--local"]));
+        running.wait_for_output("waiting\n");
+        let since = Instant::now();
+        running.signal(Signal::TERM);
+        running.finish().expect(143);
+        assert!(since.elapsed() < GONE);
+        let left = crate::command::processes_with(&format!("sleep\0{nap}"));
+        assert!(left.is_empty(), "{left:?}");
+    }
+}

@@ -3,6 +3,7 @@
 mod listing;
 mod unpack;
 
+use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -321,7 +322,7 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
             self.reporter
                 .report(&Event::Detail(format!("tar: {complaint}")));
         }
-        let mut settled = Vec::new();
+        let mut settled = HashSet::new();
         for Received {
             position,
             size,
@@ -342,7 +343,7 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
                 } else {
                     State::Changed
                 };
-                settled.push(index);
+                settled.insert(index);
             }
         }
         pending.retain(|index| !settled.contains(index));

@@ -423,6 +423,11 @@ impl<P: Provider, H: Shell, R: Reporter> Run<'_, P, H, R> {
             Ok(JobEnd::Lost) | Err(_) => StepOutcome::Lost,
         };
         self.journal.end_step(step, outcome, code);
+        if let Ok(JobEnd::TimedOut { survivors: 1.. } | JobEnd::Stopped { survivors: 1.. }) = end {
+            self.journal.warn(format!(
+                "{phase}: not all processes of {script} could be ended"
+            ));
+        }
         match end {
             Ok(JobEnd::Exited(0)) => {}
             Ok(JobEnd::Exited(status)) if step.warn_only => self
@@ -433,17 +438,12 @@ impl<P: Provider, H: Shell, R: Reporter> Run<'_, P, H, R> {
                 format!("{phase}: {script} exited with status {status}"),
                 Some("its log is in `collector/logs` of the results; `warn_only: true` lets the run go on"),
             ),
-            Ok(JobEnd::TimedOut { survivors: 0 }) => {}
-            Ok(JobEnd::Stopped { survivors: 0 }) => self.journal.fail(
+            Ok(JobEnd::TimedOut { .. }) => {}
+            Ok(JobEnd::Stopped { .. }) => self.journal.fail(
                 Outcome::Interrupted,
                 format!("{phase}: {script} was stopped by Ctrl-C"),
                 None,
             ),
-            Ok(JobEnd::TimedOut { survivors } | JobEnd::Stopped { survivors }) => {
-                self.journal.warn(format!(
-                    "{phase}: {survivors} processes of {script} could not be ended"
-                ));
-            }
             Ok(JobEnd::Lost) => self.journal.fail(
                 Outcome::StepFailed,
                 format!("{phase}: {script} ended without an exit status"),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use russh::client::{self, Handle};
 use russh::keys::{HashAlg, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate};
-use russh::{ChannelMsg, Disconnect, Preferred, cipher, kex};
+use russh::{ChannelMsg, Preferred, cipher, kex};
 use tokio::io::AsyncRead;
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
@@ -131,14 +131,6 @@ impl SshShell {
                 }
                 Err(_) => sleep(PROBE_PAUSE).await,
             }
-        }
-    }
-
-    /// Ends the connection politely.
-    pub async fn close(&self) {
-        if let Some(session) = self.session.lock().await.take() {
-            // The instance is about to go: whether it hears of it changes nothing.
-            let _ = session.disconnect(Disconnect::ByApplication, "", "").await;
         }
     }
 

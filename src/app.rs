@@ -17,13 +17,13 @@ use crate::pipeline::{Here, Pipeline, Plan, Workplace, run};
 use crate::project::Project;
 use crate::provider::ec2::{Account, Ec2};
 use crate::provider::local::Local;
-use crate::provider::{ProviderError, Reclaim};
+use crate::provider::{Provider, ProviderError, Reclaim};
 use crate::report::{Release, RunReport};
 use crate::reporter::console::{Console, Verbosity, aligned};
 use crate::revision::Revision;
-use crate::shell::ShellError;
 use crate::shell::process::ProcessShell;
 use crate::shell::ssh::{Keys, SshShell, Target};
+use crate::shell::{Shell, ShellError};
 use crate::shutdown;
 
 /// Where jobs leave their files on an instance; root's alone.
@@ -119,11 +119,27 @@ async fn measure(args: RunArgs, console: &Console) -> Result<ExitStatus, Error> 
     Ok(ExitStatus(report.exit_status()))
 }
 
-fn here(plan: &Plan) -> Here<ProcessShell> {
-    Here {
+/// Runs the plan on instances of this provider.
+async fn measure_with<P: Provider, S: Shell>(
+    plan: &Plan,
+    provider: &P,
+    connect: impl AsyncFn(&Instance) -> Result<Workplace<S>, ShellError>,
+    console: &Console,
+    interrupt: &Interrupt,
+) -> Result<RunReport, Error> {
+    let here = Here {
         shell: ProcessShell::in_directory(&plan.directory),
         jobs: state_directory().join("steps").join(plan.run.as_str()),
-    }
+    };
+    let pipeline = Pipeline {
+        plan,
+        provider,
+        records: &records(),
+        here: &here,
+        reporter: console,
+        interrupt,
+    };
+    Ok(run(pipeline, connect).await?)
 }
 
 async fn measure_here(
@@ -139,15 +155,7 @@ async fn measure_here(
             fresh: false,
         })
     };
-    let pipeline = Pipeline {
-        plan,
-        provider: &provider,
-        records: &records(),
-        here: &here(plan),
-        reporter: console,
-        interrupt,
-    };
-    Ok(run(pipeline, connect).await?)
+    measure_with(plan, &provider, connect, console, interrupt).await
 }
 
 async fn measure_on_ec2(
@@ -178,15 +186,7 @@ async fn measure_on_ec2(
             fresh: true,
         })
     };
-    let pipeline = Pipeline {
-        plan,
-        provider: &provider,
-        records: &records(),
-        here: &here(plan),
-        reporter: console,
-        interrupt,
-    };
-    Ok(run(pipeline, connect).await?)
+    measure_with(plan, &provider, connect, console, interrupt).await
 }
 
 async fn list(args: &AccountArgs, console: &Console) -> Result<ExitStatus, Error> {

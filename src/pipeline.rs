@@ -4,6 +4,7 @@ mod journal;
 mod workplace;
 
 use std::cell::Cell;
+use std::convert::Infallible;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -391,7 +392,19 @@ impl<P: Provider, H: Shell, R: Reporter> Run<'_, P, H, R> {
             Ok(file) => log.file = Some(File::from_std(file)),
             Err(error) => log.trouble = Some(error.to_string()),
         }
-        let end = job.run(shell, step.timeout, stop, &mut log).await;
+        let announce = async {
+            stop.cancelled().await;
+            let reporter = self.pipeline.reporter;
+            reporter.report(&Event::Note(format!(
+                "stopping {}, then collecting; another Ctrl-C ends the run",
+                step.script
+            )));
+            std::future::pending::<Infallible>().await
+        };
+        let end = tokio::select! { biased;
+            end = job.run(shell, step.timeout, stop, &mut log) => end,
+            never = announce => match never {},
+        };
         if let Some(trouble) = log.close().await {
             self.journal.warn(format!(
                 "the log of {} is not complete: {trouble}",

@@ -178,6 +178,13 @@ impl Running {
         });
     }
 
+    /// Kills the program, as the system does when memory runs out, once it has written this.
+    pub(crate) fn kill_after(mut self, text: &str) {
+        self.wait_for_output(text);
+        self.signal(Signal::KILL);
+        self.finish();
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).unwrap();
         kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();

@@ -240,10 +240,7 @@ fn an_instance_that_nobody_remembers_ends_itself() {
         "run:\n  - wait.sh\n",
     )
     .script("wait.sh", "echo waiting\nsleep 600");
-    let mut running = Running::spawn(lab.collect(&desk, &["config.yml", "v1"]));
-    running.wait_for_output("waiting");
-    running.signal(Signal::KILL);
-    running.finish();
+    Running::spawn(lab.collect(&desk, &["config.yml", "v1"])).kill_after("waiting");
     let instance = lab.wait_for_state("terminated");
     assert_eq!(lab.calls("TerminateInstances").len(), 0, "{instance}");
 }
@@ -481,10 +478,7 @@ fn what_a_killed_collector_left_is_listed_and_reaped() {
         "run:\n  - wait.sh\n",
     )
     .script("wait.sh", "echo waiting\nsleep 600");
-    let mut running = Running::spawn(lab.collect(&desk, &["config.yml", "v1"]));
-    running.wait_for_output("waiting");
-    running.signal(Signal::KILL);
-    running.finish();
+    Running::spawn(lab.collect(&desk, &["config.yml", "v1"])).kill_after("waiting");
     let instance = lab.instance();
     let id = instance["id"].as_str().unwrap();
     let run_id = instance["tags"]["collector:run"].as_str().unwrap();
@@ -512,10 +506,7 @@ fn a_killed_rehearsal_is_listed_and_reaped() {
     let nap = format!("sleep 600.{}", std::process::id());
     desk.config("performance_results: none", "run:\n  - wait.sh\n")
         .script("wait.sh", &format!("echo waiting\n{nap}"));
-    let mut running = Running::spawn(desk.collect(&["config.yml", "v1", "--local"]));
-    running.wait_for_output("waiting");
-    running.signal(Signal::KILL);
-    running.finish();
+    Running::spawn(desk.collect(&["config.yml", "v1", "--local"])).kill_after("waiting");
     let listed = run(desk.collect(&["list", "--local"])).expect(0).stdout;
     assert!(listed.contains("local-"), "{listed}");
     run(desk.collect(&["reap", "--local", "--all"])).expect(0);
@@ -534,10 +525,7 @@ fn a_rehearsal_that_nobody_ends_expires() {
         "run:\n  - wait.sh\n",
     )
     .script("wait.sh", &format!("echo waiting\n{nap}"));
-    let mut running = Running::spawn(desk.collect(&["config.yml", "v1", "--local"]));
-    running.wait_for_output("waiting");
-    running.signal(Signal::KILL);
-    running.finish();
+    Running::spawn(desk.collect(&["config.yml", "v1", "--local"])).kill_after("waiting");
     wait_for("the timer", || {
         processes_with(&nap.replace(' ', "\0"))
             .is_empty()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
 use collector::config::{Config, MAIN_KEYS, ProviderSpec, Source};
@@ -293,12 +293,10 @@ fn every_link_leads_somewhere() {
         if link.starts_with("https://") {
             continue;
         }
-        match link.strip_prefix('#') {
-            Some(name) => assert!(anchors.contains(&name.to_owned()), "{link}"),
-            None => {
-                let path: PathBuf = Path::new(ROOT).join(&link);
-                assert!(path.exists(), "{link}");
-            }
+        if let Some(name) = link.strip_prefix('#') {
+            assert!(anchors.contains(&name.to_owned()), "{link}");
+        } else {
+            assert!(Path::new(ROOT).join(&link).exists(), "{link}");
         }
     }
 }

@@ -1,9 +1,21 @@
 //! One test binary: values and parsing are tested beside the code, everything else here.
 
+// `cfg(test)` always holds here; it tells clippy that what tests call belongs to tests too.
+#[cfg(test)]
 mod command;
+#[cfg(test)]
 mod disk;
+#[cfg(test)]
 mod e2e;
+#[cfg(test)]
+mod floors;
+#[cfg(test)]
 mod lab;
+#[cfg(test)]
 mod limits;
+#[cfg(test)]
+mod readme;
+#[cfg(test)]
 mod signals;
+#[cfg(test)]
 mod ssh;

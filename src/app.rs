@@ -5,7 +5,7 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::cli::{AccountArgs, Cli, Command, ReapArgs, RunArgs};
 use crate::config::{Ec2Spec, ProviderSpec};
@@ -28,6 +28,9 @@ use crate::shutdown;
 
 /// Where jobs leave their files on an instance; root's alone.
 const REMOTE_JOBS: &str = "/var/lib/collector";
+
+/// A lease older than this is not waiting for its launch any more.
+const SETTLED: SignedDuration = SignedDuration::from_mins(15);
 
 /// What the process ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,8 +108,8 @@ async fn measure(args: RunArgs, console: &Console) -> Result<ExitStatus, Error> 
         source,
     })?;
     let report = match plan.config.provider.clone() {
-        ProviderSpec::Local => measure_here(&plan, console, &interrupt).await,
-        ProviderSpec::Ec2(spec) => measure_on_ec2(&plan, spec, console, &interrupt).await,
+        ProviderSpec::Local => Box::pin(measure_here(&plan, console, &interrupt)).await,
+        ProviderSpec::Ec2(spec) => Box::pin(measure_on_ec2(&plan, spec, console, &interrupt)).await,
     };
     listener.abort();
     let report = report?;
@@ -139,7 +142,7 @@ async fn measure_with<P: Provider, S: Shell>(
         reporter: console,
         interrupt,
     };
-    Ok(run(pipeline, connect).await?)
+    Ok(Box::pin(run(pipeline, connect)).await?)
 }
 
 async fn measure_here(
@@ -155,7 +158,7 @@ async fn measure_here(
             fresh: false,
         })
     };
-    measure_with(plan, &provider, connect, console, interrupt).await
+    Box::pin(measure_with(plan, &provider, connect, console, interrupt)).await
 }
 
 async fn measure_on_ec2(
@@ -186,7 +189,7 @@ async fn measure_on_ec2(
             fresh: true,
         })
     };
-    measure_with(plan, &provider, connect, console, interrupt).await
+    Box::pin(measure_with(plan, &provider, connect, console, interrupt)).await
 }
 
 async fn list(args: &AccountArgs, console: &Console) -> Result<ExitStatus, Error> {
@@ -271,11 +274,12 @@ async fn reap_from(
     Ok(left)
 }
 
-/// Removes the leases on this machine behind which there is no instance any more.
+/// Removes the leases on this machine behind which there is no instance any more; a young one may be about to get its.
 async fn forget_settled(provider: &impl Reclaim, console: &Console) {
     let records = records();
     let ours = |record: &crate::lease::LeaseRecord| {
-        record.provider == provider.name() && record.region == provider.region()
+        let old = record.saved_at.duration_until(Timestamp::now()) > SETTLED;
+        old && record.provider == provider.name() && record.region == provider.region()
     };
     for record in records.all().iter().filter(|record| ours(record)) {
         match provider.find(&Owner::Lease(record.lease.clone())).await {

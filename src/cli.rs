@@ -89,7 +89,7 @@ pub struct RunArgs {
     #[arg(long)]
     pub local: bool,
     /// The AWS region, in place of the config's
-    #[arg(long)]
+    #[arg(long, conflicts_with = "local")]
     pub region: Option<String>,
     /// Where results go, in place of the config's
     #[arg(long)]

@@ -293,12 +293,12 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
         let unpacker = Unpacker::new(self.into, &wanted, &hashes, last_round, done.clone());
         let unpacking = tokio::task::spawn_blocking(move || {
             let mut bridge = SyncIoBridge::new(reader);
-            let unpacked = unpacker.unpack(&mut bridge);
-            if unpacked.error.is_none() {
+            let result = unpacker.unpack(&mut bridge);
+            if result.error.is_none() {
                 // Padding behind the last file; a disk that is full needs no more of it.
                 let _ = io::copy(&mut bridge, &mut io::sink());
             }
-            unpacked
+            result
         });
         let mut stream = Stream {
             pipe,
@@ -308,7 +308,7 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
             reporter: self.reporter,
         };
         let send = Command::new::<&str>(SEND, []).as_root();
-        let sent = self
+        let outcome = self
             .shell
             .execute(&send, paths.as_slice(), &mut stream)
             .await;
@@ -353,7 +353,7 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
                 source,
             });
         }
-        sent?;
+        outcome?;
         Ok(())
     }
 
@@ -390,7 +390,7 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
                 path: file.destination.to_string_lossy().into_owned(),
                 source: file.source_text(),
                 size: file.size,
-                sha256: file.sha256.as_ref().map(|digest| listing::hex(digest)),
+                sha256: file.sha256.as_ref().map(listing::hex),
                 mode: format!("{:04o}", file.mode),
                 modified: file.modified_text(),
                 state: *state,

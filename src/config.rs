@@ -25,7 +25,7 @@ use reader::{Entries, Problems};
 pub const MAX_FILE_SIZE: u64 = 1 << 20;
 
 /// The instance ends itself after this unless the config says otherwise.
-const MAX_LIFETIME: Duration = Duration::from_secs(6 * 3600);
+const MAX_LIFETIME: Duration = Duration::from_hours(6);
 
 /// A shorter life would end the instance before it has booted.
 const MIN_LIFETIME: Duration = Duration::from_secs(10);
@@ -132,6 +132,9 @@ pub enum AddressKind {
     Private,
 }
 
+/// Looks at a script and says what is wrong with it and what to do about it.
+pub type Inspect<'a> = &'a dyn Fn(&ScriptPath) -> Result<(), (String, String)>;
+
 /// A config file as text, and what is needed to judge it.
 #[derive(Debug, Clone, Copy)]
 pub struct Source<'a> {
@@ -148,10 +151,7 @@ impl Config {
     ///
     /// # Errors
     /// Every problem of the file at once.
-    pub fn parse(
-        source: Source<'_>,
-        inspect: &dyn Fn(&ScriptPath) -> Result<(), (String, String)>,
-    ) -> Result<Self, ConfigErrors> {
+    pub fn parse(source: Source<'_>, inspect: Inspect<'_>) -> Result<Self, ConfigErrors> {
         let mut problems = Problems::default();
         let config = node::read(source.text)
             .map_err(|problem| problems.0.push(problem))
@@ -175,23 +175,17 @@ impl Config {
     }
 }
 
-fn read(
-    root: &Node,
-    local: bool,
-    inspect: &dyn Fn(&ScriptPath) -> Result<(), (String, String)>,
-    problems: &mut Problems,
-) -> Option<Config> {
+fn read(root: &Node, local: bool, inspect: Inspect<'_>, problems: &mut Problems) -> Option<Config> {
     let mut top = Entries::of(root, "the file", problems)?;
-    let main = match top.take("main") {
-        Some(main) => read_main(main, local, problems),
-        None => {
-            problems.add(
+    let main = if let Some(main) = top.take("main") {
+        read_main(main, local, problems)
+    } else {
+        problems.add(
                 root.at,
                 "the section `main` is missing",
                 "start with `main:` and its keys `performance_results`, `output` and `ec2_instance_size`",
             );
-            None
-        }
+        None
     };
     let lifetime = main.as_ref().map_or(MAX_LIFETIME, |main| main.max_lifetime);
     let mut phases = BTreeMap::new();

@@ -53,8 +53,10 @@ impl Error {
     /// The exit status that says it.
     pub const fn exit_status(&self) -> u8 {
         match self {
-            Self::Project(_) | Self::Revision(_) | Self::Results(_) => 2,
-            Self::Provider(ProviderError::NoRegion) => 2,
+            Self::Project(_)
+            | Self::Revision(_)
+            | Self::Results(_)
+            | Self::Provider(ProviderError::NoRegion) => 2,
             Self::Provider(_) | Self::Key(_) | Self::System { .. } => 3,
             Self::NotReaped(_) => 4,
         }

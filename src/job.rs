@@ -24,7 +24,7 @@ const EXPIRE: &str = include_str!("job/expire.sh");
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Past this a machine that cannot be reached again is given up.
-const RECONNECT: Duration = Duration::from_secs(300);
+const RECONNECT: Duration = Duration::from_mins(5);
 
 /// Between two attempts to take up a lost conversation.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
@@ -83,7 +83,7 @@ impl Job {
     /// What the supervisor executes: data in front, all of it quoted, then its own fixed text.
     fn program(&self) -> String {
         let words: Vec<String> = self.words.iter().map(|word| quote(word)).collect();
-        let environment: String = self
+        let environment: Vec<String> = self
             .env
             .iter()
             .map(|(name, value)| format!("export {name}={}\n", quote(value)))
@@ -92,7 +92,7 @@ impl Job {
             "marker={}\nlogin={}\n(umask 077; printf %s {} > environment)\nset -- \"$1\" {}\n{SUPERVISE}",
             quote(&self.marker()),
             if self.login { "yes" } else { "no" },
-            quote(&environment),
+            quote(&environment.concat()),
             words.join(" "),
         )
     }

@@ -6,6 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use jiff::Timestamp;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -16,7 +17,7 @@ use crate::provider::{Provider, ProviderError, Reclaim};
 use crate::report::Release;
 
 /// How long termination is tried after a run that ended by itself.
-const RELEASE: Duration = Duration::from_secs(120);
+const RELEASE: Duration = Duration::from_mins(2);
 
 /// The same after a signal: the runner kills the process 10 s after its first one.
 const RELEASE_AFTER_SIGNAL: Duration = Duration::from_millis(3500);
@@ -87,6 +88,7 @@ pub async fn with_instance<P: Provider, T>(
         lease: request.lease.clone(),
         provider: provider.name().into(),
         region: provider.region().into(),
+        saved_at: Timestamp::now(),
     };
     if let Err(error) = records.save(&record) {
         return Leased {

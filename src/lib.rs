@@ -39,6 +39,3 @@ pub mod revision;
 pub mod shell;
 pub mod shutdown;
 pub mod step;
-
-/// The commit that this collector was built from; its version where that is not known.
-pub const REVISION: &str = env!("COLLECTOR_REVISION");

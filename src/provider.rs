@@ -50,6 +50,14 @@ pub enum ProviderError {
         /// The provider's words.
         message: String,
     },
+    /// No answer to a question that changes nothing.
+    #[error("{action} got no answer: {message}")]
+    Unreachable {
+        /// What was asked.
+        action: &'static str,
+        /// What happened instead.
+        message: String,
+    },
     /// No answer, or none that can be understood: what was asked may have been done.
     #[error("{action} got no answer: {message}")]
     Unanswered {
@@ -132,6 +140,7 @@ impl ProviderError {
                 "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, choose a profile with AWS_PROFILE, or log in with `aws sso login`; `--local` rehearses without an account"
             }
             Self::Refused { code, .. } => return hint_for_code(code),
+            Self::Unreachable { .. } => "check the network and AWS_ENDPOINT_URL",
             Self::Unanswered { .. } => {
                 "check the network and AWS_ENDPOINT_URL; `collect list` shows what is left, `collect reap` ends it"
             }
@@ -143,7 +152,7 @@ impl ProviderError {
                 "look at the instance's console output; a larger instance type boots faster"
             }
             Self::SecurityGroup { found: 0, .. } => {
-                "create the group with port 22 open to this machine, give the id of an existing one (`sg-…`), or remove the key for a temporary group"
+                "create the group with `ssh_port` open to this machine, or give the id of one that exists (`sg-…`)"
             }
             Self::SecurityGroup { .. } => "give the id of the one that is meant (`sg-…`)",
             Self::NoAddress { .. } => {

@@ -5,6 +5,9 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
+/// The commit that this collector was built from; its version where that is not known.
+pub const OF_COLLECTOR: &str = env!("COLLECTOR_REVISION");
+
 /// The longest revision that is accepted, in characters.
 pub const MAX_LENGTH: usize = 128;
 

@@ -220,7 +220,10 @@ impl ShellError {
     }
 }
 
-/// Runs one of collector's own commands and keeps its output; a non-zero exit is an error.
+/// Runs one of collector's own commands and keeps its output.
+///
+/// # Errors
+/// When the machine cannot be talked to, and when the command exits with anything but 0.
 pub async fn ask(
     shell: &impl Shell,
     what: &'static str,

@@ -228,7 +228,9 @@ fn from_hex(text: &[u8]) -> Option<Digest> {
 
 /// A digest as lower-case hexadecimal digits.
 pub(super) fn hex(digest: &Digest) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    digest
+        .iter()
+        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 #[cfg(test)]

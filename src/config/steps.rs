@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Inspect;
 use super::duration::human;
 use super::node::{At, Node, Value};
 use super::reader::{Entries, Problems};
@@ -17,7 +18,7 @@ pub(super) fn read(
     node: &Node,
     phase: Phase,
     lifetime: Duration,
-    inspect: &dyn Fn(&ScriptPath) -> Result<(), (String, String)>,
+    inspect: Inspect<'_>,
     problems: &mut Problems,
 ) -> Vec<Step> {
     let items = match &node.value {
@@ -71,20 +72,18 @@ fn head<'a>(
 ) -> Option<(At, String, Option<&'a Node>)> {
     match &item.value {
         Value::Text(name) => Some((item.at, name.clone(), None)),
-        Value::Map(pairs) => match pairs.as_slice() {
-            [(key, options)] => {
-                let name = problems.text(key, "script", "script.sh")?;
-                Some((key.at, name, Some(options)))
-            }
-            _ => {
+        Value::Map(pairs) => {
+            let [(key, options)] = pairs.as_slice() else {
                 problems.add(
                     item.at,
                     format!("a step of `{phase}` has {} scripts", pairs.len()),
                     "one script a step; indent its options below it",
                 );
-                None
-            }
-        },
+                return None;
+            };
+            let name = problems.text(key, "script", "script.sh")?;
+            Some((key.at, name, Some(options)))
+        }
         other => {
             problems.add(
                 item.at,
@@ -99,12 +98,7 @@ fn head<'a>(
     }
 }
 
-fn script(
-    at: At,
-    name: &str,
-    inspect: &dyn Fn(&ScriptPath) -> Result<(), (String, String)>,
-    problems: &mut Problems,
-) -> Option<ScriptPath> {
+fn script(at: At, name: &str, inspect: Inspect<'_>, problems: &mut Problems) -> Option<ScriptPath> {
     let path = match ScriptPath::parse(name) {
         Ok(path) => path,
         Err(why) => {
@@ -196,20 +190,18 @@ fn read_options(
 }
 
 fn read_args(node: &Node, problems: &mut Problems) -> Vec<String> {
-    match &node.value {
-        Value::List(items) => items
-            .iter()
-            .filter_map(|item| problems.scalar(item, "args"))
-            .collect(),
-        _ => {
-            problems.add(
-                node.at,
-                format!("`args` is {}, a list is expected", node.value.kind()),
-                "write `args: [first, second]`",
-            );
-            Vec::new()
-        }
-    }
+    let Value::List(items) = &node.value else {
+        problems.add(
+            node.at,
+            format!("`args` is {}, a list is expected", node.value.kind()),
+            "write `args: [first, second]`",
+        );
+        return Vec::new();
+    };
+    items
+        .iter()
+        .filter_map(|item| problems.scalar(item, "args"))
+        .collect()
 }
 
 fn read_env(node: &Node, problems: &mut Problems) -> Vec<(String, String)> {

@@ -84,7 +84,7 @@ fn the_seed_example_is_read_verbatim() {
         ]
     );
     let run = &config.phases[&Phase::Run][0];
-    assert_eq!(run.timeout, Some(Duration::from_secs(3600)));
+    assert_eq!(run.timeout, Some(Duration::from_hours(1)));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::instance::LeaseToken;
@@ -18,6 +19,8 @@ pub struct LeaseRecord {
     pub provider: String,
     /// Where the instance is.
     pub region: String,
+    /// When this was written.
+    pub saved_at: Timestamp,
 }
 
 /// The directory that holds a file for each lease.
@@ -84,10 +87,11 @@ mod tests {
             lease: LeaseToken::new("run-1"),
             provider: "ec2".into(),
             region: "eu-central-1".into(),
+            saved_at: Timestamp::now(),
         };
         assert_eq!(records.all(), []);
         records.save(&record).unwrap();
-        assert_eq!(records.all(), [record.clone()]);
+        assert_eq!(records.all(), std::slice::from_ref(&record));
         records.forget(&record.lease);
         assert_eq!(records.all(), []);
     }

@@ -12,7 +12,7 @@ const HOST: &str = include_str!("host.sh");
 const RECEIVE: &str = "exec tar --extract --file=- --preserve-permissions --no-same-owner";
 
 /// Past this first boot is not waited for any longer; the run goes on with a warning.
-const FIRST_BOOT: Duration = Duration::from_secs(300);
+const FIRST_BOOT: Duration = Duration::from_mins(5);
 
 /// Past this a machine that is asked about itself does not answer.
 const HOST_FACTS: Duration = Duration::from_secs(30);

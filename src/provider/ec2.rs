@@ -1,226 +1,40 @@
 //! EC2 as a provider.
 
+mod account;
 mod user_data;
 
 use std::cell::Cell;
 use std::time::Duration;
 
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region};
-use aws_credential_types::provider::ProvideCredentials as _;
-use aws_sdk_ec2::Client;
-use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_ec2::error::ProvideErrorMetadata as _;
 use aws_sdk_ec2::primitives::Blob;
 use aws_sdk_ec2::types::{
-    Filter, HttpTokensState, InstanceMetadataOptionsRequest, InstanceStateName, InstanceType,
-    ResourceType, ShutdownBehavior, Tag, TagSpecification,
+    HttpTokensState, InstanceMetadataOptionsRequest, InstanceType, ResourceType, ShutdownBehavior,
+    Tag, TagSpecification,
 };
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::{Builder, tls};
-use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
 use super::{Provider, ProviderError, Reclaim};
 use crate::config::{AddressKind, Ec2Spec};
-use crate::instance::{Found, Instance, InstanceId, LaunchRequest, Owner, RunId};
+use crate::instance::{Found, Instance, InstanceId, LaunchRequest, Owner};
 use crate::reporter::{Event, Reporter};
 use crate::shell::ssh::{KeyError, Keys};
+use account::{TAG_EXPIRES, TAG_LEASE, TAG_REVISION, TAG_RUN, filter, refusal};
 use user_data::FirstBoot;
 
+pub use account::Account;
+
 /// Past this an instance that was granted does not come up.
-const RUNNING: Duration = Duration::from_secs(300);
+const RUNNING: Duration = Duration::from_mins(5);
 
 /// Between two looks at the instance's state.
 const STATE_PAUSE: Duration = Duration::from_secs(1);
 
 /// For so long after a launch EC2 may deny to know the instance.
-const LAG: Duration = Duration::from_secs(60);
-
-/// Limits of one call: for the connection, for one attempt, for all attempts.
-const CONNECT: Duration = Duration::from_secs(5);
-const ATTEMPT: Duration = Duration::from_secs(20);
-const OPERATION: Duration = Duration::from_secs(60);
-const ATTEMPTS: u32 = 3;
-
-/// The tags of everything that collector launches.
-const TAG_LEASE: &str = "collector:lease";
-const TAG_RUN: &str = "collector:run";
-const TAG_REVISION: &str = "collector:revision";
-const TAG_EXPIRES: &str = "collector:expires-at";
+const LAG: Duration = Duration::from_mins(1);
 
 /// The value of `Name`, as in the first collector.
 const NAME: &str = "collector";
-
-/// States in which an instance costs money or may come to cost it again.
-const LIVING: [&str; 4] = ["pending", "running", "stopping", "stopped"];
-
-/// An account in one region.
-#[derive(Debug)]
-pub struct Account {
-    client: Client,
-    region: String,
-}
-
-impl Account {
-    /// Finds region and credentials as every AWS tool does: environment, profile, SSO, the machine's own role.
-    ///
-    /// # Errors
-    /// When there is no region, or no credentials; no call to EC2 is made.
-    pub async fn open(region: Option<&str>) -> Result<Self, ProviderError> {
-        let http = Builder::new()
-            .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
-            .build_https();
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT)
-            .operation_attempt_timeout(ATTEMPT)
-            .operation_timeout(OPERATION)
-            .build();
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http)
-            .timeout_config(timeouts)
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
-        if let Some(region) = region {
-            loader = loader.region(Region::new(region.to_owned()));
-        }
-        let config = loader.load().await;
-        let region = config.region().ok_or(ProviderError::NoRegion)?.to_string();
-        let none = || ProviderError::NoCredentials("none are configured".into());
-        config
-            .credentials_provider()
-            .ok_or_else(none)?
-            .provide_credentials()
-            .await
-            .map_err(|error| {
-                ProviderError::NoCredentials(DisplayErrorContext(error).to_string())
-            })?;
-        Ok(Self {
-            client: Client::new(&config),
-            region,
-        })
-    }
-
-    async fn end(&self, id: &InstanceId, unknown_is_gone: bool) -> Result<(), ProviderError> {
-        const ACTION: &str = "TerminateInstances";
-        let answer = self
-            .client
-            .terminate_instances()
-            .instance_ids(id.as_str())
-            .send()
-            .await;
-        let answer = match answer {
-            Err(error) if unknown_is_gone && error.code() == Some("InvalidInstanceID.NotFound") => {
-                return Ok(());
-            }
-            answer => answer.map_err(|error| refusal(ACTION, &error))?,
-        };
-        let state = answer
-            .terminating_instances()
-            .iter()
-            .find(|change| change.instance_id() == Some(id.as_str()))
-            .and_then(|change| change.current_state()?.name());
-        match state {
-            Some(InstanceStateName::ShuttingDown | InstanceStateName::Terminated) => Ok(()),
-            other => Err(ProviderError::Unanswered {
-                action: ACTION,
-                message: format!("{id} is {other:?}"),
-            }),
-        }
-    }
-}
-
-impl Reclaim for Account {
-    fn name(&self) -> &'static str {
-        "ec2"
-    }
-
-    fn region(&self) -> &str {
-        &self.region
-    }
-
-    async fn terminate(&self, id: &InstanceId) -> Result<(), ProviderError> {
-        self.end(id, true).await
-    }
-
-    async fn find(&self, owner: &Owner) -> Result<Vec<Found>, ProviderError> {
-        let by_owner = match owner {
-            Owner::Lease(lease) => filter(&format!("tag:{TAG_LEASE}"), [lease.as_str()]),
-            Owner::Run(run) => filter(&format!("tag:{TAG_RUN}"), [run.as_str()]),
-            Owner::Anyone => filter("tag-key", [TAG_LEASE]),
-        };
-        let mut pages = self
-            .client
-            .describe_instances()
-            .filters(by_owner)
-            .filters(filter("instance-state-name", LIVING))
-            .into_paginator()
-            .send();
-        let mut found = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| refusal("DescribeInstances", &error))?;
-            for instance in page
-                .reservations()
-                .iter()
-                .flat_map(|reservation| reservation.instances())
-            {
-                let tag = |key: &str| {
-                    let tag = instance.tags().iter().find(|tag| tag.key() == Some(key));
-                    tag.and_then(|tag| tag.value()).map(str::to_owned)
-                };
-                let Some(id) = instance.instance_id() else {
-                    continue;
-                };
-                found.push(Found {
-                    id: InstanceId::new(id),
-                    region: self.region.clone(),
-                    run: tag(TAG_RUN).map(RunId::new),
-                    revision: tag(TAG_REVISION),
-                    expires_at: tag(TAG_EXPIRES).and_then(|at| at.parse::<Timestamp>().ok()),
-                    state: instance
-                        .state()
-                        .and_then(|state| state.name())
-                        .map_or_else(String::new, |name| name.as_str().to_owned()),
-                });
-            }
-        }
-        Ok(found)
-    }
-}
-
-fn filter<'a>(name: &str, values: impl IntoIterator<Item = &'a str>) -> Filter {
-    let values = values.into_iter().map(str::to_owned).collect();
-    Filter::builder()
-        .name(name)
-        .set_values(Some(values))
-        .build()
-}
-
-/// What EC2's answer means: a refusal is final, anything else leaves open what was done.
-fn refusal<E, R>(action: &'static str, error: &SdkError<E, R>) -> ProviderError
-where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug,
-{
-    match (error, error.code()) {
-        (SdkError::ServiceError(_), Some(code))
-            if !["InternalError", "Unavailable"].contains(&code) =>
-        {
-            ProviderError::Refused {
-                action,
-                code: code.into(),
-                message: error
-                    .message()
-                    .unwrap_or("no reason given")
-                    .trim_end_matches('.')
-                    .into(),
-            }
-        }
-        _ => ProviderError::Unanswered {
-            action,
-            message: DisplayErrorContext(error).to_string(),
-        },
-    }
-}
 
 /// Instances as a config describes them, and the ones that are left over.
 #[derive(Debug)]
@@ -296,7 +110,7 @@ impl<'a, R: Reporter> Ec2<'a, R> {
             groups => Err(ProviderError::SecurityGroup {
                 name: name.clone(),
                 found: groups.len(),
-                place: format!(" in {vpc} of {}", self.account.region),
+                place: format!(" in {vpc} of {}", self.account.region()),
             }),
         }
     }
@@ -318,7 +132,7 @@ impl<'a, R: Reporter> Ec2<'a, R> {
             Err(error) if error.code() == Some("InvalidKeyPair.NotFound") => {
                 self.reporter.report(&Event::Warning(format!(
                     "the key pair `{name}` does not exist in {}: only collector can log in",
-                    self.account.region
+                    self.account.region()
                 )));
                 Ok(None)
             }
@@ -498,7 +312,7 @@ impl<R> Ec2<'_, R> {
                 id: id.clone(),
                 kind,
             })?,
-            region: self.account.region.clone(),
+            region: self.account.region().to_owned(),
             instance_type: instance
                 .instance_type()
                 .map(|kind| kind.as_str().to_owned()),

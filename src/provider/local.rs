@@ -144,12 +144,13 @@ impl Reclaim for Local {
 impl Provider for Local {
     async fn launch(&self, request: &LaunchRequest) -> Result<InstanceId, ProviderError> {
         let digest = Sha256::digest(request.lease.as_str());
-        let name: String = digest
+        let name = digest
             .iter()
             .take(4)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        let id = InstanceId::new(format!("local-{name}"));
+            .fold("local-".to_owned(), |name, byte| {
+                format!("{name}{byte:02x}")
+            });
+        let id = InstanceId::new(name);
         let place = self.place(&id);
         for directory in [self.home(&id), self.jobs(&id)] {
             fs::create_dir_all(&directory).map_err(failed("creating", &directory))?;

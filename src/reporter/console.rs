@@ -142,50 +142,8 @@ impl Console {
         bar.set_position(done);
     }
 
-    fn table(&self, report: &RunReport) {
-        let mut rows = vec![[
-            "phase".to_owned(),
-            "script".into(),
-            "result".into(),
-            "exit".into(),
-            "time".into(),
-        ]];
-        let verdict = |ok: bool| if ok { "ok" } else { "failed" };
-        for stage in &report.stages {
-            if stage.steps.is_empty() {
-                rows.push([
-                    stage.stage.to_string(),
-                    String::new(),
-                    verdict(stage.ok).into(),
-                    String::new(),
-                    human_duration(stage.took),
-                ]);
-            }
-            for (index, step) in stage.steps.iter().enumerate() {
-                let phase = if index == 0 {
-                    stage.stage.to_string()
-                } else {
-                    String::new()
-                };
-                rows.push([
-                    phase,
-                    step.script.clone(),
-                    step.outcome.to_string(),
-                    step.exit_code
-                        .map(|code| code.to_string())
-                        .unwrap_or_default(),
-                    human_duration(step.took),
-                ]);
-            }
-        }
-        let mut stdout = io::stdout().lock();
-        for line in aligned(&rows) {
-            let _ = writeln!(stdout, "{line}");
-        }
-    }
-
     fn finished(&self, report: &RunReport) {
-        self.table(report);
+        print_table(report);
         let mut stdout = io::stdout().lock();
         let collected = &report.collected;
         let missing = match collected.incomplete {
@@ -238,6 +196,49 @@ impl Console {
     }
 }
 
+/// What ran, how it ended and how long it took.
+fn print_table(report: &RunReport) {
+    let mut rows = vec![[
+        "phase".to_owned(),
+        "script".into(),
+        "result".into(),
+        "exit".into(),
+        "time".into(),
+    ]];
+    let verdict = |ok: bool| if ok { "ok" } else { "failed" };
+    for stage in &report.stages {
+        if stage.steps.is_empty() {
+            rows.push([
+                stage.stage.to_string(),
+                String::new(),
+                verdict(stage.ok).into(),
+                String::new(),
+                human_duration(stage.took),
+            ]);
+        }
+        for (index, step) in stage.steps.iter().enumerate() {
+            let phase = if index == 0 {
+                stage.stage.to_string()
+            } else {
+                String::new()
+            };
+            rows.push([
+                phase,
+                step.script.clone(),
+                step.outcome.to_string(),
+                step.exit_code
+                    .map(|code| code.to_string())
+                    .unwrap_or_default(),
+                human_duration(step.took),
+            ]);
+        }
+    }
+    let mut stdout = io::stdout().lock();
+    for line in aligned(&rows) {
+        let _ = writeln!(stdout, "{line}");
+    }
+}
+
 /// Columns side by side, as wide as their widest cell.
 pub fn aligned<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
     let mut widths = [0; N];
@@ -269,17 +270,17 @@ impl Reporter for Console {
             Event::Output(bytes) => self.output(bytes),
             Event::Transferred { done, total } => self.transferred(*done, *total),
             Event::Warning(text) => {
-                self.line(&format!("{} {text}", self.paint(YELLOW, "warning:")))
+                self.line(&format!("{} {text}", self.paint(YELLOW, "warning:")));
             }
             Event::Finished(report) => self.finished(report),
             _ if self.verbosity == Verbosity::Quiet => {}
             Event::Note(text) => self.line(text),
             Event::Detail(text) if self.verbosity == Verbosity::Verbose => {
-                self.line(&self.paint(DIM, text))
+                self.line(&self.paint(DIM, text));
             }
-            Event::Detail(_) => {}
             // Scripts have lines of their own; only collector's deeds are worth one.
-            Event::StageStarted(Stage::Scripts(_))
+            Event::Detail(_)
+            | Event::StageStarted(Stage::Scripts(_))
             | Event::StageFinished {
                 stage: Stage::Scripts(_),
                 ..

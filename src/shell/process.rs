@@ -95,12 +95,12 @@ impl Shell for ProcessShell {
             let _ = pipe.shutdown().await;
         };
         tokio::pin!(feed);
-        let (mut fed, mut out_open, mut err_open) = (false, true, true);
+        let (mut all_fed, mut out_open, mut err_open) = (false, true, true);
         let mut out_chunk = vec![0; CHUNK];
         let mut err_chunk = vec![0; CHUNK];
         while out_open || err_open {
             tokio::select! {
-                () = &mut feed, if !fed => fed = true,
+                () = &mut feed, if !all_fed => all_fed = true,
                 count = out.read(&mut out_chunk), if out_open => {
                     let count = count.map_err(here("reading a command's output"))?;
                     out_open = count > 0;

@@ -19,7 +19,7 @@ pub use keys::{KeyError, Keys};
 use super::{Command, Exit, Output, Shell, ShellError, quote};
 
 /// Past this an instance that runs but does not let us in is broken, not slow.
-const FIRST_LOGIN: Duration = Duration::from_secs(300);
+const FIRST_LOGIN: Duration = Duration::from_mins(5);
 
 /// Between two looks at the port of an instance that boots.
 const PROBE_PAUSE: Duration = Duration::from_millis(250);
@@ -138,10 +138,10 @@ impl SshShell {
         format!("{}:{}", self.target.address, self.target.port)
     }
 
-    fn lost(&self, reason: impl ToString) -> ShellError {
+    fn lost(&self, reason: impl Into<String>) -> ShellError {
         ShellError::Lost {
             address: self.address(),
-            reason: reason.to_string(),
+            reason: reason.into(),
         }
     }
 
@@ -155,8 +155,10 @@ impl SshShell {
         let stream = timeout(PROBE, TcpStream::connect((address.as_str(), *port)))
             .await
             .map_err(|_| self.lost("the port does not answer"))?
-            .map_err(|error| self.lost(error))?;
-        stream.set_nodelay(true).map_err(|error| self.lost(error))?;
+            .map_err(|error| self.lost(error.to_string()))?;
+        stream
+            .set_nodelay(true)
+            .map_err(|error| self.lost(error.to_string()))?;
         let shown = Arc::new(OnceLock::new());
         let check = HostCheck {
             expected: keys.expected_host().clone(),
@@ -181,7 +183,7 @@ impl SshShell {
         }
         match result {
             Err(_) => Err(self.lost("the login took too long")),
-            Ok(Err(error)) => Err(self.lost(error)),
+            Ok(Err(error)) => Err(self.lost(error.to_string())),
             Ok(Ok((_, false))) => {
                 Err(self.lost(format!("user `{user}` is not let in with collector's key")))
             }
@@ -265,7 +267,7 @@ impl Shell for SshShell {
         let channel = timeout(OPEN_CHANNEL, opening)
             .await
             .map_err(|_| self.lost("no channel was opened"))?
-            .map_err(|error| self.lost(error))?;
+            .map_err(|error| self.lost(error.to_string()))?;
         let (mut reader, writer) = channel.split();
         let feed = async move {
             // A command that does not read all of its input is in its right; a broken connection shows below.
@@ -274,12 +276,12 @@ impl Shell for SshShell {
             writer
         };
         tokio::pin!(feed);
-        let mut fed = None;
+        let mut writer_kept = None;
         let mut exit = None;
         loop {
             let message = tokio::select! {
-                writer = &mut feed, if fed.is_none() => {
-                    fed = Some(writer);
+                writer = &mut feed, if writer_kept.is_none() => {
+                    writer_kept = Some(writer);
                     continue;
                 }
                 message = reader.wait() => message,

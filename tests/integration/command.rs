@@ -1,6 +1,6 @@
 //! The program as a process: scrubbed environment, real signals, its output line by line.
 
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -10,7 +10,12 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Nothing that a test waits for takes longer, on a machine that does other things as well.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Says something that the test runner does not keep to itself: a test that is skipped, a figure that was measured.
+pub(crate) fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
 
 /// Waits for a condition; panics with `what` when [`PATIENCE`] is over.
 pub(crate) fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
@@ -80,7 +85,9 @@ impl Desk {
     /// A config for EC2 or this machine: `main` with these lines, then the phases.
     pub(crate) fn config(&self, main: &str, phases: &str) -> &Self {
         let output = self.output();
-        let main: String = main.lines().map(|line| format!("  {line}\n")).collect();
+        let main = main
+            .lines()
+            .fold(String::new(), |text, line| text + "  " + line + "\n");
         self.file(
             "config.yml",
             &format!("main:\n  output: {}\n{main}{phases}", output.display()),

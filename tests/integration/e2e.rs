@@ -8,7 +8,7 @@ use std::process::Command;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::command::{Desk, Running, processes_with, run, wait_for};
+use crate::command::{Desk, Running, processes_with, run, say, wait_for};
 use crate::lab::{Guest, Lab, cache};
 
 const SEED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/seed");
@@ -198,7 +198,7 @@ fn expect_one_complete_call(lab: &Lab) {
 #[test]
 fn the_seed_example_runs_on_this_machine() {
     if Command::new("ruby").arg("--version").output().is_err() {
-        eprintln!("SKIPPED: the seed's example needs ruby");
+        say("SKIPPED: the seed's example needs ruby");
         return;
     }
     let desk = Desk::new();
@@ -263,7 +263,7 @@ fn a_cut_connection_costs_no_line_and_runs_nothing_twice() {
     }
     running.finish().expect(0);
     let sample = desk.sample("v1");
-    let lines: String = (1..=60).map(|n| format!("line {n}\n")).collect();
+    let lines = (1..=60).fold(String::new(), |lines, n| format!("{lines}line {n}\n"));
     assert_eq!(
         read(&sample.join("collector/logs/01-run-count.sh.log")),
         lines
@@ -547,7 +547,7 @@ fn the_rootfs_of_the_booted_guest_accepts_the_user_data() {
         return;
     };
     if !rootfs.join("usr/bin/cloud-init").exists() {
-        eprintln!("SKIPPED: there is no root file system for booted guests");
+        say("SKIPPED: there is no root file system for booted guests");
         return;
     }
     let desk = Desk::new();

@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::command::{Desk, wait_for};
+use crate::command::{Desk, say, wait_for};
 
 /// What stands behind the API.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -63,7 +63,7 @@ impl Lab {
         if line.is_empty() {
             let status = child.wait().unwrap();
             assert_eq!(status.code(), Some(77), "the laboratory did not start");
-            eprintln!("SKIPPED: this machine cannot run `{kind}` guests");
+            say(&format!("SKIPPED: this machine cannot run `{kind}` guests"));
             return None;
         }
         let facts: Value = serde_json::from_str(&line).unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::command::{Desk, run};
+use crate::command::{Desk, run, say};
 use crate::lab::{Guest, Lab};
 
 const MIB: u64 = 1 << 20;
@@ -10,7 +10,7 @@ const MIB: u64 = 1 << 20;
 #[test]
 fn a_gibibyte_comes_home_in_64_mebibytes_of_memory() {
     if cfg!(debug_assertions) {
-        eprintln!("SKIPPED: measured in the release build only");
+        say("SKIPPED: measured in the release build only");
         return;
     }
     let Some(lab) = Lab::start(Guest::Sshd) else {
@@ -36,13 +36,16 @@ fn a_gibibyte_comes_home_in_64_mebibytes_of_memory() {
         "{} MiB",
         finished.peak_memory / MIB
     );
-    println!("peak memory for 1 GiB: {} MiB", finished.peak_memory / MIB);
+    say(&format!(
+        "peak memory for 1 GiB: {} MiB",
+        finished.peak_memory / MIB
+    ));
 }
 
 #[test]
 fn the_program_is_small_and_starts_at_once() {
     if cfg!(debug_assertions) {
-        eprintln!("SKIPPED: measured in the release build only");
+        say("SKIPPED: measured in the release build only");
         return;
     }
     let size = std::fs::metadata(env!("CARGO_BIN_EXE_collect"))
@@ -61,5 +64,5 @@ fn the_program_is_small_and_starts_at_once() {
         .min()
         .unwrap();
     assert!(best < Duration::from_millis(20), "{best:?}");
-    println!("size {size} bytes, --version in {best:?}");
+    say(&format!("size {size} bytes, --version in {best:?}"));
 }

@@ -1,6 +1,6 @@
 use super::*;
 
-use crate::instance::LeaseToken;
+use crate::instance::{LeaseToken, RunId};
 
 #[test]
 fn every_kind_of_resource_carries_every_tag() {
@@ -8,7 +8,7 @@ fn every_kind_of_resource_carries_every_tag() {
         lease: LeaseToken::new("run-1"),
         run: RunId::new("run"),
         revision: "feature/x".parse().unwrap(),
-        max_lifetime: Duration::from_secs(3600),
+        max_lifetime: Duration::from_hours(1),
         expires_at: "2026-11-22T12:00:00.5Z".parse().unwrap(),
     };
     let specifications = tags(&request);
@@ -40,7 +40,7 @@ fn user_data_is_cloud_config_within_the_limit_of_ec2() {
         client_public: &keys.client_public().unwrap(),
         host_private: &keys.host_private().unwrap(),
         host_public: &keys.host_public().unwrap(),
-        max_lifetime: Duration::from_secs(21_600),
+        max_lifetime: Duration::from_hours(6),
     }
     .cloud_config();
     assert!(text.starts_with("#cloud-config\n") && text.len() < 16 * 1024);

@@ -51,15 +51,21 @@ impl FirstBoot<'_> {
     }
 
     /// Arms the timer on the system's manager, or as a plain process where there is none. It runs at every boot: a
-    /// reboot starts the clock anew, a timer that is armed already stays as it is.
+    /// reboot starts the clock anew.
+    ///
+    /// `shutdown +N` would not do: without logind, which comes later, it does not wait. Nor would a unit with the
+    /// default dependencies: it waits for the boot, which waits for this.
     fn timer(&self) -> String {
         let seconds = self.max_lifetime.as_secs();
         let last = seconds + LAST_RESORT;
         format!(
-            "run='systemd-run --quiet --timer-property=AccuracySec=1s'\n\
-             $run --unit=collector-lifetime --on-active={seconds} systemctl poweroff &&\n\
-             $run --unit=collector-last-resort --on-active={last} systemctl poweroff --force --force ||\n\
-             setsid sh -c 'sleep {seconds}; poweroff; sleep {LAST_RESORT}; poweroff -f' < /dev/null > /dev/null 2>&1 &"
+            "run='timeout 10 systemd-run --quiet --timer-property=AccuracySec=1s \
+             --timer-property=DefaultDependencies=no --property=DefaultDependencies=no'\n\
+             if ! $run --unit=collector-lifetime --on-active={seconds} systemctl poweroff; then\n\
+             setsid sh -c 'sleep {seconds}; poweroff; sleep {LAST_RESORT}; poweroff -f' < /dev/null > /dev/null 2>&1 &\n\
+             else\n\
+             $run --unit=collector-last-resort --on-active={last} systemctl poweroff --force --force\n\
+             fi"
         )
     }
 }

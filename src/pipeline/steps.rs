@@ -1,0 +1,258 @@
+//! The steps of a phase: how each runs, and what its end means for the run.
+
+use std::convert::Infallible;
+use std::io;
+
+use tokio::fs::File;
+use tokio::io::AsyncWriteExt as _;
+use tokio_util::sync::CancellationToken;
+
+use super::{Here, Pipeline, Run, SAMPLE, Workplace};
+use crate::job::{Job, JobEnd};
+use crate::phase::{Phase, Stage};
+use crate::provider::Provider;
+use crate::report::Outcome;
+use crate::reporter::{Event, Reporter};
+use crate::results::Results;
+use crate::shell::{Output, Shell, ShellError};
+use crate::step::{Place, Step, StepOutcome};
+
+impl<P: Provider, H: Shell, R: Reporter> Run<'_, P, H, R> {
+    /// Runs the steps of a phase until one fails.
+    pub(super) async fn phase<S: Shell>(&mut self, phase: Phase, workplace: Option<&Workplace<S>>) {
+        let plan = self.pipeline.plan;
+        let Some(steps) = plan.config.phases.get(&phase) else {
+            return;
+        };
+        if phase.skipped_after_failure() && self.journal.spoilt {
+            return;
+        }
+        let interrupt = self.pipeline.interrupt;
+        let stop = if phase == Phase::Run {
+            interrupt.measuring()
+        } else {
+            CancellationToken::new()
+        };
+        self.journal.begin(Stage::Scripts(phase));
+        let mut ok = true;
+        for step in steps {
+            let outcome = match (step.place, workplace) {
+                (Place::Instance, Some(_)) if self.journal.unreachable => StepOutcome::Lost,
+                (Place::Instance, Some(workplace)) => {
+                    self.step(phase, step, &workplace.shell, &workplace.jobs, &stop)
+                        .await
+                }
+                _ => {
+                    let Here { shell, jobs } = self.pipeline.here;
+                    let jobs = jobs.to_string_lossy().into_owned();
+                    self.step(phase, step, shell, &jobs, &stop).await
+                }
+            };
+            if matches!(outcome, StepOutcome::Failed | StepOutcome::Lost) {
+                ok = false;
+                self.journal.spoilt = true;
+                break;
+            }
+            if outcome == StepOutcome::Stopped {
+                break;
+            }
+        }
+        if phase == Phase::Run {
+            interrupt.measured();
+        }
+        self.journal.end(ok);
+    }
+
+    async fn step(
+        &mut self,
+        phase: Phase,
+        step: &Step,
+        shell: &impl Shell,
+        jobs: &str,
+        ended_early: &CancellationToken,
+    ) -> StepOutcome {
+        self.journal.steps += 1;
+        let number = self.journal.steps;
+        let log_name = Results::log_name(number, phase, &step.script);
+        let job = Job {
+            lease: self.lease.clone(),
+            number,
+            directory: jobs.to_owned(),
+            words: self.words(step),
+            env: self.environment(phase, step),
+            login: step.place == Place::Instance,
+        };
+        self.journal.begin_step(phase, step, log_name.clone());
+        let mut log = StepLog {
+            file: None,
+            reporter: self.pipeline.reporter,
+            trouble: None,
+        };
+        match self.results.file(&log_name) {
+            Ok(file) => log.file = Some(File::from_std(file)),
+            Err(error) => log.trouble = Some(error.to_string()),
+        }
+        let announce = async {
+            ended_early.cancelled().await;
+            let reporter = self.pipeline.reporter;
+            reporter.report(&Event::Note(format!(
+                "stopping {}, then collecting; another Ctrl-C ends the run",
+                step.script
+            )));
+            std::future::pending::<Infallible>().await
+        };
+        let end = tokio::select! { biased;
+            end = job.run(shell, step.timeout, ended_early, &mut log) => end,
+            never = announce => match never {},
+        };
+        if let Some(trouble) = log.close().await {
+            self.journal.warn(format!(
+                "the log of {} is not complete: {trouble}",
+                step.script
+            ));
+        }
+        self.judge(phase, step, end)
+    }
+
+    /// What the end of a step means for the run.
+    fn judge(&mut self, phase: Phase, step: &Step, end: Result<JobEnd, ShellError>) -> StepOutcome {
+        let script = &step.script;
+        let mut code = None;
+        let outcome = match end {
+            Ok(JobEnd::Exited(0)) => {
+                code = Some(0);
+                StepOutcome::Passed
+            }
+            Ok(JobEnd::Exited(status)) => {
+                code = Some(status);
+                if step.warn_only {
+                    StepOutcome::Warned
+                } else {
+                    StepOutcome::Failed
+                }
+            }
+            Ok(JobEnd::TimedOut { .. }) => StepOutcome::TimedOut,
+            Ok(JobEnd::Stopped { .. }) => StepOutcome::Stopped,
+            Ok(JobEnd::Lost) | Err(_) => StepOutcome::Lost,
+        };
+        self.journal.end_step(step, outcome, code);
+        if let Ok(JobEnd::TimedOut { survivors: 1.. } | JobEnd::Stopped { survivors: 1.. }) = end {
+            self.journal.warn(format!(
+                "{phase}: not all processes of {script} could be ended"
+            ));
+        }
+        match end {
+            Ok(JobEnd::Exited(0) | JobEnd::TimedOut { .. }) => {}
+            Ok(JobEnd::Exited(status)) if step.warn_only => self
+                .journal
+                .warn(format!("{phase}: {script} exited with status {status}")),
+            Ok(JobEnd::Exited(status)) => self.journal.fail(
+                Outcome::StepFailed,
+                format!("{phase}: {script} exited with status {status}"),
+                Some("its log is in `collector/logs` of the results; `warn_only: true` lets the run go on"),
+            ),
+            Ok(JobEnd::Stopped { .. }) => self.journal.fail(
+                Outcome::Interrupted,
+                format!("{phase}: {script} was stopped by Ctrl-C"),
+                None,
+            ),
+            Ok(JobEnd::Lost) => self.journal.fail(
+                Outcome::StepFailed,
+                format!("{phase}: {script} ended without an exit status"),
+                Some("the system may have killed it for lack of memory, or has rebooted"),
+            ),
+            Err(error) => {
+                self.journal.unreachable |= step.place == Place::Instance;
+                self.journal.fail(
+                    Outcome::Unavailable,
+                    format!("{phase}: {script}: {error}"),
+                    error.hint(),
+                );
+            }
+        }
+        outcome
+    }
+
+    fn words(&self, step: &Step) -> Vec<String> {
+        let script = step.script.as_str();
+        let program = match step.place {
+            Place::Here => self
+                .pipeline
+                .plan
+                .directory
+                .join(script)
+                .to_string_lossy()
+                .into_owned(),
+            Place::Instance => script.to_owned(),
+        };
+        [program]
+            .into_iter()
+            .chain(step.args.iter().cloned())
+            .collect()
+    }
+
+    fn environment(&self, phase: Phase, step: &Step) -> Vec<(String, String)> {
+        let Pipeline { plan, provider, .. } = self.pipeline;
+        let instance = self.journal.instance.as_ref();
+        let mut env: Vec<(String, String)> = [
+            ("VERSION", plan.revision.to_string()),
+            ("COLLECTOR_RUN_ID", plan.run.to_string()),
+            ("COLLECTOR_PHASE", phase.to_string()),
+            (
+                "COLLECTOR_INSTANCE_ID",
+                instance
+                    .map(|instance| instance.id.to_string())
+                    .unwrap_or_default(),
+            ),
+            (
+                "COLLECTOR_INSTANCE_ADDRESS",
+                instance
+                    .map(|instance| instance.address.clone())
+                    .unwrap_or_default(),
+            ),
+            ("COLLECTOR_REGION", provider.region().to_owned()),
+            ("COLLECTOR_SAMPLE", SAMPLE.to_string()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+        if step.place == Place::Here {
+            let output = self.results.path().to_string_lossy().into_owned();
+            env.push(("COLLECTOR_OUTPUT".into(), output));
+        }
+        env.extend(step.env.iter().cloned());
+        env
+    }
+}
+
+/// A step's output: into its log file and to whoever watches. A full disk costs the file, not the step.
+struct StepLog<'a, R> {
+    file: Option<File>,
+    reporter: &'a R,
+    trouble: Option<String>,
+}
+
+impl<R> StepLog<'_, R> {
+    async fn close(mut self) -> Option<String> {
+        if let Some(file) = &mut self.file
+            && let Err(error) = file.flush().await
+        {
+            self.trouble = Some(error.to_string());
+        }
+        self.trouble
+    }
+}
+
+impl<R: Reporter> Output for StepLog<'_, R> {
+    async fn out(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.reporter.report(&Event::Output(bytes));
+        if let Some(file) = &mut self.file
+            && let Err(error) = file.write_all(bytes).await
+        {
+            self.trouble = Some(error.to_string());
+            self.file = None;
+        }
+        Ok(())
+    }
+
+    fn err(&mut self, _: &[u8]) {}
+}

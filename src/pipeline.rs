@@ -188,7 +188,7 @@ impl<P: Provider, H: Shell, R: Reporter> Run<'_, P, H, R> {
             self.journal.begin_at(Stage::Terminate, at, clock);
             self.journal.end(leased.release == Release::Terminated);
         }
-        if cancel.is_cancelled() {
+        if self.journal.outcome != Outcome::Passed || cancel.is_cancelled() {
             self.end_leftovers().await;
         }
         leased.release
@@ -211,13 +211,7 @@ impl<P: Provider, H: Shell, R: Reporter> Run<'_, P, H, R> {
     fn note_end(&mut self, ended: Result<Ended<()>, ProviderError>) {
         match ended {
             Ok(Ended::Returned(())) => {}
-            Ok(Ended::Cancelled) => {
-                let reason = match self.pipeline.interrupt.signal() {
-                    Some(signal) => format!("the run was ended by a signal ({signal:?})"),
-                    None => "the run was cancelled".into(),
-                };
-                self.journal.fail(Outcome::Interrupted, reason, None);
-            }
+            Ok(Ended::Cancelled) => self.note_signal(),
             Ok(Ended::Panicked(message)) => self.journal.fail(
                 Outcome::Unavailable,
                 format!("collector panicked: {message}"),
@@ -229,6 +223,14 @@ impl<P: Provider, H: Shell, R: Reporter> Run<'_, P, H, R> {
             }
         }
         self.journal.interrupt();
+    }
+
+    fn note_signal(&mut self) {
+        let reason = match self.pipeline.interrupt.signal() {
+            Some(signal) => format!("the run was ended by a signal ({signal:?})"),
+            None => "the run was cancelled".into(),
+        };
+        self.journal.fail(Outcome::Interrupted, reason, None);
     }
 
     /// Ends the processes of local steps that were dropped on the way.
@@ -420,6 +422,19 @@ impl<P: Provider, H: Shell, R: Reporter> Run<'_, P, H, R> {
             Ok(JobEnd::Lost) | Err(_) => StepOutcome::Lost,
         };
         self.journal.end_step(step, outcome, code);
+        if let Ok(
+            JobEnd::TimedOut {
+                survivors: survivors @ 1..,
+            }
+            | JobEnd::Stopped {
+                survivors: survivors @ 1..,
+            },
+        ) = end
+        {
+            self.journal.warn(format!(
+                "{phase}: {survivors} processes of {script} could not be ended"
+            ));
+        }
         match end {
             Ok(JobEnd::Exited(0)) => {}
             Ok(JobEnd::Exited(status)) if step.warn_only => self
@@ -430,17 +445,12 @@ impl<P: Provider, H: Shell, R: Reporter> Run<'_, P, H, R> {
                 format!("{phase}: {script} exited with status {status}"),
                 Some("its log is in `collector/logs` of the results; `warn_only: true` lets the run go on"),
             ),
-            Ok(JobEnd::TimedOut { survivors: 0 }) => {}
-            Ok(JobEnd::Stopped { survivors: 0 }) => self.journal.fail(
+            Ok(JobEnd::TimedOut { .. }) => {}
+            Ok(JobEnd::Stopped { .. }) => self.journal.fail(
                 Outcome::Interrupted,
                 format!("{phase}: {script} was stopped by Ctrl-C"),
                 None,
             ),
-            Ok(JobEnd::TimedOut { survivors } | JobEnd::Stopped { survivors }) => {
-                self.journal.warn(format!(
-                    "{phase}: {survivors} processes of {script} could not be ended"
-                ));
-            }
             Ok(JobEnd::Lost) => self.journal.fail(
                 Outcome::StepFailed,
                 format!("{phase}: {script} ended without an exit status"),
@@ -552,6 +562,10 @@ impl<P: Provider, H: Shell, R: Reporter> Run<'_, P, H, R> {
             interrupt,
             ..
         } = self.pipeline;
+        // A signal after the work: nothing measured is missing, but the run ends without its archive.
+        if interrupt.run().is_cancelled() && self.journal.outcome < Outcome::Interrupted {
+            self.note_signal();
+        }
         if let Release::Unconfirmed { reason, .. } = &released {
             self.journal.fail(
                 Outcome::Leaked,
@@ -593,23 +607,32 @@ impl<P: Provider, H: Shell, R: Reporter> Run<'_, P, H, R> {
             archive: None,
         };
         let mut results = self.results;
-        let written = results.settle().and_then(|()| {
-            report.directory = Some(results.path().to_owned());
-            results.record("run.json", &report)?;
-            results.index()
-        });
-        if let Err(error) = written {
-            report.outcome = report.outcome.max(Outcome::Unavailable);
-            report.errors.push(crate::report::Complaint {
-                message: error.to_string(),
-                hint: error.hint().map(str::to_owned),
-            });
-        } else if !interrupt.run().is_cancelled() {
+        let settled = results.settle();
+        report.directory = Some(results.path().to_owned());
+        if let Err(error) = &settled {
+            note(&mut report, error);
+        }
+        // Also under the temporary name: what happened is worth keeping.
+        let written = results
+            .record("run.json", &report)
+            .and_then(|()| results.index());
+        if let Err(error) = &written {
+            note(&mut report, error);
+        }
+        if settled.is_ok() && written.is_ok() && !interrupt.run().is_cancelled() {
             archive(results, &mut report, reporter, interrupt.run()).await;
         }
         reporter.report(&Event::Finished(&report));
         Ok(report)
     }
+}
+
+fn note(report: &mut RunReport, error: &ResultsError) {
+    report.outcome = report.outcome.max(Outcome::Unavailable);
+    report.errors.push(crate::report::Complaint {
+        message: error.to_string(),
+        hint: error.hint().map(str::to_owned),
+    });
 }
 
 /// Packs the results; that this fails is a warning, for nothing but the archive is lost.
@@ -660,13 +683,15 @@ impl<R> StepLog<'_, R> {
 
 impl<R: Reporter> Output for StepLog<'_, R> {
     async fn out(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.reporter.report(&Event::Output(bytes));
+        // The file takes all of it or, dropped before it has room, nothing; kept first and shown then, so that
+        // nothing is shown twice.
         if let Some(file) = &mut self.file
             && let Err(error) = file.write_all(bytes).await
         {
             self.trouble = Some(error.to_string());
             self.file = None;
         }
+        self.reporter.report(&Event::Output(bytes));
         Ok(())
     }
 

@@ -246,7 +246,7 @@ impl Provider for Ledger {
             Launch::RequestLost => return Err(unanswered("launch")),
             Launch::HangsBefore => {
                 self.world.at(Moment::Launching);
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
             _ => {}
         }

@@ -47,6 +47,20 @@ fn a_signal_ends_local_steps_beside_the_instance_too() {
 }
 
 #[test]
+fn a_signal_at_the_very_start_of_a_step_leaves_nothing_of_it() {
+    for phase in [Phase::BeforeAwsStart, Phase::Setup] {
+        for step in [script("sleep 300"), script("sleep 300").local()] {
+            run()
+                .on(phase, step)
+                .when(Moment::Step(phase), TERM)
+                .go()
+                .exits(143)
+                .ran(&up_to(phase));
+        }
+    }
+}
+
+#[test]
 fn a_signal_before_the_launch_saves_it() {
     run()
         .when(Moment::Stage(Stage::Launch), TERM)

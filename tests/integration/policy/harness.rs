@@ -24,7 +24,7 @@ use super::done::Done;
 use crate::doubles::{Deed, Faults, Ledger, Moment, Watcher, Wire, World};
 
 /// Past this a run hangs.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// A script and how it is to run. It prints its phase before anything else.
 #[derive(Debug, Clone)]
@@ -281,7 +281,7 @@ impl Scenario {
                     .collect(),
                 output: "output".into(),
                 provider: ProviderSpec::Local,
-                max_lifetime: Duration::from_secs(3600),
+                max_lifetime: Duration::from_hours(1),
                 phases,
             },
             files,

@@ -23,14 +23,15 @@ fn names_are_only_names() {
         b"\xff\xfe.csv",
         b"quote'\"\\n*",
     ];
-    let mut makes = "mkdir -p out/deep && cd out\n".to_owned();
+    let mut makes = vec!["mkdir -p out/deep && cd out".to_owned()];
     for name in names {
-        let octal: String = name.iter().map(|byte| format!("\\{byte:03o}")).collect();
-        makes += &format!("name=$(printf '{octal}x'); name=${{name%x}}\n");
-        makes += "printf %s one > \"./$name\"; printf %s two > \"deep/$name\"\n";
+        let octal: Vec<String> = name.iter().map(|byte| format!("\\{byte:03o}")).collect();
+        let octal = octal.concat();
+        makes.push(format!("name=$(printf '{octal}x'); name=${{name%x}}"));
+        makes.push("printf %s one > \"./$name\"; printf %s two > \"deep/$name\"".into());
     }
-    makes += "printf %s hidden > deep/.hidden";
-    let done = run().setup(makes.as_str()).results("out/*").go();
+    makes.push("printf %s hidden > deep/.hidden".into());
+    let done = run().setup(makes.join("\n").as_str()).results("out/*").go();
     done.exits(0).ran(&Phase::ALL).gave_back();
     for name in names {
         let name = OsStr::from_bytes(name);

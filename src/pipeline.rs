@@ -436,7 +436,7 @@ impl<P: Provider, H: Shell, R: Reporter> Run<'_, P, H, R> {
             ));
         }
         match end {
-            Ok(JobEnd::Exited(0)) => {}
+            Ok(JobEnd::Exited(0) | JobEnd::TimedOut { .. }) => {}
             Ok(JobEnd::Exited(status)) if step.warn_only => self
                 .journal
                 .warn(format!("{phase}: {script} exited with status {status}")),
@@ -445,7 +445,6 @@ impl<P: Provider, H: Shell, R: Reporter> Run<'_, P, H, R> {
                 format!("{phase}: {script} exited with status {status}"),
                 Some("its log is in `collector/logs` of the results; `warn_only: true` lets the run go on"),
             ),
-            Ok(JobEnd::TimedOut { .. }) => {}
             Ok(JobEnd::Stopped { .. }) => self.journal.fail(
                 Outcome::Interrupted,
                 format!("{phase}: {script} was stopped by Ctrl-C"),

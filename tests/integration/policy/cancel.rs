@@ -114,7 +114,7 @@ fn a_signal_during_release_does_not_stop_it() {
 #[test]
 fn the_first_ctrl_c_ends_only_the_measurement() {
     let done = run()
-        .measure("echo 42 > result; echo busy; sleep 300")
+        .measure("echo 42 > result; echo busy; exec sleep 300")
         .then(Phase::Run, "touch second-measurement")
         .when(Moment::Says("busy"), Deed::CtrlC)
         .go();

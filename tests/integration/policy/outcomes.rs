@@ -88,7 +88,7 @@ fn a_time_out_ends_what_ignores_it_and_what_left_the_family() {
             .ran(&Phase::ALL)
             .ended(Phase::Setup, StepOutcome::TimedOut)
             .gave_back();
-        assert_eq!(done.log(Phase::Setup), "child\n");
+        assert!(done.log(Phase::Setup).starts_with("child\n"));
         assert!(since.elapsed().as_secs() < 10, "{:?}", since.elapsed());
     }
 }

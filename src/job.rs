@@ -284,9 +284,10 @@ struct Counted<'a, O> {
 
 impl<O: Output> Output for Counted<'_, O> {
     async fn out(&mut self, bytes: &[u8]) -> io::Result<()> {
-        // Counted first: what the log did not take is not asked for twice.
+        // Counted once the log has had its chance: what a time-out cuts off in between is asked for again.
+        let taken = self.inner.out(bytes).await;
         self.bytes += bytes.len() as u64;
-        self.inner.out(bytes).await
+        taken
     }
 
     fn err(&mut self, _: &[u8]) {}

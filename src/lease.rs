@@ -59,17 +59,36 @@ pub async fn until_cancelled<T>(
 ) -> Ended<T> {
     tokio::select! { biased;
         () = cancel.cancelled() => Ended::Cancelled,
-        result = AssertUnwindSafe(work).catch_unwind() => match result {
-            Ok(value) => Ended::Returned(value),
-            Err(panic) => Ended::Panicked(
-                panic
-                    .downcast_ref::<&str>()
-                    .map(ToString::to_string)
-                    .or_else(|| panic.downcast_ref::<String>().cloned())
-                    .unwrap_or_else(|| "unknown panic".into()),
-            ),
-        },
+        ended = until_panicked(work) => ended,
     }
+}
+
+async fn until_panicked<T>(work: impl Future<Output = T>) -> Ended<T> {
+    match AssertUnwindSafe(work).catch_unwind().await {
+        Ok(value) => Ended::Returned(value),
+        Err(panic) => Ended::Panicked(
+            panic
+                .downcast_ref::<&str>()
+                .map(ToString::to_string)
+                .or_else(|| panic.downcast_ref::<String>().cloned())
+                .unwrap_or_else(|| "unknown panic".into()),
+        ),
+    }
+}
+
+/// Asks the provider once; a panic is an error like any other, for the instance costs money all the same.
+async fn attempt<T>(
+    deadline: Instant,
+    request: impl Future<Output = Result<T, ProviderError>>,
+    reason: &mut String,
+) -> Option<T> {
+    match timeout_at(deadline, until_panicked(request)).await {
+        Ok(Ended::Returned(Ok(answer))) => return Some(answer),
+        Ok(Ended::Returned(Err(error))) => *reason = error.to_string(),
+        Ok(Ended::Panicked(message)) => *reason = format!("collector panicked: {message}"),
+        Ok(Ended::Cancelled) | Err(_) => {}
+    }
+    None
 }
 
 /// Lends one instance to `work` and terminates it however `work` ends. There is no other way to get one.
@@ -120,7 +139,8 @@ async fn launched<P: Provider, T>(
         }
     };
     let ended = until_cancelled(cancel, work(&id)).await;
-    releasing();
+    // Whoever is told about it cannot keep the instance from being given back.
+    let _ = std::panic::catch_unwind(AssertUnwindSafe(releasing));
     let release = release(provider, &id, patience(cancel)).await;
     Leased {
         ended: Ok(ended),
@@ -194,22 +214,18 @@ async fn sweep<P: Reclaim>(provider: &P, lease: &LeaseToken, patience: Duration)
     let mut answered = false;
     let mut reason = "no answer".to_owned();
     loop {
-        match timeout_at(deadline, provider.find(&owner)).await {
-            Ok(Ok(found)) => {
-                answered = true;
-                if !found.is_empty() {
-                    let mut worst = Release::Terminated;
-                    for instance in found {
-                        match release(provider, &instance.id, patience).await {
-                            Release::Terminated => {}
-                            unconfirmed => worst = unconfirmed,
-                        }
+        if let Some(found) = attempt(deadline, provider.find(&owner), &mut reason).await {
+            answered = true;
+            if !found.is_empty() {
+                let mut worst = Release::Terminated;
+                for instance in found {
+                    match release(provider, &instance.id, patience).await {
+                        Release::Terminated => {}
+                        unconfirmed => worst = unconfirmed,
                     }
-                    return worst;
                 }
+                return worst;
             }
-            Ok(Err(error)) => reason = error.to_string(),
-            Err(_) => {}
         }
         if timeout_at(deadline, sleep(pause)).await.is_err() {
             return if answered {
@@ -228,10 +244,8 @@ pub async fn release<P: Reclaim>(provider: &P, id: &InstanceId, patience: Durati
     let mut pause = FIRST_PAUSE;
     let mut reason = "no answer in time".to_owned();
     loop {
-        match timeout_at(deadline, provider.terminate(id)).await {
-            Ok(Ok(())) => return Release::Terminated,
-            Ok(Err(error)) => reason = error.to_string(),
-            Err(_) => {}
+        if let Some(()) = attempt(deadline, provider.terminate(id), &mut reason).await {
+            return Release::Terminated;
         }
         if timeout_at(deadline, sleep(pause)).await.is_err() {
             return Release::Unconfirmed {

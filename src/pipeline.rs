@@ -188,7 +188,7 @@ impl<P: Provider, H: Shell, R: Reporter> Run<'_, P, H, R> {
             self.journal.begin_at(Stage::Terminate, at, clock);
             self.journal.end(leased.release == Release::Terminated);
         }
-        if cancel.is_cancelled() {
+        if self.journal.outcome != Outcome::Passed || cancel.is_cancelled() {
             self.end_leftovers().await;
         }
         leased.release
@@ -211,13 +211,7 @@ impl<P: Provider, H: Shell, R: Reporter> Run<'_, P, H, R> {
     fn note_end(&mut self, ended: Result<Ended<()>, ProviderError>) {
         match ended {
             Ok(Ended::Returned(())) => {}
-            Ok(Ended::Cancelled) => {
-                let reason = match self.pipeline.interrupt.signal() {
-                    Some(signal) => format!("the run was ended by a signal ({signal:?})"),
-                    None => "the run was cancelled".into(),
-                };
-                self.journal.fail(Outcome::Interrupted, reason, None);
-            }
+            Ok(Ended::Cancelled) => self.note_signal(),
             Ok(Ended::Panicked(message)) => self.journal.fail(
                 Outcome::Unavailable,
                 format!("collector panicked: {message}"),
@@ -229,6 +223,14 @@ impl<P: Provider, H: Shell, R: Reporter> Run<'_, P, H, R> {
             }
         }
         self.journal.interrupt();
+    }
+
+    fn note_signal(&mut self) {
+        let reason = match self.pipeline.interrupt.signal() {
+            Some(signal) => format!("the run was ended by a signal ({signal:?})"),
+            None => "the run was cancelled".into(),
+        };
+        self.journal.fail(Outcome::Interrupted, reason, None);
     }
 
     /// Ends the processes of local steps that were dropped on the way.
@@ -355,6 +357,10 @@ impl<P: Provider, H: Shell, R: Reporter> Run<'_, P, H, R> {
             interrupt,
             ..
         } = self.pipeline;
+        // A signal after the work: nothing measured is missing, but the run ends without its archive.
+        if interrupt.run().is_cancelled() && self.journal.outcome < Outcome::Interrupted {
+            self.note_signal();
+        }
         if let Release::Unconfirmed { reason, .. } = &released {
             self.journal.fail(
                 Outcome::Leaked,
@@ -396,23 +402,32 @@ impl<P: Provider, H: Shell, R: Reporter> Run<'_, P, H, R> {
             archive: None,
         };
         let mut results = self.results;
-        let written = results.settle().and_then(|()| {
-            report.directory = Some(results.path().to_owned());
-            results.record("run.json", &report)?;
-            results.index()
-        });
-        if let Err(error) = written {
-            report.outcome = report.outcome.max(Outcome::Unavailable);
-            report.errors.push(crate::report::Complaint {
-                message: error.to_string(),
-                hint: error.hint().map(str::to_owned),
-            });
-        } else if !interrupt.run().is_cancelled() {
+        let settled = results.settle();
+        report.directory = Some(results.path().to_owned());
+        if let Err(error) = &settled {
+            note(&mut report, error);
+        }
+        // Also under the temporary name: what happened is worth keeping.
+        let written = results
+            .record("run.json", &report)
+            .and_then(|()| results.index());
+        if let Err(error) = &written {
+            note(&mut report, error);
+        }
+        if settled.is_ok() && written.is_ok() && !interrupt.run().is_cancelled() {
             archive(results, &mut report, reporter, interrupt.run()).await;
         }
         reporter.report(&Event::Finished(&report));
         Ok(report)
     }
+}
+
+fn note(report: &mut RunReport, error: &ResultsError) {
+    report.outcome = report.outcome.max(Outcome::Unavailable);
+    report.errors.push(crate::report::Complaint {
+        message: error.to_string(),
+        hint: error.hint().map(str::to_owned),
+    });
 }
 
 /// Packs the results; that this fails is a warning, for nothing but the archive is lost.

@@ -2,7 +2,8 @@
 # grace, KILL until none is left. $3: the directory of one job, or of all. Prints how many survived.
 marker=$1
 grace=$2
-groups=$(cat "$3/cgroup" "$3"/*/cgroup 2> /dev/null)
+directory=$3
+groups=$(cat "$directory/cgroup" "$directory"/*/cgroup 2> /dev/null)
 seen=
 
 members() {
@@ -27,15 +28,34 @@ tree() {
         }' | grep -vx -e "$$" -e 1
 }
 
-seen=$(tree)
-[ -z "$seen" ] || kill -TERM $seen 2> /dev/null
+# A job that holds its lock without a process is about to have one, or about to end.
+moving() {
+    for lock in "$directory/lock" "$directory"/*/lock; do
+        [ ! -e "$lock" ] || flock -n "$lock" true || return 0
+    done
+    return 1
+}
+
+# TERM for whoever was not told before: also what a job starts in this moment has its grace.
+told=' '
+tell() {
+    for pid in $seen; do
+        case $told in
+            *" $pid "*) ;;
+            *) told="$told$pid " && kill -TERM "$pid" ;;
+        esac
+    done 2> /dev/null
+}
+
 waited=0
-while [ "$waited" -lt "$grace" ] && [ -n "$(tree)" ]; do
+while seen=$(tree); [ -n "$seen" ] || moving; do
+    tell
+    [ "$waited" -lt "$grace" ] || break
     sleep 0.1
     waited=$((waited + 1))
 done
 tries=0
-while seen=$(tree) && [ -n "$seen" ] && [ "$tries" -lt 50 ]; do
+while seen=$(tree); { [ -n "$seen" ] || moving; } && [ "$tries" -lt 50 ]; do
     for group in $groups; do echo 1 > "$group/cgroup.kill"; done 2> /dev/null
     kill -KILL $seen 2> /dev/null
     sleep 0.1

@@ -244,13 +244,15 @@ impl<R> StepLog<'_, R> {
 
 impl<R: Reporter> Output for StepLog<'_, R> {
     async fn out(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.reporter.report(&Event::Output(bytes));
+        // The file takes all of it or, dropped before it has room, nothing; kept first and shown then, so that
+        // nothing is shown twice.
         if let Some(file) = &mut self.file
             && let Err(error) = file.write_all(bytes).await
         {
             self.trouble = Some(error.to_string());
             self.file = None;
         }
+        self.reporter.report(&Event::Output(bytes));
         Ok(())
     }
 

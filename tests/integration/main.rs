@@ -6,6 +6,8 @@ mod command;
 #[cfg(test)]
 mod disk;
 #[cfg(test)]
+mod doubles;
+#[cfg(test)]
 mod e2e;
 #[cfg(test)]
 mod floors;
@@ -13,6 +15,8 @@ mod floors;
 mod lab;
 #[cfg(test)]
 mod limits;
+#[cfg(test)]
+mod policy;
 #[cfg(test)]
 mod readme;
 #[cfg(test)]

@@ -1,0 +1,105 @@
+//! The real shell of this machine behind a connection that can break.
+
+use std::io;
+use std::rc::Rc;
+
+use collector::shell::process::ProcessShell;
+use collector::shell::{Command, Exit, Output, Shell, ShellError};
+use tokio::io::AsyncRead;
+
+use super::World;
+use super::world::Line;
+
+#[derive(Debug)]
+pub(crate) struct Wire {
+    pub(crate) shell: ProcessShell,
+    pub(crate) world: Rc<World>,
+    /// There is a connection that can break.
+    pub(crate) remote: bool,
+}
+
+fn lost() -> ShellError {
+    ShellError::Lost {
+        address: "the instance".into(),
+        reason: "the test says so".into(),
+    }
+}
+
+impl Wire {
+    /// Why no command gets through just now.
+    pub(crate) fn trouble(&self) -> Option<ShellError> {
+        match self.world.line.get() {
+            Line::Broken => {
+                self.world.line.set(Line::Good);
+                Some(ShellError::Start {
+                    address: "the instance".into(),
+                    what: "a command",
+                    reason: "the test says so".into(),
+                })
+            }
+            Line::Lost if self.remote => {
+                self.world.line.set(Line::Good);
+                Some(lost())
+            }
+            Line::Cut if self.remote => {
+                self.world.freeze();
+                Some(lost())
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the answer to this command is lost: the first one is.
+    fn loses_answer(&self, command: &Command) -> bool {
+        let words = command.words().map(str::to_owned).collect();
+        let mut unanswered = self.world.unanswered.borrow_mut();
+        self.remote && unanswered.as_mut().is_some_and(|seen| seen.insert(words))
+    }
+}
+
+impl Shell for Wire {
+    async fn execute(
+        &self,
+        command: &Command,
+        stdin: impl AsyncRead + Unpin,
+        output: &mut impl Output,
+    ) -> Result<Exit, ShellError> {
+        if let Some(error) = self.trouble() {
+            return Err(error);
+        }
+        let mut tap = Tap {
+            output,
+            world: &self.world,
+            remote: self.remote,
+        };
+        let result = self.shell.execute(command, stdin, &mut tap).await;
+        if let Some(error) = self.trouble() {
+            return Err(error);
+        }
+        if self.loses_answer(command) {
+            return Err(lost());
+        }
+        result
+    }
+}
+
+/// Passes output on until the connection breaks.
+struct Tap<'a, O> {
+    output: &'a mut O,
+    world: &'a World,
+    remote: bool,
+}
+
+impl<O: Output> Output for Tap<'_, O> {
+    async fn out(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.output.out(bytes).await?;
+        if self.remote && self.world.line.get() != Line::Good {
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
+        Ok(())
+    }
+
+    fn err(&mut self, bytes: &[u8]) {
+        self.output.err(bytes);
+    }
+}

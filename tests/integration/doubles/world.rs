@@ -1,0 +1,137 @@
+//! What the doubles of one run share: which deed happens at which moment.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
+
+use collector::interrupt::Interrupt;
+use collector::phase::{Phase, Stage};
+use collector::report::Signal;
+
+/// A point in a run that a test can name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// A stage begins.
+    Stage(Stage),
+    /// The first step of a phase begins.
+    Step(Phase),
+    /// A script has printed this.
+    Says(&'static str),
+    /// The instance exists, and the answer to its launch is not given yet.
+    Launching,
+    /// The instance is being waited for.
+    BecomingReady,
+    /// Termination is asked for.
+    Terminating,
+}
+
+/// What happens then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deed {
+    /// A signal ends the run.
+    Cancel(Signal),
+    /// Somebody presses Ctrl-C.
+    CtrlC,
+    /// collector has a bug.
+    Panic,
+    /// The connection to the instance breaks once.
+    LoseConnection,
+    /// The connection to the instance breaks and never comes back; nobody waits for that in real time.
+    CutConnection,
+    /// From now on every command is executed, but the first answer to it is lost.
+    LoseAnswers,
+    /// The next command cannot be started.
+    BreakShell,
+    /// From now on deadlines pass at once. No process may be waited for under one.
+    FreezeTime,
+}
+
+/// The connection to the instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Line {
+    Good,
+    Lost,
+    Cut,
+    Broken,
+}
+
+/// The state of one run's doubles.
+#[derive(Debug)]
+pub(crate) struct World {
+    plan: RefCell<Vec<(Moment, Deed)>>,
+    said: RefCell<String>,
+    frozen: Cell<bool>,
+    pub(crate) interrupt: Interrupt,
+    pub(crate) line: Cell<Line>,
+    /// Commands whose first answer was lost; `None` while answers arrive.
+    pub(crate) unanswered: RefCell<Option<HashSet<Vec<String>>>>,
+}
+
+impl World {
+    pub(crate) fn new(plan: Vec<(Moment, Deed)>) -> Self {
+        Self {
+            plan: RefCell::new(plan),
+            said: RefCell::default(),
+            frozen: Cell::new(false),
+            interrupt: Interrupt::default(),
+            line: Cell::new(Line::Good),
+            unanswered: RefCell::new(None),
+        }
+    }
+
+    /// This moment has come.
+    pub(crate) fn at(&self, moment: Moment) {
+        self.take(|planned| planned == moment);
+    }
+
+    /// A script has printed this.
+    pub(crate) fn says(&self, bytes: &[u8]) {
+        self.said
+            .borrow_mut()
+            .push_str(&String::from_utf8_lossy(bytes));
+        let said = self.said.borrow().clone();
+        self.take(|planned| matches!(planned, Moment::Says(word) if said.contains(word)));
+    }
+
+    /// Does what is planned, once.
+    fn take(&self, is_now: impl Fn(Moment) -> bool) {
+        loop {
+            let mut plan = self.plan.borrow_mut();
+            let Some(index) = plan.iter().position(|(moment, _)| is_now(*moment)) else {
+                return;
+            };
+            let (moment, deed) = plan.remove(index);
+            drop(plan);
+            self.perform(moment, deed);
+        }
+    }
+
+    fn perform(&self, moment: Moment, deed: Deed) {
+        match deed {
+            Deed::Cancel(signal) => self.interrupt.end_run(signal),
+            Deed::CtrlC => self.interrupt.end_measurement_or_run(Signal::Int),
+            Deed::Panic => panic!("planned at {moment:?}"),
+            Deed::LoseConnection => self.line.set(Line::Lost),
+            Deed::CutConnection => self.line.set(Line::Cut),
+            Deed::LoseAnswers => *self.unanswered.borrow_mut() = Some(HashSet::new()),
+            Deed::BreakShell => self.line.set(Line::Broken),
+            Deed::FreezeTime => self.freeze(),
+        }
+    }
+
+    pub(crate) fn freeze(&self) {
+        if !self.frozen.replace(true) {
+            tokio::time::pause();
+        }
+    }
+
+    pub(crate) fn thaw(&self) {
+        if self.frozen.replace(false) {
+            tokio::time::resume();
+        }
+    }
+
+    /// What the test planned and what never happened.
+    pub(crate) fn missed(&self) -> Vec<(Moment, Deed)> {
+        self.plan.borrow().clone()
+    }
+}

@@ -1,0 +1,10 @@
+//! What a run promises, however it ends: {ok, failure, warning, time-out, error, panic, cancel} in every phase.
+
+mod cancel;
+mod connection;
+mod done;
+mod harness;
+mod names;
+mod outcomes;
+mod panics;
+mod provider;

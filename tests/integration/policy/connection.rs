@@ -1,0 +1,129 @@
+//! The connection to the instance breaks. The transport is tried again, the command never.
+
+use collector::phase::{Phase, Stage};
+use collector::step::StepOutcome;
+
+use super::harness::{run, script};
+use crate::doubles::{Deed, Moment};
+
+/// Prints thirty lines, not all at once, and counts how often it was started.
+const THIRTY: &str = "
+    echo started >> counter
+    for i in $(seq 30); do echo \"line $i.\"; sleep 0.01; done";
+
+fn thirty() -> String {
+    let lines: Vec<String> = (1..=30).map(|i| format!("line {i}.\n")).collect();
+    lines.concat()
+}
+
+#[test]
+fn in_the_middle_of_a_step_it_costs_no_line_and_starts_nothing_twice() {
+    let done = run()
+        .measure(THIRTY)
+        .results("counter")
+        .when(Moment::Step(Phase::Run), Deed::LoseConnection)
+        .when(Moment::Says("line 5."), Deed::LoseConnection)
+        .when(Moment::Says("line 20."), Deed::LoseConnection)
+        .go();
+    done.exits(0).ran(&Phase::ALL).gave_back();
+    assert_eq!(done.log(Phase::Run), thirty());
+    assert_eq!(done.read("counter"), "started\n");
+}
+
+#[test]
+fn no_answer_that_is_lost_does_anything_twice() {
+    let done = run()
+        .measure(THIRTY)
+        .then(Phase::Run, script("sleep 300").timeout_ms(100))
+        .results("counter")
+        .when(Moment::Step(Phase::Run), Deed::LoseAnswers)
+        .go();
+    done.exits(0).ran(&Phase::ALL).gave_back();
+    assert_eq!(done.log(Phase::Run), thirty());
+    assert_eq!(done.read("counter"), "started\n");
+}
+
+#[test]
+fn during_collect_it_is_made_anew() {
+    run()
+        .when(Moment::Stage(Stage::Collect), Deed::LoseConnection)
+        .go()
+        .exits(0)
+        .ran(&Phase::ALL)
+        .gave_back()
+        .collected();
+}
+
+#[test]
+fn for_ever_it_costs_what_is_on_the_instance_and_nothing_here() {
+    let remote = [
+        Phase::AfterAwsStart,
+        Phase::Setup,
+        Phase::Run,
+        Phase::BeforeCollect,
+    ];
+    for phase in remote {
+        let done = run()
+            .on(phase, "echo busy; sleep 300")
+            .when(Moment::Says("busy"), Deed::CutConnection)
+            .go();
+        let skipped = [Phase::Setup, Phase::Run];
+        let ran: Vec<Phase> = Phase::ALL
+            .into_iter()
+            .filter(|other| *other <= phase || !skipped.contains(other))
+            .collect();
+        done.exits(3)
+            .ran(&ran)
+            .ended(phase, StepOutcome::Lost)
+            .ended(Phase::AfterCollect, StepOutcome::Passed)
+            .gave_back();
+        assert_eq!(done.log(phase), "busy\n");
+    }
+}
+
+#[test]
+fn for_ever_during_collect_or_after_it() {
+    run()
+        .when(Moment::Stage(Stage::Collect), Deed::CutConnection)
+        .go()
+        .exits(3)
+        .ran(&Phase::ALL)
+        .gave_back();
+    for phase in [Phase::AfterCollect, Phase::BeforeAwsTerminate] {
+        run()
+            .on(phase, "echo busy; sleep 300")
+            .when(Moment::Says("busy"), Deed::CutConnection)
+            .go()
+            .exits(3)
+            .ran(&Phase::ALL)
+            .gave_back()
+            .collected();
+    }
+}
+
+#[test]
+fn before_the_instance_is_ready() {
+    for deed in [Deed::CutConnection, Deed::BreakShell] {
+        run()
+            .when(Moment::BecomingReady, deed)
+            .go()
+            .exits(3)
+            .ran(&[Phase::BeforeAwsStart])
+            .gave_back();
+    }
+}
+
+#[test]
+fn a_shell_that_cannot_start_a_step() {
+    for phase in Phase::ALL {
+        let done = run()
+            .on(phase, "true")
+            .when(Moment::Step(phase), Deed::BreakShell)
+            .go();
+        done.exits(3).ended(phase, StepOutcome::Lost);
+        match phase {
+            Phase::BeforeAwsStart => done.launched_nothing(),
+            _ => done.gave_back(),
+        };
+    }
+}

@@ -1,0 +1,199 @@
+//! A run that is over, and what can be claimed about it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use collector::lease::LeaseRecord;
+use collector::phase::{Phase, Stage};
+use collector::report::{Release, RunReport, StepReport};
+use collector::step::StepOutcome;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// How long the kernel and helpers that are on their way out have to be gone.
+const SETTLED: Duration = Duration::from_secs(5);
+
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) directory: TempDir,
+    pub(super) report: RunReport,
+    pub(super) leases: Vec<LeaseRecord>,
+    pub(super) launched: usize,
+    pub(super) terminated: usize,
+    pub(super) recorded_before_launch: Option<bool>,
+    pub(super) home: PathBuf,
+}
+
+impl Done {
+    pub(super) fn exits(&self, status: u8) -> &Self {
+        assert_eq!(self.report.exit_status(), status, "{}", self.story());
+        self
+    }
+
+    /// These phases ran, and no other.
+    pub(super) fn ran(&self, phases: &[Phase]) -> &Self {
+        let ran: Vec<Phase> = self.report.stages.iter().filter_map(phase_of).collect();
+        assert_eq!(ran, phases, "{}", self.story());
+        self
+    }
+
+    pub(super) fn step(&self, phase: Phase) -> &StepReport {
+        let stage = self.report.stages.iter();
+        let mut stage = stage.filter(|stage| phase_of(stage) == Some(phase));
+        &stage.next().expect("the phase ran").steps[0]
+    }
+
+    /// The first step of the phase ended like this.
+    pub(super) fn ended(&self, phase: Phase, outcome: StepOutcome) -> &Self {
+        assert_eq!(
+            self.step(phase).outcome,
+            outcome,
+            "{phase}: {}",
+            self.story()
+        );
+        self
+    }
+
+    /// The log of the phase's first step, without the line that every script prints.
+    pub(super) fn log(&self, phase: Phase) -> String {
+        let log = self.read(&self.step(phase).log);
+        let rest = log.strip_prefix(&format!("{phase}\n"));
+        rest.unwrap_or_else(|| panic!("{phase} did not begin: {log:?}"))
+            .to_owned()
+    }
+
+    pub(super) fn results(&self) -> &Path {
+        self.report.directory.as_deref().expect("there are results")
+    }
+
+    /// A text file of the results.
+    pub(super) fn read(&self, name: &str) -> String {
+        let path = self.results().join(name);
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    /// The result of the default run is here.
+    pub(super) fn collected(&self) -> &Self {
+        assert_eq!(self.read("result"), "42\n");
+        assert_eq!(self.report.collected.files, 1, "{}", self.story());
+        self
+    }
+
+    /// Nothing was launched.
+    pub(super) fn launched_nothing(&self) -> &Self {
+        assert_eq!(self.launched, 0, "{}", self.story());
+        assert_eq!(self.report.released, Release::NothingLaunched);
+        self
+    }
+
+    /// One instance was launched, and it was given back.
+    pub(super) fn gave_back(&self) -> &Self {
+        assert_eq!((self.launched, self.terminated), (1, 1), "{}", self.story());
+        assert_eq!(self.report.released, Release::Terminated);
+        self
+    }
+
+    /// The run says that an instance may be left, and keeps the trace to it.
+    pub(super) fn leaked(&self) -> &Self {
+        let unconfirmed = matches!(self.report.released, Release::Unconfirmed { .. });
+        assert!(unconfirmed, "{}", self.story());
+        self.exits(4)
+    }
+
+    pub(super) fn warned(&self, what: &str) -> &Self {
+        let warned = self.report.warnings.iter().any(|text| text.contains(what));
+        assert!(warned, "no warning of {what}: {}", self.story());
+        self
+    }
+
+    /// What no run may do, however it ends.
+    pub(super) fn keeps_its_promises(&self) {
+        let story = self.story();
+        assert_ne!(self.recorded_before_launch, Some(false), "{story}");
+        if let Release::Unconfirmed { .. } = self.report.released {
+            assert_eq!(self.report.exit_status(), 4, "{story}");
+            assert_eq!(self.leases.len(), 1, "the trace is kept: {story}");
+            assert_eq!(self.leases[0].lease, self.report.lease);
+        } else {
+            assert_eq!(self.launched, self.terminated, "{story}");
+            assert_eq!(self.leases, [], "the lease is forgotten: {story}");
+            self.left_no_process();
+        }
+        assert!(!self.directory.path().join("steps").exists(), "{story}");
+
+        let record: Value = serde_json::from_str(&self.read("collector/run.json")).unwrap();
+        let reported = serde_json::to_value(&self.report).unwrap();
+        assert_eq!(record["outcome"], reported["outcome"], "{story}");
+        assert_eq!(record["released"], reported["released"], "{story}");
+        for stage in &self.report.stages {
+            for step in &stage.steps {
+                let log = self.read(&step.log);
+                let began = !matches!(step.outcome, StepOutcome::Interrupted | StepOutcome::Lost);
+                assert!(
+                    !began || log.starts_with(&stage.stage.to_string()),
+                    "{log:?}: {story}"
+                );
+            }
+        }
+    }
+
+    /// No process carries the mark of the run or stands in one of its directories.
+    fn left_no_process(&self) {
+        let deadline = Instant::now() + SETTLED;
+        loop {
+            let left = self.processes();
+            if left.is_empty() {
+                return;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{left:?} are left: {}",
+                self.story()
+            );
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn processes(&self) -> Vec<u32> {
+        let mark = format!("COLLECTOR_JOB={}/", self.report.lease).into_bytes();
+        let place = fs::canonicalize(self.directory.path()).unwrap();
+        let entries = fs::read_dir("/proc").unwrap().flatten();
+        entries
+            .filter_map(|entry| {
+                let id = entry.file_name().to_str()?.parse().ok()?;
+                let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
+                let marked = environment
+                    .split(|byte| *byte == 0)
+                    .any(|v| v.starts_with(&mark));
+                let directory = fs::read_link(entry.path().join("cwd")).unwrap_or_default();
+                (marked || directory.starts_with(&place)).then_some(id)
+            })
+            .collect()
+    }
+
+    /// The run as a person needs it who looks for the reason of a failure.
+    fn story(&self) -> String {
+        serde_json::to_string_pretty(&self.report).unwrap()
+    }
+}
+
+impl Drop for Done {
+    /// A run that could not give its instance back leaves its processes, too.
+    fn drop(&mut self) {
+        for id in self.processes() {
+            let _ = Command::new("kill")
+                .args(["-KILL", &id.to_string()])
+                .status();
+        }
+    }
+}
+
+fn phase_of(stage: &collector::report::StageReport) -> Option<Phase> {
+    match stage.stage {
+        Stage::Scripts(phase) => Some(phase),
+        _ => None,
+    }
+}

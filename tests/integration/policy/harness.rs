@@ -1,0 +1,310 @@
+//! Describes a run, runs it, and holds every promise that holds for all runs against what came of it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use collector::config::{Config, Pattern, ProviderSpec};
+use collector::instance::{Instance, RunId};
+use collector::lease::LeaseRecords;
+use collector::phase::Phase;
+use collector::pipeline::{Here, Pipeline, Plan, ProjectFile, Workplace, run as run_pipeline};
+use collector::report::RunReport;
+use collector::shell::ShellError;
+use collector::shell::process::ProcessShell;
+use collector::step::{Place, ScriptPath, Step};
+use tempfile::TempDir;
+
+use super::done::Done;
+use crate::doubles::{Deed, Faults, Ledger, Moment, Watcher, Wire, World};
+
+/// Past this a run hangs.
+const DEADLINE: Duration = Duration::from_mins(1);
+
+/// A script and how it is to run. It prints its phase before anything else.
+#[derive(Debug, Clone)]
+pub(super) struct Script {
+    text: String,
+    local: bool,
+    warn_only: bool,
+    timeout: Option<Duration>,
+    args: Vec<String>,
+    env: Vec<(String, String)>,
+}
+
+pub(super) fn script(text: impl Into<String>) -> Script {
+    Script {
+        text: text.into(),
+        local: false,
+        warn_only: false,
+        timeout: None,
+        args: Vec::new(),
+        env: Vec::new(),
+    }
+}
+
+impl Script {
+    pub(super) fn local(mut self) -> Self {
+        self.local = true;
+        self
+    }
+
+    pub(super) fn warn_only(mut self) -> Self {
+        self.warn_only = true;
+        self
+    }
+
+    pub(super) fn timeout_ms(mut self, timeout: u64) -> Self {
+        self.timeout = Some(Duration::from_millis(timeout));
+        self
+    }
+
+    pub(super) fn arg(mut self, arg: &str) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    pub(super) fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.into(), value.into()));
+        self
+    }
+}
+
+impl From<&str> for Script {
+    fn from(text: &str) -> Self {
+        script(text)
+    }
+}
+
+/// A run that is being described.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Scenario {
+    scripts: BTreeMap<Phase, Vec<Script>>,
+    patterns: Vec<String>,
+    deeds: Vec<(Moment, Deed)>,
+    faults: Faults,
+    paused: bool,
+    output: Option<PathBuf>,
+    blocked: bool,
+}
+
+/// A run without any script.
+pub(super) fn bare_run() -> Scenario {
+    Scenario::default()
+}
+
+/// A run with a script in every phase that does nothing, and a result.
+pub(super) fn run() -> Scenario {
+    let mut scenario = Scenario {
+        patterns: vec!["result".into()],
+        ..Scenario::default()
+    };
+    for phase in Phase::ALL {
+        // What runs here starts quicker than on the instance.
+        scenario = scenario.on(phase, script("").local());
+    }
+    scenario.on(Phase::AfterAwsStart, "echo 42 > result")
+}
+
+impl Scenario {
+    /// Gives a phase this script instead of what it had.
+    pub(super) fn on(mut self, phase: Phase, script: impl Into<Script>) -> Self {
+        self.scripts.insert(phase, vec![script.into()]);
+        self
+    }
+
+    /// Gives a phase one more script.
+    pub(super) fn then(mut self, phase: Phase, script: impl Into<Script>) -> Self {
+        self.scripts.entry(phase).or_default().push(script.into());
+        self
+    }
+
+    pub(super) fn setup(self, script: impl Into<Script>) -> Self {
+        self.on(Phase::Setup, script)
+    }
+
+    pub(super) fn measure(self, script: impl Into<Script>) -> Self {
+        self.on(Phase::Run, script)
+    }
+
+    pub(super) fn results(mut self, pattern: &str) -> Self {
+        self.patterns = vec![pattern.into()];
+        self
+    }
+
+    pub(super) fn when(mut self, moment: Moment, deed: Deed) -> Self {
+        self.deeds.push((moment, deed));
+        self
+    }
+
+    pub(super) fn faults(mut self, faults: Faults) -> Self {
+        self.faults = faults;
+        self
+    }
+
+    /// Deadlines pass at once, from the start. Only for runs that start no process.
+    pub(super) fn in_frozen_time(mut self) -> Self {
+        self.paused = true;
+        self
+    }
+
+    /// Results go to this directory, not to one of their own.
+    pub(super) fn output(mut self, output: &Path) -> Self {
+        self.output = Some(output.into());
+        self
+    }
+
+    /// The final name of the results is taken.
+    pub(super) fn with_taken_name(mut self) -> Self {
+        self.blocked = true;
+        self
+    }
+
+    /// Runs it and checks what every run promises.
+    pub(super) fn go(self) -> Done {
+        let (sender, receiver) = mpsc::channel();
+        let name = thread::current().name().unwrap_or("run").to_owned();
+        let thread = thread::Builder::new()
+            .name(name)
+            .spawn(move || sender.send(self.execute()).unwrap())
+            .unwrap();
+        let done = match receiver.recv_timeout(DEADLINE) {
+            Ok(done) => done,
+            Err(mpsc::RecvTimeoutError::Timeout) => panic!("the run hangs"),
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                std::panic::resume_unwind(thread.join().unwrap_err())
+            }
+        };
+        done.keeps_its_promises();
+        done
+    }
+
+    fn execute(self) -> Done {
+        let directory = tempfile::tempdir().unwrap();
+        let records = LeaseRecords::in_directory(directory.path().join("leases"));
+        let plan = self.plan(&directory);
+        if self.blocked {
+            let name = format!("i-{}", plan.run.lease(1));
+            let taken = plan.output.join(plan.revision.directory()).join(name);
+            fs::create_dir_all(taken.join("something")).unwrap();
+        }
+        let world = Rc::new(World::new(self.deeds));
+        let ledger = Ledger::new(
+            world.clone(),
+            self.faults,
+            directory.path().join("instance"),
+            records.clone(),
+        );
+        let watcher = Watcher::new(world.clone());
+        let here = Here {
+            shell: Wire {
+                shell: ProcessShell::in_directory(&plan.directory),
+                world: world.clone(),
+                remote: false,
+            },
+            jobs: directory.path().join("steps"),
+        };
+        let connect = async |_: &Instance| {
+            let shell = Wire {
+                shell: ProcessShell::at_home(ledger.home()),
+                world: world.clone(),
+                remote: true,
+            };
+            shell.trouble().map_or(Ok(()), Err)?;
+            Ok::<_, ShellError>(Workplace {
+                shell,
+                jobs: ledger.jobs().to_string_lossy().into_owned(),
+                fresh: false,
+            })
+        };
+        let pipeline = Pipeline {
+            plan: &plan,
+            provider: &ledger,
+            records: &records,
+            here: &here,
+            reporter: &watcher,
+            interrupt: &world.interrupt,
+        };
+        let report: RunReport = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(self.paused)
+            .build()
+            .unwrap()
+            .block_on(run_pipeline(pipeline, connect))
+            .unwrap();
+        assert_eq!(watcher.finished.get(), 1, "the end is reported once");
+        assert_eq!(world.missed(), [], "every planned moment comes");
+        Done {
+            leases: records.all(),
+            launched: ledger.launched(),
+            terminated: ledger.terminated(),
+            recorded_before_launch: ledger.recorded_before_launch(),
+            home: ledger.home(),
+            report,
+            directory,
+        }
+    }
+
+    fn plan(&self, directory: &TempDir) -> Plan {
+        let project = directory.path().join("project");
+        fs::create_dir_all(&project).unwrap();
+        let mut phases = BTreeMap::new();
+        let mut files = Vec::new();
+        for (phase, scripts) in &self.scripts {
+            let mut steps = Vec::new();
+            for (index, script) in scripts.iter().enumerate() {
+                let path = format!("{phase}-{index}.sh");
+                let content = format!("#!/bin/sh\necho \"$COLLECTOR_PHASE\"\n{}\n", script.text);
+                fs::write(project.join(&path), &content).unwrap();
+                let executable = fs::Permissions::from_mode(0o755);
+                fs::set_permissions(project.join(&path), executable).unwrap();
+                steps.push(step(script, *phase, &path));
+                files.push(ProjectFile {
+                    path,
+                    mode: 0o755,
+                    content: content.into_bytes(),
+                });
+            }
+            phases.insert(*phase, steps);
+        }
+        let patterns = self.patterns.iter();
+        let output = directory.path().join("output");
+        Plan {
+            config: Config {
+                performance_results: patterns
+                    .flat_map(|text| Pattern::parse(text).unwrap())
+                    .collect(),
+                output: "output".into(),
+                provider: ProviderSpec::Local,
+                max_lifetime: Duration::from_hours(1),
+                phases,
+            },
+            files,
+            directory: project,
+            output: self.output.clone().unwrap_or(output),
+            revision: "abc1234".parse().unwrap(),
+            description: None,
+            run: RunId::generate(jiff::Timestamp::now()),
+        }
+    }
+}
+
+fn step(script: &Script, phase: Phase, path: &str) -> Step {
+    Step {
+        script: ScriptPath::parse(path).unwrap(),
+        place: if script.local || phase == Phase::BeforeAwsStart {
+            Place::Here
+        } else {
+            Place::Instance
+        },
+        timeout: script.timeout,
+        warn_only: script.warn_only,
+        args: script.args.clone(),
+        env: script.env.clone(),
+    }
+}

@@ -1,0 +1,70 @@
+//! A bug in collector costs the run, and nothing else.
+
+use collector::phase::{Phase, Stage};
+use collector::step::StepOutcome;
+
+use super::harness::{run, script};
+use crate::doubles::{Deed, Moment};
+
+#[test]
+fn in_the_middle_of_a_step() {
+    for phase in Phase::ALL {
+        for local in [true, false] {
+            let mut step = script("echo busy; setsid sleep 300 & sleep 300");
+            if local {
+                step = step.local();
+            }
+            let done = run()
+                .on(phase, step)
+                .when(Moment::Says("busy"), Deed::Panic)
+                .go();
+            done.exits(3).ended(phase, StepOutcome::Interrupted);
+            assert_eq!(done.log(phase), "busy\n");
+            match phase {
+                Phase::BeforeAwsStart => done.launched_nothing(),
+                _ => done.gave_back(),
+            };
+        }
+    }
+}
+
+#[test]
+fn during_the_launch_the_instance_is_found_again() {
+    run()
+        .when(Moment::Launching, Deed::Panic)
+        .go()
+        .exits(3)
+        .ran(&[Phase::BeforeAwsStart])
+        .gave_back();
+}
+
+#[test]
+fn while_the_instance_becomes_ready_or_results_come_home() {
+    for moment in [Moment::BecomingReady, Moment::Stage(Stage::Ready)] {
+        run()
+            .when(moment, Deed::Panic)
+            .go()
+            .exits(3)
+            .ran(&[Phase::BeforeAwsStart])
+            .gave_back();
+    }
+    run()
+        .when(Moment::Stage(Stage::Collect), Deed::Panic)
+        .go()
+        .exits(3)
+        .ran(&Phase::ALL[..5])
+        .gave_back();
+}
+
+#[test]
+fn during_the_release_it_is_tried_again() {
+    for moment in [Moment::Stage(Stage::Terminate), Moment::Terminating] {
+        run()
+            .when(moment, Deed::Panic)
+            .go()
+            .exits(0)
+            .ran(&Phase::ALL)
+            .gave_back()
+            .collected();
+    }
+}

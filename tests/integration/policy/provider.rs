@@ -1,0 +1,143 @@
+//! The provider does not do what it should. Deadlines of minutes pass at once here.
+
+use collector::phase::{Phase, Stage};
+use collector::report::Signal;
+
+use super::harness::{Scenario, bare_run, run};
+use crate::doubles::{Deed, Faults, Find, Launch, Moment, Ready, Terminate};
+
+const TERM: Deed = Deed::Cancel(Signal::Term);
+
+/// A run that starts no process, so that its deadlines can pass at once.
+fn frozen(faults: Faults) -> Scenario {
+    bare_run().in_frozen_time().faults(faults)
+}
+
+fn launch(launch: Launch) -> Faults {
+    Faults {
+        launch,
+        ..Faults::default()
+    }
+}
+
+fn ready(ready: Ready) -> Faults {
+    Faults {
+        ready,
+        ..Faults::default()
+    }
+}
+
+fn terminate(terminate: Terminate) -> Faults {
+    Faults {
+        terminate,
+        ..Faults::default()
+    }
+}
+
+#[test]
+fn a_refused_launch() {
+    run()
+        .faults(launch(Launch::Refused))
+        .go()
+        .exits(3)
+        .ran(&[Phase::BeforeAwsStart])
+        .launched_nothing();
+}
+
+#[test]
+fn an_instance_whose_launch_got_no_answer_is_found_and_given_back() {
+    for find in [Find::Works, Find::Lags(5)] {
+        let faults = Faults {
+            find,
+            ..launch(Launch::AnswerLost)
+        };
+        frozen(faults).go().exits(3).ran(&[]).gave_back();
+    }
+}
+
+#[test]
+fn a_launch_that_never_arrived_is_looked_for_in_vain() {
+    frozen(launch(Launch::RequestLost))
+        .go()
+        .exits(3)
+        .launched_nothing();
+}
+
+#[test]
+fn an_instance_that_cannot_be_looked_for_may_be_left() {
+    let faults = Faults {
+        find: Find::Fails,
+        ..launch(Launch::AnswerLost)
+    };
+    frozen(faults).go().leaked();
+}
+
+#[test]
+fn a_signal_does_not_wait_for_a_launch_that_hangs() {
+    frozen(launch(Launch::Hangs))
+        .when(Moment::Launching, TERM)
+        .go()
+        .exits(143)
+        .gave_back();
+    // That there is nothing to find says nothing while the request is under way.
+    frozen(launch(Launch::HangsBefore))
+        .when(Moment::Launching, TERM)
+        .go()
+        .leaked();
+}
+
+#[test]
+fn an_instance_that_never_becomes_ready() {
+    frozen(ready(Ready::Fails))
+        .go()
+        .exits(3)
+        .ran(&[])
+        .gave_back();
+    frozen(ready(Ready::Hangs))
+        .when(Moment::BecomingReady, TERM)
+        .go()
+        .exits(143)
+        .ran(&[])
+        .gave_back();
+}
+
+#[test]
+fn termination_is_tried_until_it_works() {
+    run()
+        .faults(terminate(Terminate::Fails(2)))
+        .go()
+        .exits(0)
+        .ran(&Phase::ALL)
+        .gave_back()
+        .collected();
+}
+
+#[test]
+fn what_cannot_be_terminated_outranks_everything() {
+    for fault in [Terminate::Never, Terminate::Hangs] {
+        let faults = terminate(fault);
+        let at_release = Moment::Stage(Stage::Terminate);
+        for script in ["", "exit 3"] {
+            let done = run()
+                .on(Phase::AfterCollect, script)
+                .faults(faults)
+                .when(at_release, Deed::FreezeTime)
+                .go();
+            done.leaked().ran(&Phase::ALL).collected();
+        }
+        frozen(Faults {
+            ready: Ready::Fails,
+            ..faults
+        })
+        .go()
+        .leaked();
+        frozen(Faults {
+            ready: Ready::Hangs,
+            ..faults
+        })
+        .when(Moment::BecomingReady, TERM)
+        .go()
+        .leaked();
+        frozen(faults).when(Moment::Launching, TERM).go().leaked();
+    }
+}

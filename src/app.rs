@@ -63,14 +63,17 @@ pub fn main(cli: Cli) -> ExitStatus {
 }
 
 fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    tokio::runtime::Builder::new_current_thread()
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|source| Error::System {
             what: "starting",
             source,
-        })?
-        .block_on(work)
+        })?;
+    let result = runtime.block_on(work);
+    // After a signal a thread may still be busy with files; nobody waits for it.
+    runtime.shutdown_background();
+    result
 }
 
 fn check(config: &Path, local: bool, console: &Console) -> Result<ExitStatus, Error> {

@@ -8,7 +8,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use serde::Serialize;
 use tokio::io::{AsyncWriteExt as _, DuplexStream};
@@ -18,7 +17,7 @@ use tokio_util::io::SyncIoBridge;
 use crate::config::Pattern;
 use crate::report::Collected;
 use crate::reporter::{Event, Reporter};
-use crate::shell::{Captured, Command, Output, Shell, ShellError};
+use crate::shell::{Captured, Command, Output, RETRY_PAUSE, Shell, ShellError};
 use listing::Listed;
 use unpack::{Received, Unpacker};
 
@@ -34,9 +33,6 @@ const MAX_ROUNDS: u32 = 4;
 
 /// How often a transfer that brought nothing new is begun again after a lost connection.
 const MAX_FRUITLESS: u32 = 3;
-
-/// Before a transfer is begun again.
-const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
 /// Why results are not all here.
 #[derive(Debug, thiserror::Error)]

@@ -7,11 +7,13 @@
 use std::io;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::instance::LeaseToken;
-use crate::shell::{Captured, Command, Output, Shell, ShellError, ask, quote};
+use crate::shell::{
+    Captured, Command, Output, RECONNECT, RETRY_PAUSE, Shell, ShellError, ask_again, quote,
+};
 
 const START: &str = include_str!("job/start.sh");
 const SUPERVISE: &str = include_str!("job/supervise.sh");
@@ -22,12 +24,6 @@ const EXPIRE: &str = include_str!("job/expire.sh");
 
 /// How long a step has after TERM before KILL.
 const GRACE: Duration = Duration::from_secs(5);
-
-/// Past this a machine that cannot be reached again is given up.
-const RECONNECT: Duration = Duration::from_mins(5);
-
-/// Between two attempts to take up a lost conversation.
-const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
 /// How a job is to run.
 #[derive(Debug, Clone)]
@@ -146,11 +142,7 @@ impl Job {
     async fn start(&self, shell: &impl Shell) -> Result<(), ShellError> {
         let program = self.program();
         let command = Command::new(START, [self.path(), program.len().to_string()]).as_root();
-        let deadline = Instant::now() + RECONNECT;
-        retried(deadline, async || {
-            ask(shell, "starting a step", &command, program.as_bytes()).await
-        })
-        .await?;
+        ask_again(shell, "starting a step", &command, program.as_bytes()).await?;
         Ok(())
     }
 
@@ -251,29 +243,9 @@ async fn kill(
     let tenths = (grace.as_millis() / 100).to_string();
     let args = [marker.to_owned(), tenths, directory];
     let command = Command::new(KILL, args).as_root();
-    let captured = retried(Instant::now() + RECONNECT, async || {
-        ask(shell, "ending a step", &command, &[]).await
-    })
-    .await?;
+    let captured = ask_again(shell, "ending a step", &command, &[]).await?;
     let survivors = String::from_utf8_lossy(&captured.stdout);
     Ok(survivors.trim().parse().unwrap_or(0))
-}
-
-/// Asks something that may be asked again, until the connection holds or the deadline has passed.
-async fn retried<T>(
-    deadline: Instant,
-    mut ask: impl AsyncFnMut() -> Result<T, ShellError>,
-) -> Result<T, ShellError> {
-    loop {
-        match ask().await {
-            Err(error) if error.is_connection() => {
-                if timeout_at(deadline, sleep(RETRY_PAUSE)).await.is_err() {
-                    return Err(error);
-                }
-            }
-            other => return other,
-        }
-    }
 }
 
 /// Passes a log on and counts its bytes: the offset to go on from.

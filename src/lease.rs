@@ -20,10 +20,10 @@ use crate::report::Release;
 const RELEASE: Duration = Duration::from_mins(2);
 
 /// The same after a signal: the runner kills the process 10 s after its first one.
-const RELEASE_AFTER_SIGNAL: Duration = Duration::from_millis(3500);
+const RELEASE_AFTER_SIGNAL: Duration = Duration::from_secs(3);
 
 /// How long a launch may still take after a signal, before the instance is looked for by its tag instead.
-const LAUNCH_AFTER_SIGNAL: Duration = Duration::from_millis(1500);
+const LAUNCH_AFTER_SIGNAL: Duration = Duration::from_secs(1);
 
 /// How long an instance whose launch got no answer is looked for: EC2's answers lag behind its deeds.
 const SWEEP: Duration = Duration::from_secs(20);

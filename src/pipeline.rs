@@ -1,5 +1,6 @@
 //! A run from its first local step to its report: the phases in their order around the leased instance.
 
+mod close;
 mod journal;
 mod steps;
 mod workplace;
@@ -10,7 +11,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout};
-use tokio_util::sync::CancellationToken;
 
 pub use workplace::{ProjectFile, Workplace};
 
@@ -30,8 +30,8 @@ use crate::shell::{Shell, ShellError};
 use journal::Journal;
 
 /// How long local steps that a signal left behind have after TERM, and how long ending them may take.
-const LEFTOVER_GRACE: Duration = Duration::from_millis(500);
-const LEFTOVER_DEADLINE: Duration = Duration::from_millis(1500);
+const LEFTOVER_GRACE: Duration = Duration::from_millis(300);
+const LEFTOVER_DEADLINE: Duration = Duration::from_millis(1200);
 
 /// Every sample is the first until a run has several.
 const SAMPLE: u32 = 1;
@@ -226,10 +226,7 @@ impl<P: Provider, H: Shell, R: Reporter> Run<'_, P, H, R> {
     }
 
     fn note_signal(&mut self) {
-        let reason = match self.pipeline.interrupt.signal() {
-            Some(signal) => format!("the run was ended by a signal ({signal:?})"),
-            None => "the run was cancelled".into(),
-        };
+        let reason = close::signal_words(self.pipeline.interrupt);
         self.journal.fail(Outcome::Interrupted, reason, None);
     }
 
@@ -342,118 +339,4 @@ impl<P: Provider, H: Shell, R: Reporter> Run<'_, P, H, R> {
         }
         self.journal.end(ok);
     }
-
-    /// The instance is gone: the report, the archive, the index.
-    async fn close(
-        mut self,
-        started: Timestamp,
-        released: Release,
-    ) -> Result<RunReport, ResultsError> {
-        let Pipeline {
-            plan,
-            provider,
-            here,
-            reporter,
-            interrupt,
-            ..
-        } = self.pipeline;
-        // A signal after the work: nothing measured is missing, but the run ends without its archive.
-        if interrupt.run().is_cancelled() && self.journal.outcome < Outcome::Interrupted {
-            self.note_signal();
-        }
-        if let Release::Unconfirmed { reason, .. } = &released {
-            self.journal.fail(
-                Outcome::Leaked,
-                format!("termination is not confirmed: {reason}"),
-                Some("`collect reap --run` with this run's id tries again"),
-            );
-        }
-        // Nobody needs a job's directory after its run, and what stays in it is only disk space.
-        let _ = tokio::fs::remove_dir_all(&here.jobs).await;
-        let Journal {
-            outcome,
-            errors,
-            warnings,
-            stages,
-            instance,
-            collected,
-            ..
-        } = self.journal;
-        let mut report = RunReport {
-            format: 1,
-            collector: env!("CARGO_PKG_VERSION"),
-            run: plan.run.clone(),
-            lease: self.lease,
-            provider: provider.name(),
-            region: provider.region().to_owned(),
-            revision: plan.revision.clone(),
-            description: plan.description.clone(),
-            started,
-            finished: Timestamp::now(),
-            outcome,
-            signal: interrupt.signal(),
-            errors,
-            warnings,
-            instance,
-            released,
-            stages,
-            collected,
-            directory: None,
-            archive: None,
-        };
-        let mut results = self.results;
-        let settled = results.settle();
-        report.directory = Some(results.path().to_owned());
-        if let Err(error) = &settled {
-            note(&mut report, error);
-        }
-        // Also under the temporary name: what happened is worth keeping.
-        let written = results
-            .record("run.json", &report)
-            .and_then(|()| results.index());
-        if let Err(error) = &written {
-            note(&mut report, error);
-        }
-        if settled.is_ok() && written.is_ok() && !interrupt.run().is_cancelled() {
-            archive(results, &mut report, reporter, interrupt.run()).await;
-        }
-        reporter.report(&Event::Finished(&report));
-        Ok(report)
-    }
-}
-
-fn note(report: &mut RunReport, error: &ResultsError) {
-    report.outcome = report.outcome.max(Outcome::Unavailable);
-    report.errors.push(crate::report::Complaint {
-        message: error.to_string(),
-        hint: error.hint().map(str::to_owned),
-    });
-}
-
-/// Packs the results; that this fails is a warning, for nothing but the archive is lost.
-async fn archive(
-    results: Results,
-    report: &mut RunReport,
-    reporter: &impl Reporter,
-    cancel: &CancellationToken,
-) {
-    let since = Instant::now();
-    reporter.report(&Event::StageStarted(Stage::Archive));
-    let packing = tokio::task::spawn_blocking(move || {
-        let archive = results.archive()?;
-        results.index()?;
-        Ok::<_, ResultsError>(archive)
-    });
-    match until_cancelled(cancel, packing).await {
-        Ended::Returned(Ok(Ok(path))) => report.archive = Some(path),
-        Ended::Returned(Ok(Err(error))) => report.warnings.push(error.to_string()),
-        Ended::Returned(Err(panic)) => report.warnings.push(panic.to_string()),
-        Ended::Panicked(message) => report.warnings.push(message),
-        Ended::Cancelled => report.warnings.push("no archive was written".into()),
-    }
-    reporter.report(&Event::StageFinished {
-        stage: Stage::Archive,
-        ok: report.archive.is_some(),
-        took: since.elapsed(),
-    });
 }

@@ -60,7 +60,7 @@ fn failed<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) ->
 }
 
 /// The results of one sample.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Results {
     revision_directory: PathBuf,
     revision: Revision,
@@ -157,9 +157,7 @@ impl Results {
         let archive = self
             .revision_directory
             .join(format!("{}.tar.gz", self.name));
-        let temporary = self
-            .revision_directory
-            .join(format!(".{}.tar.gz.partial", self.name));
+        let temporary = self.unfinished_archive();
         let root = Path::new(&self.revision.directory()).join(&self.name);
         pack(&self.path, &root, &temporary)
             .and_then(|()| fs::rename(&temporary, &archive))
@@ -169,6 +167,26 @@ impl Results {
                 failed("writing", &archive)(error)
             })?;
         Ok(archive)
+    }
+
+    fn unfinished_archive(&self) -> PathBuf {
+        self.revision_directory
+            .join(format!(".{}.tar.gz.partial", self.name))
+    }
+
+    /// Removes an archive whose writing was broken off.
+    pub fn discard_archive(&self) {
+        // There may be none yet; one that stays is hidden and harmless.
+        let _ = fs::remove_file(self.unfinished_archive());
+    }
+
+    /// Writes `run.json`, and the index with it.
+    ///
+    /// # Errors
+    /// When one of them cannot be written.
+    pub fn index_after(&self, report: &impl Serialize) -> Result<(), ResultsError> {
+        self.record("run.json", report)?;
+        self.index()
     }
 
     /// Writes `index.json` of the revision anew from what lies there, under a lock: right with any number of writers.

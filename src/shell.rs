@@ -4,8 +4,16 @@ pub mod process;
 pub mod ssh;
 
 use std::io;
+use std::time::Duration;
 
 use tokio::io::AsyncRead;
+use tokio::time::{Instant, sleep, timeout_at};
+
+/// Past this a machine that cannot be reached again is given up.
+pub const RECONNECT: Duration = Duration::from_mins(5);
+
+/// Between two attempts to take up a lost conversation.
+pub const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
 /// A POSIX shell script with arguments; as root where the shell can be root.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -244,6 +252,29 @@ pub async fn ask(
             complaint
         },
     })
+}
+
+/// The same for a question that may be asked twice: a lost connection is taken up again, up to [`RECONNECT`].
+///
+/// # Errors
+/// When the machine cannot be reached again, and when the command exits with anything but 0.
+pub async fn ask_again(
+    shell: &impl Shell,
+    what: &'static str,
+    command: &Command,
+    stdin: &[u8],
+) -> Result<Captured, ShellError> {
+    let deadline = Instant::now() + RECONNECT;
+    loop {
+        match ask(shell, what, command, stdin).await {
+            Err(error) if error.is_connection() => {
+                if timeout_at(deadline, sleep(RETRY_PAUSE)).await.is_err() {
+                    return Err(error);
+                }
+            }
+            other => return other,
+        }
+    }
 }
 
 #[cfg(test)]

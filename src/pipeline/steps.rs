@@ -54,6 +54,7 @@ impl<P: Provider, H: Shell, R: Reporter> Run<'_, P, H, R> {
                 break;
             }
             if outcome == StepOutcome::Stopped {
+                ok = false;
                 break;
             }
         }

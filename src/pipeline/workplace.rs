@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::shell::{Command, Shell, ShellError, ask};
+use crate::shell::{Command, Shell, ShellError, ask_again};
 
 const SETTLE: &str = include_str!("settle.sh");
 const HOST: &str = include_str!("host.sh");
@@ -49,7 +49,7 @@ impl<S: Shell> Workplace<S> {
             return Ok(Vec::new());
         }
         let command = Command::new(SETTLE, [FIRST_BOOT.as_secs().to_string()]).as_root();
-        let answer = ask(&self.shell, "waiting for first boot", &command, &[]).await?;
+        let answer = ask_again(&self.shell, "waiting for first boot", &command, &[]).await?;
         Ok(String::from_utf8_lossy(&answer.stdout)
             .lines()
             .map(str::to_owned)
@@ -66,7 +66,7 @@ impl<S: Shell> Workplace<S> {
             source,
         })?;
         let command = Command::new::<&str>(RECEIVE, []);
-        ask(&self.shell, "uploading the scripts", &command, &archive).await?;
+        ask_again(&self.shell, "uploading the scripts", &command, &archive).await?;
         Ok(())
     }
 
@@ -78,7 +78,7 @@ impl<S: Shell> Workplace<S> {
         let command = Command::new::<&str>(HOST, []);
         let Ok(answer) = timeout(
             HOST_FACTS,
-            ask(&self.shell, "describing the host", &command, &[]),
+            ask_again(&self.shell, "describing the host", &command, &[]),
         )
         .await
         else {

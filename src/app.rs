@@ -201,15 +201,17 @@ async fn list(args: &AccountArgs, console: &Console) -> Result<ExitStatus, Error
     for instance in local().find(&Owner::Anyone).await? {
         rows.push(row(instance));
     }
-    for account in accounts(args, console).await? {
-        for instance in account.find(&Owner::Anyone).await? {
-            rows.push(row(instance));
+    let (accounts, mut failed) = accounts(args, console).await?;
+    for account in accounts {
+        match account.find(&Owner::Anyone).await {
+            Ok(found) => rows.extend(found.into_iter().map(row)),
+            Err(error) => failed = Some(error.into()),
         }
     }
     for line in aligned(&rows) {
         console.say(&line);
     }
-    Ok(ExitStatus(0))
+    failed.map_or(Ok(ExitStatus(0)), Err)
 }
 
 fn row(found: Found) -> [String; 6] {
@@ -235,14 +237,29 @@ async fn reap(
         .run
         .as_ref()
         .map_or(Owner::Anyone, |run| Owner::Run(RunId::new(run)));
-    let mut left = reap_from(&local(), &owner, which.expired, console).await?;
-    for account in accounts(args, console).await? {
-        left += reap_from(&account, &owner, which.expired, console).await?;
+    let (accounts, unreachable) = accounts(args, console).await?;
+    let mut failed = unreachable;
+    let mut left = 0;
+    let mut reaped = vec![reap_from(&local(), &owner, which.expired, console).await];
+    for account in accounts {
+        reaped.push(reap_from(&account, &owner, which.expired, console).await);
     }
-    if left > 0 {
-        return Err(Error::NotReaped(left));
+    // What cannot be looked at in one place does not keep the others from being reaped.
+    for result in reaped {
+        match result {
+            Ok(count) => left += count,
+            Err(error) => {
+                if let Some(earlier) = failed.replace(error) {
+                    console.error(&earlier.to_string(), earlier.hint());
+                }
+            }
+        }
     }
-    Ok(ExitStatus(0))
+    match failed {
+        _ if left > 0 => Err(Error::NotReaped(left)),
+        Some(error) => Err(error),
+        None => Ok(ExitStatus(0)),
+    }
 }
 
 /// Ends what the owner has and returns how many could not be ended.
@@ -259,19 +276,16 @@ async fn reap_from(
         .iter()
         .filter(|instance| !expired || instance.expired(now))
     {
-        match release(provider, &instance.id, REAP).await {
-            Release::Unconfirmed { reason, .. } => {
-                left += 1;
-                console.error(
-                    &format!("{} in {}: {reason}", instance.id, instance.region),
-                    None,
-                );
-            }
-            _ => console.say(&format!(
-                "terminated {} in {}",
-                instance.id, instance.region
-            )),
+        let Found { id, region, .. } = instance;
+        if let Release::Unconfirmed { reason, .. } = release(provider, id, REAP).await {
+            left += 1;
+            console.error(&format!("{id} in {region}: {reason}"), None);
+            continue;
         }
+        if let Some(lease) = &instance.lease {
+            records().forget(lease);
+        }
+        console.say(&format!("terminated {id} in {region}"));
     }
     forget_settled(provider, console).await;
     Ok(left)
@@ -294,11 +308,16 @@ async fn forget_settled(provider: &impl Reclaim, console: &Console) {
 }
 
 /// The regions to look in: the one that was asked for or is configured, and those with a lease on this machine.
-async fn accounts(args: &AccountArgs, console: &Console) -> Result<Vec<Account>, Error> {
-    if args.local {
-        return Ok(Vec::new());
-    }
+///
+/// The error is that of a region that cannot be looked at; the others are still there.
+async fn accounts(
+    args: &AccountArgs,
+    console: &Console,
+) -> Result<(Vec<Account>, Option<Error>), Error> {
     let mut accounts = Vec::new();
+    if args.local {
+        return Ok((accounts, None));
+    }
     match Account::open(args.region.as_deref()).await {
         Ok(account) => accounts.push(account),
         Err(error) if args.region.is_some() => return Err(error.into()),
@@ -307,15 +326,19 @@ async fn accounts(args: &AccountArgs, console: &Console) -> Result<Vec<Account>,
         }
         Err(error) => return Err(error.into()),
     }
+    let mut failed = None;
     for record in records().all() {
         let known = accounts
             .iter()
             .any(|account| account.region() == record.region);
         if record.provider == "ec2" && !known {
-            accounts.push(Account::open(Some(&record.region)).await?);
+            match Account::open(Some(&record.region)).await {
+                Ok(account) => accounts.push(account),
+                Err(error) => failed = Some(error.into()),
+            }
         }
     }
-    Ok(accounts)
+    Ok((accounts, failed))
 }
 
 fn local() -> Local {

@@ -1,24 +1,25 @@
 //! Brings the results home: listed and hashed on the instance, sent as one stream, checked here.
 
 mod listing;
+mod streams;
 mod unpack;
 
 use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 
 use serde::Serialize;
-use tokio::io::{AsyncWriteExt as _, DuplexStream};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::io::SyncIoBridge;
 
 use crate::config::Pattern;
 use crate::report::Collected;
 use crate::reporter::{Event, Reporter};
-use crate::shell::{Captured, Command, Output, RETRY_PAUSE, Shell, ShellError};
+use crate::shell::{Captured, Command, RECONNECT, RETRY_PAUSE, Shell, ShellError};
 use listing::Listed;
+use streams::{Lines, Stream};
 use unpack::{Received, Unpacker};
 
 const LIST: &str = include_str!("collect/list.sh");
@@ -30,9 +31,6 @@ const IN_FLIGHT: usize = 256 * 1024;
 
 /// A file that is still being written to when it is collected is read again this often.
 const MAX_ROUNDS: u32 = 4;
-
-/// How often a transfer that brought nothing new is begun again after a lost connection.
-const MAX_FRUITLESS: u32 = 3;
 
 /// Why results are not all here.
 #[derive(Debug, thiserror::Error)]
@@ -162,7 +160,7 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
     async fn collect(&mut self, patterns: &[Pattern]) -> Result<(), CollectError> {
         self.list(patterns).await?;
         let (mut pending, no_room) = self.fitting()?;
-        let mut fruitless = 0;
+        let mut deadline = Instant::now() + RECONNECT;
         let mut round = 1;
         while !pending.is_empty() {
             let before = pending.len();
@@ -170,12 +168,10 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
                 Ok(()) if round >= MAX_ROUNDS => break,
                 Ok(()) => round += 1,
                 Err(CollectError::Shell(error)) if error.is_connection() => {
-                    fruitless = if pending.len() < before {
-                        0
-                    } else {
-                        fruitless + 1
-                    };
-                    if fruitless >= MAX_FRUITLESS {
+                    if pending.len() < before {
+                        deadline = Instant::now() + RECONNECT;
+                    }
+                    if Instant::now() >= deadline {
                         return Err(error.into());
                     }
                     self.reporter.report(&Event::Warning(format!(
@@ -194,7 +190,7 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
         let globs = patterns.iter().map(Pattern::as_str);
         let command = Command::new(LIST, globs).in_bash().as_root();
         let mut listed = Lines::default();
-        let mut attempts = 0;
+        let deadline = Instant::now() + RECONNECT;
         loop {
             match self
                 .shell
@@ -208,9 +204,9 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
                         reason: listed.errors.complaint(),
                     }));
                 }
-                Err(error) if error.is_connection() && attempts < MAX_FRUITLESS => {
-                    attempts += 1;
+                Err(error) if error.is_connection() && Instant::now() < deadline => {
                     listed = Lines::default();
+                    sleep(RETRY_PAUSE).await;
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -317,6 +313,18 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
         if !complaint.is_empty() {
             self.reporter
                 .report(&Event::Detail(format!("tar: {complaint}")));
+            if last_round {
+                self.warnings
+                    .push(format!("tar on the instance: {complaint}"));
+            }
+        }
+        for (position, error) in received.unplaced {
+            if let Some(file) = wanted.get(position) {
+                self.warnings.push(format!(
+                    "{} could not be written here: {error}",
+                    file.shown()
+                ));
+            }
         }
         let mut settled = HashSet::new();
         for Received {
@@ -362,12 +370,12 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
                 collected.bytes += file.size;
             } else {
                 collected.incomplete += 1;
-                first.get_or_insert_with(|| file.source_text());
+                first.get_or_insert_with(|| file.shown());
             }
             if *state == State::Changed {
                 self.warnings.push(format!(
                     "{} changed while it was collected: the copy is not checked",
-                    file.source_text()
+                    file.shown()
                 ));
             }
         }
@@ -398,46 +406,5 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
             warnings: self.warnings,
             error,
         }
-    }
-}
-
-/// Keeps all of standard output: the list of files, a few hundred bytes each.
-#[derive(Default)]
-struct Lines {
-    bytes: Vec<u8>,
-    errors: Captured,
-}
-
-impl Output for Lines {
-    async fn out(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.bytes.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn err(&mut self, bytes: &[u8]) {
-        self.errors.err(bytes);
-    }
-}
-
-/// Passes the stream on to the unpacking thread and tells how far that is.
-struct Stream<'a, R> {
-    pipe: DuplexStream,
-    errors: Captured,
-    done: Arc<AtomicU64>,
-    total: u64,
-    reporter: &'a R,
-}
-
-impl<R: Reporter> Output for Stream<'_, R> {
-    async fn out(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.reporter.report(&Event::Transferred {
-            done: self.done.load(Ordering::Relaxed),
-            total: self.total,
-        });
-        self.pipe.write_all(bytes).await
-    }
-
-    fn err(&mut self, bytes: &[u8]) {
-        self.errors.err(bytes);
     }
 }

@@ -114,6 +114,8 @@ pub struct Found {
     pub id: InstanceId,
     /// Where it is.
     pub region: String,
+    /// The rental.
+    pub lease: Option<LeaseToken>,
     /// The run that launched it.
     pub run: Option<RunId>,
     /// What it measures.

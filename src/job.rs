@@ -25,6 +25,9 @@ const EXPIRE: &str = include_str!("job/expire.sh");
 /// How long a step has after TERM before KILL.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// No attempt to connect takes that long: what lasted longer was a conversation.
+const ESTABLISHED: Duration = Duration::from_mins(1);
+
 /// How a job is to run.
 #[derive(Debug, Clone)]
 pub struct Job {
@@ -156,26 +159,24 @@ impl Job {
             let before = log.bytes;
             let command = Command::new(FOLLOW, [self.path(), before.to_string()]).as_root();
             let connected = Instant::now();
-            match shell.execute(&command, tokio::io::empty(), log).await {
+            let error = match shell.execute(&command, tokio::io::empty(), log).await {
                 Ok(exit) if exit.success() => return Ok(()),
-                Ok(exit) => {
-                    return Err(ShellError::Command {
-                        what: "following a step",
-                        reason: format!("{exit:?}"),
-                    });
-                }
-                Err(error) if error.is_connection() => {
-                    // A conversation that went well for a while starts the clock anew.
-                    if log.bytes > before || connected.elapsed() > RETRY_PAUSE {
-                        deadline = Instant::now() + RECONNECT;
-                    }
-                    if Instant::now() >= deadline {
-                        return Err(error);
-                    }
-                    sleep(RETRY_PAUSE).await;
-                }
+                // A follower that was killed says nothing about the job.
+                Ok(exit) => ShellError::Command {
+                    what: "following a step",
+                    reason: format!("{exit:?}"),
+                },
+                Err(error) if error.is_connection() => error,
                 Err(error) => return Err(error),
+            };
+            // A conversation that went well starts the clock anew; an attempt that failed slowly does not.
+            if log.bytes > before || connected.elapsed() > ESTABLISHED {
+                deadline = Instant::now() + RECONNECT;
             }
+            if Instant::now() >= deadline {
+                return Err(error);
+            }
+            sleep(RETRY_PAUSE).await;
         }
     }
 
@@ -195,7 +196,11 @@ impl Job {
             match shell.execute(&command, tokio::io::empty(), &mut tail).await {
                 Ok(_) => {
                     let status = String::from_utf8_lossy(&tail.status.stderr);
-                    return Ok(status.trim().parse().ok());
+                    // sudo and a shell may have something of their own to say in front of it.
+                    return Ok(status
+                        .lines()
+                        .rev()
+                        .find_map(|line| line.trim().parse().ok()));
                 }
                 Err(error) if error.is_connection() && Instant::now() < deadline => {
                     sleep(RETRY_PAUSE).await;
@@ -278,5 +283,57 @@ impl<O: Output> Output for Tail<'_, '_, O> {
 
     fn err(&mut self, bytes: &[u8]) {
         self.status.err(bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shell::{Exit, RECONNECT};
+    use std::cell::Cell;
+    use tokio::io::AsyncRead;
+
+    /// A machine that starts a job and is not heard of again: each attempt to reach it takes a second.
+    #[derive(Default)]
+    struct Vanishing(Cell<bool>);
+
+    impl Shell for Vanishing {
+        async fn execute(
+            &self,
+            _: &Command,
+            _: impl AsyncRead + Unpin,
+            _: &mut impl Output,
+        ) -> Result<Exit, ShellError> {
+            if !self.0.replace(true) {
+                return Ok(Exit::Code(0));
+            }
+            sleep(Duration::from_secs(1)).await;
+            Err(ShellError::Lost {
+                address: "nowhere".into(),
+                reason: "the port does not answer".into(),
+            })
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_machine_that_is_gone_is_given_up() {
+        let job = Job {
+            lease: LeaseToken::new("run-1"),
+            number: 1,
+            directory: "/jobs".into(),
+            words: vec!["script.sh".into()],
+            env: Vec::new(),
+            login: true,
+        };
+        let since = Instant::now();
+        let stop = CancellationToken::new();
+        let shell = Vanishing::default();
+        let mut log = Captured::default();
+        let run = job.run(&shell, None, &stop, &mut log);
+        let end = tokio::time::timeout(2 * RECONNECT, run)
+            .await
+            .expect("it hangs");
+        assert!(matches!(end, Err(ShellError::Lost { .. })));
+        assert!(since.elapsed() >= RECONNECT);
     }
 }

@@ -141,7 +141,15 @@ async fn launched<P: Provider, T>(
     let ended = until_cancelled(cancel, work(&id)).await;
     // Whoever is told about it cannot keep the instance from being given back.
     let _ = std::panic::catch_unwind(AssertUnwindSafe(releasing));
-    let release = release(provider, &id, patience(cancel)).await;
+    // A signal does not end the release, but it leaves it less time.
+    let hurried = async {
+        cancel.cancelled().await;
+        release(provider, &id, RELEASE_AFTER_SIGNAL).await
+    };
+    let release = tokio::select! { biased;
+        release = hurried => release,
+        release = release(provider, &id, RELEASE) => release,
+    };
     Leased {
         ended: Ok(ended),
         release,

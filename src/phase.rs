@@ -49,11 +49,6 @@ impl Phase {
         }
     }
 
-    /// The phase of a config key.
-    pub fn from_key(key: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|phase| phase.key() == key)
-    }
-
     /// Whether a failure before this phase skips it: measuring what was not set up makes no sense,
     /// bringing home what there is always does.
     pub const fn skipped_after_failure(self) -> bool {
@@ -100,19 +95,5 @@ impl fmt::Display for Stage {
 impl Serialize for Stage {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_name_their_phase() {
-        for phase in Phase::ALL {
-            assert_eq!(Phase::from_key(phase.key()), Some(phase));
-        }
-        assert_eq!(Phase::from_key("main"), None);
-        assert!(Phase::ALL.is_sorted());
     }
 }

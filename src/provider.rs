@@ -126,8 +126,12 @@ pub enum ProviderError {
 
 impl ProviderError {
     /// Whether an instance may exist in spite of the error.
-    pub const fn may_have_launched(&self) -> bool {
-        matches!(self, Self::Unanswered { .. } | Self::Io { .. })
+    pub fn may_have_launched(&self) -> bool {
+        match self {
+            Self::Unanswered { .. } | Self::Io { .. } => true,
+            Self::Refused { code, .. } => AFTER_A_LOST_ANSWER.contains(&code.as_str()),
+            _ => false,
+        }
     }
 
     /// What the user can do about it.
@@ -165,6 +169,18 @@ impl ProviderError {
         })
     }
 }
+
+/// Codes that say nothing about an earlier attempt of the same call: its answer may have been lost before.
+const AFTER_A_LOST_ANSWER: [&str; 8] = [
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InternalFailure",
+    "RequestExpired",
+    "RequestLimitExceeded",
+    "ServerInternal",
+    "ServiceUnavailable",
+    "Throttling",
+];
 
 const CAPACITY: &str =
     "AWS has no such machine free just now: try another `subnet`, another instance type, or later";

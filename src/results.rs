@@ -43,7 +43,9 @@ impl ResultsError {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 Some("make `output` writable, or choose another one")
             }
-            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            io::ErrorKind::NotADirectory
+            | io::ErrorKind::AlreadyExists
+            | io::ErrorKind::DirectoryNotEmpty => {
                 Some("a file is in the way: remove it, or choose another `output`")
             }
             _ => None,

@@ -221,7 +221,7 @@ impl ShellError {
             }
             Self::Start { .. } => "the login user needs a POSIX shell, and sudo without a password",
             Self::Command { .. } => {
-                "the image needs a POSIX shell, GNU tar, findutils, coreutils and util-linux"
+                "the image needs a POSIX shell, bash, GNU tar, findutils, coreutils and util-linux, and room on its disk"
             }
             Self::Here { .. } => return None,
         })

@@ -2,6 +2,7 @@
 # of everything but directories that matches or lies below a match. A link to a file stands for the file; a link to
 # a directory is listed as what it is, and not followed: it may lead anywhere. Nothing of a glob is ever executed:
 # the unquoted expansion of a variable is only matched against file names.
+set -o pipefail
 shopt -s globstar nullglob
 IFS=
 printf '%s\0' "$PWD"
@@ -13,7 +14,8 @@ for pattern; do
             /*) printf '%s\0' "$path" ;;
             *) printf '%s\0' "$PWD/$path" ;;
         esac
-    done | xargs -0 -r sh -c 'find "$@" ! -type d -print0; :' find |
-        FORMAT="$index %y %s %m %T@ %p\\0" xargs -0 -r sh -c 'find -L "$@" -maxdepth 0 -printf "$FORMAT"; :' find
+    done | xargs -0 -r sh -c 'find "$@" ! -type d -print0; [ $? -le 1 ]' find |
+        FORMAT="$index %y %s %m %T@ %p\\0" xargs -0 -r sh -c 'find -L "$@" -maxdepth 0 -printf "$FORMAT"; [ $? -le 1 ]' find ||
+        exit 1
     index=$((index + 1))
 done

@@ -32,6 +32,11 @@ impl Listed {
         String::from_utf8_lossy(&self.source).into_owned()
     }
 
+    /// The path for people: what a hostile name may do to a terminal is escaped.
+    pub(super) fn shown(&self) -> String {
+        shown(&self.source)
+    }
+
     pub(super) fn modified_text(&self) -> String {
         Timestamp::try_from(self.modified).map_or_else(|_| String::new(), |at| at.to_string())
     }
@@ -73,7 +78,7 @@ pub(super) fn read(bytes: &[u8], patterns: &[Pattern], into: &Path) -> Listing {
         if entry.kind != b"f" {
             listing.warnings.push(format!(
                 "{} is not a regular file and stays on the instance",
-                String::from_utf8_lossy(&source)
+                shown(&source)
             ));
             continue;
         }
@@ -83,8 +88,8 @@ pub(super) fn read(bytes: &[u8], patterns: &[Pattern], into: &Path) -> Listing {
         if destination != below {
             listing.warnings.push(format!(
                 "{} is collected as {}: its own name is taken",
-                String::from_utf8_lossy(&source),
-                destination.display()
+                shown(&source),
+                shown(destination.as_os_str().as_bytes())
             ));
         }
         listing.files.push(Listed {
@@ -201,6 +206,17 @@ impl Names<'_> {
             && !candidate.ancestors().any(is_file)
             && self.into.join(candidate).symlink_metadata().is_err()
     }
+}
+
+fn shown(path: &[u8]) -> String {
+    let text = String::from_utf8_lossy(path);
+    text.chars()
+        .flat_map(|c| {
+            let escaped = c.is_control().then(|| c.escape_default());
+            let plain = escaped.is_none().then_some(c);
+            escaped.into_iter().flatten().chain(plain)
+        })
+        .collect()
 }
 
 /// Reads what `sha256sum -z` prints.

@@ -34,6 +34,8 @@ pub(super) struct Received {
 #[derive(Debug, Default)]
 pub(super) struct Unpacked {
     pub(super) files: Vec<Received>,
+    /// Files that came but could not get their name here, by their position, and why.
+    pub(super) unplaced: Vec<(usize, io::Error)>,
     /// Why this machine could not write; a stream that breaks off is the shell's to report.
     pub(super) error: Option<io::Error>,
 }
@@ -118,6 +120,7 @@ impl Unpacker {
                     sha256,
                 }),
                 Ok(None) => {}
+                Err(Broken::Place(error)) => unpacked.unplaced.push((position, error)),
                 Err(Broken::Stream) => break,
                 Err(Broken::Disk(error)) => {
                     unpacked.error = Some(error);
@@ -155,17 +158,28 @@ impl Unpacker {
         if !verified && !self.keep_changed {
             return Ok(None);
         }
+        self.place(&target, &incoming, file)
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::StorageFull
+                | io::ErrorKind::QuotaExceeded
+                | io::ErrorKind::ReadOnlyFilesystem => Broken::Disk(error),
+                _ => Broken::Place(error),
+            })?;
+        Ok(Some((size, digest, verified)))
+    }
+
+    /// Gives a complete file its own name.
+    fn place(&self, target: &File, incoming: &Path, file: &Listed) -> io::Result<()> {
         target.set_modified(file.modified)?;
         target.set_permissions(Permissions::from_mode(file.mode | 0o600))?;
         let destination = self.into.join(&file.destination);
         if let Some(parent) = destination.parent() {
             fs::create_dir_all(parent)?;
             if !fs::canonicalize(parent)?.starts_with(fs::canonicalize(&self.into)?) {
-                return Err(io::Error::other("a link leads out of the results").into());
+                return Err(io::Error::other("a link leads out of the results"));
             }
         }
-        fs::rename(&incoming, &destination)?;
-        Ok(Some((size, digest, verified)))
+        fs::rename(incoming, &destination)
     }
 
     fn copy(&self, entry: &mut impl Read, target: &mut File) -> Result<(u64, Digest), Broken> {
@@ -193,6 +207,8 @@ impl Unpacker {
 enum Broken {
     /// The stream ended early: another connection may do better.
     Stream,
+    /// This one file cannot have its name here.
+    Place(io::Error),
     /// This machine cannot write.
     Disk(io::Error),
 }

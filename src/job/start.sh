@@ -23,4 +23,8 @@ mv "$incoming" program
 # The status is written over these bytes in place, which also works on a full disk.
 printf '%-15s\n' running > exit
 : > started
-(umask "$mask" && exec setsid sh ./program "$home") < /dev/null > /dev/null 2>&1 &
+# Forked by setsid and not with `&`, which would leave the step deaf to INT and QUIT; what this script ignores is
+# not for the step either.
+trap - HUP PIPE
+umask "$mask"
+exec setsid --fork sh ./program "$home" < /dev/null > /dev/null 2>&1

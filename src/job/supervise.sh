@@ -6,7 +6,6 @@ case $1 in
     /*) ;;
     *) program=$home/$1 && shift && set -- "$program" "$@" ;;
 esac
-trap '' HUP
 job=$PWD
 
 # A control group of its own is the one thing that no child can leave; where none can be made, the marker

@@ -11,9 +11,10 @@ if command -v cloud-init > /dev/null && [ -d /run/cloud-init ]; then
 fi
 if command -v systemctl > /dev/null && [ -d /run/systemd/system ]; then
     systemctl stop apt-daily.timer apt-daily-upgrade.timer dnf-makecache.timer dnf-automatic.timer 2> /dev/null
-    # A running upgrade is waited for, not broken off: it may hold the dpkg lock in the middle of a package.
+    # A running upgrade is told to end, and given the time for that: it may hold the dpkg lock.
     for unit in apt-daily.service apt-daily-upgrade.service unattended-upgrades.service; do
-        timeout "$1" systemctl stop "$unit" 2> /dev/null || :
+        timeout 60 systemctl stop "$unit" 2> /dev/null
+        [ $? -ne 124 ] || echo "$unit was not over after 60 s"
     done
 fi
 :

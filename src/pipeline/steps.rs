@@ -163,7 +163,9 @@ impl<P: Provider, H: Shell, R: Reporter> Run<'_, P, H, R> {
                 Some("the system may have killed it for lack of memory, or has rebooted"),
             ),
             Err(error) => {
-                self.journal.unreachable |= step.place == Place::Instance;
+                // A command that fails there says that the instance can be talked to.
+                let silent = !matches!(error, ShellError::Command { .. } | ShellError::Here { .. });
+                self.journal.unreachable |= silent && step.place == Place::Instance;
                 self.journal.fail(
                     Outcome::Unavailable,
                     format!("{phase}: {script}: {error}"),

@@ -129,6 +129,7 @@ impl Reclaim for Local {
                 wanted.then(|| Found {
                     id,
                     region: REGION.into(),
+                    lease: Some(facts.lease),
                     run: Some(facts.run),
                     revision: Some(facts.revision),
                     expires_at: Some(facts.expires_at),

@@ -291,7 +291,7 @@ fn a_timed_out_step_leaves_no_process_on_the_instance() {
     .script("stubborn.sh", STUBBORN)
     .script(
         "look.sh",
-        "cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -c 'sleep 4711' > /tmp/left.out\n:",
+        "cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -c '[s]leep 4711' > /tmp/left.out\n:",
     );
     let finished = run(lab.collect(&desk, &["config.yml", "v1"])).expect(0);
     assert!(finished.stdout.contains("timed out"), "{}", finished.stdout);
@@ -311,6 +311,22 @@ fn a_timed_out_step_leaves_no_process_on_this_machine() {
     run(desk.collect(&["config.yml", "v1", "--local"])).expect(0);
     let left = processes_with(&format!("sleep\0{}.", std::process::id()));
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_step_hears_every_signal() {
+    let desk = Desk::new();
+    desk.config("performance_results: none", "run:\n  - ignored.sh\n")
+        .script("ignored.sh", "grep SigIgn /proc/self/status");
+    run(desk.collect(&["config.yml", "v1", "--local"])).expect(0);
+    let log = read(
+        &desk
+            .sample("v1")
+            .join("collector/logs/01-run-ignored.sh.log"),
+    );
+    let ignored = u64::from_str_radix(log.trim().rsplit('\t').next().unwrap(), 16).unwrap();
+    // Those above 31 are the C library's own, as this test found them.
+    assert_eq!(ignored & 0x7fff_ffff, 0, "{log}");
 }
 
 #[test]

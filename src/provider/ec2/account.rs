@@ -14,7 +14,7 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::{Builder, tls};
 use jiff::Timestamp;
 
-use crate::instance::{Found, InstanceId, Owner, RunId};
+use crate::instance::{Found, InstanceId, LeaseToken, Owner, RunId};
 use crate::provider::{ProviderError, Reclaim};
 
 /// Limits of one call: for the connection, for one attempt, for all attempts.
@@ -153,6 +153,7 @@ impl Reclaim for Account {
                 found.push(Found {
                     id: InstanceId::new(id),
                     region: self.region.clone(),
+                    lease: tag(TAG_LEASE).map(LeaseToken::new),
                     run: tag(TAG_RUN).map(RunId::new),
                     revision: tag(TAG_REVISION),
                     expires_at: tag(TAG_EXPIRES).and_then(|at| at.parse::<Timestamp>().ok()),

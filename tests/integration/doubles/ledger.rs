@@ -224,6 +224,7 @@ impl Reclaim for Ledger {
             .map(|rental| Found {
                 id: rental.id.clone(),
                 region: "nowhere".into(),
+                lease: Some(rental.lease.clone()),
                 run: Some(rental.run.clone()),
                 revision: None,
                 expires_at: None,

@@ -2,6 +2,7 @@
 """An EC2 of one's own on the loopback interface: README.md says how to use it."""
 
 import argparse
+import contextlib
 import fcntl
 import gc
 import io
@@ -92,8 +93,17 @@ class Lab:
                 machine.end()
         for machine in self.machines.values():
             machine.thread.join()
+            self.remove_step_groups(machine.instance.client_token)
         if self.filter:
             output("nft", f"delete table inet {self.filter}")
+
+    @staticmethod
+    def remove_step_groups(lease):
+        """Control groups that collector made for its steps: `sshd` guests share this machine's."""
+        for root in (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/unified")):
+            for group in root.glob(f"collector-{lease}_*") if lease else ():
+                with contextlib.suppress(OSError):
+                    group.rmdir()
 
 
 class Application:

@@ -256,8 +256,12 @@ async fn reap(
         }
     }
     match failed {
-        _ if left > 0 => Err(Error::NotReaped(left)),
+        Some(error) if left > 0 => {
+            console.error(&error.to_string(), error.hint());
+            Err(Error::NotReaped(left))
+        }
         Some(error) => Err(error),
+        None if left > 0 => Err(Error::NotReaped(left)),
         None => Ok(ExitStatus(0)),
     }
 }

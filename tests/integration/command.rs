@@ -45,6 +45,16 @@ pub(crate) struct Finished {
 }
 
 impl Finished {
+    /// Standard error contains this.
+    #[track_caller]
+    pub(crate) fn says(&self, words: &str) {
+        assert!(
+            self.stderr.contains(words),
+            "no {words:?} in:\n{}",
+            self.stderr
+        );
+    }
+
     #[track_caller]
     pub(crate) fn expect(self, status: i32) -> Self {
         assert_eq!(self.status, status, "{}\n{}", self.stdout, self.stderr);

@@ -172,7 +172,8 @@ class Rest:
         head = {**template["head"], "label": head_label(pull), "ref": pull["head"], "sha": pull["sha"],
                 "repo": {**template["head"]["repo"], "full_name": pull["head_repository"],
                          "fork": pull["head_repository"] != REPOSITORY}}
-        return {**template, "number": pull["number"], "state": pull["state"], "head": head,
+        # The example's team lacks a field that GitHub's own description asks for.
+        return {**template, "number": pull["number"], "state": pull["state"], "head": head, "requested_teams": [],
                 "url": f"{url}/pulls/{pull['number']}", "html_url": f"{html_url}/pull/{pull['number']}"}
 
     def author(self, login):

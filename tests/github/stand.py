@@ -95,12 +95,12 @@ class Journal:
 
 
 class Stand:
-    def __init__(self, session, origin, azurite):
-        self.session, self.origin, self.azurite = session, origin, azurite
+    def __init__(self, session, origin, azurite, prism=None):
+        self.session, self.origin, self.azurite, self.prism = session, origin, azurite, prism
         self.journal, self.tokens = Journal(), artifacts.Tokens()
         self.artifacts = artifacts.ArtifactService(origin, azurite, session, self.tokens)
         self.rest = rest.Rest(origin, json.loads((cache / "openapi.json").read_text()))
-        self.prism, self.violations = None, []
+        self.violations = []
 
     def application(self):
         application = web.Application(middlewares=[self.journal.middleware], client_max_size=LARGE)
@@ -268,16 +268,17 @@ async def run(options, folder):
         session = await stack.enter_async_context(aiohttp.ClientSession(
             connector=connector, auto_decompress=False, skip_auto_headers=own_headers,
             timeout=aiohttp.ClientTimeout(total=None)))
-        azurite = await stack.enter_async_context(server(folder, AZURITE, "--location", folder / "blobs"))
-        sock, origin = bound()
-        stand = Stand(session, origin, azurite)
-        await stand.artifacts.create_container()
+        (sock, origin), (behind_prism, upstream) = bound(), bound()
+        servers = [server(folder, AZURITE, "--location", folder / "blobs")]
         if options.prism:
-            behind, upstream = bound()
-            behind_prism = web.Application(client_max_size=LARGE)
-            behind_prism.add_routes(stand.rest.routes())
-            await stack.enter_async_context(serving(behind_prism, behind))
-            stand.prism = await stack.enter_async_context(server(folder, PRISM, cache / "openapi.json", upstream))
+            servers.append(server(folder, PRISM, cache / "openapi.json", upstream))
+        azurite, *prism = await asyncio.gather(*map(stack.enter_async_context, servers))
+        stand = Stand(session, origin, azurite, *prism)
+        await stand.artifacts.create_container()
+        if prism:
+            rest_alone = web.Application(client_max_size=LARGE)
+            rest_alone.add_routes(stand.rest.routes())
+            await stack.enter_async_context(serving(rest_alone, behind_prism))
         await stack.enter_async_context(serving(stand.application(), sock))
         print(json.dumps({**stand.facts(), "dir": str(folder)}), flush=True)
         await stopped.wait()

@@ -4,8 +4,10 @@
 import base64
 import concurrent.futures
 import contextlib
+import functools
 import hashlib
 import http.client
+import itertools
 import json
 import os
 import re
@@ -45,11 +47,9 @@ class Stand:
             raise Skipped(reason) if self.process.returncode == CANNOT_RUN else AssertionError(reason)
         note(f"up after {time.monotonic() - started:.2f} s")
         self.__dict__.update(json.loads(line))
+        self.violations = []
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
+    def close(self):
         self.process.stdin.close()
         assert self.process.wait(PATIENCE) == 0, self.process.stderr.read()
         assert not os.path.exists(self.dir)
@@ -63,7 +63,11 @@ class Stand:
         self.control("POST", "faults", {"path": path, **fault})
 
     def job(self, **parameters):
-        return Job(self, self.control("POST", "job", parameters))
+        return Job(self, self.control("POST", "job", {"run_id": next(runs), **parameters}))
+
+    def new_violations(self):
+        seen, self.violations = self.violations, self.control("GET", "violations")
+        return self.violations[len(seen):]
 
     def rest(self, method, path, body=None, token=None, **headers):
         common = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28", "User-Agent": "t",
@@ -146,14 +150,15 @@ def digest(content):
 
 
 def test_official_client():
-    with Stand() as stand, tempfile.TemporaryDirectory() as folder:
+    stand = shared()
+    with tempfile.TemporaryDirectory() as folder:
         job = stand.job()
         content = os.urandom(9 << 20)  # more than one of the client's blocks
         Path(folder, "a").write_bytes(content)
         library = f"{cache}/node_modules/@actions/artifact/lib/artifact.js"
         uploaded = json.loads(node(job, "--input-type=module", "--eval", UPLOAD, library, "results", folder,
                                    f"{folder}/a").stderr)
-        [artifact] = stand.control("GET", "artifacts")
+        [artifact] = [a for a in stand.control("GET", "artifacts") if a["run"] == job.run_backend_id]
         assert artifact["version"] == 7 and artifact["mime_type"] == "application/zip" and artifact["expires_at"]
         read = json.loads(node(job, HERE / "readback.mjs", "results", f"{folder}/back").stdout)
         assert read["id"] == uploaded["id"] == artifact["id"] and read["size"] == artifact["size"] > len(content)
@@ -165,237 +170,238 @@ def test_official_client():
 
 
 def test_artifact_calls():
-    with Stand() as stand:
-        job, sibling, other_run = stand.job(), stand.job(), stand.job(run_id=2)
-        url = job.create(expires_at="2999-01-01T00:00:00Z")
-        expect(409, job.call("CreateArtifact", name="a", version=4),
-               "an artifact with this name already exists on the workflow run")
-        expect(409, sibling.call("CreateArtifact", name="a", version=4))
-        other_run.create()
-        expect(201, job.upload(url, b"abc", b"d"))
-        assert job.call("ListArtifacts") == (200, {"artifacts": []})
-        expect(404, job.call("GetSignedArtifactURL", name="a"))
-        expect(404, sibling.call("FinalizeArtifact", name="a", size="4"))
-        expect(400, job.call("FinalizeArtifact", name="a", size="5"), "4 bytes are stored")
-        expect(400, job.call("FinalizeArtifact", name="a", size="4", hash=digest(b"x")), digest(b"abcd"))
-        # Numbers and camel case are as good as what the toolkit sends.
-        status, content = job.call_with({}, "FinalizeArtifact", name="a", size=4, hash=digest(b"abcd"))
-        assert status == 200 and content["ok"] and content["artifact_id"].isdecimal()
-        expect(404, job.call("FinalizeArtifact", name="a", size="4"))
-        for filters, count in (({}, 1), ({"nameFilter": "a"}, 1), ({"name_filter": "b"}, 0),
-                               ({"id_filter": content["artifact_id"]}, 1), ({"id_filter": "1"}, 0)):
-            status, listed = sibling.call("ListArtifacts", **filters)
-            assert status == 200 and len(listed["artifacts"]) == count, listed
-        [artifact] = job.call("ListArtifacts")[1]["artifacts"]
-        assert artifact["database_id"] == content["artifact_id"] and artifact["size"] == "4"
-        assert artifact["digest"] == digest(b"abcd") and artifact["workflow_job_run_backend_id"] == job.job_backend_id
-        status, signed = job.call("GetSignedArtifactURL", name="a")
-        status, headers, content = ask("GET", signed["signed_url"], {})
-        assert (status, content, headers["Content-Type"]) == (200, b"abcd", "application/zip")
-        assert headers["Content-Disposition"] == 'attachment; filename="a"'
-        expect(403, put(signed["signed_url"] + "&comp=block&blockid=MA%3D%3D", b"x", VERSION))
-        assert job.call("DeleteArtifact", name="a")[1]["ok"] and job.call("ListArtifacts")[1] == {"artifacts": []}
-        job.create()
+    stand = shared()
+    job, other_run = stand.job(), stand.job()
+    sibling = stand.job(run_id=job.run_id)
+    url = job.create(expires_at="2999-01-01T00:00:00Z")
+    expect(409, job.call("CreateArtifact", name="a", version=4),
+           "an artifact with this name already exists on the workflow run")
+    expect(409, sibling.call("CreateArtifact", name="a", version=4))
+    other_run.create()
+    expect(201, job.upload(url, b"abc", b"d"))
+    assert job.call("ListArtifacts") == (200, {"artifacts": []})
+    expect(404, job.call("GetSignedArtifactURL", name="a"))
+    expect(404, sibling.call("FinalizeArtifact", name="a", size="4"))
+    expect(400, job.call("FinalizeArtifact", name="a", size="5"), "4 bytes are stored")
+    expect(400, job.call("FinalizeArtifact", name="a", size="4", hash=digest(b"x")), digest(b"abcd"))
+    # Numbers and camel case are as good as what the toolkit sends.
+    status, content = job.call_with({}, "FinalizeArtifact", name="a", size=4, hash=digest(b"abcd"))
+    assert status == 200 and content["ok"] and content["artifact_id"].isdecimal()
+    expect(404, job.call("FinalizeArtifact", name="a", size="4"))
+    for filters, count in (({}, 1), ({"nameFilter": "a"}, 1), ({"name_filter": "b"}, 0),
+                           ({"id_filter": content["artifact_id"]}, 1), ({"id_filter": "1"}, 0)):
+        status, listed = sibling.call("ListArtifacts", **filters)
+        assert status == 200 and len(listed["artifacts"]) == count, listed
+    [artifact] = job.call("ListArtifacts")[1]["artifacts"]
+    assert artifact["database_id"] == content["artifact_id"] and artifact["size"] == "4"
+    assert artifact["digest"] == digest(b"abcd") and artifact["workflow_job_run_backend_id"] == job.job_backend_id
+    status, signed = job.call("GetSignedArtifactURL", name="a")
+    status, headers, content = ask("GET", signed["signed_url"], {})
+    assert (status, content, headers["Content-Type"]) == (200, b"abcd", "application/zip")
+    assert headers["Content-Disposition"] == 'attachment; filename="a"'
+    expect(403, put(signed["signed_url"] + "&comp=block&blockid=MA%3D%3D", b"x", VERSION))
+    assert job.call("DeleteArtifact", name="a")[1]["ok"] and job.call("ListArtifacts")[1] == {"artifacts": []}
+    job.create()
 
 
 def test_artifact_refusals():
-    with Stand() as stand:
-        job = stand.job()
-        expect(401, job.call_with({"Authorization": None}, "ListArtifacts"))
-        expect(401, job.call_with({"Authorization": f"Bearer {job.token}x"}, "ListArtifacts"))
-        expect(401, stand.job(expires_in=0).call("ListArtifacts"), "expired")
-        expect(404, job.call_with({"Content-Type": "application/protobuf"}, "ListArtifacts"), "Content-Type")
-        expect(404, job.call("MakeArtifact"), "bad_route")
-        expect(403, job.call("ListArtifacts", workflow_run_backend_id="x"))
-        expect(403, job.call("CreateArtifact", workflow_job_run_backend_id="x", name="a", version=4))
-        for wrong in ({"name": "a"}, {"name": "", "version": 4}, {"name": "a/b", "version": 4},
-                      {"name": "a", "version": 7}, {"name": "a", "version": 4, "mime_type": "application/zip"},
-                      {"name": "a", "version": 4, "expires_at": "2999-01-01"}, {"name": "a", "version": 4, "expire": 1},
-                      {"name": "a", "version": 4, "expires_at": "2001-01-01T00:00:00Z"}):
-            expect(400, job.call("CreateArtifact", **wrong), "invalid_argument")
-        job.create()
-        expect(400, job.call("FinalizeArtifact", name="a", size="0"), "nothing has been uploaded")
+    stand = shared()
+    job = stand.job()
+    expect(401, job.call_with({"Authorization": None}, "ListArtifacts"))
+    expect(401, job.call_with({"Authorization": f"Bearer {job.token}x"}, "ListArtifacts"))
+    expect(401, stand.job(expires_in=0).call("ListArtifacts"), "expired")
+    expect(404, job.call_with({"Content-Type": "application/protobuf"}, "ListArtifacts"), "Content-Type")
+    expect(404, job.call("MakeArtifact"), "bad_route")
+    expect(403, job.call("ListArtifacts", workflow_run_backend_id="x"))
+    expect(403, job.call("CreateArtifact", workflow_job_run_backend_id="x", name="a", version=4))
+    for wrong in ({"name": "a"}, {"name": "", "version": 4}, {"name": "a/b", "version": 4},
+                  {"name": "a", "version": 7}, {"name": "a", "version": 4, "mime_type": "application/zip"},
+                  {"name": "a", "version": 4, "expires_at": "2999-01-01"}, {"name": "a", "version": 4, "expire": 1},
+                  {"name": "a", "version": 4, "expires_at": "2001-01-01T00:00:00Z"}):
+        expect(400, job.call("CreateArtifact", **wrong), "invalid_argument")
+    job.create()
+    expect(400, job.call("FinalizeArtifact", name="a", size="0"), "nothing has been uploaded")
 
 
 def test_blob_rules():
-    with Stand() as stand:
-        job = stand.job()
-        url = job.create()
-        block = f"{url}&comp=block&blockid="
-        expect(400, put(block + "MDA%3D", b"x", VERSION | {"Authorization": f"Bearer {job.token}"}), "Authorization")
-        expect(400, put(block + "MDA%3D", b"x", {}), "x-ms-version")
-        expect(400, put(url + "&timeout=5", b"x", VERSION | {"x-ms-blob-type": "BlockBlob"}), "blocks")
-        expect(403, put(re.sub("sig=....", "sig=AAAA", block) + "MDA%3D", b"x", VERSION))
-        expect(403, put(block.replace("%3A", ":") + "MDA%3D", b"x", VERSION), "given out")
-        expect(201, put(block + "MDA%3D", b"x", VERSION))
-        expect(400, put(block + "MDAw", b"x", VERSION), "InvalidBlobOrBlock")
-        listed = b"<BlockList><Latest>MDA=</Latest></BlockList>"
-        expect(400, put(url + "&comp=blocklist", listed, VERSION), "x-ms-blob-content-type")
-        zip_type = VERSION | {"x-ms-blob-content-type": "application/zip"}
-        expect(400, put(url + "&comp=blocklist", listed.replace(b"MDA=", b"MDE="), zip_type), "InvalidBlockList")
-        expect(201, put(url + "&comp=blocklist", listed, zip_type))
-        expect(200, job.call("FinalizeArtifact", name="a", size=1))
+    stand = shared()
+    job = stand.job()
+    url = job.create()
+    block = f"{url}&comp=block&blockid="
+    expect(400, put(block + "MDA%3D", b"x", VERSION | {"Authorization": f"Bearer {job.token}"}), "Authorization")
+    expect(400, put(block + "MDA%3D", b"x", {}), "x-ms-version")
+    expect(400, put(url + "&timeout=5", b"x", VERSION | {"x-ms-blob-type": "BlockBlob"}), "blocks")
+    expect(403, put(re.sub("sig=....", "sig=AAAA", block) + "MDA%3D", b"x", VERSION))
+    expect(403, put(block.replace("%3A", ":") + "MDA%3D", b"x", VERSION), "given out")
+    expect(201, put(block + "MDA%3D", b"x", VERSION))
+    expect(400, put(block + "MDAw", b"x", VERSION), "InvalidBlobOrBlock")
+    listed = b"<BlockList><Latest>MDA=</Latest></BlockList>"
+    expect(400, put(url + "&comp=blocklist", listed, VERSION), "x-ms-blob-content-type")
+    zip_type = VERSION | {"x-ms-blob-content-type": "application/zip"}
+    expect(400, put(url + "&comp=blocklist", listed.replace(b"MDA=", b"MDE="), zip_type), "InvalidBlockList")
+    expect(201, put(url + "&comp=blocklist", listed, zip_type))
+    expect(200, job.call("FinalizeArtifact", name="a", size=1))
 
 
 def test_faults():
-    with Stand() as stand:
-        job = stand.job()
-        stand.fault("CreateArtifact", status=403, body={"code": "permission_denied", "msg": "insufficient usage"})
-        expect(403, job.call("CreateArtifact", name="a", version=4), "insufficient usage")
-        stand.fault("Create", method="GET", status=500)
-        stand.fault("Create", reset="before")
-        expect_reset(job.call, "CreateArtifact", name="a", version=4)
-        url = job.create()
-        stand.fault("comp=block&", skip=1, status=503)
-        stand.fault("comp=blocklist", reset="after")
-        expect(201, put(url + "&comp=block&blockid=MDA%3D", b"x", VERSION))
-        expect(503, put(url + "&comp=block&blockid=MDA%3D", b"x", VERSION))
-        listed, zip_type = b"<BlockList><Latest>MDA=</Latest></BlockList>", {"x-ms-blob-content-type": "application/zip"}
-        expect_reset(put, url + "&comp=blocklist", listed, VERSION | zip_type)
-        stand.fault("FinalizeArtifact", reset="after")
-        expect_reset(job.call, "FinalizeArtifact", name="a", size=1)
-        assert [a["name"] for a in job.call("ListArtifacts")[1]["artifacts"]] == ["a"]
-        stand.fault("ListArtifacts", status=429, headers={"Retry-After": "7"}, count=2)
-        for _ in range(2):
-            expect(429, job.call("ListArtifacts"))
-        stand.fault("ListArtifacts", count=-1, delay=0.2)
-        started = time.monotonic()
-        expect(200, job.call("ListArtifacts"))
-        assert time.monotonic() - started >= 0.2
-        stand.control("DELETE", "faults")
-        for wrong in ({"path": "a"}, {"status": 500}, {"path": "a", "reset": "never"}, {"path": "(", "status": 500}):
-            expect(400, ask("POST", f"{stand.api_url}/stand/faults", {}, wrong))
-        seen = stand.control("GET", "requests")
-        assert [r["status"] for r in seen if "Finalize" in r["path"] or r["query"].get("comp") == "blocklist"] == [None] * 2
-        [first, *_] = [r for r in seen if r["query"].get("comp") == "block"]
-        assert first["query"]["sig"] == "redacted" and first["headers"]["x-ms-version"] and first["at"] > 0
-        assert "sig=" not in str(seen) and job.token not in str(seen)
+    stand, begun = shared(), time.time()
+    job = stand.job()
+    stand.fault("CreateArtifact", status=403, body={"code": "permission_denied", "msg": "insufficient usage"})
+    expect(403, job.call("CreateArtifact", name="a", version=4), "insufficient usage")
+    stand.fault("Create", method="GET", status=500)
+    stand.fault("Create", reset="before")
+    expect_reset(job.call, "CreateArtifact", name="a", version=4)
+    url = job.create()
+    stand.fault("comp=block&", skip=1, status=503)
+    stand.fault("comp=blocklist", reset="after")
+    expect(201, put(url + "&comp=block&blockid=MDA%3D", b"x", VERSION))
+    expect(503, put(url + "&comp=block&blockid=MDA%3D", b"x", VERSION))
+    listed, zip_type = b"<BlockList><Latest>MDA=</Latest></BlockList>", {"x-ms-blob-content-type": "application/zip"}
+    expect_reset(put, url + "&comp=blocklist", listed, VERSION | zip_type)
+    stand.fault("FinalizeArtifact", reset="after")
+    expect_reset(job.call, "FinalizeArtifact", name="a", size=1)
+    assert [a["name"] for a in job.call("ListArtifacts")[1]["artifacts"]] == ["a"]
+    stand.fault("ListArtifacts", status=429, headers={"Retry-After": "7"}, count=2)
+    for _ in range(2):
+        expect(429, job.call("ListArtifacts"))
+    stand.fault("ListArtifacts", count=-1, delay=0.2)
+    started = time.monotonic()
+    expect(200, job.call("ListArtifacts"))
+    assert time.monotonic() - started >= 0.2
+    stand.control("DELETE", "faults")
+    for wrong in ({"path": "a"}, {"status": 500}, {"path": "a", "reset": "never"}, {"path": "(", "status": 500}):
+        expect(400, ask("POST", f"{stand.api_url}/stand/faults", {}, wrong))
+    seen = [request for request in stand.control("GET", "requests") if request["at"] >= begun]
+    assert [r["status"] for r in seen if "Finalize" in r["path"] or r["query"].get("comp") == "blocklist"] == [None] * 2
+    [first, *_] = [r for r in seen if r["query"].get("comp") == "block"]
+    assert first["query"]["sig"] == "redacted" and first["headers"]["x-ms-version"] and first["at"] > 0
+    assert "sig=" not in str(seen) and job.token not in str(seen)
 
 
 def test_comments():
-    with Stand("--prism") as stand:
-        stand.control("POST", "pulls", {"number": 7, "sha": SHA})
-        issue, one, commit = f"{REPOSITORY}/issues/7/comments", "/issues/comments/", f"{REPOSITORY}/commits/{SHA}/comments"
-        assert stand.rest("GET", issue)[2] == []
-        seeded = stand.control("POST", "comments", {"issue": 7, "login": "mallory", "body": "b"})
-        status, headers, content = stand.rest("POST", issue, {"body": "mine"})
-        assert status == 201 and headers["Location"] == content["url"]
-        assert content["user"] | {"login": "github-actions[bot]", "type": "Bot"} == content["user"]
-        assert [c["user"]["login"] for c in stand.rest("GET", issue)[2]] == ["mallory", "github-actions[bot]"]
-        url = f"{REPOSITORY}{one}{content['id']}"
-        assert stand.rest("PATCH", url, {"body": "new"})[2]["body"] == stand.rest("GET", url)[2]["body"] == "new"
-        expect(200, stand.rest("PATCH", url, {"body": "ü" * 65536}))
-        for method, target in (("PATCH", url), ("POST", issue), ("POST", commit)):
-            expect(422, stand.rest(method, target, {"body": "x" * 65537}), "too long (maximum is 65536 characters)")
-        expect(204, stand.rest("DELETE", url))
-        expect(404, stand.rest("GET", url), "Not Found")
-        expect(404, stand.rest("GET", issue.replace("/7/", "/8/")))
-        expect(404, stand.rest("GET", issue.replace("octo-repo", "other")))
-        created = stand.rest("POST", commit, {"body": "c"})[2]
-        assert created["commit_id"] == SHA and [c["id"] for c in stand.rest("GET", commit)[2]] == [created["id"]]
-        expect(200, stand.rest("PATCH", f"{REPOSITORY}/comments/{created['id']}", {"body": "d"}))
-        expect(200, stand.rest("GET", f"{REPOSITORY}/comments/{created['id']}"))
-        expect(204, stand.rest("DELETE", f"{REPOSITORY}/comments/{created['id']}"))
-        assert seeded["id"] in {c["id"] for c in stand.control("GET", "comments")}
-        expect(403, stand.rest("GET", "/user"), "Resource not accessible by integration")
-        assert stand.rest("GET", "/user", token=stand.user_token)[2]["login"] == "octocat"
-        expect(403, stand.rest("POST", issue, {"body": "b"}, token=stand.read_only_token), "not accessible")
-        expect(200, stand.rest("GET", issue, token=stand.read_only_token))
-        expect(401, stand.rest("GET", issue, token="expired"), "Bad credentials")
-        assert stand.control("GET", "violations") == []
+    stand = shared("--prism")
+    issue, one, commit = f"{REPOSITORY}/issues/7/comments", "/issues/comments/", f"{REPOSITORY}/commits/{SHA}/comments"
+    seeded = stand.control("POST", "comments", {"issue": 7, "login": "mallory", "body": "b"})
+    status, headers, content = stand.rest("POST", issue, {"body": "mine"})
+    assert status == 201 and headers["Location"] == content["url"]
+    assert content["user"] | {"login": "github-actions[bot]", "type": "Bot"} == content["user"]
+    assert [c["user"]["login"] for c in stand.rest("GET", issue)[2]] == ["mallory", "github-actions[bot]"]
+    url = f"{REPOSITORY}{one}{content['id']}"
+    assert stand.rest("PATCH", url, {"body": "new"})[2]["body"] == stand.rest("GET", url)[2]["body"] == "new"
+    expect(200, stand.rest("PATCH", url, {"body": "ü" * 65536}))
+    for method, target in (("PATCH", url), ("POST", issue), ("POST", commit)):
+        expect(422, stand.rest(method, target, {"body": "x" * 65537}), "too long (maximum is 65536 characters)")
+    expect(204, stand.rest("DELETE", url))
+    expect(404, stand.rest("GET", url), "Not Found")
+    expect(404, stand.rest("GET", issue.replace("/7/", "/8/")))
+    expect(404, stand.rest("GET", issue.replace("octo-repo", "other")))
+    created = stand.rest("POST", commit, {"body": "c"})[2]
+    assert created["commit_id"] == SHA and [c["id"] for c in stand.rest("GET", commit)[2]] == [created["id"]]
+    expect(200, stand.rest("PATCH", f"{REPOSITORY}/comments/{created['id']}", {"body": "d"}))
+    expect(200, stand.rest("GET", f"{REPOSITORY}/comments/{created['id']}"))
+    expect(204, stand.rest("DELETE", f"{REPOSITORY}/comments/{created['id']}"))
+    assert seeded["id"] in {c["id"] for c in stand.control("GET", "comments")}
+    expect(403, stand.rest("GET", "/user"), "Resource not accessible by integration")
+    assert stand.rest("GET", "/user", token=stand.user_token)[2]["login"] == "octocat"
+    expect(403, stand.rest("POST", issue, {"body": "b"}, token=stand.read_only_token), "not accessible")
+    expect(200, stand.rest("GET", issue, token=stand.read_only_token))
+    expect(401, stand.rest("GET", issue, token="expired"), "Bad credentials")
+    assert stand.new_violations() == []
 
 
 def test_rest_headers():
-    with Stand() as stand:
-        for status, header in ((401, "Authorization"), (403, "User-Agent"), (415, "Accept"), (400, "X-GitHub-Api-Version")):
-            expect(status, stand.rest("GET", "/user", **{header: None}))
+    stand = shared()
+    for status, header in ((401, "Authorization"), (403, "User-Agent"), (415, "Accept"), (400, "X-GitHub-Api-Version")):
+        expect(status, stand.rest("GET", "/user", **{header: None}))
 
 
 def test_pulls():
-    with Stand("--prism") as stand:
-        stand.control("POST", "pulls", {"number": 1, "sha": SHA, "head": "a", "commits": ["b" * 40]})
-        stand.control("POST", "pulls", {"number": 2, "sha": SHA, "head": "a", "head_repository": "eve/octo-repo"})
-        stand.control("POST", "pulls", {"number": 3, "sha": "c" * 40, "state": "closed"})
+    stand = shared("--prism")
+    stand.control("POST", "pulls", {"number": 1, "sha": SHA, "head": "a", "commits": ["b" * 40]})
+    stand.control("POST", "pulls", {"number": 2, "sha": SHA, "head": "a", "head_repository": "eve/octo-repo"})
+    stand.control("POST", "pulls", {"number": 3, "sha": "c" * 40, "state": "closed"})
 
-        def numbers(path):
-            return [pull["number"] for pull in expect(200, stand.rest("GET", REPOSITORY + path))[2]]
+    def numbers(path):
+        return [pull["number"] for pull in expect(200, stand.rest("GET", REPOSITORY + path))[2]]
 
-        assert numbers(f"/commits/{SHA}/pulls") == [1, 2] and numbers(f"/commits/{'b' * 40}/pulls") == [1]
-        assert numbers(f"/commits/{'d' * 40}/pulls") == []
-        assert numbers("/pulls") == [1, 2] and numbers("/pulls?state=all") == [1, 2, 3]
-        assert numbers("/pulls?head=eve:a&state=open") == [2] and numbers("/pulls?head=eve:b") == []
-        [_, fork] = stand.rest("GET", f"{REPOSITORY}/pulls")[2]
-        assert fork["head"]["sha"] == SHA and fork["head"]["repo"]["full_name"] == "eve/octo-repo"
-        assert stand.control("GET", "violations") == []
+    assert numbers(f"/commits/{SHA}/pulls") == [1, 2] and numbers(f"/commits/{'b' * 40}/pulls") == [1]
+    assert numbers(f"/commits/{'d' * 40}/pulls") == []
+    assert numbers("/pulls") == [1, 2] and numbers("/pulls?state=all") == [1, 2, 3]
+    assert stand.rest("GET", f"{REPOSITORY}/issues/1/comments")[2] == []
+    assert numbers("/pulls?head=eve:a&state=open") == [2] and numbers("/pulls?head=eve:b") == []
+    [_, fork] = stand.rest("GET", f"{REPOSITORY}/pulls")[2]
+    assert fork["head"]["sha"] == SHA and fork["head"]["repo"]["full_name"] == "eve/octo-repo"
+    assert stand.new_violations() == []
 
 
 def test_pagination():
-    with Stand("--prism") as stand:
-        for number in range(5):
-            stand.control("POST", "comments", {"issue": 1, "login": "octocat", "body": str(number)})
-        path, bodies = f"{stand.api_url}{REPOSITORY}/issues/1/comments?per_page=2", []
-        while path:
-            status, headers, content = stand.rest("GET", path.removeprefix(stand.api_url))
-            bodies += [comment["body"] for comment in content]
-            links = dict(map(reversed, re.findall('<([^>]+)>; rel="(.+?)"', headers.get("Link", ""))))
-            path = links.get("next")
-        assert bodies == list("01234") and links.keys() == {"first", "prev"}
-        assert "Link" not in stand.rest("GET", f"{REPOSITORY}/issues/1/comments")[1]
+    stand = shared("--prism")
+    for number in range(5):
+        stand.control("POST", "comments", {"issue": 11, "login": "octocat", "body": str(number)})
+    path, bodies = f"{stand.api_url}{REPOSITORY}/issues/11/comments?per_page=2", []
+    while path:
+        status, headers, content = stand.rest("GET", path.removeprefix(stand.api_url))
+        bodies += [comment["body"] for comment in content]
+        links = dict(map(reversed, re.findall('<([^>]+)>; rel="(.+?)"', headers.get("Link", ""))))
+        path = links.get("next")
+    assert bodies == list("01234") and links.keys() == {"first", "prev"}
+    assert "Link" not in stand.rest("GET", f"{REPOSITORY}/issues/11/comments")[1]
 
 
 def test_prism_refuses_what_github_does_not_describe():
-    with Stand("--prism") as stand:
-        issue = f"{REPOSITORY}/issues/1/comments"
-        stand.control("POST", "comments", {"issue": 1, "login": "octocat", "body": "b"})
-        expect(422, stand.rest("POST", issue, {"text": "b"}), "UNPROCESSABLE_ENTITY")
-        expect(422, stand.rest("POST", issue, {"body": 1}))
-        expect(405, stand.rest("POST", f"{REPOSITORY}/issues/comments/1", {"body": "b"}))  # it is PATCH
-        expect(404, stand.rest("GET", f"{REPOSITORY}/issue/1"), "NO_PATH_MATCHED")
-        assert len(stand.control("GET", "violations")) == 4
-        stand.fault(issue, reset="before")
-        expect_reset(stand.rest, "GET", issue)
+    stand = shared("--prism")
+    issue = f"{REPOSITORY}/issues/12/comments"
+    stand.control("POST", "comments", {"issue": 12, "login": "octocat", "body": "b"})
+    expect(422, stand.rest("POST", issue, {"text": "b"}), "UNPROCESSABLE_ENTITY")
+    expect(422, stand.rest("POST", issue, {"body": 1}))
+    expect(405, stand.rest("POST", f"{REPOSITORY}/issues/comments/1", {"body": "b"}))  # it is PATCH
+    expect(404, stand.rest("GET", f"{REPOSITORY}/issue/1"), "NO_PATH_MATCHED")
+    assert len(stand.new_violations()) == 4
+    stand.fault(issue, reset="before")
+    expect_reset(stand.rest, "GET", issue)
 
 
 def test_sixteen_at_once():
-    with Stand("--prism") as stand:
-        stand.control("POST", "pulls", {"number": 1, "sha": SHA})
-        stand.control("POST", "latency", {"min": 0, "max": 0.1})
-        issue = f"{REPOSITORY}/issues/1/comments"
-        with concurrent.futures.ThreadPoolExecutor(16) as pool:
-            answers = list(pool.map(lambda n: stand.rest("POST", issue, {"body": str(n)}), range(64)))
-        assert [answer[0] for answer in answers] == [201] * 64
-        ordered = [comment["body"] for comment in stand.control("GET", "comments")]
-        assert sorted(ordered, key=int) == [str(n) for n in range(64)] != ordered
+    stand = shared("--prism")
+    stand.control("POST", "comments", {"issue": 13, "login": "octocat", "body": "seed"})
+    stand.control("POST", "latency", {"min": 0, "max": 0.1})
+    issue = f"{REPOSITORY}/issues/13/comments"
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda n: stand.rest("POST", issue, {"body": str(n)}), range(64)))
+    stand.control("POST", "latency", {"min": 0, "max": 0})
+    assert [answer[0] for answer in answers] == [201] * 64
+    _, *ordered = [comment["body"] for comment in stand.control("GET", "comments") if comment["parent"] == 13]
+    assert sorted(ordered, key=int) == [str(n) for n in range(64)] != ordered
 
 
 def test_id_token():
-    with Stand() as stand:
-        job = stand.job()
-        url = f"{stand.id_token_url}&audience=sts.amazonaws.com"
-        expect(401, ask("GET", url, {}))
-        status, _, content = ask("GET", url, {"Authorization": f"bearer {job.token}"})
-        payload = content["value"].split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        assert claims["aud"] == "sts.amazonaws.com" and claims["exp"] - claims["iat"] == 300
-        assert claims["sub"].startswith("repo:octo-org/octo-repo:") and claims["iss"].endswith("githubusercontent.com")
+    stand = shared()
+    job = stand.job()
+    url = f"{stand.id_token_url}&audience=sts.amazonaws.com"
+    expect(401, ask("GET", url, {}))
+    status, _, content = ask("GET", url, {"Authorization": f"bearer {job.token}"})
+    payload = content["value"].split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    assert claims["aud"] == "sts.amazonaws.com" and claims["exp"] - claims["iat"] == 300
+    assert claims["sub"].startswith("repo:octo-org/octo-repo:") and claims["iss"].endswith("githubusercontent.com")
 
 
 def test_large_upload():
-    with Stand() as stand:
-        job = stand.job()
-        block, count = os.urandom(8 << 20), 16
-        url = job.create()
-        expect(201, job.upload(url, *[block] * count))
-        expect(200, job.call("FinalizeArtifact", name="a", size=count * len(block), hash=digest(block * count)))
-        peak = int(re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{stand.process.pid}/status").read_text())[1]) // 1024
-        note(f"{peak} MiB")
-        assert peak < 120
+    stand = shared()
+    job = stand.job()
+    block, count = os.urandom(8 << 20), 16
+    url = job.create()
+    expect(201, job.upload(url, *[block] * count))
+    expect(200, job.call("FinalizeArtifact", name="a", size=count * len(block), hash=digest(block * count)))
+    peak = int(re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{stand.process.pid}/status").read_text())[1]) // 1024
+    note(f"{peak} MiB")
+    assert peak < 120
 
 
 def test_ends_on_a_signal_and_takes_its_servers_along():
     stand = Stand()
     stand.process.terminate()
-    stand.__exit__()
+    stand.close()
     stand = Stand("--prism")
     children = Path(f"/proc/{stand.process.pid}/task/{stand.process.pid}/children").read_text().split()
     assert len(children) == 2
@@ -411,6 +417,15 @@ def wait(condition):
         time.sleep(0.02)
 
 
+@functools.cache
+def shared(*arguments):
+    """A stand that most tests use: each has a run, an issue and a commit of its own there."""
+    stand = Stand(*arguments)
+    shared_stands.append(stand)
+    return stand
+
+
+shared_stands, runs = [], itertools.count(1)
 notes = []
 note = notes.append
 cache = subprocess.run([HERE / "setup", "--where"], check=True, capture_output=True, text=True).stdout.strip()
@@ -436,6 +451,8 @@ def main():
             outcome = "failed"
         counts[outcome] += 1
         print(f"{outcome} {time.monotonic() - started:6.2f} s  {name}  {', '.join(notes)}", flush=True)
+    for stand in shared_stands:
+        stand.close()
     print(", ".join(f"{count} {outcome}" for outcome, count in counts.items()))
     return 1 if counts["failed"] or not counts["passed"] else 0
 

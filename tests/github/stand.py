@@ -65,7 +65,7 @@ class Journal:
         if fault.get("reset") == "before":
             return hang_up(request)
         if "status" in fault:
-            answer = web.Response(status=fault["status"], headers=fault.get("headers"), **fault_body(fault.get("body")))
+            answer = planned_answer(**fault)
         else:
             try:
                 answer = await handler(request)
@@ -198,9 +198,10 @@ def describe(request):
             "at": time.time()}
 
 
-def fault_body(body):
-    return {"text": body or ""} if body is None or isinstance(body, str) else {
-        "text": json.dumps(body), "content_type": "application/json"}
+def planned_answer(status, body="", headers=None, **_):
+    if isinstance(body, str):
+        return web.Response(status=status, text=body, headers=headers)
+    return web.json_response(body, status=status, headers=headers)
 
 
 def hang_up(request):

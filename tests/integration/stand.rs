@@ -1,0 +1,290 @@
+//! The stand of `tests/github` as tests see it: GitHub for a job, with real blob storage and GitHub's own client.
+
+use std::fmt::Write as _;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::{fs, thread};
+
+use serde_json::{Value, json};
+
+use crate::command::say;
+
+/// The commit that jobs run at.
+pub(crate) const SHA: &str = "6dcb09b5b57875f334f61aebed695e2e4193db5e";
+
+/// A stand; it goes when this is dropped, with everything in it.
+pub(crate) struct Stand {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    address: String,
+    facts: Value,
+}
+
+/// What the runner gives to one job: its files, and the variables that name them.
+pub(crate) struct Job {
+    directory: tempfile::TempDir,
+    variables: Vec<(&'static str, String)>,
+}
+
+fn file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/github")
+        .join(name)
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
+
+impl Stand {
+    /// `None`, and a line that says so, where this machine cannot run it.
+    pub(crate) fn start() -> Option<Self> {
+        Self::run(&[])
+    }
+
+    /// With every REST call, and its answer, held against GitHub's own description of its API. What does not agree
+    /// with that fails, and fails the test too: at the end of the stand.
+    pub(crate) fn with_prism() -> Option<Self> {
+        Self::run(&["--prism"])
+    }
+
+    fn run(args: &[&str]) -> Option<Self> {
+        let mut child = Command::new(file("stand.py"))
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        if line.is_empty() {
+            let status = child.wait().unwrap();
+            assert_eq!(status.code(), Some(77), "the stand did not start");
+            say("SKIPPED: this machine cannot run the stand");
+            return None;
+        }
+        let facts: Value = serde_json::from_str(&line).unwrap();
+        let address = text(&facts["api_url"]).split_off("http://".len());
+        Some(Self {
+            stdin: child.stdin.take(),
+            child,
+            address,
+            facts,
+        })
+    }
+
+    /// A job of the one run that there is, in a workspace of its own.
+    pub(crate) fn job(&self) -> Job {
+        self.job_that_expires_in(6 * 60 * 60)
+    }
+
+    /// A job whose runtime token is valid for so many seconds.
+    pub(crate) fn job_that_expires_in(&self, seconds: i64) -> Job {
+        let job = self.http("POST", "job", &json!({ "expires_in": seconds }));
+        let fact = |name: &str| text(&self.facts[name]);
+        let token = text(&job["token"]);
+        let directory = tempfile::tempdir().unwrap();
+        for name in ["workspace", "runner_temp"] {
+            fs::create_dir(directory.path().join(name)).unwrap();
+        }
+        for (name, content) in [
+            ("event.json", "{}"),
+            ("output", ""),
+            ("state", ""),
+            ("step_summary", ""),
+        ] {
+            fs::write(directory.path().join(name), content).unwrap();
+        }
+        let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+        let repository = fact("repository");
+        let variables = vec![
+            ("GITHUB_ACTIONS", "true".to_owned()),
+            ("GITHUB_API_URL", fact("api_url")),
+            ("GITHUB_EVENT_NAME", "push".to_owned()),
+            ("GITHUB_EVENT_PATH", path("event.json")),
+            ("GITHUB_JOB", "measure".to_owned()),
+            ("GITHUB_OUTPUT", path("output")),
+            ("GITHUB_REF", "refs/heads/main".to_owned()),
+            ("GITHUB_RETENTION_DAYS", "90".to_owned()),
+            ("GITHUB_RUN_ATTEMPT", "1".to_owned()),
+            ("GITHUB_RUN_ID", text(&job["run_id"])),
+            ("GITHUB_SERVER_URL", "https://github.com".to_owned()),
+            ("GITHUB_SHA", SHA.to_owned()),
+            ("GITHUB_STATE", path("state")),
+            ("GITHUB_STEP_SUMMARY", path("step_summary")),
+            ("GITHUB_WORKFLOW", "Performance".to_owned()),
+            (
+                "GITHUB_WORKFLOW_REF",
+                format!("{repository}/.github/workflows/performance.yml@refs/heads/main"),
+            ),
+            ("GITHUB_WORKSPACE", path("workspace")),
+            ("GITHUB_REPOSITORY", repository),
+            ("RUNNER_TEMP", path("runner_temp")),
+            ("ACTIONS_RUNTIME_URL", fact("runtime_url")),
+            ("ACTIONS_RUNTIME_TOKEN", token.clone()),
+            ("ACTIONS_RESULTS_URL", fact("results_url")),
+            ("ACTIONS_ID_TOKEN_REQUEST_URL", fact("id_token_url")),
+            ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", token),
+            ("INPUT_GITHUB-TOKEN", fact("github_token")),
+        ];
+        Job {
+            directory,
+            variables,
+        }
+    }
+
+    /// The token of a fork's job: it may read, and write nothing.
+    pub(crate) fn read_only_token(&self) -> String {
+        text(&self.facts["read_only_token"])
+    }
+
+    /// The token of a person, `octocat`.
+    pub(crate) fn user_token(&self) -> String {
+        text(&self.facts["user_token"])
+    }
+
+    pub(crate) fn fault(&self, fault: &Value) {
+        self.http("POST", "faults", fault);
+    }
+
+    pub(crate) fn clear_faults(&self) {
+        self.http("DELETE", "faults", &Value::Null);
+    }
+
+    /// Every REST call takes up to this long before its effect, and again after it.
+    pub(crate) fn latency(&self, seconds: f64) {
+        self.http("POST", "latency", &json!({ "min": 0, "max": seconds }));
+    }
+
+    pub(crate) fn add_pull(&self, pull: &Value) {
+        self.http("POST", "pulls", pull);
+    }
+
+    pub(crate) fn add_comment(&self, comment: &Value) -> Value {
+        self.http("POST", "comments", comment)
+    }
+
+    /// Every request so far whose path contains this.
+    pub(crate) fn requests(&self, path: &str) -> Vec<Value> {
+        self.list("requests", |request| text(&request["path"]).contains(path))
+    }
+
+    pub(crate) fn comments(&self, issue: u64) -> Vec<Value> {
+        self.list("comments", |comment| comment["parent"] == issue)
+    }
+
+    pub(crate) fn commit_comments(&self, sha: &str) -> Vec<Value> {
+        self.list("comments", |comment| comment["parent"] == sha)
+    }
+
+    /// Every artifact, finished or not.
+    pub(crate) fn artifacts(&self) -> Vec<Value> {
+        self.list("artifacts", |_| true)
+    }
+
+    /// Downloads an artifact with GitHub's own client, which compares the digest.
+    #[track_caller]
+    pub(crate) fn readback(&self, name: &str, directory: &Path) -> Value {
+        let output = Command::new("node")
+            .arg(file("readback.mjs"))
+            .args([Path::new(name), directory])
+            .envs(self.job().variables)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    fn list(&self, path: &str, wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
+        let list = self.http("GET", path, &Value::Null);
+        let list = list.as_array().unwrap().iter();
+        list.filter(|item| wanted(item)).cloned().collect()
+    }
+
+    fn http(&self, method: &str, path: &str, content: &Value) -> Value {
+        let mut request =
+            format!("{method} /stand/{path} HTTP/1.1\r\nHost: stand\r\nConnection: close\r\n");
+        if content.is_null() {
+            request += "\r\n";
+        } else {
+            let content = content.to_string();
+            write!(
+                request,
+                "Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{content}",
+                content.len()
+            )
+            .unwrap();
+        }
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, content) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
+        serde_json::from_str(content).unwrap()
+    }
+}
+
+impl Drop for Stand {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            let violations = self.list("violations", |_| true);
+            assert!(violations.is_empty(), "{violations:#?}");
+        }
+        // The end of its input is the stand's word to clean up and go.
+        drop(self.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
+impl Job {
+    /// For the environment of a command.
+    pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
+        self.variables.clone()
+    }
+
+    /// Gives a variable another value.
+    pub(crate) fn set(&mut self, name: &'static str, value: &str) -> &mut Self {
+        self.variables.retain(|(known, _)| *known != name);
+        self.variables.push((name, value.to_owned()));
+        self
+    }
+
+    /// The event that started the workflow.
+    pub(crate) fn event(&mut self, name: &str, payload: &Value) -> &mut Self {
+        fs::write(
+            self.directory.path().join("event.json"),
+            payload.to_string(),
+        )
+        .unwrap();
+        self.set("GITHUB_EVENT_NAME", name)
+    }
+
+    pub(crate) fn workspace(&self) -> PathBuf {
+        self.directory.path().join("workspace")
+    }
+
+    pub(crate) fn output(&self) -> String {
+        self.read("output")
+    }
+
+    pub(crate) fn state(&self) -> String {
+        self.read("state")
+    }
+
+    pub(crate) fn summary(&self) -> String {
+        self.read("step_summary")
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.directory.path().join(name)).unwrap()
+    }
+}

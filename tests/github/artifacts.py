@@ -285,7 +285,8 @@ def shared_signature(text):
 
 
 def blob_error(status, code, message):
-    text = f'<?xml version="1.0" encoding="utf-8"?><Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>'
+    error = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
+    text = f'<?xml version="1.0" encoding="utf-8"?>{error}'
     return web.Response(status=status, text=text, content_type="application/xml", headers={"x-ms-error-code": code})
 
 

@@ -82,8 +82,8 @@ class Rest:
         return self.page(request, [c for c in self.comments if c["kind"] == kind and c["parent"] == parent])
 
     def create_comment(self, request, login, fields, kind):
-        comment = self.add_comment(kind, self.parent(request, kind), login, checked_body(fields, kind))
-        return web.json_response(self.describe(comment), status=201, headers={"Location": self.describe(comment)["url"]})
+        comment = self.describe(self.add_comment(kind, self.parent(request, kind), login, checked_body(fields, kind)))
+        return web.json_response(comment, status=201, headers={"Location": comment["url"]})
 
     def get_comment(self, request, _login, _fields, kind):
         return web.json_response(self.describe(self.comment(request, kind)))
@@ -184,7 +184,8 @@ class Rest:
 def check_headers(request):
     """The login of the token."""
     if not request.headers.get("User-Agent"):
-        raise Refused(403, "Request forbidden by administrative rules. Please make sure your request has a User-Agent header")
+        raise Refused(403, "Request forbidden by administrative rules. "
+                           "Please make sure your request has a User-Agent header")
     if request.headers.get("Accept") != ACCEPT:
         raise Refused(415, f"Must accept '{ACCEPT}'")
     if "X-GitHub-Api-Version" not in request.headers:

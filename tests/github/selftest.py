@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -98,7 +99,7 @@ class Job:
 
     def upload(self, url, *blocks):
         ids = [base64.b64encode(f"{number:048}".encode()).decode() for number in range(len(blocks))]
-        for block_id, block in zip(ids, blocks):
+        for block_id, block in zip(ids, blocks, strict=True):
             expect(201, put(f"{url}&comp=block&blockid={quote(block_id, safe='')}", block, VERSION))
         listed = "".join(f"<Latest>{block_id}</Latest>" for block_id in ids)
         return put(f"{url}&comp=blocklist", f"<BlockList>{listed}</BlockList>".encode(),
@@ -195,7 +196,7 @@ def test_artifact_calls():
     [artifact] = job.call("ListArtifacts")[1]["artifacts"]
     assert artifact["database_id"] == content["artifact_id"] and artifact["size"] == "4"
     assert artifact["digest"] == digest(b"abcd") and artifact["workflow_job_run_backend_id"] == job.job_backend_id
-    status, signed = job.call("GetSignedArtifactURL", name="a")
+    signed = job.call("GetSignedArtifactURL", name="a")[1]
     status, headers, content = ask("GET", signed["signed_url"], {})
     assert (status, content, headers["Content-Type"]) == (200, b"abcd", "application/zip")
     assert headers["Content-Disposition"] == 'attachment; filename="a"'
@@ -340,7 +341,7 @@ def test_pagination():
         stand.control("POST", "comments", {"issue": 11, "login": "octocat", "body": str(number)})
     path, bodies = f"{stand.api_url}{REPOSITORY}/issues/11/comments?per_page=2", []
     while path:
-        status, headers, content = stand.rest("GET", path.removeprefix(stand.api_url))
+        _, headers, content = stand.rest("GET", path.removeprefix(stand.api_url))
         bodies += [comment["body"] for comment in content]
         links = dict(map(reversed, re.findall('<([^>]+)>; rel="(.+?)"', headers.get("Link", ""))))
         path = links.get("next")
@@ -379,7 +380,7 @@ def test_id_token():
     job = stand.job()
     url = f"{stand.id_token_url}&audience=sts.amazonaws.com"
     expect(401, ask("GET", url, {}))
-    status, _, content = ask("GET", url, {"Authorization": f"bearer {job.token}"})
+    content = ask("GET", url, {"Authorization": f"bearer {job.token}"})[2]
     payload = content["value"].split(".")[1]
     claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     assert claims["aud"] == "sts.amazonaws.com" and claims["exp"] - claims["iat"] == 300
@@ -445,8 +446,6 @@ def main():
             outcome = "skipped"
             note(str(reason))
         except Exception:
-            import traceback
-
             traceback.print_exc()
             outcome = "failed"
         counts[outcome] += 1

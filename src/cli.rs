@@ -1,8 +1,19 @@
-//! The command line.
+//! The command line, which is also the definition of the action's inputs.
+//!
+//! The runner passes an input as the variable `INPUT_…`, hyphens and all. An input is an argument here with that
+//! variable; a test holds the arguments against `action.yml` and the README.
 
+use std::env;
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::builder::{BoolishValueParser, NonEmptyStringValueParser, TypedValueParser as _};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+
+use crate::github::artifact::ArtifactName;
+
+/// The revision of the event, where no other one is given.
+const EVENT_REVISION: &str = "GITHUB_SHA";
 
 /// Measures a revision of your software on a rented EC2 instance, brings the results home and gives the instance back.
 #[derive(Debug, Parser)]
@@ -11,7 +22,7 @@ use clap::{Args, Parser, Subcommand};
     version,
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
-    after_help = "Exit status: 0 passed, 1 a step failed, 2 usage or config, 3 AWS, SSH or this machine failed, \
+    after_help = "Exit status: 0 passed, 1 a step failed, 2 usage or config, 3 AWS, SSH, GitHub or this machine failed, \
                   4 termination not confirmed, 129/130/143 ended by a signal."
 )]
 pub struct Cli {
@@ -21,6 +32,27 @@ pub struct Cli {
     /// The run.
     #[command(flatten)]
     pub run: RunArgs,
+}
+
+impl Cli {
+    /// Reads the command line and the inputs; prints help or what is wrong, and ends the process then.
+    pub fn read() -> Self {
+        let mut matches = Self::definition().get_matches();
+        Self::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.exit())
+    }
+
+    /// The definition of the command line, less the inputs that are empty: the runner sets all of them.
+    fn definition() -> clap::Command {
+        let given = |name: &OsStr| {
+            let value = env::var(name);
+            value.is_ok_and(|value| !value.trim().is_empty())
+        };
+        Self::command().mut_args(|arg| match arg.get_env().map(given) {
+            Some(false) if arg.get_id() == "revision" => arg.env(EVENT_REVISION),
+            Some(false) => arg.env(None::<&str>),
+            _ => arg,
+        })
+    }
 }
 
 /// What to do, when it is not a run.
@@ -77,22 +109,23 @@ pub struct ReapArgs {
 #[derive(Debug, Args)]
 pub struct RunArgs {
     /// A config file, or a directory that holds `config.yml`
-    #[arg(required = true)]
+    #[arg(env = "INPUT_CONFIG", required = true, hide_env_values = true)]
     pub config: Option<PathBuf>,
-    /// What to measure: a commit, a tag or a branch; the scripts see it as VERSION
-    #[arg(env = "GITHUB_SHA", required = true, hide_env_values = true)]
+    /// What to measure: a commit, a tag or a branch; the scripts see it as VERSION; in GitHub Actions `GITHUB_SHA` is
+    /// the default
+    #[arg(env = "INPUT_REVISION", required = true, hide_env_values = true)]
     pub revision: Option<String>,
     /// Saved with the results, as one line
-    #[arg(long)]
+    #[arg(long, env = "INPUT_DESCRIPTION", hide_env_values = true)]
     pub description: Option<String>,
     /// Rehearse on this machine: no AWS account, no sudo
-    #[arg(long)]
+    #[arg(long, env = "INPUT_LOCAL", hide_env_values = true, value_parser = BoolishValueParser::new())]
     pub local: bool,
     /// The AWS region, in place of the config's
-    #[arg(long, conflicts_with = "local")]
+    #[arg(long, env = "INPUT_REGION", hide_env_values = true)]
     pub region: Option<String>,
     /// Where results go, in place of the config's
-    #[arg(long)]
+    #[arg(long, env = "INPUT_OUTPUT", hide_env_values = true)]
     pub output: Option<PathBuf>,
     /// Say nothing but warnings, errors and the table
     #[arg(long, short, conflicts_with = "verbose")]
@@ -100,4 +133,68 @@ pub struct RunArgs {
     /// Say more
     #[arg(long, short)]
     pub verbose: bool,
+    /// What counts in a job of GitHub Actions only.
+    #[command(flatten, next_help_heading = "In GitHub Actions")]
+    pub job: JobArgs,
+}
+
+/// What counts in a job of GitHub Actions only.
+#[derive(Debug, Args)]
+pub struct JobArgs {
+    /// The IAM role that the job's identity may assume; its credentials are renewed for as long as the run lasts
+    #[arg(
+        long,
+        env = "INPUT_ROLE-TO-ASSUME",
+        hide_env_values = true,
+        value_name = "ARN"
+    )]
+    pub role_to_assume: Option<String>,
+    /// For how long the role is assumed at a time, in seconds
+    #[arg(long, env = "INPUT_ROLE-DURATION", hide_env_values = true, value_name = "SECONDS",
+          default_value_t = 3600, value_parser = clap::value_parser!(i32).range(900..=43200))]
+    pub role_duration: i32,
+    /// The artifact's name, in place of `collector-<revision>-<instance>`
+    #[arg(long, env = "INPUT_ARTIFACT-NAME", hide_env_values = true, value_name = "NAME",
+          value_parser = NonEmptyStringValueParser::new().try_map(|name| name.parse::<ArtifactName>()))]
+    pub artifact_name: Option<ArtifactName>,
+    /// How long the artifact is kept, in days; at most what the repository allows
+    #[arg(long, env = "INPUT_RETENTION-DAYS", hide_env_values = true, value_name = "DAYS",
+          value_parser = clap::value_parser!(u32).range(1..=400))]
+    pub retention_days: Option<u32>,
+    /// Whether to comment
+    #[arg(
+        long,
+        env = "INPUT_COMMENT",
+        hide_env_values = true,
+        value_name = "WHEN",
+        default_value = "auto"
+    )]
+    pub comment: Commenting,
+    /// The token that comments
+    #[arg(
+        long,
+        env = "INPUT_GITHUB-TOKEN",
+        hide_env_values = true,
+        value_name = "TOKEN"
+    )]
+    pub github_token: Option<String>,
+    /// What tells the jobs of a matrix apart in the comment, as JSON
+    #[arg(
+        long,
+        env = "INPUT_MATRIX",
+        hide_env_values = true,
+        value_name = "JSON"
+    )]
+    pub matrix: Option<String>,
+}
+
+/// When a comment is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Commenting {
+    /// On the pull request, where there is one
+    Auto,
+    /// On the pull request, or else on the commit
+    Always,
+    /// Not at all
+    Never,
 }

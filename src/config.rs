@@ -30,6 +30,9 @@ const MAX_LIFETIME: Duration = Duration::from_hours(6);
 /// A shorter life would end the instance before it has booted.
 const MIN_LIFETIME: Duration = Duration::from_secs(10);
 
+/// What a run takes besides its steps: the launch, the boot, and bringing the results home.
+const BETWEEN_STEPS: Duration = Duration::from_mins(15);
+
 /// The login user unless the config names one; cloud-init makes it where the image has none.
 const USER: &str = "collector";
 
@@ -165,6 +168,15 @@ impl Config {
                 problems.0,
             )),
         }
+    }
+
+    /// How long a run can last: the sum of its time-outs and some time for what collector does in between, where every
+    /// step has one; never longer than the instance lives.
+    pub fn longest(&self) -> Duration {
+        let timeouts: Option<Duration> = self.steps().map(|(_, step)| step.timeout).sum();
+        timeouts.map_or(self.max_lifetime, |sum| {
+            (sum + BETWEEN_STEPS).min(self.max_lifetime)
+        })
     }
 
     /// All steps with their phases, in the order of execution.

@@ -1,5 +1,7 @@
 //! What can go wrong before there is a report, and the exit status of each.
 
+use crate::github::http::HttpError;
+use crate::github::state::StateError;
 use crate::project::ProjectError;
 use crate::provider::ProviderError;
 use crate::results::ResultsError;
@@ -21,6 +23,12 @@ pub enum Error {
     /// The results cannot be written.
     #[error(transparent)]
     Results(#[from] ResultsError),
+    /// The run could not be noted for the post step.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// There is no way to talk to GitHub.
+    #[error("no HTTP: {0}")]
+    Http(#[from] HttpError),
     /// No keys.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -45,6 +53,12 @@ impl Error {
             Self::Revision(error) => Some(error.hint()),
             Self::Provider(error) => error.hint(),
             Self::Results(error) => error.hint(),
+            Self::State(_) => {
+                Some("see whether the runner's disk is full: nothing is rented before it is noted")
+            }
+            Self::Http(_) => {
+                Some("does this machine have certificates to trust (ca-certificates)?")
+            }
             Self::Key(_) | Self::System { .. } => None,
             Self::NotReaped(_) => Some("try again, or end them in the EC2 console"),
         }
@@ -57,7 +71,11 @@ impl Error {
             | Self::Revision(_)
             | Self::Results(_)
             | Self::Provider(ProviderError::NoRegion) => 2,
-            Self::Provider(_) | Self::Key(_) | Self::System { .. } => 3,
+            Self::Provider(_)
+            | Self::State(_)
+            | Self::Http(_)
+            | Self::Key(_)
+            | Self::System { .. } => 3,
             Self::NotReaped(_) => 4,
         }
     }

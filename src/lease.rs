@@ -26,7 +26,7 @@ const RELEASE_AFTER_SIGNAL: Duration = Duration::from_secs(3);
 const LAUNCH_AFTER_SIGNAL: Duration = Duration::from_secs(1);
 
 /// How long an instance whose launch got no answer is looked for: EC2's answers lag behind its deeds.
-const SWEEP: Duration = Duration::from_secs(20);
+pub const SWEEP: Duration = Duration::from_secs(20);
 
 /// Between two attempts, at first; it doubles up to [`MAX_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -189,7 +189,7 @@ async fn launch<P: Provider>(
             Err((Some(error), Release::NothingLaunched))
         }
         Some(Ok(Err(error))) => {
-            let release = sweep(provider, &request.lease, patience(cancel).min(SWEEP)).await;
+            let release = reclaim(provider, &request.lease, patience(cancel).min(SWEEP)).await;
             Err((Some(error), release))
         }
         Some(Err(_)) => {
@@ -197,11 +197,11 @@ async fn launch<P: Provider>(
                 action: "launch",
                 message: "collector panicked".into(),
             };
-            let release = sweep(provider, &request.lease, patience(cancel).min(SWEEP)).await;
+            let release = reclaim(provider, &request.lease, patience(cancel).min(SWEEP)).await;
             Err((Some(error), release))
         }
         None => {
-            let release = match sweep(provider, &request.lease, RELEASE_AFTER_SIGNAL).await {
+            let release = match reclaim(provider, &request.lease, RELEASE_AFTER_SIGNAL).await {
                 // The request is still on its way: that nothing is found says nothing.
                 Release::NothingLaunched => Release::Unconfirmed {
                     id: None,
@@ -214,32 +214,52 @@ async fn launch<P: Provider>(
     }
 }
 
-/// Ends every instance of the lease that can be found within `patience`.
-async fn sweep<P: Reclaim>(provider: &P, lease: &LeaseToken, patience: Duration) -> Release {
+/// Ends what a launch without an answer may have left.
+async fn reclaim<P: Reclaim>(provider: &P, lease: &LeaseToken, patience: Duration) -> Release {
+    match sweep(provider, &Owner::Lease(lease.clone()), patience).await {
+        Err(reason) => Release::Unconfirmed { id: None, reason },
+        Ok(releases) => {
+            let worst = releases.into_iter().map(|(_, release)| release);
+            worst
+                .reduce(|worst, release| match worst {
+                    Release::Unconfirmed { .. } => worst,
+                    _ => release,
+                })
+                .unwrap_or(Release::NothingLaunched)
+        }
+    }
+}
+
+/// Ends every instance of the owner that shows up within `patience`, and says what became of each.
+///
+/// # Errors
+/// Why nobody knows whether there are any.
+pub async fn sweep<P: Reclaim>(
+    provider: &P,
+    owner: &Owner,
+    patience: Duration,
+) -> Result<Vec<(InstanceId, Release)>, String> {
     let deadline = Instant::now() + patience;
-    let owner = Owner::Lease(lease.clone());
     let mut pause = FIRST_PAUSE;
     let mut answered = false;
     let mut reason = "no answer".to_owned();
     loop {
-        if let Some(found) = attempt(deadline, provider.find(&owner), &mut reason).await {
+        if let Some(found) = attempt(deadline, provider.find(owner), &mut reason).await {
             answered = true;
             if !found.is_empty() {
-                let mut worst = Release::Terminated;
+                let mut releases = Vec::new();
                 for instance in found {
-                    match release(provider, &instance.id, patience).await {
-                        Release::Terminated => {}
-                        unconfirmed => worst = unconfirmed,
-                    }
+                    let release = release(provider, &instance.id, patience).await;
+                    releases.push((instance.id, release));
                 }
-                return worst;
+                return Ok(releases);
             }
         }
         if timeout_at(deadline, sleep(pause)).await.is_err() {
             return if answered {
-                Release::NothingLaunched
+                Ok(Vec::new())
             } else {
-                Release::Unconfirmed { id: None, reason }
+                Err(reason)
             };
         }
         pause = (pause * 2).min(MAX_PAUSE);

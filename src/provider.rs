@@ -3,6 +3,8 @@
 pub mod ec2;
 pub mod local;
 
+use jiff::Timestamp;
+
 use crate::instance::{Found, Instance, InstanceId, LaunchRequest, Owner};
 
 /// Takes instances back, whoever launched them.
@@ -40,6 +42,25 @@ pub enum ProviderError {
     /// No credentials were found, or they cannot be used.
     #[error("no usable AWS credentials: {0}")]
     NoCredentials(String),
+    /// The credentials end before the run may.
+    #[error("the AWS credentials end at {end}, but the run may last until {planned}")]
+    Expiring {
+        /// When they end.
+        end: Timestamp,
+        /// When the run ends at the latest.
+        planned: Timestamp,
+    },
+    /// AWS does not let the job assume the role.
+    #[error("the role {arn} cannot be assumed: {message}")]
+    Role {
+        /// The role.
+        arn: String,
+        /// Why not.
+        message: String,
+    },
+    /// The job has no identity to assume a role with.
+    #[error("`role-to-assume` needs the job's ID token, but this job can have none")]
+    NoIdToken,
     /// The provider answered, and the answer is no.
     #[error("{action} was refused: {message} ({code})")]
     Refused {
@@ -142,6 +163,15 @@ impl ProviderError {
             }
             Self::NoCredentials(_) => {
                 "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, choose a profile with AWS_PROFILE, or log in with `aws sso login`; `--local` rehearses without an account"
+            }
+            Self::Expiring { .. } => {
+                "give the action `role-to-assume`, so that it renews its credentials; or use longer ones; or give every step a `timeout`, or the config a shorter `max_lifetime`"
+            }
+            Self::Role { .. } => {
+                "check the ARN, and the role's trust policy: its condition on `sub` must fit this repository, in the form that the README shows under \"Credentials\""
+            }
+            Self::NoIdToken => {
+                "add `id-token: write` to the job's `permissions:`; pull requests from forks never get an ID token"
             }
             Self::Refused { code, .. } => return hint_for_code(code),
             Self::Unreachable { .. } => "check the network and AWS_ENDPOINT_URL",

@@ -4,15 +4,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use crate::config::human_duration;
 use crate::instance::{Instance, InstanceId, LeaseToken, RunId};
 use crate::phase::Stage;
 use crate::revision::Revision;
 use crate::step::{Place, StepOutcome};
 
 /// How a run ended, from best to worst; the worst that happened is the run's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Every phase passed.
@@ -25,6 +26,19 @@ pub enum Outcome {
     Interrupted,
     /// Termination is not confirmed.
     Leaked,
+}
+
+impl Outcome {
+    /// The outcome in words.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::StepFailed => "failed",
+            Self::Unavailable => "broken off",
+            Self::Interrupted => "ended early",
+            Self::Leaked => "the instance may still be running",
+        }
+    }
 }
 
 /// The signal that ended a run.
@@ -58,6 +72,9 @@ pub struct Complaint {
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// The script that failed, where it was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub script: Option<String>,
 }
 
 /// Whether the instance is gone.
@@ -175,6 +192,54 @@ pub struct RunReport {
 }
 
 impl RunReport {
+    /// What the cells of [`Self::rows`] hold.
+    pub const COLUMNS: [&str; 5] = ["phase", "script", "result", "exit", "time"];
+
+    /// What ran, how it ended and how long it took; a phase is named at the first of its scripts.
+    pub fn rows(&self) -> Vec<[String; 5]> {
+        let mut rows = Vec::new();
+        for StageReport {
+            stage,
+            ok,
+            took,
+            steps,
+            ..
+        } in &self.stages
+        {
+            if steps.is_empty() {
+                rows.push([
+                    stage.to_string(),
+                    String::new(),
+                    if *ok { "ok" } else { "failed" }.to_owned(),
+                    String::new(),
+                    human_duration(*took),
+                ]);
+            }
+            for (index, step) in steps.iter().enumerate() {
+                let phase = if index == 0 {
+                    stage.to_string()
+                } else {
+                    String::new()
+                };
+                rows.push([
+                    phase,
+                    step.script.clone(),
+                    step.outcome.to_string(),
+                    step.exit_code
+                        .map(|code| code.to_string())
+                        .unwrap_or_default(),
+                    human_duration(step.took),
+                ]);
+            }
+        }
+        rows
+    }
+
+    /// How long it took.
+    pub fn took(&self) -> Duration {
+        self.finished.duration_since(self.started).unsigned_abs()
+    }
+
     /// The exit status that says it all.
     pub fn exit_status(&self) -> u8 {
         match self.outcome {

@@ -1,11 +1,15 @@
 //! The seam to whoever watches a run: the library never prints, it reports.
 
 pub mod console;
+pub mod table;
+pub mod workflow;
 
 use std::time::Duration;
 
+use crate::config::ConfigErrors;
+use crate::instance::{InstanceId, LeaseToken};
 use crate::phase::{Phase, Stage};
-use crate::report::RunReport;
+use crate::report::{Complaint, RunReport};
 use crate::step::{Step, StepOutcome};
 
 /// Something that happened in a run.
@@ -57,10 +61,29 @@ pub enum Event<'a> {
     Warning(String),
     /// The run is over and its instance gone.
     Finished(&'a RunReport),
+    /// The config file is not sound; nothing was begun.
+    Unsound(&'a ConfigErrors),
+    /// Something went wrong.
+    Error(&'a Complaint),
+    /// The last thing said of a run: an instance may have been left behind.
+    Leaked {
+        /// Its id, where it is known.
+        id: Option<&'a InstanceId>,
+        /// Where it is.
+        region: &'a str,
+        /// What finds it.
+        lease: &'a LeaseToken,
+    },
 }
 
 /// Watches a run. It cannot fail and does not hold the run up.
 pub trait Reporter {
     /// Takes note of an event.
     fn report(&self, event: &Event<'_>);
+}
+
+impl<R: Reporter + ?Sized> Reporter for Box<R> {
+    fn report(&self, event: &Event<'_>) {
+        (**self).report(event);
+    }
 }

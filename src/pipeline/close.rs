@@ -123,6 +123,7 @@ fn note(report: &mut RunReport, message: String, hint: Option<&str>, outcome: Ou
     report.errors.push(Complaint {
         message,
         hint: hint.map(str::to_owned),
+        script: None,
     });
 }
 

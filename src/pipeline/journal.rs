@@ -9,7 +9,7 @@ use crate::instance::Instance;
 use crate::phase::{Phase, Stage};
 use crate::report::{Collected, Complaint, Outcome, StageReport, StepReport};
 use crate::reporter::{Event, Reporter};
-use crate::step::{Step, StepOutcome};
+use crate::step::{ScriptPath, Step, StepOutcome};
 
 /// The record of a run while it is going on. Everything entered is reported as well.
 #[derive(Debug)]
@@ -59,7 +59,22 @@ impl<'a, R: Reporter> Journal<'a, R> {
         self.errors.push(Complaint {
             message,
             hint: hint.map(str::to_owned),
+            script: None,
         });
+    }
+
+    /// The failure of a script.
+    pub(super) fn fail_script(
+        &mut self,
+        outcome: Outcome,
+        script: &ScriptPath,
+        message: String,
+        hint: Option<&str>,
+    ) {
+        self.fail(outcome, message, hint);
+        if let Some(complaint) = self.errors.last_mut() {
+            complaint.script = Some(script.to_string());
+        }
     }
 
     pub(super) fn begin(&mut self, stage: Stage) {

@@ -147,18 +147,21 @@ impl<P: Provider, H: Shell, R: Reporter> Run<'_, P, H, R> {
             Ok(JobEnd::Exited(status)) if step.warn_only => self
                 .journal
                 .warn(format!("{phase}: {script} exited with status {status}")),
-            Ok(JobEnd::Exited(status)) => self.journal.fail(
+            Ok(JobEnd::Exited(status)) => self.journal.fail_script(
                 Outcome::StepFailed,
+                script,
                 format!("{phase}: {script} exited with status {status}"),
                 Some("its log is in `collector/logs` of the results; `warn_only: true` lets the run go on"),
             ),
-            Ok(JobEnd::Stopped { .. }) => self.journal.fail(
+            Ok(JobEnd::Stopped { .. }) => self.journal.fail_script(
                 Outcome::Interrupted,
+                script,
                 format!("{phase}: {script} was stopped by Ctrl-C"),
                 None,
             ),
-            Ok(JobEnd::Lost) => self.journal.fail(
+            Ok(JobEnd::Lost) => self.journal.fail_script(
                 Outcome::StepFailed,
+                script,
                 format!("{phase}: {script} ended without an exit status"),
                 Some("the system may have killed it for lack of memory, or has rebooted"),
             ),
@@ -166,8 +169,9 @@ impl<P: Provider, H: Shell, R: Reporter> Run<'_, P, H, R> {
                 // A command that fails there says that the instance can be talked to.
                 let silent = !matches!(error, ShellError::Command { .. } | ShellError::Here { .. });
                 self.journal.unreachable |= silent && step.place == Place::Instance;
-                self.journal.fail(
+                self.journal.fail_script(
                     Outcome::Unavailable,
+                    script,
                     format!("{phase}: {script}: {error}"),
                     error.hint(),
                 );

@@ -1,6 +1,7 @@
 //! EC2 as a provider.
 
 mod account;
+mod role;
 mod user_data;
 
 use std::cell::Cell;
@@ -23,6 +24,7 @@ use account::{TAG_EXPIRES, TAG_LEASE, TAG_REVISION, TAG_RUN, filter, refusal};
 use user_data::FirstBoot;
 
 pub use account::Account;
+pub use role::Role;
 
 /// Past this an instance that was granted does not come up.
 const RUNNING: Duration = Duration::from_mins(5);

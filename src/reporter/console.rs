@@ -4,13 +4,12 @@ use std::cell::{Cell, RefCell};
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Instant;
 
-use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Event, Reporter};
+use super::{Event, Reporter, table};
 use crate::config::human_duration;
-use crate::instance::{InstanceId, LeaseToken};
 use crate::phase::Stage;
-use crate::report::{Outcome, Release, RunReport};
+use crate::report::{Outcome, RunReport};
 use crate::step::StepOutcome;
 
 /// How much is said.
@@ -101,21 +100,6 @@ impl Console {
         let _ = writeln!(io::stderr().lock(), "{}: {text}", self.paint(BOLD, "note"));
     }
 
-    /// The last line that is printed when an instance may have been left behind.
-    pub fn leaked(&self, id: Option<&InstanceId>, region: &str, lease: &LeaseToken) {
-        let what = match id {
-            Some(id) => format!(
-                "instance {id} in {region} may still be running and cost money: \
-                 https://{region}.console.aws.amazon.com/ec2/home?region={region}#InstanceDetails:instanceId={id}"
-            ),
-            None => format!(
-                "an instance with the tag collector:lease={lease} may be running in {region} and cost money: \
-                 https://{region}.console.aws.amazon.com/ec2/home?region={region}#Instances:tag:collector:lease={lease}"
-            ),
-        };
-        let _ = writeln!(io::stderr().lock(), "{}", self.paint(RED, &what));
-    }
-
     fn output(&self, bytes: &[u8]) {
         if self.verbosity > Verbosity::Quiet
             && let Some(last) = bytes.last()
@@ -143,47 +127,24 @@ impl Console {
     }
 
     fn finished(&self, report: &RunReport) {
-        print_table(report);
         let mut stdout = io::stdout().lock();
-        let collected = &report.collected;
-        let missing = match collected.incomplete {
-            0 => String::new(),
-            count => format!(", {count} not complete"),
+        for line in table::steps(report) {
+            let _ = writeln!(stdout, "{line}");
+        }
+        let _ = writeln!(stdout);
+        for line in table::results(report) {
+            let _ = writeln!(stdout, "{line}");
+        }
+        let style = match report.outcome {
+            Outcome::Passed => GREEN,
+            Outcome::Interrupted => YELLOW,
+            _ => RED,
         };
         let _ = writeln!(
             stdout,
-            "\n{} files, {}{missing}",
-            collected.files,
-            HumanBytes(collected.bytes)
-        );
-        if let Some(directory) = &report.directory {
-            let _ = writeln!(stdout, "results  {}", directory.display());
-        }
-        if let Some(archive) = &report.archive {
-            let _ = writeln!(stdout, "archive  {}", archive.display());
-        }
-        let (style, verdict) = match report.outcome {
-            Outcome::Passed => (GREEN, "passed"),
-            Outcome::StepFailed => (RED, "failed"),
-            Outcome::Unavailable => (RED, "broken off"),
-            Outcome::Interrupted => (YELLOW, "ended early"),
-            Outcome::Leaked => (RED, "THE INSTANCE MAY STILL BE RUNNING"),
-        };
-        let gone = match (&report.released, &report.instance) {
-            (Release::Terminated, Some(instance)) => format!(", instance {} is gone", instance.id),
-            (Release::Terminated, None) => ", its instance is gone".into(),
-            (Release::NothingLaunched, _) => ", nothing was launched".into(),
-            (Release::Unconfirmed { .. }, _) => String::new(),
-        };
-        let took = report
-            .finished
-            .duration_since(report.started)
-            .unsigned_abs();
-        let _ = writeln!(
-            stdout,
-            "{} after {}{gone}",
-            self.paint_out(style, verdict),
-            human_duration(took)
+            "{} {}",
+            self.paint_out(style, report.outcome.words()),
+            table::ending(report)
         );
     }
 
@@ -194,69 +155,6 @@ impl Console {
             text.to_owned()
         }
     }
-}
-
-/// What ran, how it ended and how long it took.
-fn print_table(report: &RunReport) {
-    let mut rows = vec![[
-        "phase".to_owned(),
-        "script".into(),
-        "result".into(),
-        "exit".into(),
-        "time".into(),
-    ]];
-    let verdict = |ok: bool| if ok { "ok" } else { "failed" };
-    for stage in &report.stages {
-        if stage.steps.is_empty() {
-            rows.push([
-                stage.stage.to_string(),
-                String::new(),
-                verdict(stage.ok).into(),
-                String::new(),
-                human_duration(stage.took),
-            ]);
-        }
-        for (index, step) in stage.steps.iter().enumerate() {
-            let phase = if index == 0 {
-                stage.stage.to_string()
-            } else {
-                String::new()
-            };
-            rows.push([
-                phase,
-                step.script.clone(),
-                step.outcome.to_string(),
-                step.exit_code
-                    .map(|code| code.to_string())
-                    .unwrap_or_default(),
-                human_duration(step.took),
-            ]);
-        }
-    }
-    let mut stdout = io::stdout().lock();
-    for line in aligned(&rows) {
-        let _ = writeln!(stdout, "{line}");
-    }
-}
-
-/// Columns side by side, as wide as their widest cell.
-pub fn aligned<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
-    let mut widths = [0; N];
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    rows.iter()
-        .map(|row| {
-            let cells: Vec<String> = row
-                .iter()
-                .zip(widths)
-                .map(|(cell, width)| format!("{cell:width$}"))
-                .collect();
-            cells.join("  ").trim_end().to_owned()
-        })
-        .collect()
 }
 
 impl Reporter for Console {
@@ -273,6 +171,14 @@ impl Reporter for Console {
                 self.line(&format!("{} {text}", self.paint(YELLOW, "warning:")));
             }
             Event::Finished(report) => self.finished(report),
+            Event::Unsound(errors) => self.error(&errors.to_string(), None),
+            Event::Error(complaint) => {
+                self.error(&complaint.message, complaint.hint.as_deref());
+            }
+            Event::Leaked { id, region, lease } => {
+                let text = table::leaked(*id, region, lease);
+                let _ = writeln!(io::stderr().lock(), "{}", self.paint(RED, &text));
+            }
             _ if self.verbosity == Verbosity::Quiet => {}
             Event::Note(text) => self.line(text),
             Event::Detail(text) if self.verbosity == Verbosity::Verbose => {
@@ -317,16 +223,5 @@ impl Reporter for Console {
                 ));
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn columns_are_as_wide_as_their_widest_cell() {
-        let rows = [["a", "bb"], ["ccc", "d"]].map(|row| row.map(str::to_owned));
-        assert_eq!(aligned(&rows), ["a    bb", "ccc  d"]);
     }
 }

@@ -2,6 +2,8 @@
 
 // `cfg(test)` always holds here; it tells clippy that what tests call belongs to tests too.
 #[cfg(test)]
+mod actions;
+#[cfg(test)]
 mod command;
 #[cfg(test)]
 mod disk;
@@ -23,3 +25,5 @@ mod readme;
 mod signals;
 #[cfg(test)]
 mod ssh;
+#[cfg(test)]
+mod stand;

@@ -3,10 +3,11 @@
 use std::error::Error;
 use std::time::Duration;
 
+use aws_config::identity::IdentityCache;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
-use aws_credential_types::provider::ProvideCredentials as _;
+use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::types::{Filter, InstanceStateName};
@@ -14,6 +15,7 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::{Builder, tls};
 use jiff::Timestamp;
 
+use super::role::{AssumedRole, EARLY, Role};
 use crate::instance::{Found, InstanceId, LeaseToken, Owner, RunId};
 use crate::provider::{ProviderError, Reclaim};
 
@@ -40,11 +42,12 @@ pub struct Account {
 }
 
 impl Account {
-    /// Finds region and credentials as every AWS tool does: environment, profile, SSO, the machine's own role.
+    /// Finds region and credentials as every AWS tool does: environment, profile, SSO, the machine's own role. With a
+    /// `role`, that one's credentials are used instead.
     ///
     /// # Errors
     /// When there is no region, or no credentials; no call to EC2 is made.
-    pub async fn open(region: Option<&str>) -> Result<Self, ProviderError> {
+    pub async fn open(region: Option<&str>, role: Option<&Role>) -> Result<Self, ProviderError> {
         let http = Builder::new()
             .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
             .build_https();
@@ -60,7 +63,18 @@ impl Account {
         if let Some(region) = region {
             loader = loader.region(Region::new(region.to_owned()));
         }
-        let config = loader.load().await;
+        if role.is_some() {
+            let early = IdentityCache::lazy().buffer_time(EARLY).build();
+            loader = loader.no_credentials().identity_cache(early);
+        }
+        let mut config = loader.load().await;
+        if let Some(role) = role {
+            let assumed = AssumedRole::new(role.clone(), &config);
+            config = config
+                .into_builder()
+                .credentials_provider(SharedCredentialsProvider::new(assumed))
+                .build();
+        }
         let region = config.region().ok_or(ProviderError::NoRegion)?.to_string();
         let none = || ProviderError::NoCredentials("none are configured".into());
         config
@@ -68,7 +82,13 @@ impl Account {
             .ok_or_else(none)?
             .provide_credentials()
             .await
-            .map_err(|error| ProviderError::NoCredentials(chain(&error)))?;
+            .map_err(|error| match role {
+                Some(role) => ProviderError::Role {
+                    arn: role.arn.clone(),
+                    message: chain(&error),
+                },
+                None => ProviderError::NoCredentials(chain(&error)),
+            })?;
         Ok(Self {
             client: Client::new(&config),
             region,

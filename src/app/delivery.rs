@@ -1,0 +1,392 @@
+//! What a job gets of a run once the instance is gone: the artifact, the step's outputs, the summary, the comment.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{ExitStatus, conclude};
+use crate::cli::{Commenting, RunArgs};
+use crate::error::Error;
+use crate::github::api::{Api, Thread};
+use crate::github::artifact::{Artifact, ArtifactError, ArtifactName, Upload, upload};
+use crate::github::comment::{Job, Key, Rented, Row};
+use crate::github::event::Subject;
+use crate::github::http::client;
+use crate::github::ownership::hand_over;
+use crate::github::publish::{CommentError, publish};
+use crate::github::state::State;
+use crate::github::summary::{Facts, Failure, refusal, short, summary};
+use crate::github::{Secret, WorkflowJob, commands};
+use crate::interrupt::Interrupt;
+use crate::lease::{Ended, until_cancelled};
+use crate::report::{Complaint, Outcome, Release, RunReport};
+use crate::reporter::workflow::WorkflowLog;
+use crate::reporter::{Event, Reporter as _};
+use crate::step::StepOutcome;
+
+/// So much of the end of a log is looked at, in bytes; a summary shows less.
+const TAIL: u64 = 64 * 1024;
+
+/// Delivers everything, and says with what status the step ends.
+///
+/// A missing artifact is a failure, for the runner's disk may be gone with the job; a missing comment is not.
+pub(super) async fn deliver(
+    mut report: RunReport,
+    args: &RunArgs,
+    job: &WorkflowJob,
+    log: &WorkflowLog,
+    interrupt: &Interrupt,
+) -> ExitStatus {
+    if !matches!(report.released, Release::Unconfirmed { .. }) {
+        warn(log, State::save_released(job));
+    }
+    if let Some(results) = report.directory.as_deref().and_then(Path::parent) {
+        hand_over(&job.workspace, results);
+    }
+    let artifact = artifact(&mut report, args, job, log, interrupt).await;
+    warn(log, outputs(&report, artifact.as_ref(), job));
+    warn(log, page(&report, artifact.as_ref(), job));
+    if report.outcome < Outcome::Interrupted && args.job.comment != Commenting::Never {
+        let commenting = comment(&report, artifact.as_ref(), args, job);
+        match until_cancelled(interrupt.run(), commenting).await {
+            Ended::Returned(Ok(said)) => log.report(&Event::Note(said)),
+            Ended::Returned(Err(complaint)) => log.report(&Event::Warning(complaint)),
+            Ended::Panicked(message) => log.report(&Event::Warning(message)),
+            Ended::Cancelled => {}
+        }
+    }
+    conclude(&report, log);
+    ExitStatus(report.exit_status())
+}
+
+/// Tells the job that there was no run.
+pub(super) fn refuse(error: &Error, job: &WorkflowJob, log: &WorkflowLog) {
+    let status = error.exit_status().to_string();
+    let text = refusal(&error.to_string(), error.hint());
+    let written = || {
+        if let Some(file) = &job.files.output {
+            commands::set(file, "status", "refused")?;
+            commands::set(file, "exit-status", &status)?;
+            commands::set(file, "summary", &text)?;
+        }
+        add_to_summary(&text, job)
+    };
+    warn(log, written());
+}
+
+fn warn<E: std::fmt::Display>(log: &WorkflowLog, result: Result<(), E>) {
+    if let Err(error) = result {
+        log.report(&Event::Warning(error.to_string()));
+    }
+}
+
+async fn artifact(
+    report: &mut RunReport,
+    args: &RunArgs,
+    job: &WorkflowJob,
+    log: &WorkflowLog,
+    interrupt: &Interrupt,
+) -> Option<Artifact> {
+    let archive = report.archive.clone()?;
+    let directory = archive
+        .parent()?
+        .file_name()?
+        .to_string_lossy()
+        .into_owned();
+    let sample = report
+        .directory
+        .as_ref()?
+        .file_name()?
+        .to_string_lossy()
+        .into_owned();
+    let name = match &args.job.artifact_name {
+        Some(name) => name.clone(),
+        None => ArtifactName::of_sample(&directory, &sample),
+    };
+    let file = archive.file_name()?.to_string_lossy();
+    let upload_of = Upload {
+        name: &name,
+        archive: &archive,
+        entry: format!("{directory}/{file}"),
+        retention_days: args.job.retention_days,
+    };
+    let uploading = async {
+        let client = client().map_err(|source| ArtifactError::Service {
+            call: "HTTP",
+            source,
+        })?;
+        upload(&client, job, &upload_of, |secret| log.mask(secret)).await
+    };
+    match until_cancelled(interrupt.run(), uploading).await {
+        Ended::Returned(Ok(artifact)) => {
+            log.report(&Event::Note(format!(
+                "uploaded {} ({}, SHA-256 {}): {}",
+                artifact.name,
+                indicatif::HumanBytes(artifact.size),
+                artifact.digest,
+                artifact.url
+            )));
+            return Some(artifact);
+        }
+        Ended::Returned(Err(error)) if error.is_of_the_place() => {
+            log.report(&Event::Warning(with_hint(&error.to_string(), error.hint())));
+        }
+        Ended::Returned(Err(error)) => fail(report, &error.to_string(), error.hint()),
+        Ended::Panicked(message) => fail(report, &message, None),
+        Ended::Cancelled => {
+            report.signal = interrupt.signal();
+            report.outcome = report.outcome.max(Outcome::Interrupted);
+            report.errors.push(Complaint {
+                message: "the upload of the artifact was ended by a signal".into(),
+                hint: None,
+                script: None,
+            });
+        }
+    }
+    None
+}
+
+fn fail(report: &mut RunReport, message: &str, hint: Option<&str>) {
+    report.outcome = report.outcome.max(Outcome::Unavailable);
+    report.errors.push(Complaint {
+        message: message.into(),
+        hint: hint.map(str::to_owned),
+        script: None,
+    });
+}
+
+fn with_hint(message: &str, hint: Option<&str>) -> String {
+    match hint {
+        Some(hint) => format!("{message}\nhint: {hint}"),
+        None => message.into(),
+    }
+}
+
+/// The step's outputs, named as in `action.yml`.
+fn outputs(report: &RunReport, artifact: Option<&Artifact>, job: &WorkflowJob) -> io::Result<()> {
+    let Some(file) = &job.files.output else {
+        return Ok(());
+    };
+    let path = |path: &Option<std::path::PathBuf>| {
+        let path = path.as_deref().map(|path| job.shared_path(path));
+        path.map(|path| path.to_string_lossy().into_owned())
+    };
+    let instance = report.instance.as_ref().map(|instance| &instance.id);
+    let unsure = match &report.released {
+        Release::Unconfirmed { id, .. } => id.as_ref(),
+        _ => None,
+    };
+    let ids: Vec<_> = instance.or(unsure).into_iter().collect();
+    let status = serde_json::to_value(report.outcome)?;
+    for (name, value) in [
+        ("status", status.as_str().map(str::to_owned)),
+        ("exit-status", Some(report.exit_status().to_string())),
+        ("run-id", Some(report.run.to_string())),
+        ("revision", Some(report.revision.to_string())),
+        ("instance-ids", Some(serde_json::to_string(&ids)?)),
+        ("results-path", path(&report.directory)),
+        ("archive-path", path(&report.archive)),
+        (
+            "artifact-id",
+            artifact.map(|artifact| artifact.id.to_string()),
+        ),
+        (
+            "artifact-url",
+            artifact.map(|artifact| artifact.url.clone()),
+        ),
+        (
+            "artifact-digest",
+            artifact.map(|artifact| artifact.digest.clone()),
+        ),
+        ("summary", Some(short(report))),
+    ] {
+        commands::set(file, name, &value.unwrap_or_default())?;
+    }
+    Ok(())
+}
+
+fn page(report: &RunReport, artifact: Option<&Artifact>, job: &WorkflowJob) -> io::Result<()> {
+    let files = collected(report.directory.as_deref());
+    let failed = report
+        .stages
+        .iter()
+        .flat_map(|stage| &stage.steps)
+        .find(|step| matches!(step.outcome, StepOutcome::Failed | StepOutcome::Lost));
+    let output = failed
+        .zip(report.directory.as_ref())
+        .and_then(|(step, directory)| tail(&directory.join(&step.log)).ok());
+    let revision = report.revision.as_str();
+    let commit_url = is_commit(revision).then(|| job.commit_url(revision));
+    let facts = Facts {
+        run_url: Some(&job.run_url()),
+        commit_url: commit_url.as_deref(),
+        artifact,
+        files: &files,
+        failure: failed.zip(output.as_ref()).map(|(step, output)| Failure {
+            script: &step.script,
+            output,
+        }),
+    };
+    add_to_summary(&summary(report, &facts), job)
+}
+
+fn add_to_summary(text: &str, job: &WorkflowJob) -> io::Result<()> {
+    match &job.files.summary {
+        Some(file) => commands::append(file, &format!("{text}\n")),
+        None => Ok(()),
+    }
+}
+
+/// A whole hash: only those have a page of their own for certain.
+fn is_commit(revision: &str) -> bool {
+    revision.len() == 40 && revision.chars().all(|c| c.is_ascii_hexdigit())
+}
+
+#[derive(Deserialize)]
+struct Collected {
+    files: Vec<CollectedFile>,
+}
+
+#[derive(Deserialize)]
+struct CollectedFile {
+    path: String,
+    size: u64,
+}
+
+/// What the manifest says came home; nothing where there is none.
+fn collected(directory: Option<&Path>) -> Vec<(String, u64)> {
+    let read = || {
+        let manifest = fs::read(directory?.join("collector/manifest.json")).ok()?;
+        serde_json::from_slice::<Collected>(&manifest).ok()
+    };
+    let files = read().map(|manifest| manifest.files).unwrap_or_default();
+    files
+        .into_iter()
+        .map(|file| (file.path, file.size))
+        .collect()
+}
+
+fn tail(log: &Path) -> io::Result<String> {
+    let mut file = File::open(log)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
+    let mut bytes = Vec::new();
+    file.take(TAIL).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Writes the run's row onto its comment; a line about what came of it, or why there is none and what to do.
+async fn comment(
+    report: &RunReport,
+    artifact: Option<&Artifact>,
+    args: &RunArgs,
+    job: &WorkflowJob,
+) -> Result<String, String> {
+    let token = args.job.github_token.as_deref().unwrap_or_default();
+    if token.is_empty() {
+        return Err("no comment: the input `github-token` is empty".into());
+    }
+    let token = Secret::new(token);
+    let client = client().map_err(|error| format!("no comment: {error}"))?;
+    let api = Api::new(&client, job, &token);
+    let payload = job.event_path.as_ref().and_then(|path| fs::read(path).ok());
+    let payload: Value = payload
+        .and_then(|json| serde_json::from_slice(&json).ok())
+        .unwrap_or_default();
+    let subject = Subject::of(&job.event_name, &payload, &job.git_ref, &job.sha);
+    let number = api
+        .pull_request(&subject)
+        .await
+        .map_err(|error| no_comment(&CommentError::of(error), None))?;
+    let thread = match (number, subject) {
+        (Some(number), _) => Thread::PullRequest(number),
+        (None, Subject::Commit { sha, .. }) if args.job.comment == Commenting::Always => {
+            Thread::Commit(sha)
+        }
+        _ => return Ok("no comment: the commit belongs to no open pull request".into()),
+    };
+    let config = args.config.as_deref().unwrap_or(Path::new(""));
+    let key = Key {
+        workflow: job.workflow.clone(),
+        config: config.to_string_lossy().into_owned(),
+    };
+    let row = row(report, artifact, args, job);
+    let published = publish(&api, &thread, &key, &row).await;
+    match published {
+        Ok(url) => Ok(format!("commented: {url}")),
+        Err(error) => Err(no_comment(&error, Some(&thread))),
+    }
+}
+
+fn no_comment(error: &CommentError, thread: Option<&Thread>) -> String {
+    let message = format!("no comment: {error}");
+    let permissions = match (error, thread) {
+        (CommentError::Http(_), _) => return message,
+        (_, Some(Thread::Commit(_))) => "contents: write",
+        _ => "contents: read\n  pull-requests: write",
+    };
+    format!(
+        "{message}\nadd to the job:\npermissions:\n  {permissions}\n\
+         A pull request from a fork never may: the README has a pair of workflows for that."
+    )
+}
+
+fn row(report: &RunReport, artifact: Option<&Artifact>, args: &RunArgs, job: &WorkflowJob) -> Row {
+    let matrix = args.job.matrix.as_deref().unwrap_or_default();
+    let took = report.finished.duration_since(report.started).as_secs();
+    Row {
+        run: job.run_id,
+        attempt: job.run_attempt,
+        finished: report.finished,
+        job: Job::new(&job.job, &job.action, matrix),
+        label: label(&job.job, matrix),
+        revision: report.revision.to_string(),
+        outcome: report.outcome,
+        took: u64::try_from(took).unwrap_or(0),
+        instance: report.instance.as_ref().map(|instance| Rented {
+            id: instance.id.clone(),
+            instance_type: instance.instance_type.clone(),
+            region: instance.region.clone(),
+        }),
+        files: report.collected.files,
+        bytes: report.collected.bytes,
+        artifact_url: artifact.map(|artifact| artifact.url.clone()),
+        run_url: job.run_url(),
+        error: report.errors.first().map(|error| error.message.clone()),
+    }
+}
+
+/// The name of a job as GitHub shows it: with the values of its matrix in brackets.
+fn label(job: &str, matrix: &str) -> String {
+    let Ok(Value::Object(matrix)) = serde_json::from_str(matrix) else {
+        return job.to_owned();
+    };
+    let values: Vec<String> = matrix
+        .values()
+        .map(|value| match value {
+            Value::String(text) => text.clone(),
+            value => value.to_string(),
+        })
+        .collect();
+    if values.is_empty() {
+        return job.to_owned();
+    }
+    format!("{job} ({})", values.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_is_named_as_github_names_it() {
+        assert_eq!(label("measure", "null"), "measure");
+        assert_eq!(label("measure", ""), "measure");
+        assert_eq!(label("measure", "{}"), "measure");
+        let matrix = r#"{"sample": 2, "type": "c7i.large"}"#;
+        assert_eq!(label("measure", matrix), "measure (2, c7i.large)");
+    }
+}

@@ -1,0 +1,170 @@
+//! `collect list` and `collect reap`: what is alive, and the end of it.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::ExitStatus;
+use super::places::{local, records};
+use crate::cli::{AccountArgs, ReapArgs};
+use crate::error::Error;
+use crate::instance::{Found, Owner, RunId};
+use crate::lease::{LeaseRecord, REAP, release};
+use crate::provider::ec2::Account;
+use crate::provider::{ProviderError, Reclaim};
+use crate::report::Release;
+use crate::reporter::console::Console;
+use crate::reporter::table::aligned;
+
+/// A lease older than this is not waiting for its launch any more.
+const SETTLED: SignedDuration = SignedDuration::from_mins(15);
+
+/// Lists the instances that are alive.
+pub(super) async fn list(args: &AccountArgs, console: &Console) -> Result<ExitStatus, Error> {
+    let mut rows =
+        vec![["instance", "region", "state", "run", "revision", "expires"].map(str::to_owned)];
+    for instance in local().find(&Owner::Anyone).await? {
+        rows.push(row(instance));
+    }
+    let (accounts, mut failed) = accounts(args, console).await?;
+    for account in accounts {
+        match account.find(&Owner::Anyone).await {
+            Ok(found) => rows.extend(found.into_iter().map(row)),
+            Err(error) => failed = Some(error.into()),
+        }
+    }
+    for line in aligned(&rows) {
+        console.say(&line);
+    }
+    failed.map_or(Ok(ExitStatus(0)), Err)
+}
+
+fn row(found: Found) -> [String; 6] {
+    [
+        found.id.to_string(),
+        found.region,
+        found.state,
+        found.run.map_or_else(|| "?".into(), |run| run.to_string()),
+        found.revision.unwrap_or_else(|| "?".into()),
+        found.expires_at.map_or_else(
+            || "?".into(),
+            |at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        ),
+    ]
+}
+
+/// Ends instances that were left over.
+pub(super) async fn reap(
+    args: &AccountArgs,
+    which: &ReapArgs,
+    console: &Console,
+) -> Result<ExitStatus, Error> {
+    let owner = which
+        .run
+        .as_ref()
+        .map_or(Owner::Anyone, |run| Owner::Run(RunId::new(run)));
+    let (accounts, unreachable) = accounts(args, console).await?;
+    let mut failed = unreachable;
+    let mut left = 0;
+    let mut reaped = vec![reap_from(&local(), &owner, which.expired, console).await];
+    for account in accounts {
+        reaped.push(reap_from(&account, &owner, which.expired, console).await);
+    }
+    // What cannot be looked at in one place does not keep the others from being reaped.
+    for result in reaped {
+        match result {
+            Ok(count) => left += count,
+            Err(error) => {
+                if let Some(earlier) = failed.replace(error) {
+                    console.error(&earlier.to_string(), earlier.hint());
+                }
+            }
+        }
+    }
+    match failed {
+        Some(error) if left > 0 => {
+            console.error(&error.to_string(), error.hint());
+            Err(Error::NotReaped(left))
+        }
+        Some(error) => Err(error),
+        None if left > 0 => Err(Error::NotReaped(left)),
+        None => Ok(ExitStatus(0)),
+    }
+}
+
+/// Ends what the owner has and returns how many could not be ended.
+async fn reap_from(
+    provider: &impl Reclaim,
+    owner: &Owner,
+    expired: bool,
+    console: &Console,
+) -> Result<usize, Error> {
+    let now = Timestamp::now();
+    let mut left = 0;
+    let found = provider.find(owner).await?;
+    for instance in found
+        .iter()
+        .filter(|instance| !expired || instance.expired(now))
+    {
+        let Found { id, region, .. } = instance;
+        if let Release::Unconfirmed { reason, .. } = release(provider, id, REAP).await {
+            left += 1;
+            console.error(&format!("{id} in {region}: {reason}"), None);
+            continue;
+        }
+        if let Some(lease) = &instance.lease {
+            records().forget(lease);
+        }
+        console.say(&format!("terminated {id} in {region}"));
+    }
+    forget_settled(provider, console).await;
+    Ok(left)
+}
+
+/// Removes the leases on this machine behind which there is no instance any more; a young one may be about to get its.
+async fn forget_settled(provider: &impl Reclaim, console: &Console) {
+    let records = records();
+    let ours = |record: &LeaseRecord| {
+        let old = record.saved_at.duration_until(Timestamp::now()) > SETTLED;
+        old && record.provider == provider.name() && record.region == provider.region()
+    };
+    for record in records.all().iter().filter(|record| ours(record)) {
+        match provider.find(&Owner::Lease(record.lease.clone())).await {
+            Ok(found) if found.is_empty() => records.forget(&record.lease),
+            Ok(_) => {}
+            Err(error) => console.error(&error.to_string(), error.hint()),
+        }
+    }
+}
+
+/// The regions to look in: the one that was asked for or is configured, and those with a lease on this machine.
+///
+/// The error is that of a region that cannot be looked at; the others are still there.
+async fn accounts(
+    args: &AccountArgs,
+    console: &Console,
+) -> Result<(Vec<Account>, Option<Error>), Error> {
+    let mut accounts = Vec::new();
+    if args.local {
+        return Ok((accounts, None));
+    }
+    match Account::open(args.region.as_deref(), None).await {
+        Ok(account) => accounts.push(account),
+        Err(error) if args.region.is_some() => return Err(error.into()),
+        Err(error @ (ProviderError::NoRegion | ProviderError::NoCredentials(_))) => {
+            console.note(&format!("only this machine is looked at: {error}"));
+        }
+        Err(error) => return Err(error.into()),
+    }
+    let mut failed = None;
+    for record in records().all() {
+        let known = accounts
+            .iter()
+            .any(|account| account.region() == record.region);
+        if record.provider == "ec2" && !known {
+            match Account::open(Some(&record.region), None).await {
+                Ok(account) => accounts.push(account),
+                Err(error) => failed = Some(error.into()),
+            }
+        }
+    }
+    Ok((accounts, failed))
+}

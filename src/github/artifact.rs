@@ -1,0 +1,309 @@
+//! Uploads a sample as an artifact of the workflow run, with the protocol that `actions/upload-artifact` v4 speaks.
+//!
+//! The archive travels in a ZIP that stores it as it is: [`frame`] computes what comes before and after it, so that
+//! blocks of any place can be read from disk, sent side by side and sent again.
+
+mod blob;
+mod frame;
+mod service;
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
+
+use super::environment::{Secret, WorkflowJob};
+use super::http::HttpError;
+use frame::Frame;
+use service::{Service, Token};
+
+/// The longest that an upload may take, unless the job's token ends before.
+const UPLOAD: Duration = Duration::from_hours(1);
+
+/// What the service does not take in a name.
+const FORBIDDEN: &str = "\":<>|*?\r\n\\/";
+
+/// How many characters of the revision the name of an artifact has.
+const REVISION: usize = 12;
+
+/// The longest name that is asked for, in characters.
+const LONGEST_NAME: usize = 200;
+
+/// The name of an artifact; no other artifact of the workflow run has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArtifactName(String);
+
+impl ArtifactName {
+    /// `collector-<12 characters of the revision>-<instance>`; the revision as its directory has it.
+    pub fn of_sample(revision: &str, instance: &str) -> Self {
+        let revision: String = revision.chars().take(REVISION).collect();
+        Self(format!("collector-{revision}-{instance}"))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Another name, for when nobody knows what became of this one.
+    fn second(&self) -> Self {
+        Self(format!("{}-2", self.0))
+    }
+}
+
+impl fmt::Display for ArtifactName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for ArtifactName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(bad) = text.chars().find(|c| FORBIDDEN.contains(*c)) {
+            return Err(format!(
+                "an artifact's name has none of `\" : < > | * ? \\ /` and no line break, but this contains {bad:?}"
+            ));
+        }
+        if text.is_empty() || text.chars().count() > LONGEST_NAME {
+            return Err(format!(
+                "an artifact's name has 1 to {LONGEST_NAME} characters"
+            ));
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+/// What is uploaded.
+#[derive(Debug)]
+pub struct Upload<'a> {
+    /// The artifact's name.
+    pub name: &'a ArtifactName,
+    /// The archive.
+    pub archive: &'a Path,
+    /// Its path in the artifact.
+    pub entry: String,
+    /// After so many days the artifact goes; `None` leaves it to the repository.
+    pub retention_days: Option<u32>,
+}
+
+/// An artifact that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Artifact {
+    /// Its number.
+    pub id: u64,
+    /// Its name.
+    pub name: ArtifactName,
+    /// Its page.
+    pub url: String,
+    /// The SHA-256 of its ZIP, in hexadecimal digits.
+    pub digest: String,
+    /// The size of its ZIP, in bytes.
+    pub size: u64,
+}
+
+/// Why there is no artifact. The results are on disk all the same.
+#[derive(Debug, thiserror::Error)]
+pub enum ArtifactError {
+    /// The step is no action, so it may not.
+    #[error(
+        "no artifact: this step was given no access to the artifact service (ACTIONS_RESULTS_URL, ACTIONS_RUNTIME_TOKEN)"
+    )]
+    NoRuntime,
+    /// A server of somebody's own, without the service.
+    #[error("no artifact: {0} has no artifact service that collector speaks to")]
+    Enterprise(String),
+    /// The token is not what the runner gives.
+    #[error("no artifact: the job's token cannot be read: {0}")]
+    Token(&'static str),
+    /// The job is too old.
+    #[error("no artifact: the job's token has expired")]
+    Expired,
+    /// Another artifact has the name.
+    #[error("no artifact: the workflow run has one named `{0}` already")]
+    Taken(ArtifactName),
+    /// The account's storage is used up.
+    #[error("no artifact: the account's storage for artifacts is used up: {0}")]
+    Quota(String),
+    /// The archive cannot be read.
+    #[error("no artifact: reading {}: {source}", path.display())]
+    Archive {
+        /// The archive.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// What is stored is not what was sent.
+    #[error("the artifact `{name}` has the digest {stored}, but {sent} was sent")]
+    Differs {
+        /// Its name.
+        name: ArtifactName,
+        /// What the service has.
+        stored: String,
+        /// What it should have.
+        sent: String,
+    },
+    /// The service or its storage failed.
+    #[error("no artifact: {call}: {source}")]
+    Service {
+        /// What was asked.
+        call: &'static str,
+        /// What came back.
+        source: HttpError,
+    },
+}
+
+impl ArtifactError {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::NoRuntime => {
+                "run collector with `uses:`, not in a `run:` step; or let actions/upload-artifact upload the output `archive-path`"
+            }
+            Self::Enterprise(_) => {
+                "let the version of actions/upload-artifact that the server has upload the output `archive-path`"
+            }
+            Self::Token(_) => "let actions/upload-artifact upload the output `archive-path`",
+            Self::Expired => {
+                "a job's token ends some six hours after the job's start: measure in several jobs, or shorten the run"
+            }
+            Self::Taken(_) => {
+                "give each job of a matrix an `artifact-name` of its own, or none at all"
+            }
+            Self::Quota(_) => {
+                "delete old artifacts, or set `retention-days`; the account's usage is computed anew every 6 to 12 hours"
+            }
+            Self::Archive { .. } => return None,
+            Self::Differs { .. } => "delete the artifact and run the job again",
+            Self::Service { .. } => "see whether GitHub has an incident, and run the job again",
+        })
+    }
+
+    /// Whether this place has no artifacts at all, so that their absence is no failure.
+    pub const fn is_of_the_place(&self) -> bool {
+        matches!(self, Self::NoRuntime | Self::Enterprise(_))
+    }
+
+    /// A failure of a call, told by what the service means with it.
+    fn of(call: &'static str, source: HttpError) -> Self {
+        match &source {
+            HttpError::Refused { status: 401, .. } => Self::Expired,
+            HttpError::Refused { message, .. } if message.contains("insufficient usage") => {
+                Self::Quota(message.clone())
+            }
+            _ => Self::Service { call, source },
+        }
+    }
+}
+
+/// Uploads an archive and has seen it there when it returns. `secret` is told what must not be seen in a log.
+///
+/// Costs two readings of the archive and some blocks of 8 MiB in memory.
+///
+/// # Errors
+/// [`ArtifactError`]; nothing on disk has changed then.
+pub async fn upload(
+    client: &reqwest::Client,
+    job: &WorkflowJob,
+    upload: &Upload<'_>,
+    secret: impl Fn(&Secret),
+) -> Result<Artifact, ArtifactError> {
+    let runtime = match &job.runtime {
+        Some(runtime) => runtime,
+        None if job.on_github() => return Err(ArtifactError::NoRuntime),
+        None => return Err(ArtifactError::Enterprise(job.server_url.clone())),
+    };
+    let now = Timestamp::now();
+    let token = Token::read(&runtime.token)?;
+    if token.expires.is_some_and(|at| at <= now) {
+        return Err(ArtifactError::Expired);
+    }
+    let frame = framed(upload).await?;
+    let deadline = deadline(now, token.expires);
+    let service = Service::new(client, &runtime.results_url, token, deadline);
+    let expires_at = expiry(now, upload.retention_days, job.retention_days);
+
+    let created = service.create(upload.name, expires_at).await?;
+    secret(&created.signature());
+    blob::put(client, &created.url, &frame, deadline).await?;
+    let id = service.finalize(&created.name, &frame).await?;
+    Ok(Artifact {
+        id,
+        url: format!("{}/artifacts/{id}", job.run_url()),
+        name: created.name,
+        digest: frame.digest().to_owned(),
+        size: frame.size(),
+    })
+}
+
+async fn framed(upload: &Upload<'_>) -> Result<Arc<Frame>, ArtifactError> {
+    let path = upload.archive.to_owned();
+    let entry = upload.entry.clone();
+    let framing = tokio::task::spawn_blocking(move || Frame::around(&path, &entry).map(Arc::new));
+    let framed = framing.await.map_err(io::Error::other);
+    framed
+        .and_then(|frame| frame)
+        .map_err(|source| ArtifactError::Archive {
+            path: upload.archive.to_owned(),
+            source,
+        })
+}
+
+fn deadline(now: Timestamp, expires: Option<Timestamp>) -> Instant {
+    let left = expires.map_or(UPLOAD, |at| at.duration_since(now).unsigned_abs());
+    Instant::now() + left.min(UPLOAD)
+}
+
+/// When the artifact goes: never later than the repository allows.
+fn expiry(now: Timestamp, wanted: Option<u32>, allowed: Option<u32>) -> Option<Timestamp> {
+    let days = wanted?.min(allowed.unwrap_or(u32::MAX));
+    now.checked_add(SignedDuration::from_hours(i64::from(days) * 24))
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_what_the_service_takes() {
+        let name = ArtifactName::of_sample("0123456789abcdef", "i-0abc");
+        assert_eq!(name.as_str(), "collector-0123456789ab-i-0abc");
+        assert_eq!(name.as_str().parse(), Ok(name));
+        for bad in ["", "a/b", "a:b", "a\nb", "a\"b", &"x".repeat(201)] {
+            assert!(bad.parse::<ArtifactName>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_kept_longer_than_the_repository_allows() {
+        let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
+        assert_eq!(expiry(now, None, Some(90)), None);
+        let days = |wanted, allowed| expiry(now, Some(wanted), allowed).unwrap().to_string();
+        assert_eq!(days(1, Some(90)), "2026-11-23T12:00:00Z");
+        assert_eq!(days(30, Some(2)), "2026-11-24T12:00:00Z");
+    }
+
+    #[test]
+    fn a_refusal_is_told_by_what_it_means() {
+        let refused = |status, message: &str| HttpError::Refused {
+            status,
+            message: message.into(),
+            retry_after: None,
+        };
+        let of = |error| ArtifactError::of("CreateArtifact", error);
+        assert!(matches!(of(refused(401, "no")), ArtifactError::Expired));
+        let usage = refused(403, "insufficient usage to create artifact");
+        assert!(matches!(of(usage), ArtifactError::Quota(_)));
+        assert!(matches!(
+            of(refused(400, "no")),
+            ArtifactError::Service { .. }
+        ));
+    }
+}

@@ -1,0 +1,117 @@
+//! The storage behind the artifact service: blocks, sent side by side, then the list that makes a blob of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_smithy_types::base64;
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use tokio::time::Instant;
+
+use super::ArtifactError;
+use super::frame::Frame;
+use crate::github::http::{self, HttpError, again};
+
+/// The size of a block, in bytes, unless there would be too many.
+const BLOCK: u64 = 8 << 20;
+
+/// The most blocks that a blob may have.
+const BLOCKS: u64 = 50_000;
+
+/// So many blocks are under way at once; this bounds the memory.
+const AT_ONCE: usize = 4;
+
+/// For one attempt to send one block: a slow line has 27 kB/s.
+const ONE_BLOCK: Duration = Duration::from_mins(5);
+
+/// The version of the storage's protocol.
+const VERSION: &str = "2023-11-03";
+
+const PUT_BLOCK: &str = "Put Block";
+const PUT_BLOCK_LIST: &str = "Put Block List";
+
+/// Sends the ZIP to the signed address. The address is the right to write: no token goes with it.
+pub(super) async fn put(
+    client: &reqwest::Client,
+    url: &str,
+    frame: &Arc<Frame>,
+    deadline: Instant,
+) -> Result<(), ArtifactError> {
+    let size = BLOCK.max(frame.size().div_ceil(BLOCKS));
+    let nonce: u128 = rand::random();
+    let blocks: Vec<(u64, String)> = (0..frame.size().div_ceil(size))
+        .map(|index| (index * size, block_id(nonce, index)))
+        .collect();
+    let sent = stream::iter(&blocks).map(Ok::<_, HttpError>);
+    sent.try_for_each_concurrent(AT_ONCE, async |(offset, id)| {
+        let target = format!("{url}&comp=block&blockid={id}");
+        again(deadline, || async {
+            // Read again for each attempt, so that a block waits on disk and not in memory.
+            let bytes = block(frame.clone(), *offset, size).await?;
+            let request = client
+                .put(&target)
+                .timeout(ONE_BLOCK)
+                .header("x-ms-version", VERSION)
+                .header("content-type", "application/octet-stream")
+                .body(bytes);
+            http::send(request).await.map(drop)
+        })
+        .await
+    })
+    .await
+    .map_err(|source| ArtifactError::Service {
+        call: PUT_BLOCK,
+        source,
+    })?;
+
+    let mut list = String::from("<?xml version=\"1.0\" encoding=\"utf-8\"?><BlockList>");
+    for (_, id) in &blocks {
+        list.push_str("<Latest>");
+        list.push_str(id);
+        list.push_str("</Latest>");
+    }
+    list.push_str("</BlockList>");
+    // The same list twice makes the same blob.
+    again(deadline, || async {
+        let request = client
+            .put(format!("{url}&comp=blocklist"))
+            .header("x-ms-version", VERSION)
+            .header("x-ms-blob-content-type", "application/zip")
+            .header("content-type", "application/xml")
+            .body(list.clone());
+        http::send(request).await.map(drop)
+    })
+    .await
+    .map_err(|source| ArtifactError::Service {
+        call: PUT_BLOCK_LIST,
+        source,
+    })
+}
+
+async fn block(frame: Arc<Frame>, offset: u64, size: u64) -> Result<Vec<u8>, HttpError> {
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
+    let reading = tokio::task::spawn_blocking(move || frame.read(offset, size));
+    let read = reading.await.map_err(std::io::Error::other);
+    read.and_then(|bytes| bytes)
+        .map_err(|error| HttpError::Unreadable(error.to_string()))
+}
+
+/// All ids have the same length, as the protocol wants it, and none has a character that an address would escape.
+fn block_id(nonce: u128, index: u64) -> String {
+    base64::encode(format!("{nonce:032x}{index:016}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn block_ids_are_of_one_length_and_need_no_escapes() {
+        for nonce in [0, u128::MAX, 0x0123_4567_89ab_cdef] {
+            for index in [0, 9, 49_999] {
+                let id = block_id(nonce, index);
+                assert_eq!(id.len(), 64);
+                assert!(id.chars().all(|c| c.is_ascii_alphanumeric()), "{id}");
+            }
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! What people see of a comment.
+
+use std::time::Duration;
+
+use indicatif::HumanBytes;
+
+use super::super::markdown::{Room, clipped, code, fold, link, list, table, text};
+use super::super::{CAUTION, mark, verdict};
+use super::{Key, LABEL, Rented, Row};
+use crate::config::human_duration;
+use crate::report::Outcome;
+
+/// The table has the room that these leave.
+const LEAKS: Room = Room {
+    lines: 20,
+    bytes: 6000,
+};
+const ERRORS: Room = Room {
+    lines: 256,
+    bytes: 8000,
+};
+
+/// The rows by their labels, as people count: `2` before `10`.
+pub(super) fn sorted<'a>(rows: impl Iterator<Item = &'a Row>) -> Vec<&'a Row> {
+    let mut rows: Vec<&Row> = rows.collect();
+    rows.sort_by_cached_key(|row| natural(&row.label));
+    rows
+}
+
+/// What people see, in at most `room` bytes.
+pub(super) fn page(rows: &[&Row], key: &Key, room: usize) -> String {
+    let common = Common {
+        revision: common(rows, |row| row.revision.as_str()),
+        place: common(rows, place),
+    };
+    let mut above = vec![headline(rows), about(rows, key, &common)];
+    above.extend(leaks(rows));
+    let above = above.join("\n") + "\n";
+    let below = errors(rows)
+        .map(|errors| format!("\n{errors}"))
+        .unwrap_or_default();
+    let room = room.saturating_sub(above.len() + below.len());
+    above + &results(rows, &common, room) + &below
+}
+
+/// What all rows have in common; it is said once, and needs no column.
+struct Common<'a> {
+    revision: Option<&'a str>,
+    place: Option<String>,
+}
+
+fn common<'a, T: PartialEq>(rows: &[&'a Row], of: impl Fn(&'a Row) -> T) -> Option<T> {
+    let (first, others) = rows.split_first()?;
+    let first = of(first);
+    others.iter().all(|row| of(row) == first).then_some(first)
+}
+
+/// The type of the instance, and where it is.
+fn place(row: &Row) -> String {
+    let words = |rented: &Rented| {
+        let what = rented.instance_type.as_deref();
+        format!("{}, {}", what.unwrap_or(rented.id.as_str()), rented.region)
+    };
+    row.instance.as_ref().map(words).unwrap_or_default()
+}
+
+fn headline(rows: &[&Row]) -> String {
+    let worst = rows
+        .iter()
+        .map(|row| row.outcome)
+        .max()
+        .unwrap_or(Outcome::Passed);
+    let bad = rows
+        .iter()
+        .filter(|row| row.outcome != Outcome::Passed)
+        .count();
+    match (rows.len(), bad) {
+        (1, _) => format!("### collector: {}\n", verdict(worst)),
+        (all, 0) => format!("### collector: {} all {all} jobs passed\n", mark(worst)),
+        (all, bad) => format!(
+            "### collector: {} {bad} of {all} jobs did not pass\n",
+            mark(worst)
+        ),
+    }
+}
+
+/// What was measured, by what.
+fn about(rows: &[&Row], key: &Key, common: &Common<'_>) -> String {
+    let mut about = vec![
+        text(&clipped(&key.workflow, LABEL)),
+        code(&clipped(&key.config, LABEL)),
+    ];
+    if let Some(revision) = common.revision {
+        about.push(format!("revision {}", code(revision)));
+    }
+    if let Some(place) = common.place.as_ref().filter(|place| !place.is_empty()) {
+        about.push(text(place));
+    }
+    if let Some(latest) = rows.iter().max_by_key(|row| row.finished) {
+        about.push(link("workflow run", &latest.run_url));
+    }
+    about.join(", ") + "\n"
+}
+
+fn leaks(rows: &[&Row]) -> Option<String> {
+    let items: Vec<String> = rows
+        .iter()
+        .filter(|row| row.outcome == Outcome::Leaked)
+        .map(|row| match &row.instance {
+            Some(Rented { id, region, .. }) => format!(
+                "instance {} in {} may still be running and cost money: {}",
+                code(id.as_str()),
+                text(region),
+                link("look at it in the AWS console", &id.console_url(region))
+            ),
+            None => format!(
+                "an instance of {} may be running and cost money: see the {}",
+                text(&row.label),
+                link("workflow run", &row.run_url)
+            ),
+        })
+        .collect();
+    let quoted = |line: &str| format!("> {line}\n");
+    (!items.is_empty()).then(|| {
+        let list = list(&items, "instances", LEAKS);
+        CAUTION.to_owned() + &list.lines().map(quoted).collect::<String>()
+    })
+}
+
+/// The table.
+fn results(rows: &[&Row], common: &Common<'_>, bytes: usize) -> String {
+    let room = Room {
+        lines: rows.len(),
+        bytes,
+    };
+    let columns = [
+        ("job", true),
+        ("result", true),
+        ("time", true),
+        ("revision", common.revision.is_none()),
+        ("instance", common.place.is_none()),
+        ("results", true),
+    ];
+    let shown = |cells: [String; 6]| -> Vec<String> {
+        let cells = columns.iter().zip(cells);
+        cells
+            .filter_map(|((_, shown), cell)| shown.then_some(cell))
+            .collect()
+    };
+    let rows: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| {
+            let results = format!("{} files, {}", row.files, HumanBytes(row.bytes));
+            shown([
+                text(&row.label),
+                verdict(row.outcome),
+                human_duration(Duration::from_secs(row.took)),
+                code(&row.revision),
+                text(&place(row)),
+                match &row.artifact_url {
+                    Some(url) => link(&results, url),
+                    None => results,
+                },
+            ])
+        })
+        .collect();
+    let head = shown(columns.map(|(name, _)| name.to_owned()));
+    table(&head, &rows, "jobs", room)
+}
+
+fn errors(rows: &[&Row]) -> Option<String> {
+    let items: Vec<String> = rows
+        .iter()
+        .filter_map(|row| {
+            Some(format!(
+                "**{}:** {}",
+                text(&row.label),
+                text(row.error.as_ref()?)
+            ))
+        })
+        .collect();
+    (!items.is_empty()).then(|| fold("Errors", &list(&items, "errors", ERRORS)))
+}
+
+/// A piece of a name, so that `2` comes before `10`.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Piece {
+    /// Its length without leading zeros, and its digits.
+    Number(usize, String),
+    Letters(String),
+}
+
+fn natural(label: &str) -> Vec<Piece> {
+    label
+        .as_bytes()
+        .chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit())
+        .map(|piece| {
+            let piece = String::from_utf8_lossy(piece).into_owned();
+            if piece.starts_with(|c: char| c.is_ascii_digit()) {
+                Piece::Number(piece.trim_start_matches('0').len(), piece)
+            } else {
+                Piece::Letters(piece)
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,271 @@
+//! HTTP as all of GitHub's services need it: one client, with deadlines, and one rule for when to ask again.
+//!
+//! reqwest rather than octocrab: what is asked of the API is five routes, the same client also speaks to the artifact
+//! service and the blob storage behind it, it goes through the runner's proxy, and a `POST` whose answer was lost must
+//! not be sent again before somebody has looked whether it was heard.
+
+use std::error::Error;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::{RequestBuilder, StatusCode};
+use serde::de::DeserializeOwned;
+use tokio::time::{Instant, sleep, timeout_at};
+
+/// For a connection, and for one request with its answer unless it carries a block of an artifact.
+const CONNECT: Duration = Duration::from_secs(10);
+pub(super) const REQUEST: Duration = Duration::from_secs(30);
+
+/// The pause before the second attempt; it doubles up to [`LONGEST_PAUSE`], and a third of it is left to chance.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// How much of an answer that is not understood is repeated, in characters.
+const EXCERPT: usize = 300;
+
+/// Why there is no answer, or not the one that was hoped for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HttpError {
+    /// The server said no.
+    #[error("{status}: {message}")]
+    Refused {
+        /// The status of its answer.
+        status: u16,
+        /// Its words.
+        message: String,
+        /// When it wants to be asked again.
+        retry_after: Option<Duration>,
+    },
+    /// The connection failed. What was asked may have been done.
+    #[error("no answer: {0}")]
+    Unanswered(String),
+    /// An answer that cannot be read.
+    #[error("an answer that cannot be read: {0}")]
+    Unreadable(String),
+}
+
+impl HttpError {
+    /// The status of a refusal.
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Refused { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+
+    /// Whether what was asked may have been done in spite of the error.
+    pub fn may_be_done(&self) -> bool {
+        match self {
+            Self::Refused { status, .. } => *status >= 500,
+            Self::Unanswered(_) | Self::Unreadable(_) => true,
+        }
+    }
+
+    /// Whether the same question may get another answer later.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Refused {
+                status,
+                retry_after,
+                ..
+            } => retry_after.is_some() || *status == 408 || *status == 429 || *status >= 500,
+            Self::Unanswered(_) => true,
+            Self::Unreadable(_) => false,
+        }
+    }
+}
+
+impl From<reqwest::Error> for HttpError {
+    fn from(error: reqwest::Error) -> Self {
+        // Addresses may carry a signature.
+        let error = error.without_url();
+        let mut words = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            words = format!("{words}: {cause}");
+            source = cause.source();
+        }
+        if error.is_decode() {
+            Self::Unreadable(words)
+        } else {
+            Self::Unanswered(words)
+        }
+    }
+}
+
+/// Makes the client that all services share.
+///
+/// # Errors
+/// When this machine has no certificates to trust.
+pub fn client() -> Result<reqwest::Client, HttpError> {
+    // Somebody else may have chosen ring already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Ok(reqwest::Client::builder()
+        .user_agent(concat!("collector/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT)
+        .timeout(REQUEST)
+        // A signed address is good for one place only.
+        .redirect(reqwest::redirect::Policy::none())
+        .build()?)
+}
+
+/// Sends a request and takes only success for an answer.
+///
+/// # Errors
+/// [`HttpError`], with the server's own words.
+pub async fn send(request: RequestBuilder) -> Result<reqwest::Response, HttpError> {
+    let response = request.send().await?;
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let retry_after = retry_after(status, response.headers(), Timestamp::now());
+    let body = response.text().await.unwrap_or_default();
+    Err(HttpError::Refused {
+        status: status.as_u16(),
+        message: words(&body),
+        retry_after,
+    })
+}
+
+/// Sends a request whose answer is JSON.
+///
+/// # Errors
+/// [`HttpError`], with the server's own words.
+pub async fn send_json<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, HttpError> {
+    Ok(send(request).await?.json().await?)
+}
+
+/// Asks until there is an answer that will not change, or the deadline comes; the last error is the one that counts.
+///
+/// `ask` must be safe to repeat.
+pub(super) async fn again<T, F: Future<Output = Result<T, HttpError>>>(
+    deadline: Instant,
+    mut ask: impl FnMut() -> F,
+) -> Result<T, HttpError> {
+    let mut pause = FIRST_PAUSE;
+    let mut last = HttpError::Unanswered("no answer in time".into());
+    loop {
+        match timeout_at(deadline, ask()).await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) if !error.is_passing() => return Err(error),
+            Ok(Err(error)) => last = error,
+            Err(_) => return Err(last),
+        }
+        let wanted = match &last {
+            HttpError::Refused {
+                retry_after: Some(wanted),
+                ..
+            } => *wanted,
+            _ => pause.mul_f64(rand::random_range(0.67..1.0)),
+        };
+        if Instant::now() + wanted >= deadline {
+            return Err(last);
+        }
+        sleep(wanted).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// When the server wants to be asked again: `Retry-After`, or the end of an exhausted rate limit.
+fn retry_after(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<i64>().ok();
+    let limited = matches!(status.as_u16(), 403 | 429 | 503);
+    let exhausted = number("x-ratelimit-remaining") == Some(0);
+    let seconds = number(RETRY_AFTER.as_str()).or_else(|| {
+        let reset = number("x-ratelimit-reset").filter(|_| exhausted)?;
+        Some(reset - now.as_second())
+    });
+    let seconds = seconds.filter(|_| limited)?;
+    Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
+}
+
+/// What a server says in the body of a refusal: the message of its JSON, or the start of its text.
+fn words(body: &str) -> String {
+    let json: Option<serde_json::Value> = serde_json::from_str(body).ok();
+    let message = json.as_ref().and_then(|json| {
+        ["message", "msg", "error"]
+            .iter()
+            .find_map(|key| json.get(key)?.as_str())
+    });
+    let text = message.unwrap_or(body).trim();
+    let mut excerpt: String = text.chars().take(EXCERPT).collect();
+    if excerpt.is_empty() {
+        excerpt = "no reason given".into();
+    }
+    excerpt
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::{Cell, RefCell};
+
+    fn refused(status: u16, retry_after: Option<u64>) -> HttpError {
+        HttpError::Refused {
+            status,
+            message: "no".into(),
+            retry_after: retry_after.map(Duration::from_secs),
+        }
+    }
+
+    /// Answers one after the other; what came of it, how often was asked and how long it took in paused time.
+    fn asked(answers: Vec<Result<u8, HttpError>>) -> (Result<u8, HttpError>, usize, Duration) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let since = Instant::now();
+            let left = RefCell::new(answers.into_iter());
+            let count = Cell::new(0);
+            let result = again(since + Duration::from_mins(2), || async {
+                count.set(count.get() + 1);
+                left.borrow_mut().next().unwrap()
+            })
+            .await;
+            (result, count.get(), since.elapsed())
+        })
+    }
+
+    #[test]
+    fn what_passes_is_asked_again_and_what_does_not_is_not() {
+        let lost = || HttpError::Unanswered("reset".into());
+        assert_eq!(
+            asked(vec![Err(lost()), Err(refused(500, None)), Ok(1)]).0,
+            Ok(1)
+        );
+        let (result, count, _) = asked(vec![Err(refused(403, None)), Ok(1)]);
+        assert_eq!((result, count), (Err(refused(403, None)), 1));
+    }
+
+    #[test]
+    fn a_server_that_names_a_time_gets_it() {
+        let (result, _, took) = asked(vec![Err(refused(429, Some(7))), Ok(1)]);
+        assert_eq!((result, took), (Ok(1), Duration::from_secs(7)));
+        let (result, count, took) = asked(vec![Err(refused(429, Some(600)))]);
+        assert_eq!((result.is_err(), count, took), (true, 1, Duration::ZERO));
+    }
+
+    #[test]
+    fn an_exhausted_rate_limit_ends_when_the_server_says() {
+        let now = Timestamp::from_second(1_000).unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert("x-ratelimit-reset", "1060".parse().unwrap());
+        assert_eq!(retry_after(StatusCode::FORBIDDEN, &headers, now), None);
+        headers.insert("x-ratelimit-remaining", "0".parse().unwrap());
+        let minute = Some(Duration::from_mins(1));
+        assert_eq!(retry_after(StatusCode::FORBIDDEN, &headers, now), minute);
+        assert_eq!(retry_after(StatusCode::NOT_FOUND, &headers, now), None);
+    }
+
+    #[test]
+    fn a_server_is_quoted() {
+        assert_eq!(words(r#"{"message": "Not Found"}"#), "Not Found");
+        assert_eq!(words(r#"{"code": "x", "msg": "expired"}"#), "expired");
+        assert_eq!(words("<html>"), "<html>");
+        assert_eq!(words(""), "no reason given");
+    }
+}

@@ -1,0 +1,95 @@
+//! What a run leaves for the post step, in the file that the runner keeps even when it kills the run.
+
+use std::env;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::commands;
+use super::environment::WorkflowJob;
+use crate::instance::RunId;
+
+const RUN: &str = "run";
+const PROVIDER: &str = "provider";
+const REGION: &str = "region";
+const ROLE: &str = "role";
+const RESULTS: &str = "results";
+const RELEASED: &str = "released";
+
+/// A run, as the post step needs to know it to end what is left of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// The run.
+    pub run: RunId,
+    /// `ec2` or `local`.
+    pub provider: String,
+    /// Where it rents out.
+    pub region: String,
+    /// The role whose credentials it has.
+    pub role: Option<String>,
+    /// Where it writes.
+    pub results: PathBuf,
+}
+
+/// The state could not be saved, so nothing was launched.
+#[derive(Debug, thiserror::Error)]
+#[error("the run could not be noted in {}: {source}", path.display())]
+pub struct StateError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl State {
+    /// Saves it for the post step; where the runner keeps no state, there is no post step either.
+    ///
+    /// # Errors
+    /// When the runner's file cannot be written; nothing must be launched then.
+    pub fn save(&self, job: &WorkflowJob) -> Result<(), StateError> {
+        let results = self.results.to_string_lossy();
+        for (name, value) in [
+            (RUN, Some(self.run.as_str())),
+            (PROVIDER, Some(self.provider.as_str())),
+            (REGION, Some(self.region.as_str())),
+            (ROLE, self.role.as_deref()),
+            (RESULTS, Some(&results)),
+        ] {
+            if let Some(value) = value {
+                set(job.files.state.as_deref(), name, value)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that the instance is known to be gone, so that the post step need not wait for one to show up.
+    ///
+    /// # Errors
+    /// When the runner's file cannot be written.
+    pub fn save_released(job: &WorkflowJob) -> Result<(), StateError> {
+        set(job.files.state.as_deref(), RELEASED, "true")
+    }
+
+    /// What the run of this job saved, and whether its instance is known to be gone.
+    pub fn saved() -> Option<(Self, bool)> {
+        let given = |name: &str| {
+            let value = env::var(format!("STATE_{name}")).ok();
+            value.filter(|value| !value.is_empty())
+        };
+        let state = Self {
+            run: RunId::new(given(RUN)?),
+            provider: given(PROVIDER)?,
+            region: given(REGION)?,
+            role: given(ROLE),
+            results: given(RESULTS)?.into(),
+        };
+        Some((state, given(RELEASED).is_some()))
+    }
+}
+
+fn set(file: Option<&Path>, name: &str, value: &str) -> Result<(), StateError> {
+    let Some(file) = file else {
+        return Ok(());
+    };
+    commands::set(file, name, value).map_err(|source| StateError {
+        path: file.to_owned(),
+        source,
+    })
+}

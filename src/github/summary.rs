@@ -1,0 +1,255 @@
+//! The job summary: what came of a run, on one page.
+
+use indicatif::HumanBytes;
+
+use super::artifact::Artifact;
+use super::markdown::{Room, clipped, code, fenced, fold, link, list, table, text};
+use super::{CAUTION, verdict};
+use crate::config::human_duration;
+use crate::report::{Release, RunReport};
+
+/// GitHub drops a longer summary. Each part has room of its own, and together they stay below.
+pub const MAX_BYTES: usize = 1_048_576;
+
+const ERRORS: Room = room(50, 150_000);
+const ROWS: Room = room(1000, 250_000);
+const FILES: Room = room(50, 150_000);
+const WARNINGS: Room = room(20, 150_000);
+
+/// So many lines of a failing step's output are shown.
+const LAST_LINES: usize = 40;
+
+/// The longest message and the longest name, in characters.
+const MESSAGE: usize = 2000;
+const NAME: usize = 300;
+
+const fn room(lines: usize, bytes: usize) -> Room {
+    Room { lines, bytes }
+}
+
+/// What GitHub knows about a run beyond its report.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Facts<'a> {
+    /// The page of the workflow run.
+    pub run_url: Option<&'a str>,
+    /// The page of the measured commit.
+    pub commit_url: Option<&'a str>,
+    /// The uploaded results.
+    pub artifact: Option<&'a Artifact>,
+    /// Every collected file and its size.
+    pub files: &'a [(String, u64)],
+    /// The step that failed.
+    pub failure: Option<Failure<'a>>,
+}
+
+/// A step that failed, and how its output ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Failure<'a> {
+    /// The script.
+    pub script: &'a str,
+    /// At least the end of what it wrote.
+    pub output: &'a str,
+}
+
+/// The page.
+pub fn summary(report: &RunReport, facts: &Facts<'_>) -> String {
+    let heading = format!("## collector: {}\n", outcome(report));
+    let parts = [
+        Some(heading),
+        leak(report),
+        report.description.as_deref().map(description),
+        errors(report),
+        facts.failure.as_ref().map(last_lines),
+        Some(stages(report)),
+        Some(particulars(report, facts)),
+        files(facts),
+        warnings(report),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("\n")
+}
+
+/// The outcome in a few lines, for the step's outputs.
+pub fn short(report: &RunReport) -> String {
+    let on = report
+        .instance
+        .as_ref()
+        .and_then(|instance| instance.instance_type.as_deref())
+        .map(|instance_type| format!(" on {}", code(instance_type)))
+        .unwrap_or_default();
+    let revision = code(report.revision.as_str());
+    let first = format!(
+        "{}: {revision}{on}, {}\n",
+        outcome(report),
+        collected(report)
+    );
+    let error = report.errors.first().map(|error| {
+        let message = text(&clipped(&error.message, MESSAGE));
+        format!("{message}\n")
+    });
+    [leak(report), Some(first), error]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// The page of a run that was refused before anything was launched.
+pub fn refusal(message: &str, hint: Option<&str>) -> String {
+    let hint = hint.map(|hint| format!("\n{}\n", text(hint)));
+    format!(
+        "## ❌ refused: nothing was launched\n\n{}\n{}",
+        fenced(message),
+        hint.unwrap_or_default()
+    )
+}
+
+fn outcome(report: &RunReport) -> String {
+    format!(
+        "{} after {}",
+        verdict(report.outcome),
+        human_duration(report.took())
+    )
+}
+
+/// What may still cost money, before everything else.
+fn leak(report: &RunReport) -> Option<String> {
+    let Release::Unconfirmed { id, reason } = &report.released else {
+        return None;
+    };
+    let region = text(&report.region);
+    let (what, url) = match id {
+        Some(id) => (
+            format!("Instance {}", code(id.as_str())),
+            id.console_url(&report.region),
+        ),
+        None => (
+            format!(
+                "An instance with the tag {}",
+                code(&format!("collector:lease={}", report.lease))
+            ),
+            report.lease.console_url(&report.region),
+        ),
+    };
+    let reason = text(&clipped(reason, MESSAGE));
+    let open = link("Look at it in the AWS console", &url);
+    Some(format!(
+        "{CAUTION}> **{what} in {region} may still be running and cost money.** {open} and terminate it there.\n\
+         > Why: {reason}\n"
+    ))
+}
+
+fn description(description: &str) -> String {
+    format!("{}\n", text(&clipped(description, MESSAGE)))
+}
+
+fn errors(report: &RunReport) -> Option<String> {
+    let items: Vec<String> = report
+        .errors
+        .iter()
+        .map(|error| {
+            let message = text(&clipped(&error.message, MESSAGE));
+            match &error.hint {
+                Some(hint) => format!(
+                    "**error:** {message}<br>**hint:** {}",
+                    text(&clipped(hint, MESSAGE))
+                ),
+                None => format!("**error:** {message}"),
+            }
+        })
+        .collect();
+    (!items.is_empty()).then(|| list(&items, "errors", ERRORS))
+}
+
+fn last_lines(failure: &Failure<'_>) -> String {
+    let output = failure.output.trim_end();
+    let lines: Vec<&str> = output.lines().collect();
+    let last = lines.len().saturating_sub(LAST_LINES);
+    let lines = lines.get(last..).unwrap_or_default();
+    let script = clipped(failure.script, NAME);
+    fold(
+        &format!("The last lines of {script}"),
+        &fenced(&lines.join("\n")),
+    )
+}
+
+fn stages(report: &RunReport) -> String {
+    let rows: Vec<[String; 5]> = report
+        .rows()
+        .iter()
+        .map(|row| row.each_ref().map(|cell| text(&clipped(cell, NAME))))
+        .collect();
+    table(&RunReport::COLUMNS, &rows, "rows", ROWS)
+}
+
+fn collected(report: &RunReport) -> String {
+    let collected = &report.collected;
+    let missing = match collected.incomplete {
+        0 => String::new(),
+        count => format!(", {count} not complete"),
+    };
+    format!(
+        "{} files, {}{missing}",
+        collected.files,
+        HumanBytes(collected.bytes)
+    )
+}
+
+/// On what it was measured, and where the results are.
+fn particulars(report: &RunReport, facts: &Facts<'_>) -> String {
+    let revision = report.revision.as_str();
+    let revision = match facts.commit_url {
+        Some(url) => link(revision, url),
+        None => code(revision),
+    };
+    let mut items = vec![format!("revision {revision}")];
+    if let Some(instance) = &report.instance {
+        let gone = match report.released {
+            Release::Unconfirmed { .. } => "",
+            Release::Terminated | Release::NothingLaunched => ", is gone",
+        };
+        let mut words = vec![code(instance.id.as_str())];
+        for fact in [&instance.instance_type, &instance.image]
+            .into_iter()
+            .flatten()
+        {
+            words.push(code(&clipped(fact, NAME)));
+        }
+        let place = text(instance.zone.as_ref().unwrap_or(&instance.region));
+        items.push(format!("instance {} in {place}{gone}", words.join(", ")));
+    }
+    items.push(collected(report));
+    if let Some(artifact) = &facts.artifact {
+        items.push(format!(
+            "artifact {}, {}, {}",
+            link(artifact.name.as_str(), &artifact.url),
+            HumanBytes(artifact.size),
+            code(&format!("sha256:{}", artifact.digest))
+        ));
+    }
+    if let Some(url) = facts.run_url {
+        items.push(link("workflow run", url));
+    }
+    list(&items, "facts", room(items.len(), MAX_BYTES))
+}
+
+fn files(facts: &Facts<'_>) -> Option<String> {
+    let rows: Vec<[String; 2]> = facts
+        .files
+        .iter()
+        .map(|(name, size)| [code(&clipped(name, NAME)), HumanBytes(*size).to_string()])
+        .collect();
+    let body = table(&["file", "size"], &rows, "files", FILES);
+    (!rows.is_empty()).then(|| fold("Files", &body))
+}
+
+fn warnings(report: &RunReport) -> Option<String> {
+    let items: Vec<String> = report
+        .warnings
+        .iter()
+        .map(|warning| text(&clipped(warning, MESSAGE)))
+        .collect();
+    (!items.is_empty()).then(|| format!("Warnings:\n\n{}", list(&items, "warnings", WARNINGS)))
+}
+
+#[cfg(test)]
+mod tests;

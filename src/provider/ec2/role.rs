@@ -1,0 +1,94 @@
+//! Credentials of a role that the workflow job's own identity may assume, new ones for as long as the job runs.
+
+use std::time::{Duration, SystemTime};
+
+use aws_config::SdkConfig;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{self, ProvideCredentials, future};
+use aws_sdk_sts::Client;
+
+use crate::github::environment::IdTokenRequest;
+use crate::github::id_token::id_token;
+
+/// Whom AWS wants the token to be for.
+const AUDIENCE: &str = "sts.amazonaws.com";
+
+/// The session's name in `CloudTrail`.
+const SESSION: &str = "collector";
+
+/// New credentials are fetched so long before the old ones end: after a signal there is no time for it.
+pub(super) const EARLY: Duration = Duration::from_mins(5);
+
+/// A role, and whoever proves who wants to assume it.
+#[derive(Debug, Clone)]
+pub struct Role {
+    /// Its ARN.
+    pub arn: String,
+    /// For how long it is assumed at a time, in seconds.
+    pub seconds: i32,
+    /// Where the job's ID tokens come from.
+    pub id_tokens: IdTokenRequest,
+    /// Talks to that place.
+    pub client: reqwest::Client,
+}
+
+/// The role's credentials: an ID token that lives for minutes, and what STS gives for it, anew each time.
+#[derive(Debug)]
+pub(super) struct AssumedRole {
+    role: Role,
+    sts: Client,
+}
+
+impl AssumedRole {
+    /// The call to STS needs no credentials, only what all calls have in common.
+    pub(super) fn new(role: Role, config: &SdkConfig) -> Self {
+        Self {
+            role,
+            sts: Client::new(config),
+        }
+    }
+
+    async fn assume(&self) -> provider::Result {
+        let Role {
+            arn,
+            seconds,
+            id_tokens,
+            client,
+        } = &self.role;
+        let token = id_token(client, id_tokens, AUDIENCE)
+            .await
+            .map_err(|error| {
+                CredentialsError::provider_error(format!("the job's ID token: {error}"))
+            })?;
+        let answer = self
+            .sts
+            .assume_role_with_web_identity()
+            .role_arn(arn)
+            .role_session_name(SESSION)
+            .duration_seconds(*seconds)
+            .web_identity_token(token.expose())
+            .send()
+            .await
+            .map_err(CredentialsError::provider_error)?;
+        let given = answer
+            .credentials()
+            .ok_or_else(|| CredentialsError::unhandled("STS gave no credentials"))?;
+        Ok(Credentials::new(
+            given.access_key_id(),
+            given.secret_access_key(),
+            Some(given.session_token().to_owned()),
+            SystemTime::try_from(*given.expiration()).ok(),
+            "role-to-assume",
+        ))
+    }
+}
+
+impl ProvideCredentials for AssumedRole {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.assume())
+    }
+}

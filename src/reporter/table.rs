@@ -1,0 +1,91 @@
+//! The table at the end of a run, and the words around it: what ran, how it ended, how long it took.
+
+use indicatif::HumanBytes;
+
+use crate::config::human_duration;
+use crate::instance::{InstanceId, LeaseToken};
+use crate::report::{Release, RunReport};
+
+/// What ran, a line a step, columns side by side.
+pub fn steps(report: &RunReport) -> Vec<String> {
+    let mut rows = vec![RunReport::COLUMNS.map(str::to_owned)];
+    rows.extend(report.rows());
+    aligned(&rows)
+}
+
+/// What came home, and where it is.
+pub fn results(report: &RunReport) -> Vec<String> {
+    let collected = &report.collected;
+    let missing = match collected.incomplete {
+        0 => String::new(),
+        count => format!(", {count} not complete"),
+    };
+    let mut lines = vec![format!(
+        "{} files, {}{missing}",
+        collected.files,
+        HumanBytes(collected.bytes)
+    )];
+    if let Some(directory) = &report.directory {
+        lines.push(format!("results  {}", directory.display()));
+    }
+    if let Some(archive) = &report.archive {
+        lines.push(format!("archive  {}", archive.display()));
+    }
+    lines
+}
+
+/// After how long it ended, and whether the instance is gone.
+pub fn ending(report: &RunReport) -> String {
+    let gone = match (&report.released, &report.instance) {
+        (Release::Terminated, Some(instance)) => format!(", instance {} is gone", instance.id),
+        (Release::Terminated, None) => ", its instance is gone".into(),
+        (Release::NothingLaunched, _) => ", nothing was launched".into(),
+        (Release::Unconfirmed { .. }, _) => String::new(),
+    };
+    format!("after {}{gone}", human_duration(report.took()))
+}
+
+/// What is said last when an instance may have been left behind: what to look for, where, and how.
+pub fn leaked(id: Option<&InstanceId>, region: &str, lease: &LeaseToken) -> String {
+    match id {
+        Some(id) => format!(
+            "instance {id} in {region} may still be running and cost money: {}",
+            id.console_url(region)
+        ),
+        None => format!(
+            "an instance with the tag collector:lease={lease} may be running in {region} and cost money: {}",
+            lease.console_url(region)
+        ),
+    }
+}
+
+/// Columns side by side, as wide as their widest cell.
+pub fn aligned<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
+    let mut widths = [0; N];
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    rows.iter()
+        .map(|row| {
+            let cells: Vec<String> = row
+                .iter()
+                .zip(widths)
+                .map(|(cell, width)| format!("{cell:width$}"))
+                .collect();
+            cells.join("  ").trim_end().to_owned()
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let rows = [["a", "bb"], ["ccc", "d"]].map(|row| row.map(str::to_owned));
+        assert_eq!(aligned(&rows), ["a    bb", "ccc  d"]);
+    }
+}

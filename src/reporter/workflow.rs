@@ -1,0 +1,266 @@
+//! A run for the log of a GitHub Actions job: a fold for each phase, remarks beside the code, and scripts whose output
+//! the runner takes for no command.
+//!
+//! Everything goes to standard output: the runner reads both streams, but in no order.
+
+use std::cell::{Cell, RefCell};
+use std::io::{self, Write as _};
+use std::path::{Component, Path, PathBuf};
+
+use super::{Event, Reporter, table};
+use crate::config::{At, ConfigErrors, Problem, human_duration};
+use crate::github::commands::{
+    ANNOTATIONS, Annotation, END_GROUP, Fence, Level, Place, annotation, group, mask, plain,
+};
+use crate::github::{Secret, WorkflowJob};
+use crate::phase::Stage;
+use crate::report::{Complaint, RunReport};
+use crate::step::StepOutcome;
+
+/// A shorter text is no secret, and masking it would blacken half the log.
+const SHORTEST_SECRET: usize = 16;
+
+/// Writes to standard output what happens, for the runner to read.
+#[derive(Debug)]
+pub struct WorkflowLog {
+    /// The checkout.
+    workspace: PathBuf,
+    /// Where the config file and its scripts lie.
+    directory: PathBuf,
+    /// More is asked for.
+    debug: bool,
+    /// Closed while a script's output passes.
+    fence: RefCell<Option<Fence>>,
+    in_group: Cell<bool>,
+    /// The last output did not end its line.
+    mid_line: Cell<bool>,
+    annotations: RefCell<[usize; 3]>,
+}
+
+impl WorkflowLog {
+    /// For the job's log; `config` is the config file, or its directory.
+    pub fn new(job: &WorkflowJob, config: &Path) -> Self {
+        let config = job.workspace.join(config);
+        let parent = config.parent().unwrap_or(&config);
+        let directory = if config.is_dir() { &config } else { parent };
+        Self {
+            directory: directory.to_owned(),
+            workspace: job.workspace.clone(),
+            debug: job.debug,
+            fence: RefCell::new(None),
+            in_group: Cell::new(false),
+            mid_line: Cell::new(false),
+            annotations: RefCell::default(),
+        }
+    }
+
+    /// Keeps a secret out of the log from here on.
+    pub fn mask(&self, secret: &Secret) {
+        if secret.expose().len() >= SHORTEST_SECRET {
+            self.command(&mask(secret.expose()));
+        }
+    }
+
+    fn line(&self, text: &str) {
+        self.command(&plain(text));
+    }
+
+    /// A line that stands as it is.
+    fn command(&self, line: &str) {
+        let start = if self.mid_line.replace(false) {
+            "\n"
+        } else {
+            ""
+        };
+        write(format!("{start}{line}\n").as_bytes());
+    }
+
+    fn close_fence(&self) {
+        let fence = Fence::random();
+        self.command(&fence.close());
+        self.fence.replace(Some(fence));
+    }
+
+    fn open_fence(&self) -> bool {
+        let fence = self.fence.take();
+        if let Some(fence) = &fence {
+            self.command(&fence.open());
+        }
+        fence.is_some()
+    }
+
+    /// A remark; the runner keeps only the first ones of a kind, so the others are lines.
+    fn annotate(&self, level: Level, title: &str, place: Option<&Place>, message: &str) {
+        let mut made = self.annotations.borrow_mut();
+        let count = match level {
+            Level::Error => made.get_mut(0),
+            Level::Warning => made.get_mut(1),
+            Level::Notice => made.get_mut(2),
+        };
+        let fits = count.is_some_and(|count| {
+            *count += 1;
+            *count <= ANNOTATIONS
+        });
+        if !fits {
+            self.line(&format!("{title}: {message}"));
+            return;
+        }
+        // Behind a fence it would be a line like any other.
+        let fenced = self.open_fence();
+        self.command(&annotation(&Annotation {
+            level,
+            title,
+            place,
+            message,
+        }));
+        if fenced {
+            self.close_fence();
+        }
+    }
+
+    fn leave_group(&self) {
+        self.open_fence();
+        if self.in_group.replace(false) {
+            self.command(END_GROUP);
+        }
+    }
+
+    fn output(&self, bytes: &[u8]) {
+        if let Some(last) = bytes.last() {
+            self.mid_line.set(*last != b'\n');
+            write(bytes);
+        }
+    }
+
+    fn unsound(&self, errors: &ConfigErrors) {
+        for line in errors.to_string().lines() {
+            self.line(line);
+        }
+        let file = self.repository_path(errors.path());
+        for Problem {
+            at: At { line, column },
+            message,
+            remedy,
+        } in errors.problems()
+        {
+            let place = Place {
+                file: file.clone(),
+                line: Some(*line),
+                column: Some(*column),
+            };
+            let text = format!("{message}\nhint: {remedy}");
+            self.annotate(Level::Error, "The config is not sound", Some(&place), &text);
+        }
+    }
+
+    fn error(&self, complaint: &Complaint) {
+        let Complaint {
+            message,
+            hint,
+            script,
+        } = complaint;
+        let text = match hint {
+            Some(hint) => format!("{message}\nhint: {hint}"),
+            None => message.clone(),
+        };
+        let place = script.as_ref().map(|script| Place {
+            file: self.repository_path(&self.directory.join(script)),
+            line: Some(1),
+            column: None,
+        });
+        let title = match script {
+            Some(script) => format!("{script} failed"),
+            None => "collector".into(),
+        };
+        self.annotate(Level::Error, &title, place.as_ref(), &text);
+    }
+
+    /// A path as annotations name it: relative to the workspace, without `./` in it.
+    fn repository_path(&self, path: &Path) -> String {
+        let path = path.strip_prefix(&self.workspace).unwrap_or(path);
+        let parts = path.components();
+        let plain: PathBuf = parts
+            .filter(|part| !matches!(part, Component::CurDir))
+            .collect();
+        plain.to_string_lossy().into_owned()
+    }
+
+    fn finished(&self, report: &RunReport) {
+        self.leave_group();
+        for line in table::steps(report).iter().chain(&table::results(report)) {
+            self.line(line);
+        }
+        self.line(&format!(
+            "{} {}",
+            report.outcome.words(),
+            table::ending(report)
+        ));
+    }
+}
+
+fn write(bytes: &[u8]) {
+    let mut stdout = io::stdout().lock();
+    // Nobody is left to tell when the log is gone; the run goes on.
+    let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
+}
+
+impl Reporter for WorkflowLog {
+    fn report(&self, event: &Event<'_>) {
+        match event {
+            Event::StageStarted(stage) => {
+                self.leave_group();
+                self.command(&group(&stage.to_string()));
+                self.in_group.set(true);
+            }
+            Event::StageFinished { stage, ok, took } => {
+                if !matches!(stage, Stage::Scripts(_)) {
+                    let verdict = if *ok { "done" } else { "failed" };
+                    self.line(&format!(
+                        "{stage}: {verdict} after {}",
+                        human_duration(*took)
+                    ));
+                }
+                self.leave_group();
+            }
+            Event::StepStarted { phase, step } => {
+                self.line(&format!("{phase}: {}", step.script));
+                self.close_fence();
+            }
+            Event::Output(bytes) => self.output(bytes),
+            Event::StepFinished {
+                step,
+                outcome,
+                exit_code,
+                took,
+            } => {
+                self.open_fence();
+                let status = match exit_code {
+                    Some(code) if *code != 0 => format!(" with status {code}"),
+                    _ => String::new(),
+                };
+                let took = human_duration(*took);
+                self.line(&format!("{}: {outcome}{status} after {took}", step.script));
+                if *outcome == StepOutcome::TimedOut {
+                    let text = format!("{} ran out of time after {took}", step.script);
+                    self.annotate(Level::Notice, "A step timed out", None, &text);
+                }
+            }
+            Event::Transferred { .. } => {}
+            Event::Note(text) => self.line(text),
+            Event::Detail(text) => {
+                if self.debug {
+                    self.line(text);
+                }
+            }
+            Event::Warning(text) => self.annotate(Level::Warning, "collector", None, text),
+            Event::Finished(report) => self.finished(report),
+            Event::Unsound(errors) => self.unsound(errors),
+            Event::Error(complaint) => self.error(complaint),
+            Event::Leaked { id, region, lease } => {
+                let text = table::leaked(*id, region, lease);
+                self.annotate(Level::Error, "An instance may be left", None, &text);
+                self.line(&text);
+            }
+        }
+    }
+}

@@ -131,7 +131,7 @@ class Job:
     @staticmethod
     def pairs(path, log):
         try:
-            return dict(read_pairs(path.read_text()))
+            return dict(read_pairs(path.read_bytes().decode()))
         except ValueError as error:
             log.problems.append(str(error))
             return {}
@@ -155,13 +155,13 @@ class Run:
         self.signalled = None
         self.begun = time.monotonic()
         self.docker = subprocess.Popen(command, env={**docker_environment(), **environment}, stdin=subprocess.DEVNULL,
-                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
         self.readers = [threading.Thread(target=self.read, args=(pipe,))
                         for pipe in (self.docker.stdout, self.docker.stderr)]
 
     def read(self, pipe):
-        for raw in pipe:
-            line = raw.decode(errors="replace").rstrip("\n").removesuffix("\r")
+        for line in pipe: # which a carriage return ends too, here as there
+            line = line.removesuffix("\n")
             self.log.add(line)
             if self.cue is not None and self.cue in line:
                 self.cued.set()
@@ -320,9 +320,8 @@ def unescape(text, escapes):
 
 def read_pairs(text):
     """The names and values in a file such as $GITHUB_OUTPUT: FileCommandManager.cs."""
-    lines = re.split(r"\r\n|\n", text)
-    if lines[-1] == "":
-        lines.pop()
+    whole_lines = re.findall(r"[^\n]*\n|[^\n]+\Z", text)
+    lines = [without_newline(line) for line in whole_lines]
     at = 0
     while at < len(lines):
         line = lines[at]
@@ -341,8 +340,12 @@ def read_pairs(text):
         if delimiter not in lines[at:]:
             raise ValueError(f"Invalid value. Matching delimiter not found '{delimiter}'")
         end = lines.index(delimiter, at)
-        yield key, "\n".join(lines[at:end])
+        yield key, without_newline("".join(whole_lines[at:end]))
         at = end + 1
+
+
+def without_newline(text):
+    return re.sub(r"\r?\n\Z", "", text)
 
 
 def read_action(path):

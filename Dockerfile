@@ -1,0 +1,34 @@
+# The image of the action. `BINARY=prebuilt` takes dist/linux-<architecture>/collect in place of compiling it.
+ARG BINARY=compiled
+
+FROM rust:1.95-slim-bookworm AS build
+WORKDIR /collector
+COPY . .
+ARG COLLECTOR_REVISION
+RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/collector/target \
+    cargo build --release --locked && cp target/release/collect /collect
+
+FROM scratch AS compiled
+COPY --from=build /collect /
+
+FROM scratch AS prebuilt
+ARG TARGETARCH
+COPY dist/linux-$TARGETARCH/collect /
+
+FROM $BINARY AS binary
+
+FROM debian:bookworm-slim
+LABEL org.opencontainers.image.title="collector" \
+      org.opencontainers.image.description="Measures any revision of your software on a rented EC2 instance" \
+      org.opencontainers.image.source="https://github.com/andresriancho/collector" \
+      org.opencontainers.image.licenses="MIT OR Apache-2.0"
+# What a rehearsal needs, and what steps on the runner are usually written in.
+RUN apt-get update \
+    && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
+        bash ca-certificates coreutils curl findutils gawk git grep gzip jq perl procps python3 sed tar util-linux zstd \
+    && rm -rf /var/lib/apt/lists/* \
+    # The workspace belongs to the runner's user, and this image runs as root.
+    && git config --system --add safe.directory '*' \
+    && ln -s collect /usr/local/bin/collect-post
+COPY --from=binary --chmod=755 /collect /usr/local/bin/
+ENTRYPOINT ["/usr/local/bin/collect"]

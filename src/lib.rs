@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! 4  main · cli · app · error · shutdown                  choose implementations, map errors to exit statuses
-//! 3  provider::{ec2,local} · shell::{ssh,process} · reporter::console · project     adapters: the world
+//! 3  provider::{ec2,local} · shell::{ssh,process} · reporter::console · project · github     adapters: the world
 //! 2  pipeline → lease · job · collect · results           policy: it knows only the seams
 //! 1  provider · shell · reporter · interrupt              the seams: one trait, one error type each
 //! 0  config · phase · step · revision · instance · report values: no I/O, no async
@@ -24,6 +24,7 @@ pub mod cli;
 pub mod collect;
 pub mod config;
 pub mod error;
+pub mod github;
 pub mod instance;
 pub mod interrupt;
 pub mod job;

@@ -1,0 +1,373 @@
+//! GitHub-flavoured Markdown that nothing from outside can break.
+//!
+//! Whatever comes from outside becomes a numeric character reference where Markdown would see more than a
+//! character: that holds in running text, in a table and within HTML alike, where a backslash does not.
+
+use std::fmt::Write as _;
+use std::iter::Peekable;
+use std::str::Chars;
+
+/// Stands where GitHub would find a mention, a reference, an emoji or a bare address. It looks for them when
+/// Markdown is done, so that no escape helps, but in one stretch of text at a time, and this ends a stretch.
+/// It is not seen and not copied, unlike a space without width.
+const BREAK: &str = "<!-- -->";
+
+/// GitHub takes this many hexadecimal digits for a commit.
+const SHORTEST_COMMIT: usize = 7;
+
+/// Text as it is, on one line, for running text or the cell of a table.
+pub fn text(text: &str) -> String {
+    let line = one_line(text);
+    let mut markdown = String::with_capacity(line.len());
+    let mut digits = 0;
+    for (at, c) in line.char_indices() {
+        let before = &line[..at];
+        let after = &line[at + c.len_utf8()..];
+        if c.is_ascii_hexdigit() {
+            if digits == SHORTEST_COMMIT - 1 {
+                markdown.push_str(BREAK);
+                digits = 0;
+            }
+            digits += 1;
+        } else {
+            digits = 0;
+        }
+        match c {
+            '&' => markdown.push_str("&amp;"),
+            '<' => markdown.push_str("&lt;"),
+            '>' => markdown.push_str("&gt;"),
+            // GitHub's own advice against a formula.
+            '$' => markdown.push_str("<span>&#36;</span>"),
+            c if is_markdown(before, c, after) => {
+                let _ = write!(markdown, "&#{};", u32::from(c));
+            }
+            c => markdown.push(c),
+        }
+        if is_reference(before, c, after) {
+            markdown.push_str(BREAK);
+        }
+    }
+    markdown
+}
+
+/// Whether Markdown could take this character for more than itself.
+fn is_markdown(before: &str, c: char, after: &str) -> bool {
+    match c {
+        '\\' | '`' | '*' | '~' | '[' | ']' | '|' | '!' => true,
+        // Within a word it is plain.
+        '_' => {
+            !(before.ends_with(char::is_alphanumeric) && after.starts_with(char::is_alphanumeric))
+        }
+        '#' | '+' | '-' | '=' | ':' => before.is_empty(),
+        '.' | ')' => !before.is_empty() && before.chars().all(|c| c.is_ascii_digit()),
+        _ => false,
+    }
+}
+
+/// Whether something that GitHub makes a link or a picture of would go on behind this character.
+fn is_reference(before: &str, c: char, after: &str) -> bool {
+    let follows = |word: &str| {
+        let start = before.len().checked_sub(word.len());
+        start
+            .and_then(|start| before.get(start..))
+            .is_some_and(|end| end.eq_ignore_ascii_case(word))
+    };
+    let digit = after.starts_with(|c: char| c.is_ascii_digit());
+    match c {
+        '@' => after.starts_with(|c: char| c.is_alphanumeric() || c == '-' || c == '_'),
+        '#' => digit,
+        '-' => digit && follows("gh"),
+        ':' => after.starts_with("//") || begins_emoji(after),
+        'w' | 'W' => after.starts_with('.') && follows("ww"),
+        _ => false,
+    }
+}
+
+/// Whether a text goes on like `tada:`.
+fn begins_emoji(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(name, _)| {
+        !name.is_empty()
+            && name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "_+-".contains(c))
+    })
+}
+
+/// Text as code within a line; unlike backticks, this holds in the cell of a table and within HTML.
+pub fn code(code: &str) -> String {
+    format!("<code>{}</code>", text(code))
+}
+
+/// A block of code with every line of `text` as a terminal would show it, without colours.
+pub fn fenced(text: &str) -> String {
+    let lines: Vec<String> = text
+        .lines()
+        .map(|line| {
+            visible(
+                line.rsplit('\r')
+                    .find(|part| !part.is_empty())
+                    .unwrap_or(""),
+            )
+        })
+        .collect();
+    let body = lines.join("\n");
+    let longest = body.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    format!("{fence}text\n{}\n{fence}\n", body.trim_end())
+}
+
+/// A part that opens on a click.
+pub fn fold(summary: &str, body: &str) -> String {
+    let summary = text(summary);
+    let body = body.trim_end();
+    format!("<details>\n<summary>{summary}</summary>\n\n{body}\n\n</details>\n")
+}
+
+/// A link, if `url` is one that a browser opens over the web; else its text alone.
+pub fn link(label: &str, url: &str) -> String {
+    let label = text(label);
+    if !url.starts_with("https://") && !url.starts_with("http://") {
+        return label;
+    }
+    let mut target = String::with_capacity(url.len());
+    for byte in url.bytes() {
+        match byte {
+            b'&' => target.push_str("&amp;"),
+            b if b.is_ascii_alphanumeric() || b"-._~:/?#=%+,;@".contains(&b) => {
+                target.push(char::from(b));
+            }
+            b => {
+                let _ = write!(target, "%{b:02X}");
+            }
+        }
+    }
+    format!("[{label}]({target})")
+}
+
+/// A table of Markdown cells, with as many rows as `most` bytes hold; those beyond are counted as `things`.
+pub fn table<const N: usize>(
+    head: [&str; N],
+    rows: &[[String; N]],
+    things: &str,
+    most: usize,
+) -> String {
+    let row = |cells: &[String; N]| format!("| {} |\n", cells.join(" | "));
+    let mut table = row(&head.map(str::to_owned));
+    table.push_str(&row(&["---"; N].map(str::to_owned)));
+    let room = most.saturating_sub(table.len());
+    table.push_str(&within(rows.iter().map(row), things, room));
+    table
+}
+
+/// A list of Markdown items, with as many as `most` bytes hold; those beyond are counted as `things`.
+pub fn list(items: &[String], things: &str, most: usize) -> String {
+    within(items.iter().map(|item| format!("- {item}\n")), things, most)
+}
+
+/// The first lines, and how many more there are if they are longer than `most` bytes together.
+fn within(lines: impl Iterator<Item = String>, things: &str, most: usize) -> String {
+    let lines: Vec<String> = lines.collect();
+    let rest = |count: usize| format!("\nand {count} more {things}\n");
+    let whole: usize = lines.iter().map(String::len).sum();
+    let room = if whole > most {
+        most.saturating_sub(rest(lines.len()).len())
+    } else {
+        most
+    };
+    let mut kept = String::new();
+    for (index, line) in lines.iter().enumerate() {
+        if kept.len() + line.len() > room {
+            return kept + &rest(lines.len() - index);
+        }
+        kept.push_str(line);
+    }
+    kept
+}
+
+/// The beginning of a text, so that no single one crowds out the others.
+pub fn clipped(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+fn one_line(text: &str) -> String {
+    visible(text)
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// What is left of a text without terminal sequences and without characters that show nothing, of which some
+/// turn the direction of writing.
+fn visible(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\x1b' => skip_sequence(&mut chars),
+            '\t' | '\n' | '\r' => kept.push(c),
+            c if c.is_control() => {}
+            '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}' => {}
+            c => kept.push(c),
+        }
+    }
+    kept
+}
+
+/// Skips what follows an escape character: a control sequence, or a string such as a title or a link.
+fn skip_sequence(chars: &mut Peekable<Chars<'_>>) {
+    match chars.next_if(|c| "[]PX^_".contains(*c)) {
+        Some('[') => {
+            while chars.next_if(|c| (' '..='?').contains(c)).is_some() {}
+            chars.next_if(|c| ('@'..='~').contains(c));
+        }
+        // One that does not end within its line is no string.
+        Some(_) => {
+            while let Some(c) = chars.next_if(|c| *c != '\n') {
+                if c == '\x07' || c == '\x1b' && chars.next_if_eq(&'\\').is_some() {
+                    break;
+                }
+            }
+        }
+        None => {
+            while chars.next_if(|c| (' '..='/').contains(c)).is_some() {}
+            chars.next_if(|c| ('0'..='~').contains(c));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::reading::{self, HOSTILE};
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn plain_text_stays_as_it_is() {
+        for plain in [
+            "make_corpus.sh",
+            "results/v1.2/a-b.csv",
+            "exit status 1: killed (9), 12:30 = 50%",
+            "naïve 日本語 👩‍🔬",
+        ] {
+            assert_eq!(text(plain), plain);
+        }
+    }
+
+    #[test]
+    fn what_github_looks_for_is_cut_in_two() {
+        for (hostile, safe) in [
+            ("ask @octocat", "ask @<!-- -->octocat"),
+            ("fixes o/r#12", "fixes o/r#<!-- -->12"),
+            ("GH-12", "GH-<!-- -->12"),
+            ("a :tada: b", "a :<!-- -->tada: b"),
+            ("https://a.example", "https:<!-- -->//a.example"),
+            ("www.a.example", "www<!-- -->.a.example"),
+            ("at c0ffee12", "at c0ffee<!-- -->12"),
+            ("me@a.example", "me@<!-- -->a.example"),
+            ("$x$", "<span>&#36;</span>x<span>&#36;</span>"),
+        ] {
+            assert_eq!(text(hostile), safe);
+        }
+    }
+
+    #[test]
+    fn terminal_sequences_are_removed_and_overwritten_lines_too() {
+        let output = "\x1b[1;31mred\x1b[0m \x1b]8;;https://a.example\x1b\\here\x1b]8;;\x07 \x1b(B\u{202e}x\n\
+                      10%\r50%\r100%\r\n\x1b]unfinished\nlast\0\n\n";
+        assert_eq!(fenced(output), "```text\nred here x\n100%\n\nlast\n```\n");
+    }
+
+    #[test]
+    fn only_the_web_is_linked() {
+        assert_eq!(
+            link("run [1]", "https://a.example/x?a=1&b=(2)#c:d"),
+            "[run &#91;1&#93;](https://a.example/x?a=1&amp;b=%282%29#c:d)"
+        );
+        for url in [
+            "javascript:alert(1)",
+            "//a.example",
+            "file:///etc/passwd",
+            "",
+        ] {
+            assert_eq!(link("x", url), "x");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_counted() {
+        let items = ["first one", "second one", "third one"].map(str::to_owned);
+        let whole = "- first one\n- second one\n- third one\n";
+        assert_eq!(list(&items, "files", whole.len()), whole);
+        assert_eq!(
+            list(&items, "files", whole.len() - 1),
+            "- first one\n\nand 2 more files\n"
+        );
+        assert_eq!(list(&items, "files", 20), "\nand 3 more files\n");
+        assert_eq!(clipped("Größe", 3), "Grö…");
+        assert_eq!(clipped("Größe", 5), "Größe");
+    }
+
+    proptest! {
+        #[test]
+        fn text_is_read_as_it_was_written(hostile in HOSTILE) {
+            for paragraph in [text(&hostile), format!("- {}", text(&hostile))] {
+                let read = reading::paragraph(&paragraph);
+                prop_assert_eq!(read.concat(), one_line(&hostile));
+                for stretch in &read {
+                    prop_assert!(!reading::is_reference(stretch), "{stretch:?}");
+                }
+            }
+        }
+
+        #[test]
+        fn code_is_read_as_it_was_written(hostile in HOSTILE) {
+            prop_assert_eq!(reading::paragraph(&code(&hostile)).concat(), one_line(&hostile));
+        }
+
+        #[test]
+        fn a_table_keeps_its_rows_and_cells(cells in prop::array::uniform6(HOSTILE)) {
+            let [a, b, c, d, e, f] = &cells;
+            let rows = [[text(a), code(b), text(c)], [code(d), text(e), link(f, "https://a.example/|")]];
+            let read = reading::table(&table(["a", "b", "c"], &rows, "rows", 100_000));
+            prop_assert_eq!(read.len(), 3);
+            let expected: Vec<Vec<String>> = cells.chunks(3)
+                .map(|row| row.iter().map(|cell| one_line(cell)).collect())
+                .collect();
+            prop_assert_eq!(&read[1..], expected);
+        }
+
+        #[test]
+        fn a_fence_is_closed_by_its_end_only(hostile in HOSTILE) {
+            let block = fold(&hostile, &fenced(&hostile));
+            let (summary, code) = reading::fold(&block);
+            prop_assert_eq!(summary, one_line(&hostile));
+            prop_assert!(!code.contains(|c: char| c.is_control() && !c.is_whitespace()));
+        }
+
+        #[test]
+        fn a_link_leads_where_it_says(label in HOSTILE, path in HOSTILE) {
+            let url = format!("https://a.example/{path}");
+            let target = reading::link(&link(&label, &url));
+            prop_assert!(target.starts_with("https://a.example/"));
+            prop_assert!(target.is_ascii() && !target.contains(char::is_whitespace));
+        }
+
+        #[test]
+        fn nothing_exceeds_its_bounds(lines in prop::collection::vec("[a-z]{0,40}", 0..30), most in 30_usize..600) {
+            prop_assert!(list(&lines, "files", most).len() <= most);
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! What GitHub shows of a run, and how it is said.
 
 pub mod markdown;
+pub mod summary;
 
 #[cfg(test)]
 mod reading;

@@ -48,6 +48,24 @@ name_type!(
     LeaseToken
 );
 
+impl InstanceId {
+    /// Where the AWS console shows this instance.
+    pub fn console_url(&self, region: &str) -> String {
+        format!(
+            "https://{region}.console.aws.amazon.com/ec2/home?region={region}#InstanceDetails:instanceId={self}"
+        )
+    }
+}
+
+impl LeaseToken {
+    /// Where the AWS console shows the instance of this rental.
+    pub fn console_url(&self, region: &str) -> String {
+        format!(
+            "https://{region}.console.aws.amazon.com/ec2/home?region={region}#Instances:tag:collector:lease={self}"
+        )
+    }
+}
+
 impl RunId {
     /// A run id that sorts by time and that no other run has.
     pub fn generate(now: Timestamp) -> Self {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::config::human_duration;
 use crate::instance::{Instance, InstanceId, LeaseToken, RunId};
 use crate::phase::Stage;
 use crate::revision::Revision;
@@ -175,6 +176,54 @@ pub struct RunReport {
 }
 
 impl RunReport {
+    /// What the cells of [`Self::rows`] hold.
+    pub const COLUMNS: [&str; 5] = ["phase", "script", "result", "exit", "time"];
+
+    /// What ran, how it ended and how long it took; a phase is named at the first of its scripts.
+    pub fn rows(&self) -> Vec<[String; 5]> {
+        let mut rows = Vec::new();
+        for StageReport {
+            stage,
+            ok,
+            took,
+            steps,
+            ..
+        } in &self.stages
+        {
+            if steps.is_empty() {
+                rows.push([
+                    stage.to_string(),
+                    String::new(),
+                    if *ok { "ok" } else { "failed" }.to_owned(),
+                    String::new(),
+                    human_duration(*took),
+                ]);
+            }
+            for (index, step) in steps.iter().enumerate() {
+                let phase = if index == 0 {
+                    stage.to_string()
+                } else {
+                    String::new()
+                };
+                rows.push([
+                    phase,
+                    step.script.clone(),
+                    step.outcome.to_string(),
+                    step.exit_code
+                        .map(|code| code.to_string())
+                        .unwrap_or_default(),
+                    human_duration(step.took),
+                ]);
+            }
+        }
+        rows
+    }
+
+    /// How long it took.
+    pub fn took(&self) -> Duration {
+        self.finished.duration_since(self.started).unsigned_abs()
+    }
+
     /// The exit status that says it all.
     pub fn exit_status(&self) -> u8 {
         match self.outcome {

@@ -15,6 +15,18 @@ const BREAK: &str = "<!-- -->";
 /// GitHub takes this many hexadecimal digits for a commit.
 const SHORTEST_COMMIT: usize = 7;
 
+/// A line of code is cut behind this many characters.
+const LONGEST_LINE: usize = 1000;
+
+/// How much of a list or a table is shown; what goes beyond is counted.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    /// At most so many items or rows.
+    pub lines: usize,
+    /// In at most so many bytes of Markdown.
+    pub bytes: usize,
+}
+
 /// Text as it is, on one line, for running text or the cell of a table.
 pub fn text(text: &str) -> String {
     let line = one_line(text);
@@ -103,11 +115,9 @@ pub fn fenced(text: &str) -> String {
     let lines: Vec<String> = text
         .lines()
         .map(|line| {
-            visible(
-                line.rsplit('\r')
-                    .find(|part| !part.is_empty())
-                    .unwrap_or(""),
-            )
+            // What was written over is not shown.
+            let last = line.rsplit('\r').find(|part| !part.is_empty());
+            clipped(&visible(last.unwrap_or_default()), LONGEST_LINE)
         })
         .collect();
     let body = lines.join("\n");
@@ -144,44 +154,43 @@ pub fn link(label: &str, url: &str) -> String {
     format!("[{label}]({target})")
 }
 
-/// A table of Markdown cells, with as many rows as `most` bytes hold; those beyond are counted as `things`.
+/// A table of Markdown cells; the rows that there is no room for are counted as `things`.
 pub fn table<const N: usize>(
     head: [&str; N],
     rows: &[[String; N]],
     things: &str,
-    most: usize,
+    room: Room,
 ) -> String {
-    let row = |cells: &[String; N]| format!("| {} |\n", cells.join(" | "));
-    let mut table = row(&head.map(str::to_owned));
-    table.push_str(&row(&["---"; N].map(str::to_owned)));
-    let room = most.saturating_sub(table.len());
-    table.push_str(&within(rows.iter().map(row), things, room));
-    table
+    let head = format!("| {} |\n|{}\n", head.join(" | "), " --- |".repeat(N));
+    let bytes = room.bytes.saturating_sub(head.len());
+    let rows = rows.iter().map(|row| format!("| {} |\n", row.join(" | ")));
+    head + &within(rows, things, Room { bytes, ..room })
 }
 
-/// A list of Markdown items, with as many as `most` bytes hold; those beyond are counted as `things`.
-pub fn list(items: &[String], things: &str, most: usize) -> String {
-    within(items.iter().map(|item| format!("- {item}\n")), things, most)
+/// A list of Markdown items; those that there is no room for are counted as `things`.
+pub fn list(items: &[String], things: &str, room: Room) -> String {
+    within(items.iter().map(|item| format!("- {item}\n")), things, room)
 }
 
-/// The first lines, and how many more there are if they are longer than `most` bytes together.
-fn within(lines: impl Iterator<Item = String>, things: &str, most: usize) -> String {
-    let lines: Vec<String> = lines.collect();
-    let rest = |count: usize| format!("\nand {count} more {things}\n");
-    let whole: usize = lines.iter().map(String::len).sum();
-    let room = if whole > most {
-        most.saturating_sub(rest(lines.len()).len())
-    } else {
-        most
-    };
-    let mut kept = String::new();
-    for (index, line) in lines.iter().enumerate() {
-        if kept.len() + line.len() > room {
-            return kept + &rest(lines.len() - index);
+/// The first lines, and how many more there are.
+fn within(lines: impl Iterator<Item = String>, things: &str, room: Room) -> String {
+    let mut lines: Vec<String> = lines.collect();
+    let all = lines.len();
+    lines.truncate(room.lines);
+    let mut bytes: usize = lines.iter().map(String::len).sum();
+    loop {
+        let rest = match all - lines.len() {
+            0 => String::new(),
+            count => format!("\nand {count} more {things}\n"),
+        };
+        if bytes + rest.len() <= room.bytes {
+            return lines.concat() + &rest;
         }
-        kept.push_str(line);
+        match lines.pop() {
+            Some(line) => bytes -= line.len(),
+            None => return rest,
+        }
     }
-    kept
 }
 
 /// The beginning of a text, so that no single one crowds out the others.
@@ -310,12 +319,12 @@ mod tests {
     fn what_does_not_fit_is_counted() {
         let items = ["first one", "second one", "third one"].map(str::to_owned);
         let whole = "- first one\n- second one\n- third one\n";
-        assert_eq!(list(&items, "files", whole.len()), whole);
-        assert_eq!(
-            list(&items, "files", whole.len() - 1),
-            "- first one\n\nand 2 more files\n"
-        );
-        assert_eq!(list(&items, "files", 20), "\nand 3 more files\n");
+        let list = |lines, bytes| list(&items, "files", Room { lines, bytes });
+        assert_eq!(list(9, whole.len()), whole);
+        let cut = "- first one\n\nand 2 more files\n";
+        assert_eq!(list(9, whole.len() - 1), cut);
+        assert_eq!(list(1, whole.len()), cut);
+        assert_eq!(list(9, 20), "\nand 3 more files\n");
         assert_eq!(clipped("Größe", 3), "Grö…");
         assert_eq!(clipped("Größe", 5), "Größe");
     }
@@ -341,7 +350,7 @@ mod tests {
         fn a_table_keeps_its_rows_and_cells(cells in prop::array::uniform6(HOSTILE)) {
             let [a, b, c, d, e, f] = &cells;
             let rows = [[text(a), code(b), text(c)], [code(d), text(e), link(f, "https://a.example/|")]];
-            let read = reading::table(&table(["a", "b", "c"], &rows, "rows", 100_000));
+            let read = reading::table(&table(["a", "b", "c"], &rows, "rows", Room { lines: 2, bytes: 100_000 }));
             prop_assert_eq!(read.len(), 3);
             let expected: Vec<Vec<String>> = cells.chunks(3)
                 .map(|row| row.iter().map(|cell| one_line(cell)).collect())
@@ -367,7 +376,8 @@ mod tests {
 
         #[test]
         fn nothing_exceeds_its_bounds(lines in prop::collection::vec("[a-z]{0,40}", 0..30), most in 30_usize..600) {
-            prop_assert!(list(&lines, "files", most).len() <= most);
+            let room = Room { lines: 20, bytes: most };
+            prop_assert!(list(&lines, "files", room).len() <= most);
         }
     }
 }

@@ -10,6 +10,9 @@ pub(super) const HOSTILE: &str = concat!(
     r"|&amp;|&#64;|&lt;|~~~|```|\$\$|\$`|`\$|\[\^1\]|\[x\]: |---|1\. |    |> \[!NOTE\]|\{#a\}){0,12}",
 );
 
+/// The HTML that is in a line.
+const HARMLESS: [&str; 5] = ["<!-- -->", "<span>", "</span>", "<code>", "</code>"];
+
 fn options() -> Options<'static> {
     let mut options = Options::default();
     let extension = &mut options.extension;
@@ -39,8 +42,7 @@ fn stretches<'a>(parent: &'a AstNode<'a>) -> Vec<String> {
         match &node.data.borrow().value {
             NodeValue::Text(text) => stretches.last_mut().unwrap().push_str(text),
             NodeValue::HtmlInline(html) => {
-                let harmless = ["<!-- -->", "<span>", "</span>", "<code>", "</code>"];
-                assert!(harmless.contains(&html.as_str()), "{html}");
+                assert!(HARMLESS.contains(&html.as_str()), "{html}");
                 stretches.push(String::new());
             }
             NodeValue::Link(link) => assert!(link.url.starts_with("https://a.example/")),
@@ -112,11 +114,14 @@ pub(super) fn fold(markdown: &str) -> (String, String) {
         };
         (html(opening), code)
     });
-    let summary = opening
+    (paragraph(summary(&opening)).concat(), code)
+}
+
+fn summary(opening: &str) -> &str {
+    opening
         .strip_prefix("<details>\n<summary>")
         .and_then(|rest| rest.strip_suffix("</summary>\n"))
-        .unwrap_or_else(|| panic!("{opening:?}"));
-    (paragraph(summary).concat(), code)
+        .unwrap_or_else(|| panic!("{opening:?}"))
 }
 
 fn html(block: &AstNode<'_>) -> String {
@@ -166,6 +171,52 @@ pub(super) fn is_reference(stretch: &str) -> bool {
             .split(|c: char| !c.is_ascii_hexdigit())
             .any(|run| run.len() > 6)
         || parts.len() > 2 && parts[1..parts.len() - 1].iter().any(|part| name(part))
+}
+
+/// The text of every part of a page: headings, paragraphs, rows of tables, blocks of code and summaries of what
+/// folds. Anything that is not collector's own way of writing is refused.
+pub(super) fn page(markdown: &str) -> Vec<String> {
+    read(markdown, |blocks| {
+        let mut open = 0;
+        let mut parts = Vec::new();
+        for node in blocks.iter().flat_map(|block| block.descendants()) {
+            match &node.data.borrow().value {
+                NodeValue::Paragraph | NodeValue::Heading(_) | NodeValue::TableRow(_) => {
+                    parts.push(String::new());
+                }
+                NodeValue::TableCell => parts.last_mut().unwrap().push(' '),
+                NodeValue::CodeBlock(code) => parts.push(code.literal.clone()),
+                NodeValue::Text(text) => {
+                    assert!(!is_reference(text), "{text:?}");
+                    parts.last_mut().unwrap().push_str(text);
+                }
+                NodeValue::HtmlInline(html) if html == "<br>" => {
+                    parts.last_mut().unwrap().push(' ')
+                }
+                NodeValue::HtmlInline(html) => assert!(HARMLESS.contains(&html.as_str()), "{html}"),
+                NodeValue::HtmlBlock(html) if html.literal == "</details>\n" => open -= 1,
+                NodeValue::HtmlBlock(html) if html.literal.starts_with("<!-- ") => {
+                    assert_eq!(html.literal.find("-->"), html.literal.rfind("-->"));
+                }
+                NodeValue::HtmlBlock(html) => {
+                    open += 1;
+                    parts.push(paragraph(summary(&html.literal)).concat());
+                }
+                NodeValue::Link(link) => assert!(link.url.starts_with("https://"), "{}", link.url),
+                NodeValue::SoftBreak => parts.last_mut().unwrap().push(' '),
+                NodeValue::Table(_)
+                | NodeValue::List(_)
+                | NodeValue::Item(_)
+                | NodeValue::Strong
+                | NodeValue::Alert(_) => {}
+                other => panic!("{other:?} in {markdown}"),
+            }
+            assert!((0..=1).contains(&open), "{markdown}");
+        }
+        assert_eq!(open, 0, "{markdown}");
+        let words = |part: String| part.split_whitespace().collect::<Vec<_>>().join(" ");
+        parts.into_iter().map(words).collect()
+    })
 }
 
 #[test]

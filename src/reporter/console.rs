@@ -105,12 +105,12 @@ impl Console {
     pub fn leaked(&self, id: Option<&InstanceId>, region: &str, lease: &LeaseToken) {
         let what = match id {
             Some(id) => format!(
-                "instance {id} in {region} may still be running and cost money: \
-                 https://{region}.console.aws.amazon.com/ec2/home?region={region}#InstanceDetails:instanceId={id}"
+                "instance {id} in {region} may still be running and cost money: {}",
+                id.console_url(region)
             ),
             None => format!(
-                "an instance with the tag collector:lease={lease} may be running in {region} and cost money: \
-                 https://{region}.console.aws.amazon.com/ec2/home?region={region}#Instances:tag:collector:lease={lease}"
+                "an instance with the tag collector:lease={lease} may be running in {region} and cost money: {}",
+                lease.console_url(region)
             ),
         };
         let _ = writeln!(io::stderr().lock(), "{}", self.paint(RED, &what));
@@ -175,15 +175,11 @@ impl Console {
             (Release::NothingLaunched, _) => ", nothing was launched".into(),
             (Release::Unconfirmed { .. }, _) => String::new(),
         };
-        let took = report
-            .finished
-            .duration_since(report.started)
-            .unsigned_abs();
         let _ = writeln!(
             stdout,
             "{} after {}{gone}",
             self.paint_out(style, verdict),
-            human_duration(took)
+            human_duration(report.took())
         );
     }
 
@@ -198,41 +194,8 @@ impl Console {
 
 /// What ran, how it ended and how long it took.
 fn print_table(report: &RunReport) {
-    let mut rows = vec![[
-        "phase".to_owned(),
-        "script".into(),
-        "result".into(),
-        "exit".into(),
-        "time".into(),
-    ]];
-    let verdict = |ok: bool| if ok { "ok" } else { "failed" };
-    for stage in &report.stages {
-        if stage.steps.is_empty() {
-            rows.push([
-                stage.stage.to_string(),
-                String::new(),
-                verdict(stage.ok).into(),
-                String::new(),
-                human_duration(stage.took),
-            ]);
-        }
-        for (index, step) in stage.steps.iter().enumerate() {
-            let phase = if index == 0 {
-                stage.stage.to_string()
-            } else {
-                String::new()
-            };
-            rows.push([
-                phase,
-                step.script.clone(),
-                step.outcome.to_string(),
-                step.exit_code
-                    .map(|code| code.to_string())
-                    .unwrap_or_default(),
-                human_duration(step.took),
-            ]);
-        }
-    }
+    let mut rows = vec![RunReport::COLUMNS.map(str::to_owned)];
+    rows.extend(report.rows());
     let mut stdout = io::stdout().lock();
     for line in aligned(&rows) {
         let _ = writeln!(stdout, "{line}");

@@ -1,5 +1,6 @@
 //! What GitHub shows of a run, and how it is said.
 
+pub mod comment;
 pub mod markdown;
 pub mod summary;
 
@@ -8,13 +9,26 @@ mod reading;
 
 use crate::report::Outcome;
 
-/// The mark and the words for the end of a run.
-const fn verdict(outcome: Outcome) -> &'static str {
+/// One look is enough.
+const fn mark(outcome: Outcome) -> &'static str {
     match outcome {
-        Outcome::Passed => "✅ passed",
-        Outcome::StepFailed => "❌ failed",
-        Outcome::Unavailable => "❌ broken off",
-        Outcome::Interrupted => "⚠️ ended early",
-        Outcome::Leaked => "❌ the instance may still be running",
+        Outcome::Passed => "✅",
+        Outcome::Interrupted => "⚠️",
+        Outcome::StepFailed | Outcome::Unavailable | Outcome::Leaked => "❌",
     }
 }
+
+/// The end of a run with its mark.
+fn verdict(outcome: Outcome) -> String {
+    let words = match outcome {
+        Outcome::Passed => "passed",
+        Outcome::StepFailed => "failed",
+        Outcome::Unavailable => "broken off",
+        Outcome::Interrupted => "ended early",
+        Outcome::Leaked => "the instance may still be running",
+    };
+    format!("{} {words}", mark(outcome))
+}
+
+/// Stands above what may cost money.
+const CAUTION: &str = "> [!CAUTION]\n";

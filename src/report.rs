@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::config::human_duration;
 use crate::instance::{Instance, InstanceId, LeaseToken, RunId};
@@ -13,7 +13,7 @@ use crate::revision::Revision;
 use crate::step::{Place, StepOutcome};
 
 /// How a run ended, from best to worst; the worst that happened is the run's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Every phase passed.

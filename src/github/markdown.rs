@@ -95,14 +95,13 @@ fn is_reference(before: &str, c: char, after: &str) -> bool {
     }
 }
 
-/// Whether a text goes on like `tada:`.
+/// Whether a text goes on like `tada:`, or would with a colon behind it.
 fn begins_emoji(text: &str) -> bool {
-    text.split_once(':').is_some_and(|(name, _)| {
-        !name.is_empty()
-            && name
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "_+-".contains(c))
-    })
+    let name = text.split(':').next().unwrap_or_default();
+    !name.is_empty()
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "_+-".contains(c))
 }
 
 /// Text as code within a line; unlike backticks, this holds in the cell of a table and within HTML.
@@ -282,6 +281,7 @@ mod tests {
             ("fixes o/r#12", "fixes o/r#<!-- -->12"),
             ("GH-12", "GH-<!-- -->12"),
             ("a :tada: b", "a :<!-- -->tada: b"),
+            ("a:tada", "a:<!-- -->tada"),
             ("https://a.example", "https:<!-- -->//a.example"),
             ("www.a.example", "www<!-- -->.a.example"),
             ("at c0ffee12", "at c0ffee<!-- -->12"),

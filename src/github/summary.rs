@@ -3,7 +3,7 @@
 use indicatif::HumanBytes;
 
 use super::markdown::{Room, clipped, code, fenced, fold, link, list, table, text};
-use super::verdict;
+use super::{CAUTION, verdict};
 use crate::config::human_duration;
 use crate::report::{Release, RunReport};
 
@@ -135,7 +135,7 @@ fn leak(report: &RunReport) -> Option<String> {
     let reason = text(&clipped(reason, MESSAGE));
     let open = link("Look at it in the AWS console", &url);
     Some(format!(
-        "> [!CAUTION]\n> **{what} in {region} may still be running and cost money.** {open} and terminate it there.\n\
+        "{CAUTION}> **{what} in {region} may still be running and cost money.** {open} and terminate it there.\n\
          > Why: {reason}\n"
     ))
 }

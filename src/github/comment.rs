@@ -1,0 +1,258 @@
+//! The comment on a pull request: one table that several jobs write to at the same time.
+//!
+//! A comment carries its rows in a form that can be read back. Every job reads the comment, joins its own row to what
+//! is there and writes the result; because joining is commutative, associative and idempotent, jobs that overwrite
+//! each other need only try again until their row has stayed.
+
+mod page;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{self, Read as _};
+
+use aws_smithy_types::base64;
+use flate2::Compression;
+use flate2::read::ZlibDecoder;
+use flate2::write::ZlibEncoder;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::markdown::clipped;
+use crate::instance::InstanceId;
+use crate::report::Outcome;
+
+/// GitHub refuses a comment of more than 65,536 characters.
+pub const MAX_BYTES: usize = 60_000;
+
+/// Of these, so many are for the rows in the form that can be read back.
+const HIDDEN_BYTES: usize = 24_000;
+
+/// The most that a hidden part may hold when it is unpacked.
+const MAX_UNPACKED: u64 = 1 << 20;
+
+/// The longest of each, in characters.
+const LABEL: usize = 100;
+const ERROR: usize = 300;
+const REVISION: usize = 128;
+const URL: usize = 300;
+
+const HIDDEN: &str = "<!-- rows:";
+const END: &str = " -->";
+
+/// What a comment is about; each key has one comment on a pull request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// The name of the workflow.
+    pub workflow: String,
+    /// The path of the config file in the repository.
+    pub config: String,
+}
+
+impl Key {
+    /// The first line of the comment, which nobody sees.
+    pub fn marker(&self) -> String {
+        format!(
+            "<!-- collector:{}{END}",
+            fingerprint(&[&self.workflow, &self.config])
+        )
+    }
+}
+
+/// A job in all of its attempts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Job(String);
+
+impl Job {
+    /// What tells the jobs of a workflow from each other: the job's id, the id of the action's step, and the matrix.
+    pub fn new(job: &str, step: &str, matrix: &str) -> Self {
+        Self(fingerprint(&[job, step, matrix]))
+    }
+}
+
+/// What a job has to say. A later one of the same job is greater.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Row {
+    /// `GITHUB_RUN_ID`.
+    pub run: u64,
+    /// `GITHUB_RUN_ATTEMPT`.
+    pub attempt: u32,
+    /// When the job was through.
+    pub finished: Timestamp,
+    /// The job.
+    pub job: Job,
+    /// The job's name for people.
+    pub label: String,
+    /// What was measured.
+    pub revision: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// How long it took, in seconds.
+    pub took: u64,
+    /// What it was measured on.
+    pub instance: Option<Rented>,
+    /// How many files came home.
+    pub files: u64,
+    /// Their size.
+    pub bytes: u64,
+    /// The page of the uploaded results.
+    pub artifact_url: Option<String>,
+    /// The page of the workflow run.
+    pub run_url: String,
+    /// The first error.
+    pub error: Option<String>,
+}
+
+impl Row {
+    /// The row without what is too long for a comment.
+    fn bounded(self) -> Self {
+        Self {
+            label: clipped(&self.label, LABEL),
+            revision: clipped(&self.revision, REVISION),
+            artifact_url: self.artifact_url.filter(|url| url.len() <= URL),
+            run_url: clipped(&self.run_url, URL),
+            error: self.error.map(|error| clipped(&error, ERROR)),
+            ..self
+        }
+    }
+}
+
+/// What a job was measured on.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Rented {
+    /// Its id.
+    pub id: InstanceId,
+    /// The instance type.
+    pub instance_type: Option<String>,
+    /// Where it is.
+    pub region: String,
+}
+
+/// The latest row of each job, all of the newest workflow run that is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sheet {
+    rows: BTreeMap<Job, Row>,
+}
+
+impl From<Row> for Sheet {
+    fn from(row: Row) -> Self {
+        [row].into_iter().collect()
+    }
+}
+
+impl FromIterator<Row> for Sheet {
+    fn from_iter<I: IntoIterator<Item = Row>>(rows: I) -> Self {
+        let rows: Vec<Row> = rows.into_iter().map(Row::bounded).collect();
+        let newest = rows.iter().map(|row| row.run).max();
+        let mut latest = BTreeMap::<Job, Row>::new();
+        for row in rows.into_iter().filter(|row| Some(row.run) == newest) {
+            let later = match latest.remove(&row.job) {
+                Some(known) => known.max(row),
+                None => row,
+            };
+            latest.insert(later.job.clone(), later);
+        }
+        Self { rows: latest }
+    }
+}
+
+impl Sheet {
+    /// Reads back what a comment holds; `None` if it is another comment.
+    pub fn parse(body: &str, key: &Key) -> Option<Self> {
+        let mut lines = body.lines();
+        if lines.next()?.trim_end() != key.marker() {
+            return None;
+        }
+        // A comment that somebody has edited is written anew.
+        let rows = lines
+            .next()
+            .and_then(|line| line.trim_end().strip_prefix(HIDDEN)?.strip_suffix(END))
+            .and_then(unpacked);
+        Some(rows.unwrap_or_default().into_iter().collect())
+    }
+
+    /// Joins two sheets.
+    #[must_use]
+    pub fn merge(self, other: Self) -> Self {
+        self.rows
+            .into_values()
+            .chain(other.rows.into_values())
+            .collect()
+    }
+
+    /// Whether the sheet knows this row, or one that takes its place.
+    pub fn contains(&self, row: &Row) -> bool {
+        let known = self.rows.get(&row.job);
+        self.run() > Some(row.run)
+            || known.is_some_and(|known| {
+                (known.run, known.attempt, known.finished) >= (row.run, row.attempt, row.finished)
+            })
+    }
+
+    fn run(&self) -> Option<u64> {
+        self.rows.values().map(|row| row.run).max()
+    }
+
+    /// The comment, of at most [`MAX_BYTES`].
+    pub fn body(&self, key: &Key) -> String {
+        let rows = page::sorted(self.rows.values());
+        let start = format!("{}\n{}\n\n", key.marker(), hidden(&rows));
+        let room = MAX_BYTES - start.len();
+        start + &page::page(&rows, key, room)
+    }
+}
+
+/// The rows in a form that can be read back. Should they be too many, the errors are shortened first, then they
+/// are left out, then the last rows are.
+fn hidden(rows: &[&Row]) -> String {
+    let mut rows: Vec<Row> = rows.iter().copied().cloned().collect();
+    let mut errors = [ERROR / 4, 0].into_iter();
+    loop {
+        let packed = packed(&rows).unwrap_or_default();
+        if packed.len() <= HIDDEN_BYTES {
+            return format!("{HIDDEN}{packed}{END}");
+        }
+        match errors.next() {
+            Some(0) => rows.iter_mut().for_each(|row| row.error = None),
+            Some(most) => {
+                for error in rows.iter_mut().filter_map(|row| row.error.as_mut()) {
+                    *error = clipped(error, most);
+                }
+            }
+            None => rows.truncate((rows.len() * HIDDEN_BYTES / packed.len()).min(rows.len() - 1)),
+        }
+    }
+}
+
+/// Base64 holds nothing that would end an HTML comment.
+fn packed(rows: &[Row]) -> io::Result<String> {
+    let mut packed = ZlibEncoder::new(Vec::new(), Compression::best());
+    serde_json::to_writer(&mut packed, rows)?;
+    Ok(base64::encode(packed.finish()?))
+}
+
+fn unpacked(packed: &str) -> Option<Vec<Row>> {
+    let packed = base64::decode(packed).ok()?;
+    let json = ZlibDecoder::new(packed.as_slice()).take(MAX_UNPACKED);
+    serde_json::from_reader(json).ok()
+}
+
+/// 16 hexadecimal digits that other texts do not have.
+fn fingerprint(texts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for text in texts {
+        hash.update(text.len().to_le_bytes());
+        hash.update(text);
+    }
+    hash.finalize()
+        .iter()
+        .take(8)
+        .fold(String::new(), |mut digits, byte| {
+            let _ = write!(digits, "{byte:02x}");
+            digits
+        })
+}
+
+#[cfg(test)]
+mod tests;

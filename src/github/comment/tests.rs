@@ -1,0 +1,253 @@
+//! Rows come and go in any order, and a comment holds them all.
+
+use jiff::SignedDuration;
+use proptest::prelude::*;
+
+use super::super::reading::{self, HOSTILE};
+use super::*;
+
+fn key() -> Key {
+    Key {
+        workflow: "CI".into(),
+        config: "bench/config.yml".into(),
+    }
+}
+
+fn row(number: u64) -> Row {
+    Row {
+        run: 19_876_543_210,
+        attempt: 1,
+        finished: Timestamp::UNIX_EPOCH
+            + SignedDuration::from_micros(1_234_567_890 * i64::try_from(number).unwrap()),
+        job: Job::new("measure", "collect", &format!("{{\"n\":{number}}}")),
+        label: format!("measure (c7i.large, {number})"),
+        revision: "0123456789abcdef0123456789abcdef01234567".into(),
+        outcome: Outcome::Passed,
+        took: 187 + number,
+        instance: Some(Rented {
+            id: InstanceId::new(format!("i-{}", fingerprint(&[&number.to_string()]))),
+            instance_type: Some("c7i.large".into()),
+            region: "eu-central-1".into(),
+        }),
+        files: 12,
+        bytes: 3000 * number,
+        artifact_url: Some(format!(
+            "https://github.example/octo-org/octo-repo/actions/runs/19876543210/artifacts/{}",
+            4_123_456_789 + 7919 * number
+        )),
+        run_url: "https://github.example/octo-org/octo-repo/actions/runs/19876543210".into(),
+        error: None,
+    }
+}
+
+/// Rows of a few jobs, runs and attempts, so that they are often in each other's way.
+fn rows() -> impl Strategy<Value = Vec<Row>> {
+    let any_row = (0..4_u64, 1..3_u64, 1..3_u32, 0..3_i64, 0..2_u64).prop_map(
+        |(job, run, attempt, seconds, files)| Row {
+            run,
+            attempt,
+            finished: Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds),
+            files,
+            ..row(job)
+        },
+    );
+    prop::collection::vec(any_row, 0..8)
+}
+
+#[test]
+fn every_job_of_a_full_matrix_stays() {
+    let sheet: Sheet = (1..=256).rev().map(row).collect();
+    let body = sheet.body(&key());
+    assert!(body.len() <= MAX_BYTES);
+    assert_eq!(Sheet::parse(&body, &key()), Some(sheet));
+    let page = reading::page(&body);
+    let second =
+        "measure (c7i.large, 2) ✅ passed 3m09s c7i.large, eu-central-1 12 files, 5.86 KiB";
+    assert_eq!(page[0], "✅ all 256 jobs passed");
+    assert_eq!(
+        page[1],
+        "CI, bench/config.yml, revision 0123456789abcdef0123456789abcdef01234567, workflow run"
+    );
+    assert_eq!(page[4], second);
+    // The table has the first 200 at least, and the number of the others.
+    assert!(page.len() > 203 && page.last().unwrap().ends_with("more jobs"));
+}
+
+#[test]
+fn what_failed_is_told_and_what_leaked_comes_first() {
+    let failed = Row {
+        outcome: Outcome::StepFailed,
+        error: Some("measure.sh ended with status 2".into()),
+        revision: "v2".into(),
+        artifact_url: None,
+        ..row(2)
+    };
+    let leaked = Row {
+        outcome: Outcome::Leaked,
+        ..row(3)
+    };
+    let unknown = Row {
+        outcome: Outcome::Leaked,
+        instance: None,
+        ..row(4)
+    };
+    let sheet: Sheet = [row(1), failed, leaked, unknown].into_iter().collect();
+    let page = reading::page(&sheet.body(&key()));
+    let revision = "0123456789abcdef0123456789abcdef01234567";
+    let id = row(3).instance.unwrap().id;
+    assert_eq!(
+        page,
+        [
+            "❌ 3 of 4 jobs did not pass",
+            "CI, bench/config.yml, workflow run",
+            &format!(
+                "instance {id} in eu-central-1 may still be running and cost money: look at it in the AWS console"
+            ),
+            "an instance of measure (c7i.large, 4) may be running and cost money: see the workflow run",
+            "job revision result time instance results",
+            &format!(
+                "measure (c7i.large, 1) {revision} ✅ passed 3m08s c7i.large, eu-central-1 12 files, 2.93 KiB"
+            ),
+            "measure (c7i.large, 2) v2 ❌ failed 3m09s c7i.large, eu-central-1 12 files, 5.86 KiB",
+            &format!(
+                "measure (c7i.large, 3) {revision} ❌ the instance may still be running 3m10s c7i.large, eu-central-1 12 files, 8.79 KiB"
+            ),
+            &format!(
+                "measure (c7i.large, 4) {revision} ❌ the instance may still be running 3m11s 12 files, 11.72 KiB"
+            ),
+            "Errors",
+            "measure (c7i.large, 2): measure.sh ended with status 2",
+        ]
+    );
+}
+
+#[test]
+fn only_a_comment_of_this_key_is_read() {
+    let body = Sheet::from(row(1)).body(&key());
+    let other = Key {
+        config: "other.yml".into(),
+        ..key()
+    };
+    assert_eq!(Sheet::parse(&body, &other), None);
+    assert_eq!(Sheet::parse(&format!("quoted:\n{body}"), &key()), None);
+    assert_eq!(Sheet::parse("", &key()), None);
+    let joined = Key {
+        workflow: "CIbench".into(),
+        config: "/config.yml".into(),
+    };
+    assert_ne!(joined.marker(), key().marker());
+    assert_eq!(
+        Sheet::parse(&body.replace('\n', "\r\n"), &key()),
+        Some(row(1).into())
+    );
+}
+
+#[test]
+fn a_comment_that_was_tampered_with_is_written_anew() {
+    let marker = key().marker();
+    let bomb = packed_bytes(&vec![b' '; 64 << 20]);
+    for hidden in [
+        "",
+        "<!-- rows: -->",
+        "<!-- rows:AAAA -->",
+        "<!-- rows:%% -->",
+        &format!("{HIDDEN}{bomb}{END}"),
+    ] {
+        assert_eq!(
+            Sheet::parse(&format!("{marker}\n{hidden}\n"), &key()),
+            Some(Sheet::default()),
+            "{hidden:.40}"
+        );
+    }
+}
+
+fn packed_bytes(bytes: &[u8]) -> String {
+    let mut packed = ZlibEncoder::new(Vec::new(), Compression::best());
+    io::Write::write_all(&mut packed, bytes).unwrap();
+    base64::encode(packed.finish().unwrap())
+}
+
+#[test]
+fn what_does_not_fit_is_left_out_cleanly() {
+    for word in ["日$", "@a", "a`|"] {
+        let sheet = |jobs: u64| -> Sheet {
+            let noise = |number: u64| {
+                (0..20)
+                    .map(|n| fingerprint(&[&format!("{number}/{n}")]))
+                    .collect::<String>()
+            };
+            let rows = (0..jobs).map(|number| {
+                Sheet::from(Row {
+                    label: format!("{number} {}", word.repeat(40)),
+                    error: Some(noise(number)),
+                    outcome: Outcome::Leaked,
+                    ..row(number)
+                })
+            });
+            rows.fold(Sheet::default(), Sheet::merge)
+        };
+        let body = sheet(256).body(&key());
+        assert!(body.len() <= MAX_BYTES, "{}", body.len());
+        let page = reading::page(&body);
+        for rest in ["more instances", "more jobs", "more errors"] {
+            assert!(page.iter().any(|part| part.ends_with(rest)), "{rest}");
+        }
+        let read = Sheet::parse(&body, &key()).unwrap();
+        assert_eq!(read.rows.len(), 256);
+        assert!((0..256).all(|number| read.contains(&row(number))));
+        // Far more than a workflow may have.
+        assert!(sheet(600).body(&key()).len() <= MAX_BYTES);
+    }
+}
+
+proptest! {
+    #[test]
+    fn joining_is_commutative_associative_and_idempotent(a in rows(), b in rows(), c in rows()) {
+        let sheet = |rows: &[Row]| rows.iter().cloned().collect::<Sheet>();
+        let (x, y, z) = (sheet(&a), sheet(&b), sheet(&c));
+        prop_assert_eq!(x.clone().merge(y.clone()), y.clone().merge(x.clone()));
+        prop_assert_eq!(
+            x.clone().merge(y.clone()).merge(z.clone()),
+            x.clone().merge(y.clone().merge(z.clone()))
+        );
+        prop_assert_eq!(x.clone().merge(x.clone()), x.clone());
+        let all = [a.clone(), b, c].concat();
+        let joined = x.merge(y).merge(z);
+        prop_assert_eq!(&joined, &sheet(&all));
+        prop_assert!(all.iter().all(|row| joined.contains(row)));
+        let newest = all.iter().map(|row| row.run).max();
+        prop_assert!(joined.rows.values().all(|row| Some(row.run) == newest));
+    }
+
+    #[test]
+    fn a_sheet_lacks_what_is_newer(rows in rows(), job in 0..4_u64) {
+        let sheet: Sheet = rows.into_iter().collect();
+        let newer = Row { run: 3, ..row(job) };
+        prop_assert!(!sheet.contains(&newer));
+        let next = Row { run: sheet.run().unwrap_or(1), attempt: 9, ..row(job) };
+        prop_assert!(!sheet.contains(&next));
+        prop_assert!(sheet.merge(next.clone().into()).contains(&next));
+    }
+
+    #[test]
+    fn nothing_from_outside_takes_effect(word in HOSTILE, workflow in HOSTILE) {
+        let hostile = |number| Sheet::from(Row {
+            label: format!("{number} {word}"),
+            error: Some(format!("error {word}")),
+            revision: format!("{number}{word}"),
+            outcome: Outcome::StepFailed,
+            ..row(number)
+        });
+        let sheet = hostile(1).merge(hostile(2));
+        let key = Key { workflow: format!("w{workflow}"), config: word.clone() };
+        let body = sheet.body(&key);
+        prop_assert_eq!(Sheet::parse(&body, &key), Some(sheet));
+        prop_assert_eq!(reading::page(&body).len(), 8);
+    }
+
+    #[test]
+    fn reading_never_panics(text in HOSTILE, hidden in "[A-Za-z0-9+/=]{0,40}") {
+        Sheet::parse(&format!("{}\n{HIDDEN}{hidden}{END}\n{text}", key().marker()), &key());
+        Sheet::parse(&text, &key());
+    }
+}

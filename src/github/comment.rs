@@ -22,8 +22,8 @@ use super::markdown::clipped;
 use crate::instance::InstanceId;
 use crate::report::Outcome;
 
-/// GitHub refuses a comment of more than 65,536 characters.
-pub const MAX_BYTES: usize = 60_000;
+/// GitHub refuses a comment of more than 65,536 characters, and no text has more characters than bytes.
+pub const MAX_BYTES: usize = 64_000;
 
 /// Of these, so many are for the rows in the form that can be read back.
 const HIDDEN_BYTES: usize = 24_000;

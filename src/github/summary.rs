@@ -65,7 +65,7 @@ pub struct Failure<'a> {
 
 /// The page.
 pub fn summary(report: &RunReport, facts: &Facts<'_>) -> String {
-    let heading = format!("## {}\n", outcome(report));
+    let heading = format!("## collector: {}\n", outcome(report));
     let parts = [
         Some(heading),
         leak(report),
@@ -180,7 +180,7 @@ fn stages(report: &RunReport) -> String {
         .iter()
         .map(|row| row.each_ref().map(|cell| text(&clipped(cell, NAME))))
         .collect();
-    table(RunReport::COLUMNS, &rows, "rows", ROWS)
+    table(&RunReport::COLUMNS, &rows, "rows", ROWS)
 }
 
 fn collected(report: &RunReport) -> String {
@@ -209,21 +209,15 @@ fn particulars(report: &RunReport, facts: &Facts<'_>) -> String {
             Release::Unconfirmed { .. } => "",
             Release::Terminated | Release::NothingLaunched => ", is gone",
         };
-        let place = instance.zone.as_ref().unwrap_or(&instance.region);
-        let facts: Vec<String> = [&instance.instance_type, &instance.image]
+        let mut words = vec![code(instance.id.as_str())];
+        for fact in [&instance.instance_type, &instance.image]
             .into_iter()
             .flatten()
-            .map(|fact| code(&clipped(fact, NAME)))
-            .collect();
-        let facts = facts
-            .iter()
-            .map(|fact| format!(", {fact}"))
-            .collect::<String>();
-        items.push(format!(
-            "instance {}{facts} in {}{gone}",
-            code(instance.id.as_str()),
-            text(place)
-        ));
+        {
+            words.push(code(&clipped(fact, NAME)));
+        }
+        let place = text(instance.zone.as_ref().unwrap_or(&instance.region));
+        items.push(format!("instance {} in {place}{gone}", words.join(", ")));
     }
     items.push(collected(report));
     if let Some(artifact) = &facts.artifact {
@@ -246,7 +240,7 @@ fn files(facts: &Facts<'_>) -> Option<String> {
         .iter()
         .map(|(name, size)| [code(&clipped(name, NAME)), HumanBytes(*size).to_string()])
         .collect();
-    let body = table(["file", "size"], &rows, "files", FILES);
+    let body = table(&["file", "size"], &rows, "files", FILES);
     (!rows.is_empty()).then(|| fold("Files", &body))
 }
 
@@ -260,194 +254,4 @@ fn warnings(report: &RunReport) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use jiff::Timestamp;
-    use proptest::prelude::*;
-
-    use super::super::reading::{self, HOSTILE};
-    use super::*;
-    use crate::instance::{Instance, InstanceId, LeaseToken, RunId};
-    use crate::phase::{Phase, Stage};
-    use crate::report::{Collected, Complaint, Outcome, StageReport, StepReport};
-    use crate::step::{Place, StepOutcome};
-
-    /// A run whose measurement failed, with `word` wherever a word comes from outside.
-    fn report(word: &str) -> RunReport {
-        let started = Timestamp::UNIX_EPOCH;
-        let stage = |stage, steps| StageReport {
-            stage,
-            ok: true,
-            started,
-            took: Duration::from_secs(9),
-            steps,
-        };
-        let step = StepReport {
-            script: format!("measure.sh{word}"),
-            place: Place::Instance,
-            outcome: StepOutcome::Failed,
-            exit_code: Some(2),
-            started,
-            took: Duration::from_secs(60),
-            log: String::new(),
-        };
-        RunReport {
-            format: 1,
-            collector: "1.0.0",
-            run: RunId::new("run"),
-            lease: LeaseToken::new("run-1"),
-            provider: "ec2",
-            region: "eu-central-1".into(),
-            revision: "v1.2.3".parse().unwrap(),
-            description: Some(format!("nightly {word}")),
-            started,
-            finished: started + Duration::from_secs(90),
-            outcome: Outcome::StepFailed,
-            signal: None,
-            errors: vec![Complaint {
-                message: format!("measure.sh ended with status 2 {word}"),
-                hint: Some(format!("see its log {word}")),
-            }],
-            warnings: vec![format!("nothing matches *.csv {word}")],
-            instance: Some(Instance {
-                id: InstanceId::new("i-0123456789abcdef0"),
-                address: "192.0.2.1".into(),
-                region: "eu-central-1".into(),
-                instance_type: Some("c7i.large".into()),
-                image: Some("ami-0123456789abcdef0".into()),
-                zone: Some("eu-central-1a".into()),
-            }),
-            released: Release::Terminated,
-            stages: vec![
-                stage(Stage::Launch, Vec::new()),
-                stage(Stage::Scripts(Phase::Run), vec![step]),
-            ],
-            collected: Collected {
-                files: 2,
-                bytes: 2048,
-                incomplete: 1,
-            },
-            directory: None,
-            archive: None,
-        }
-    }
-
-    fn leaked(word: &str) -> RunReport {
-        RunReport {
-            outcome: Outcome::Leaked,
-            released: Release::Unconfirmed {
-                id: Some(InstanceId::new("i-0123456789abcdef0")),
-                reason: format!("no answer {word}"),
-            },
-            ..report(word)
-        }
-    }
-
-    #[test]
-    fn everything_is_on_the_page() {
-        let files = [("a.csv".to_owned(), 1024), ("b/c.csv".to_owned(), 1024)];
-        let facts = Facts {
-            run_url: Some("https://a.example/o/r/actions/runs/1"),
-            commit_url: Some("https://a.example/o/r/commit/v1.2.3"),
-            artifact: Some(Artifact {
-                name: "collector-v1.2.3-i-0123456789abcdef0",
-                url: "https://a.example/o/r/actions/runs/1/artifacts/2",
-                digest: "sha256:0123",
-                size: 4096,
-            }),
-            files: &files,
-            failure: Some(Failure {
-                script: "measure.sh",
-                output: &(1..=50).map(|n| format!("line {n}\n")).collect::<String>(),
-            }),
-        };
-        let page = summary(&report(""), &facts);
-        assert_eq!(
-            reading::page(&page),
-            [
-                "❌ failed after 1m30s",
-                "nightly",
-                "error: measure.sh ended with status 2 hint: see its log",
-                "The last lines of measure.sh",
-                &format!(
-                    "line 11{}",
-                    (12..=50).map(|n| format!(" line {n}")).collect::<String>()
-                ),
-                "phase script result exit time",
-                "launch ok 9.0s",
-                "run measure.sh failed 2 1m00s",
-                "revision v1.2.3",
-                "instance i-0123456789abcdef0, c7i.large, ami-0123456789abcdef0 in eu-central-1a, is gone",
-                "2 files, 2.00 KiB, 1 not complete",
-                "artifact collector-v1.2.3-i-0123456789abcdef0, 4.00 KiB, sha256:0123",
-                "workflow run",
-                "Files",
-                "file size",
-                "a.csv 1.00 KiB",
-                "b/c.csv 1.00 KiB",
-                "Warnings:",
-                "nothing matches *.csv",
-            ]
-        );
-    }
-
-    #[test]
-    fn what_may_cost_money_comes_first() {
-        let url = "https://eu-central-1.console.aws.amazon.com/ec2/home?region=eu-central-1#InstanceDetails:instanceId=i-0123456789abcdef0";
-        for page in [summary(&leaked(""), &Facts::default()), short(&leaked(""))] {
-            let above = page.split(url).next().unwrap();
-            assert!(page.contains(url) && above.lines().count() < 5, "{page}");
-        }
-        let unknown = RunReport {
-            released: Release::Unconfirmed {
-                id: None,
-                reason: "no answer".into(),
-            },
-            ..leaked("")
-        };
-        assert!(short(&unknown).contains("#Instances:tag:collector:lease=run-1"));
-    }
-
-    #[test]
-    fn the_largest_page_is_cut_at_clean_places() {
-        for word in ["$", "a`\n", "@a", "日", "<"] {
-            let long = word.repeat(5000);
-            let mut report = leaked(&long);
-            report.errors = vec![report.errors[0].clone(); 300];
-            report.warnings = vec![long.clone(); 300];
-            report.stages = vec![report.stages[1].clone(); 3000];
-            let files = vec![(long.clone(), u64::MAX); 3000];
-            let facts = Facts {
-                files: &files,
-                failure: Some(Failure {
-                    script: &long,
-                    output: &format!("{}\n", "日".repeat(3000)).repeat(100),
-                }),
-                ..Facts::default()
-            };
-            let page = summary(&report, &facts);
-            assert!(page.len() < 1_000_000, "{word:?}: {}", page.len());
-            let read = reading::page(&page);
-            for rest in ["more errors", "more rows", "more files", "more warnings"] {
-                assert!(read.iter().any(|part| part.ends_with(rest)), "{rest}");
-            }
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn nothing_from_outside_takes_effect(word in HOSTILE) {
-            let files = [(word.clone(), 1)];
-            let facts = Facts {
-                files: &files,
-                failure: Some(Failure { script: &word, output: &word }),
-                ..Facts::default()
-            };
-            let harmless = reading::page(&summary(&report("x"), &Facts { files: &[("x".into(), 1)], ..facts })).len();
-            let page = reading::page(&summary(&report(&word), &facts));
-            prop_assert_eq!(page.len(), harmless);
-            reading::page(&short(&leaked(&word)));
-        }
-    }
-}
+mod tests;

@@ -1,6 +1,5 @@
 //! What people see of a comment.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use indicatif::HumanBytes;
@@ -30,14 +29,39 @@ pub(super) fn sorted<'a>(rows: impl Iterator<Item = &'a Row>) -> Vec<&'a Row> {
 
 /// What people see, in at most `room` bytes.
 pub(super) fn page(rows: &[&Row], key: &Key, room: usize) -> String {
-    let mut above = vec![headline(rows), about(rows, key)];
+    let common = Common {
+        revision: common(rows, |row| row.revision.as_str()),
+        place: common(rows, place),
+    };
+    let mut above = vec![headline(rows), about(rows, key, &common)];
     above.extend(leaks(rows));
     let above = above.join("\n") + "\n";
     let below = errors(rows)
         .map(|errors| format!("\n{errors}"))
         .unwrap_or_default();
     let room = room.saturating_sub(above.len() + below.len());
-    above + &results(rows, room) + &below
+    above + &results(rows, &common, room) + &below
+}
+
+/// What all rows have in common; it is said once, and needs no column.
+struct Common<'a> {
+    revision: Option<&'a str>,
+    place: Option<String>,
+}
+
+fn common<'a, T: PartialEq>(rows: &[&'a Row], of: impl Fn(&'a Row) -> T) -> Option<T> {
+    let (first, others) = rows.split_first()?;
+    let first = of(first);
+    others.iter().all(|row| of(row) == first).then_some(first)
+}
+
+/// The type of the instance, and where it is.
+fn place(row: &Row) -> String {
+    let words = |rented: &Rented| {
+        let what = rented.instance_type.as_deref();
+        format!("{}, {}", what.unwrap_or(rented.id.as_str()), rented.region)
+    };
+    row.instance.as_ref().map(words).unwrap_or_default()
 }
 
 fn headline(rows: &[&Row]) -> String {
@@ -51,34 +75,31 @@ fn headline(rows: &[&Row]) -> String {
         .filter(|row| row.outcome != Outcome::Passed)
         .count();
     match (rows.len(), bad) {
-        (1, _) => format!("### {}\n", verdict(worst)),
-        (all, 0) => format!("### {} all {all} jobs passed\n", mark(worst)),
-        (all, bad) => format!("### {} {bad} of {all} jobs did not pass\n", mark(worst)),
+        (1, _) => format!("### collector: {}\n", verdict(worst)),
+        (all, 0) => format!("### collector: {} all {all} jobs passed\n", mark(worst)),
+        (all, bad) => format!(
+            "### collector: {} {bad} of {all} jobs did not pass\n",
+            mark(worst)
+        ),
     }
 }
 
 /// What was measured, by what.
-fn about(rows: &[&Row], key: &Key) -> String {
-    let mut about = format!(
-        "{}, {}",
+fn about(rows: &[&Row], key: &Key, common: &Common<'_>) -> String {
+    let mut about = vec![
         text(&clipped(&key.workflow, LABEL)),
-        code(&clipped(&key.config, LABEL))
-    );
-    if let Some(revision) = common_revision(rows) {
-        let _ = write!(about, ", revision {}", code(revision));
+        code(&clipped(&key.config, LABEL)),
+    ];
+    if let Some(revision) = common.revision {
+        about.push(format!("revision {}", code(revision)));
+    }
+    if let Some(place) = common.place.as_ref().filter(|place| !place.is_empty()) {
+        about.push(text(place));
     }
     if let Some(latest) = rows.iter().max_by_key(|row| row.finished) {
-        let _ = write!(about, ", {}", link("workflow run", &latest.run_url));
+        about.push(link("workflow run", &latest.run_url));
     }
-    about + "\n"
-}
-
-/// The revision, if all jobs measured the same.
-fn common_revision<'a>(rows: &[&'a Row]) -> Option<&'a str> {
-    let first = rows.first()?.revision.as_str();
-    rows.iter()
-        .all(|row| row.revision == first)
-        .then_some(first)
+    about.join(", ") + "\n"
 }
 
 fn leaks(rows: &[&Row]) -> Option<String> {
@@ -107,53 +128,44 @@ fn leaks(rows: &[&Row]) -> Option<String> {
 }
 
 /// The table.
-fn results(rows: &[&Row], bytes: usize) -> String {
+fn results(rows: &[&Row], common: &Common<'_>, bytes: usize) -> String {
     let room = Room {
         lines: rows.len(),
         bytes,
     };
-    let cells = |row: &Row| {
-        let instance = row.instance.as_ref().map(|rented| {
-            let what = rented
-                .instance_type
-                .as_deref()
-                .unwrap_or(rented.id.as_str());
-            format!("{what}, {}", rented.region)
-        });
-        let results = format!("{} files, {}", row.files, HumanBytes(row.bytes));
-        [
-            text(&row.label),
-            verdict(row.outcome),
-            human_duration(Duration::from_secs(row.took)),
-            text(&instance.unwrap_or_default()),
-            match &row.artifact_url {
-                Some(url) => link(&results, url),
-                None => results,
-            },
-        ]
+    let columns = [
+        ("job", true),
+        ("result", true),
+        ("time", true),
+        ("revision", common.revision.is_none()),
+        ("instance", common.place.is_none()),
+        ("results", true),
+    ];
+    let shown = |cells: [String; 6]| -> Vec<String> {
+        let cells = columns.iter().zip(cells);
+        cells
+            .filter_map(|((_, shown), cell)| shown.then_some(cell))
+            .collect()
     };
-    if common_revision(rows).is_some() {
-        let rows: Vec<[String; 5]> = rows.iter().map(|row| cells(row)).collect();
-        return table(
-            ["job", "result", "time", "instance", "results"],
-            &rows,
-            "jobs",
-            room,
-        );
-    }
-    let rows: Vec<[String; 6]> = rows
+    let rows: Vec<Vec<String>> = rows
         .iter()
         .map(|row| {
-            let [label, outcome, took, instance, results] = cells(row);
-            [label, code(&row.revision), outcome, took, instance, results]
+            let results = format!("{} files, {}", row.files, HumanBytes(row.bytes));
+            shown([
+                text(&row.label),
+                verdict(row.outcome),
+                human_duration(Duration::from_secs(row.took)),
+                code(&row.revision),
+                text(&place(row)),
+                match &row.artifact_url {
+                    Some(url) => link(&results, url),
+                    None => results,
+                },
+            ])
         })
         .collect();
-    table(
-        ["job", "revision", "result", "time", "instance", "results"],
-        &rows,
-        "jobs",
-        room,
-    )
+    let head = shown(columns.map(|(name, _)| name.to_owned()));
+    table(&head, &rows, "jobs", room)
 }
 
 fn errors(rows: &[&Row]) -> Option<String> {

@@ -184,14 +184,16 @@ pub(super) fn page(markdown: &str) -> Vec<String> {
                 NodeValue::Paragraph | NodeValue::Heading(_) | NodeValue::TableRow(_) => {
                     parts.push(String::new());
                 }
-                NodeValue::TableCell => parts.last_mut().unwrap().push(' '),
+                NodeValue::TableCell | NodeValue::SoftBreak => {
+                    parts.last_mut().unwrap().push(' ');
+                }
                 NodeValue::CodeBlock(code) => parts.push(code.literal.clone()),
                 NodeValue::Text(text) => {
                     assert!(!is_reference(text), "{text:?}");
                     parts.last_mut().unwrap().push_str(text);
                 }
                 NodeValue::HtmlInline(html) if html == "<br>" => {
-                    parts.last_mut().unwrap().push(' ')
+                    parts.last_mut().unwrap().push(' ');
                 }
                 NodeValue::HtmlInline(html) => assert!(HARMLESS.contains(&html.as_str()), "{html}"),
                 NodeValue::HtmlBlock(html) if html.literal == "</details>\n" => open -= 1,
@@ -203,7 +205,6 @@ pub(super) fn page(markdown: &str) -> Vec<String> {
                     parts.push(paragraph(summary(&html.literal)).concat());
                 }
                 NodeValue::Link(link) => assert!(link.url.starts_with("https://"), "{}", link.url),
-                NodeValue::SoftBreak => parts.last_mut().unwrap().push(' '),
                 NodeValue::Table(_)
                 | NodeValue::List(_)
                 | NodeValue::Item(_)

@@ -28,7 +28,7 @@ fn report(word: &str) -> RunReport {
         outcome: StepOutcome::Failed,
         exit_code: Some(2),
         started,
-        took: Duration::from_secs(60),
+        took: Duration::from_mins(1),
         log: String::new(),
     };
     RunReport {
@@ -86,6 +86,7 @@ fn leaked(word: &str) -> RunReport {
 #[test]
 fn everything_is_on_the_page() {
     let files = [("a.csv".to_owned(), 1024), ("b/c.csv".to_owned(), 1024)];
+    let lines = |from| (from..=50).map(|n| format!("line {n}")).collect::<Vec<_>>();
     let facts = Facts {
         run_url: Some("https://a.example/o/r/actions/runs/1"),
         commit_url: Some("https://a.example/o/r/commit/v1.2.3"),
@@ -98,7 +99,7 @@ fn everything_is_on_the_page() {
         files: &files,
         failure: Some(Failure {
             script: "measure.sh",
-            output: &(1..=50).map(|n| format!("line {n}\n")).collect::<String>(),
+            output: &lines(1).join("\n"),
         }),
     };
     let page = summary(&report(""), &facts);
@@ -109,10 +110,7 @@ fn everything_is_on_the_page() {
             "nightly",
             "error: measure.sh ended with status 2 hint: see its log",
             "The last lines of measure.sh",
-            &format!(
-                "line 11{}",
-                (12..=50).map(|n| format!(" line {n}")).collect::<String>()
-            ),
+            &lines(11).join(" "),
             "phase script result exit time",
             "launch ok 9.0s",
             "run measure.sh failed 2 1m00s",

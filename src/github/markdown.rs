@@ -301,6 +301,18 @@ mod tests {
     }
 
     #[test]
+    fn what_would_begin_a_block_is_text() {
+        for start in [
+            "+ a", "- a", "* a", "1. a", "12) a", "1.", "# a", "#", "> a", "===", "---", "~~~",
+            "```", "| a |", ":-:", "    a", "[a]: b", "- [ ] a", "<div>", "<!-- a", "<?a",
+        ] {
+            assert_eq!(reading::paragraph(&text(start)).concat(), start.trim());
+            let item = format!("- {}", text(start));
+            assert_eq!(reading::paragraph(&item).concat(), start.trim());
+        }
+    }
+
+    #[test]
     fn terminal_sequences_are_removed_and_overwritten_lines_too() {
         let output = "\x1b[1;31mred\x1b[0m \x1b]8;;https://a.example\x1b\\here\x1b]8;;\x07 \x1b(B\u{202e}x\n\
                       10%\r50%\r100%\r\n\x1b]unfinished\nlast\0\n\n";

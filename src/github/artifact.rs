@@ -230,7 +230,7 @@ pub async fn upload(
     let expires_at = expiry(now, upload.retention_days, job.retention_days);
 
     let created = service.create(upload.name, expires_at).await?;
-    secret(&created.signature());
+    created.signatures().iter().for_each(secret);
     blob::put(client, &created.url, &frame, deadline).await?;
     let id = service.finalize(&created.name, &frame).await?;
     Ok(Artifact {

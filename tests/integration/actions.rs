@@ -23,7 +23,7 @@ fn a_run_leaves_an_artifact_a_summary_and_a_comment() {
     let Some(stand) = Stand::with_prism() else {
         return;
     };
-    stand.add_pull(&json!({ "number": 7 }));
+    stand.add_pull(&json!({ "number": 7, "sha": SHA }));
     let mut job = stand.job();
     job.event("pull_request", &json!({ "pull_request": { "number": 7 } }));
     let desk = Desk::new();

@@ -75,11 +75,17 @@ pub(super) struct Created {
 }
 
 impl Created {
-    /// The part of the address that is the right to use it.
-    pub(super) fn signature(&self) -> Secret {
+    /// The part of the address that is the right to use it, as it stands there and as it is meant.
+    pub(super) fn signatures(&self) -> Vec<Secret> {
         let query = self.url.split_once('?').map_or("", |(_, query)| query);
-        let signature = query.split('&').find_map(|pair| pair.strip_prefix("sig="));
-        Secret::new(signature.unwrap_or_default())
+        let written = query.split('&').find_map(|pair| pair.strip_prefix("sig="));
+        let url = reqwest::Url::parse(&self.url).ok();
+        let meant = url
+            .as_ref()
+            .and_then(|url| url.query_pairs().find(|(name, _)| name == "sig"))
+            .map(|(_, value)| value.into_owned());
+        let both = written.map(str::to_owned).into_iter().chain(meant);
+        both.map(Secret::new).collect()
     }
 }
 
@@ -338,7 +344,9 @@ mod tests {
             name: ArtifactName::of_sample("v1", "i-1"),
             url: "https://blob.example/c/b?sv=1&sig=a%2Bb%3D&se=2".into(),
         };
-        assert_eq!(created.signature().expose(), "a%2Bb%3D");
+        let signatures = created.signatures();
+        let texts: Vec<&str> = signatures.iter().map(Secret::expose).collect();
+        assert_eq!(texts, ["a%2Bb%3D", "a+b="]);
     }
 
     #[test]

@@ -51,6 +51,18 @@ pub fn main(cli: Cli) -> ExitStatus {
     result.unwrap_or_else(|error| refused(&error, &console))
 }
 
+/// Says what is wrong with the command line or the inputs, or prints the help that was asked for.
+pub fn misused(error: &clap::Error) -> ExitStatus {
+    match WorkflowJob::current() {
+        Some(job) if error.use_stderr() => job::refuse(&Error::Usage(error.to_string()), &job),
+        _ => {
+            // Nobody is left to tell when the terminal is gone.
+            let _ = error.print();
+            ExitStatus(u8::try_from(error.exit_code()).unwrap_or(2))
+        }
+    }
+}
+
 /// Looks after what the action left behind, at the end of its job.
 pub fn post() -> ExitStatus {
     post::sweep()
@@ -113,6 +125,10 @@ fn conclude(report: &RunReport, reporter: &impl Reporter) {
     for complaint in &report.errors {
         reporter.report(&Event::Error(complaint));
     }
+    tell_leak(report, reporter);
+}
+
+fn tell_leak(report: &RunReport, reporter: &impl Reporter) {
     if let Release::Unconfirmed { id, .. } = &report.released {
         reporter.report(&Event::Leaked {
             id: id.as_ref(),

@@ -35,10 +35,13 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// Reads the command line and the inputs; prints help or what is wrong, and ends the process then.
-    pub fn read() -> Self {
-        let mut matches = Self::definition().get_matches();
-        Self::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.exit())
+    /// Reads the command line and the inputs.
+    ///
+    /// # Errors
+    /// What is wrong with them; or not an error, but what `--help` and `--version` ask for.
+    pub fn read() -> Result<Self, clap::Error> {
+        let mut matches = Self::definition().try_get_matches()?;
+        Self::from_arg_matches_mut(&mut matches)
     }
 
     /// The definition of the command line, less the inputs that are empty: the runner sets all of them.

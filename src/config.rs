@@ -170,13 +170,19 @@ impl Config {
         }
     }
 
-    /// How long a run can last: the sum of its time-outs and some time for what collector does in between, where every
-    /// step has one; never longer than the instance lives.
+    /// How long a run can last: the time-outs of its steps and some time for what collector does in between, where every
+    /// step on the instance has one, else as long as the instance lives.
     pub fn longest(&self) -> Duration {
-        let timeouts: Option<Duration> = self.steps().map(|(_, step)| step.timeout).sum();
-        timeouts.map_or(self.max_lifetime, |sum| {
+        let sum = |before: bool| -> Option<Duration> {
+            let steps = self.steps();
+            let steps = steps.filter(|(phase, _)| (*phase == Phase::BeforeAwsStart) == before);
+            steps.map(|(_, step)| step.timeout).sum()
+        };
+        let rented = sum(false).map_or(self.max_lifetime, |sum| {
             (sum + BETWEEN_STEPS).min(self.max_lifetime)
-        })
+        });
+        // A script before the launch that has no time-out is taken for a check, which is quick.
+        sum(true).unwrap_or_default() + rented
     }
 
     /// All steps with their phases, in the order of execution.

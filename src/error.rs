@@ -4,6 +4,7 @@ use crate::github::http::HttpError;
 use crate::github::state::StateError;
 use crate::project::ProjectError;
 use crate::provider::ProviderError;
+use crate::report::Signal;
 use crate::results::ResultsError;
 use crate::revision::RevisionError;
 use crate::shell::ssh::KeyError;
@@ -11,6 +12,9 @@ use crate::shell::ssh::KeyError;
 /// Why there was no run.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The command line or an input cannot be used.
+    #[error("{}", .0.trim_end())]
+    Usage(String),
     /// The config cannot be used.
     #[error(transparent)]
     Project(#[from] ProjectError),
@@ -29,6 +33,9 @@ pub enum Error {
     /// There is no way to talk to GitHub.
     #[error("no HTTP: {0}")]
     Http(#[from] HttpError),
+    /// A signal came before there was anything to end.
+    #[error("a signal ended the run before anything was launched")]
+    Interrupted(Option<Signal>),
     /// No keys.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -59,7 +66,8 @@ impl Error {
             Self::Http(_) => {
                 Some("does this machine have certificates to trust (ca-certificates)?")
             }
-            Self::Key(_) | Self::System { .. } => None,
+            // clap says it all.
+            Self::Usage(_) | Self::Interrupted(_) | Self::Key(_) | Self::System { .. } => None,
             Self::NotReaped(_) => Some("try again, or end them in the EC2 console"),
         }
     }
@@ -67,7 +75,10 @@ impl Error {
     /// The exit status that says it.
     pub const fn exit_status(&self) -> u8 {
         match self {
-            Self::Project(_)
+            Self::Interrupted(Some(signal)) => signal.exit_status(),
+            Self::Interrupted(None) => Signal::Int.exit_status(),
+            Self::Usage(_)
+            | Self::Project(_)
             | Self::Revision(_)
             | Self::Results(_)
             | Self::Provider(ProviderError::NoRegion) => 2,

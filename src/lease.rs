@@ -188,35 +188,38 @@ async fn launch<P: Provider>(
         Some(Ok(Err(error))) if !error.may_have_launched() => {
             Err((Some(error), Release::NothingLaunched))
         }
-        Some(Ok(Err(error))) => {
-            let release = reclaim(provider, &request.lease, patience(cancel).min(SWEEP)).await;
-            Err((Some(error), release))
-        }
+        Some(Ok(Err(error))) => Err((Some(error), unanswered(provider, request, cancel).await)),
         Some(Err(_)) => {
             let error = ProviderError::Unanswered {
                 action: "launch",
                 message: "collector panicked".into(),
             };
-            let release = reclaim(provider, &request.lease, patience(cancel).min(SWEEP)).await;
-            Err((Some(error), release))
+            Err((Some(error), unanswered(provider, request, cancel).await))
         }
-        None => {
-            let release = match reclaim(provider, &request.lease, RELEASE_AFTER_SIGNAL).await {
-                // The request is still on its way: that nothing is found says nothing.
-                Release::NothingLaunched => Release::Unconfirmed {
-                    id: None,
-                    reason: "the launch was under way when the signal came".into(),
-                },
-                found => found,
-            };
-            Err((None, release))
-        }
+        None => Err((None, unanswered(provider, request, cancel).await)),
+    }
+}
+
+/// What becomes of a launch without an answer.
+async fn unanswered<P: Provider>(
+    provider: &P,
+    request: &LaunchRequest,
+    cancel: &CancellationToken,
+) -> Release {
+    let patience = patience(cancel).min(SWEEP);
+    match reclaim(provider, &request.lease, patience).await {
+        // There was too little time for the instance to show up: that nothing was found says nothing.
+        Release::NothingLaunched if cancel.is_cancelled() => Release::Unconfirmed {
+            id: None,
+            reason: "the launch was under way when the signal came".into(),
+        },
+        release => release,
     }
 }
 
 /// Ends what a launch without an answer may have left.
 async fn reclaim<P: Reclaim>(provider: &P, lease: &LeaseToken, patience: Duration) -> Release {
-    match sweep(provider, &Owner::Lease(lease.clone()), patience).await {
+    match sweep(provider, &Owner::Lease(lease.clone()), patience, patience).await {
         Err(reason) => Release::Unconfirmed { id: None, reason },
         Ok(releases) => {
             let worst = releases.into_iter().map(|(_, release)| release);
@@ -230,15 +233,18 @@ async fn reclaim<P: Reclaim>(provider: &P, lease: &LeaseToken, patience: Duratio
     }
 }
 
-/// Ends every instance of the owner that shows up within `patience`, and says what became of each.
+/// Ends every instance of the owner that shows up within `waiting`, and says what became of each. The provider is asked
+/// once at least, and has `patience` for its answers.
 ///
 /// # Errors
 /// Why nobody knows whether there are any.
 pub async fn sweep<P: Reclaim>(
     provider: &P,
     owner: &Owner,
+    waiting: Duration,
     patience: Duration,
 ) -> Result<Vec<(InstanceId, Release)>, String> {
+    let late = Instant::now() + waiting;
     let deadline = Instant::now() + patience;
     let mut pause = FIRST_PAUSE;
     let mut answered = false;
@@ -255,7 +261,8 @@ pub async fn sweep<P: Reclaim>(
                 return Ok(releases);
             }
         }
-        if timeout_at(deadline, sleep(pause)).await.is_err() {
+        let end = if answered { late } else { deadline };
+        if timeout_at(end, sleep(pause)).await.is_err() {
             return if answered {
                 Ok(Vec::new())
             } else {

@@ -14,5 +14,8 @@ fn main() -> ExitCode {
     if Path::new(&name).ends_with(POST) {
         return app::post().into();
     }
-    app::main(Cli::read()).into()
+    match Cli::read() {
+        Ok(cli) => app::main(cli).into(),
+        Err(error) => app::misused(&error).into(),
+    }
 }

@@ -10,7 +10,7 @@ use crate::pipeline::ProjectFile;
 use crate::step::ScriptPath;
 
 /// The name of the config file in a directory, and in the results.
-const CONFIG_FILE: &str = "config.yml";
+pub const CONFIG_FILE: &str = "config.yml";
 
 /// What an ELF program starts with: it needs no interpreter.
 const ELF: &[u8] = b"\x7fELF";

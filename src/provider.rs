@@ -165,10 +165,10 @@ impl ProviderError {
                 "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, choose a profile with AWS_PROFILE, or log in with `aws sso login`; `--local` rehearses without an account"
             }
             Self::Expiring { .. } => {
-                "give the action `role-to-assume`, so that it renews its credentials; or use longer ones; or give every step a `timeout`, or the config a shorter `max_lifetime`"
+                "in GitHub Actions, `role-to-assume` gives a run credentials that are renewed; else use longer ones, or give every step a `timeout` or the config a shorter `max_lifetime`"
             }
             Self::Role { .. } => {
-                "check the ARN, and the role's trust policy: its condition on `sub` must fit this repository, in the form that the README shows under \"Credentials\""
+                "check the ARN, and the role's trust policy: its condition on `sub` must fit this repository, in the form that the README shows under \"Credentials\"; `role-duration` must not be longer than the role allows"
             }
             Self::NoIdToken => {
                 "add `id-token: write` to the job's `permissions:`; pull requests from forks never get an ID token"

@@ -1,8 +1,10 @@
 //! What came of a run, as written to `run.json` and shown at the end.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use indicatif::HumanBytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -141,6 +143,21 @@ pub struct Collected {
     pub bytes: u64,
     /// Files that are not here, or not as they were on the instance.
     pub incomplete: u64,
+}
+
+impl fmt::Display for Collected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            files,
+            bytes,
+            incomplete,
+        } = self;
+        write!(f, "{files} files, {}", HumanBytes(*bytes))?;
+        match incomplete {
+            0 => Ok(()),
+            count => write!(f, ", {count} not complete"),
+        }
+    }
 }
 
 /// What came of a run.

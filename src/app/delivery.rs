@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{ExitStatus, conclude};
+use super::{ExitStatus, conclude, tell_leak};
 use crate::cli::{Commenting, RunArgs};
 use crate::error::Error;
 use crate::github::api::{Api, Thread};
@@ -15,13 +15,13 @@ use crate::github::artifact::{Artifact, ArtifactError, ArtifactName, Upload, upl
 use crate::github::comment::{Job, Key, Rented, Row};
 use crate::github::event::Subject;
 use crate::github::http::client;
-use crate::github::ownership::hand_over;
 use crate::github::publish::{CommentError, publish};
 use crate::github::state::State;
 use crate::github::summary::{Facts, Failure, refusal, short, summary};
 use crate::github::{Secret, WorkflowJob, commands};
 use crate::interrupt::Interrupt;
 use crate::lease::{Ended, until_cancelled};
+use crate::phase::Stage;
 use crate::report::{Complaint, Outcome, Release, RunReport};
 use crate::reporter::workflow::WorkflowLog;
 use crate::reporter::{Event, Reporter as _};
@@ -40,17 +40,29 @@ pub(super) async fn deliver(
     log: &WorkflowLog,
     interrupt: &Interrupt,
 ) -> ExitStatus {
-    if !matches!(report.released, Release::Unconfirmed { .. }) {
+    let launched = report
+        .stages
+        .iter()
+        .any(|stage| stage.stage == Stage::Launch);
+    if report.released == Release::Terminated || !launched {
         warn(log, State::save_released(job));
     }
-    if let Some(results) = report.directory.as_deref().and_then(Path::parent) {
-        hand_over(&job.workspace, results);
+    // It is said again at the end, but what comes now takes time, and somebody may act on it.
+    tell_leak(&report, log);
+    if let Some(results) = report.directory.as_deref()
+        && !results.starts_with(&job.workspace)
+    {
+        log.report(&Event::Warning(format!(
+            "the results lie outside of the workspace, where later steps cannot read them: {}\n\
+             hint: the input `output` names a directory in the workspace",
+            results.display()
+        )));
     }
     let artifact = artifact(&mut report, args, job, log, interrupt).await;
     warn(log, outputs(&report, artifact.as_ref(), job));
     warn(log, page(&report, artifact.as_ref(), job));
-    if report.outcome < Outcome::Interrupted && args.job.comment != Commenting::Never {
-        let commenting = comment(&report, artifact.as_ref(), args, job);
+    if args.job.comment != Commenting::Never {
+        let commenting = comment(&report, artifact.as_ref(), args, job, log);
         match until_cancelled(interrupt.run(), commenting).await {
             Ended::Returned(Ok(said)) => log.report(&Event::Note(said)),
             Ended::Returned(Err(complaint)) => log.report(&Event::Warning(complaint)),
@@ -64,6 +76,8 @@ pub(super) async fn deliver(
 
 /// Tells the job that there was no run.
 pub(super) fn refuse(error: &Error, job: &WorkflowJob, log: &WorkflowLog) {
+    // Whatever was noted for the post step, it did not come to a launch.
+    warn(log, State::save_released(job));
     let status = error.exit_status().to_string();
     let text = refusal(&error.to_string(), error.hint());
     let written = || {
@@ -90,7 +104,18 @@ async fn artifact(
     log: &WorkflowLog,
     interrupt: &Interrupt,
 ) -> Option<Artifact> {
-    let archive = report.archive.clone()?;
+    if interrupt.run().is_cancelled() {
+        return None;
+    }
+    let Some(archive) = report.archive.clone() else {
+        let why = "no artifact: the archive of the results was not written";
+        fail(
+            report,
+            why,
+            Some("the log of the phase `archive` tells why"),
+        );
+        return None;
+    };
     let directory = archive
         .parent()?
         .file_name()?
@@ -113,6 +138,7 @@ async fn artifact(
         entry: format!("{directory}/{file}"),
         retention_days: args.job.retention_days,
     };
+    log.report(&Event::Note(format!("uploading {name} …")));
     let uploading = async {
         let client = client().map_err(|source| ArtifactError::Service {
             call: "HTTP",
@@ -284,10 +310,15 @@ async fn comment(
     artifact: Option<&Artifact>,
     args: &RunArgs,
     job: &WorkflowJob,
+    log: &WorkflowLog,
 ) -> Result<String, String> {
     let token = args.job.github_token.as_deref().unwrap_or_default();
     if token.is_empty() {
-        return Err("no comment: the input `github-token` is empty".into());
+        let message = "no comment: the input `github-token` is empty";
+        return match args.job.comment {
+            Commenting::Always => Err(message.into()),
+            _ => Ok(message.into()),
+        };
     }
     let token = Secret::new(token);
     let client = client().map_err(|error| format!("no comment: {error}"))?;
@@ -308,13 +339,14 @@ async fn comment(
         }
         _ => return Ok("no comment: the commit belongs to no open pull request".into()),
     };
-    let config = args.config.as_deref().unwrap_or(Path::new(""));
     let key = Key {
         workflow: job.workflow.clone(),
-        config: config.to_string_lossy().into_owned(),
+        config: log.config().to_string_lossy().into_owned(),
     };
     let row = row(report, artifact, args, job);
-    let published = publish(&api, &thread, &key, &row).await;
+    // A matrix gives its jobs a label of their own.
+    let in_matrix = row.label != job.job;
+    let published = publish(&api, &thread, &key, &row, in_matrix).await;
     match published {
         Ok(url) => Ok(format!("commented: {url}")),
         Err(error) => Err(no_comment(&error, Some(&thread))),
@@ -324,7 +356,7 @@ async fn comment(
 fn no_comment(error: &CommentError, thread: Option<&Thread>) -> String {
     let message = format!("no comment: {error}");
     let permissions = match (error, thread) {
-        (CommentError::Http(_), _) => return message,
+        (CommentError::Http(_) | CommentError::Unsettled, _) => return message,
         (_, Some(Thread::Commit(_))) => "contents: write",
         _ => "contents: read\n  pull-requests: write",
     };

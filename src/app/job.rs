@@ -4,6 +4,7 @@ use std::env;
 
 use super::{ExitStatus, block_on, delivery, listen, measure as run, places, refused};
 use crate::cli::RunArgs;
+use crate::error::Error;
 use crate::github::{Secret, WorkflowJob};
 use crate::interrupt::Interrupt;
 use crate::reporter::workflow::WorkflowLog;
@@ -19,7 +20,8 @@ const SECRETS: [&str; 5] = [
 
 /// Measures, and hands over everything that came of it.
 pub(super) fn measure(args: &RunArgs, job: &WorkflowJob) -> ExitStatus {
-    let log = WorkflowLog::new(job, args.config.as_deref().unwrap_or("".as_ref()));
+    let config = args.config.as_deref().unwrap_or("".as_ref());
+    let log = WorkflowLog::new(job, config).detailed(args.verbose);
     for secret in SECRETS.iter().filter_map(|name| env::var(name).ok()) {
         log.mask(&Secret::new(secret));
     }
@@ -39,4 +41,11 @@ pub(super) fn measure(args: &RunArgs, job: &WorkflowJob) -> ExitStatus {
         delivery::refuse(&error, job, &log);
         refused(&error, &log)
     })
+}
+
+/// Tells a job why there was no run.
+pub(super) fn refuse(error: &Error, job: &WorkflowJob) -> ExitStatus {
+    let log = WorkflowLog::new(job, "".as_ref());
+    delivery::refuse(error, job, &log);
+    refused(error, &log)
 }

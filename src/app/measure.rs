@@ -15,6 +15,7 @@ use crate::github::http::client;
 use crate::github::state::State;
 use crate::instance::{Instance, RunId};
 use crate::interrupt::Interrupt;
+use crate::lease::{Ended, until_cancelled};
 use crate::pipeline::{Here, Pipeline, Plan, Workplace, run};
 use crate::project::Project;
 use crate::provider::ec2::{Account, Ec2, Role};
@@ -98,17 +99,18 @@ async fn with<P: Provider, S: Shell, R: Reporter>(
         shell: ProcessShell::in_directory(&plan.directory),
         jobs,
     };
+    let state = State {
+        run: plan.run.clone(),
+        provider: provider.name().into(),
+        region: provider.region().into(),
+        role: cast.args.role_to_assume.clone(),
+        results: std::path::absolute(plan.output.join(plan.revision.directory()))
+            .unwrap_or_default(),
+        directory: plan.directory.clone(),
+    };
     if let Some(job) = cast.job {
         // Before anything is rented: what a killed run leaves is found by this.
-        State {
-            run: plan.run.clone(),
-            provider: provider.name().into(),
-            region: provider.region().into(),
-            role: cast.args.role_to_assume.clone(),
-            results: std::path::absolute(plan.output.join(plan.revision.directory()))
-                .unwrap_or_default(),
-        }
-        .save(job)?;
+        state.save(job)?;
     }
     let pipeline = Pipeline {
         plan,
@@ -118,7 +120,11 @@ async fn with<P: Provider, S: Shell, R: Reporter>(
         reporter: cast.reporter,
         interrupt: cast.interrupt,
     };
-    Ok(Box::pin(run(pipeline, connect)).await?)
+    let report = Box::pin(run(pipeline, connect)).await;
+    if let Some(job) = cast.job {
+        state.hand_over(job);
+    }
+    Ok(report?)
 }
 
 async fn here<R: Reporter>(plan: &Plan, cast: &Cast<'_, R>) -> Result<RunReport, Error> {
@@ -151,7 +157,12 @@ async fn on_ec2<R: Reporter>(
     if role.is_none() {
         outlast(&plan.config, cast.reporter)?;
     }
-    let account = Account::open(spec.region.as_deref(), role.as_ref()).await?;
+    let opening = Box::pin(Account::open(spec.region.as_deref(), role));
+    let account = match until_cancelled(cast.interrupt.run(), opening).await {
+        Ended::Returned(account) => account?,
+        Ended::Panicked(message) => return Err(ProviderError::NoCredentials(message).into()),
+        Ended::Cancelled => return Err(Error::Interrupted(cast.interrupt.signal())),
+    };
     let provider = Ec2::new(
         account,
         spec.clone(),
@@ -172,7 +183,10 @@ async fn on_ec2<R: Reporter>(
             fresh: true,
         })
     };
-    Box::pin(with(plan, &provider, connect, cast)).await
+    tokio::select! {
+        report = Box::pin(with(plan, &provider, connect, cast)) => report,
+        never = provider.stay_fresh() => match never {},
+    }
 }
 
 /// The role that this job may assume.
@@ -202,7 +216,7 @@ fn outlast(config: &Config, reporter: &impl Reporter) -> Result<(), ProviderErro
     let Some(end) = end else {
         if longest > USUAL_SESSION {
             reporter.report(&Event::Warning(
-                "the AWS credentials are temporary and nothing tells when they end; with `role-to-assume` collector renews its own".into(),
+                "the AWS credentials are temporary and nothing tells when they end; in GitHub Actions, `role-to-assume` gives a run credentials that are renewed".into(),
             ));
         }
         return Ok(());

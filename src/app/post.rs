@@ -5,21 +5,21 @@ use std::time::Duration;
 
 use super::measure::role;
 use super::places::{hand_over_state, local};
-use super::{ExitStatus, block_on, refused};
+use super::{ExitStatus, block_on};
 use crate::error::Error;
 use crate::github::WorkflowJob;
-use crate::github::ownership::hand_over;
 use crate::github::state::State;
 use crate::instance::{InstanceId, Owner};
 use crate::lease::{SWEEP, sweep as end_all};
-use crate::provider::Reclaim;
 use crate::provider::ec2::Account;
+use crate::provider::{ProviderError, Reclaim};
 use crate::report::{Complaint, Release};
+use crate::reporter::console::{Console, Verbosity};
 use crate::reporter::workflow::WorkflowLog;
 use crate::reporter::{Event, Reporter as _};
 
-/// Where a run is known to have given its instance back, one look is enough.
-const ONE_LOOK: Duration = Duration::from_millis(200);
+/// What AWS has to answer in.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The shortest time that a role can be assumed for, in seconds.
 const SHORT_SESSION: i32 = 900;
@@ -27,9 +27,7 @@ const SHORT_SESSION: i32 = 900;
 /// Sweeps up after the run of this job.
 pub(super) fn sweep() -> ExitStatus {
     let Some(job) = WorkflowJob::current() else {
-        let console =
-            crate::reporter::console::Console::new(crate::reporter::console::Verbosity::Normal);
-        console.error(
+        Console::new(Verbosity::Normal).error(
             "this is the post step of a GitHub Actions job, and here is none",
             Some("`collect reap` ends what was left behind"),
         );
@@ -42,64 +40,75 @@ pub(super) fn sweep() -> ExitStatus {
         ));
         return ExitStatus(0);
     };
-    hand_over(&job.workspace, &state.results);
+    state.hand_over(&job);
     hand_over_state();
-    let patience = if released { ONE_LOOK } else { SWEEP };
-    let swept = block_on(swept(&job, &state, patience));
-    swept.map_or_else(
-        |error| refused(&error, &log),
-        |found| tell(&found, &state, &log),
-    )
+    // An instance that is known to be gone will not show up any more.
+    let waiting = if released { Duration::ZERO } else { SWEEP };
+    match block_on(swept(&job, &state, waiting)) {
+        Ok(found) => tell(&found, &state, &log),
+        Err(error) if released => {
+            log.report(&Event::Note(format!(
+                "run {} gave its instance back; looking again failed: {error}",
+                state.run
+            )));
+            ExitStatus(0)
+        }
+        Err(error) => {
+            let State { run, region, .. } = &state;
+            log.report(&Event::Error(&Complaint {
+                message: format!(
+                    "nobody knows whether an instance of run {run} is left in {region}: {error}"
+                ),
+                hint: Some(remedy(&state)),
+                script: None,
+            }));
+            ExitStatus(4)
+        }
+    }
 }
 
-type Found = Result<Vec<(InstanceId, Release)>, String>;
-
-async fn swept(job: &WorkflowJob, state: &State, patience: Duration) -> Result<Found, Error> {
+async fn swept(
+    job: &WorkflowJob,
+    state: &State,
+    waiting: Duration,
+) -> Result<Vec<(InstanceId, Release)>, Error> {
     let owner = Owner::Run(state.run.clone());
     let local = local();
-    if state.provider == local.name() {
-        return Ok(end_all(&local, &owner, patience).await);
-    }
-    let role = state
-        .role
-        .as_ref()
-        .map(|arn| role(arn, SHORT_SESSION, Some(job)))
-        .transpose()?;
-    let account = Account::open(Some(&state.region), role.as_ref()).await?;
-    Ok(end_all(&account, &owner, patience).await)
+    let swept = if state.provider == local.name() {
+        end_all(&local, &owner, waiting, PATIENCE).await
+    } else {
+        let role = state
+            .role
+            .as_ref()
+            .map(|arn| role(arn, SHORT_SESSION, Some(job)))
+            .transpose()?;
+        let account = Account::open(Some(&state.region), role).await?;
+        end_all(&account, &owner, waiting, PATIENCE).await
+    };
+    let unreachable = |message| ProviderError::Unreachable {
+        action: "the search for it",
+        message,
+    };
+    Ok(swept.map_err(unreachable)?)
 }
 
-fn tell(found: &Found, state: &State, log: &WorkflowLog) -> ExitStatus {
+fn tell(found: &[(InstanceId, Release)], state: &State, log: &WorkflowLog) -> ExitStatus {
     let State { run, region, .. } = state;
-    let complain = |message: String| {
-        let hint = format!("`collect reap --run {run}` tries again");
-        log.report(&Event::Error(&Complaint {
-            message,
-            hint: Some(hint),
-            script: None,
-        }));
-    };
-    let found = match found {
-        Ok(found) => found,
-        Err(reason) => {
-            complain(format!(
-                "nobody knows whether an instance of run {run} is left in {region}: {reason}"
-            ));
-            return ExitStatus(4);
-        }
-    };
-    let mut left = 0;
+    let mut left = false;
     for (id, release) in found {
-        match release {
-            Release::Unconfirmed { reason, .. } => {
-                left += 1;
-                complain(format!(
+        if let Release::Unconfirmed { reason, .. } = release {
+            left = true;
+            log.report(&Event::Error(&Complaint {
+                message: format!(
                     "{id} in {region}, left behind by run {run}, could not be ended: {reason}"
-                ));
-            }
-            _ => log.report(&Event::Warning(format!(
+                ),
+                hint: Some(remedy(state)),
+                script: None,
+            }));
+        } else {
+            log.report(&Event::Warning(format!(
                 "terminated {id} in {region}, which run {run} had left behind"
-            ))),
+            )));
         }
     }
     if found.is_empty() {
@@ -107,5 +116,10 @@ fn tell(found: &Found, state: &State, log: &WorkflowLog) -> ExitStatus {
             "run {run} left no instance behind in {region}"
         )));
     }
-    ExitStatus(if left > 0 { 4 } else { 0 })
+    ExitStatus(if left { 4 } else { 0 })
+}
+
+fn remedy(state: &State) -> String {
+    let State { run, region, .. } = state;
+    format!("`collect reap --region {region} --run {run}` tries again")
 }

@@ -150,13 +150,22 @@ impl<'a> Api<'a> {
                 .headers()
                 .get("link")
                 .and_then(|link| next_page(link.to_str().ok()?));
-            comments.extend(response.json::<Vec<Comment>>().await?);
+            comments.extend(http::json::<Vec<Comment>>(response).await?);
             match next {
                 Some(url) => question = self.request(Method::GET, &url),
                 None => break,
             }
         }
         Ok(comments)
+    }
+
+    /// A comment as it is now; `None` when it is gone.
+    ///
+    /// # Errors
+    /// [`HttpError`].
+    pub async fn comment(&self, thread: &Thread, id: u64) -> Result<Option<Comment>, HttpError> {
+        let question = self.request(Method::GET, &self.address(thread, id));
+        found(http::send_json(question).await)
     }
 
     /// Writes a new comment. Not to be repeated when its answer is lost.
@@ -168,13 +177,18 @@ impl<'a> Api<'a> {
         self.write(Method::POST, &url, body).await
     }
 
-    /// Writes a comment anew.
+    /// Writes a comment anew; `None` when it is gone.
     ///
     /// # Errors
     /// [`HttpError`].
-    pub async fn update(&self, thread: &Thread, id: u64, body: &str) -> Result<Comment, HttpError> {
-        self.write(Method::PATCH, &self.comment(thread, id), body)
-            .await
+    pub async fn update(
+        &self,
+        thread: &Thread,
+        id: u64,
+        body: &str,
+    ) -> Result<Option<Comment>, HttpError> {
+        let url = self.address(thread, id);
+        found(self.write(Method::PATCH, &url, body).await)
     }
 
     /// Removes a comment.
@@ -182,13 +196,11 @@ impl<'a> Api<'a> {
     /// # Errors
     /// [`HttpError`], but not when it is gone already.
     pub async fn delete(&self, thread: &Thread, id: u64) -> Result<(), HttpError> {
-        match http::send(self.request(Method::DELETE, &self.comment(thread, id))).await {
-            Err(error) if error.status() != Some(404) => Err(error),
-            _ => Ok(()),
-        }
+        let question = self.request(Method::DELETE, &self.address(thread, id));
+        found(http::send(question).await).map(drop)
     }
 
-    fn comment(&self, thread: &Thread, id: u64) -> String {
+    fn address(&self, thread: &Thread, id: u64) -> String {
         let parent = match thread {
             Thread::PullRequest(_) => "issues/",
             Thread::Commit(_) => "",
@@ -203,6 +215,14 @@ impl<'a> Api<'a> {
         body: &str,
     ) -> Result<T, HttpError> {
         http::send_json(self.request(method, url).json(&json!({ "body": body }))).await
+    }
+}
+
+/// Somebody may have removed what was there a moment ago.
+fn found<T>(answer: Result<T, HttpError>) -> Result<Option<T>, HttpError> {
+    match answer {
+        Err(error) if error.status() == Some(404) => Ok(None),
+        answer => answer.map(Some),
     }
 }
 

@@ -181,6 +181,11 @@ impl ArtifactError {
             }
             Self::Archive { .. } => return None,
             Self::Differs { .. } => "delete the artifact and run the job again",
+            Self::Service { call, source }
+                if call.starts_with("Put") && source.status() == Some(403) =>
+            {
+                "the address to upload to ends after an hour or less, and only that storage knows why it refuses: run the job again, or collect less"
+            }
             Self::Service { .. } => "see whether GitHub has an incident, and run the job again",
         })
     }
@@ -207,7 +212,7 @@ impl ArtifactError {
 /// Costs two readings of the archive and some blocks of 8 MiB in memory.
 ///
 /// # Errors
-/// [`ArtifactError`]; nothing on disk has changed then.
+/// [`ArtifactError`]; the results are on disk then as they were.
 pub async fn upload(
     client: &reqwest::Client,
     job: &WorkflowJob,
@@ -225,11 +230,19 @@ pub async fn upload(
         return Err(ArtifactError::Expired);
     }
     let frame = framed(upload).await?;
-    let deadline = deadline(now, token.expires);
+    let deadline = deadline_of(now, token.expires);
     let service = Service::new(client, &runtime.results_url, token, deadline);
     let expires_at = expiry(now, upload.retention_days, job.retention_days);
 
-    let created = service.create(upload.name, expires_at).await?;
+    let created = match service.create(upload.name, expires_at).await {
+        Err(ArtifactError::Service { source, .. })
+            if !job.on_github() && matches!(source.status(), Some(404 | 501)) =>
+        {
+            return Err(ArtifactError::Enterprise(job.server_url.clone()));
+        }
+        created => created?,
+    };
+    let deadline = deadline.min(deadline_of(now, created.expires()));
     created.signatures().iter().for_each(secret);
     blob::put(client, &created.url, &frame, deadline).await?;
     let id = service.finalize(&created.name, &frame).await?;
@@ -255,7 +268,7 @@ async fn framed(upload: &Upload<'_>) -> Result<Arc<Frame>, ArtifactError> {
         })
 }
 
-fn deadline(now: Timestamp, expires: Option<Timestamp>) -> Instant {
+fn deadline_of(now: Timestamp, expires: Option<Timestamp>) -> Instant {
     let left = expires.map_or(UPLOAD, |at| at.duration_since(now).unsigned_abs());
     Instant::now() + left.min(UPLOAD)
 }

@@ -21,6 +21,9 @@ pub(super) const REQUEST: Duration = Duration::from_secs(30);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
+/// A limit on what a token may write in a minute, where the server does not say when it ends.
+const RATE_LIMIT: Duration = Duration::from_mins(1);
+
 /// How much of an answer that is not understood is repeated, in characters.
 const EXCERPT: usize = 300;
 
@@ -70,28 +73,23 @@ impl HttpError {
                 retry_after,
                 ..
             } => retry_after.is_some() || *status == 408 || *status == 429 || *status >= 500,
-            Self::Unanswered(_) => true,
-            Self::Unreadable(_) => false,
+            // Something in between may have answered in the server's place.
+            Self::Unanswered(_) | Self::Unreadable(_) => true,
         }
     }
 }
 
-impl From<reqwest::Error> for HttpError {
-    fn from(error: reqwest::Error) -> Self {
-        // Addresses may carry a signature.
-        let error = error.without_url();
-        let mut words = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            words = format!("{words}: {cause}");
-            source = cause.source();
-        }
-        if error.is_decode() {
-            Self::Unreadable(words)
-        } else {
-            Self::Unanswered(words)
-        }
+/// The words of a failed request and of what made it fail.
+fn unanswered(error: reqwest::Error) -> HttpError {
+    // Addresses may carry a signature.
+    let error = error.without_url();
+    let mut words = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        words = format!("{words}: {cause}");
+        source = cause.source();
     }
+    HttpError::Unanswered(words)
 }
 
 /// Makes the client that all services share.
@@ -101,13 +99,14 @@ impl From<reqwest::Error> for HttpError {
 pub fn client() -> Result<reqwest::Client, HttpError> {
     // Somebody else may have chosen ring already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Ok(reqwest::Client::builder()
+    reqwest::Client::builder()
         .user_agent(concat!("collector/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT)
         .timeout(REQUEST)
         // A signed address is good for one place only.
         .redirect(reqwest::redirect::Policy::none())
-        .build()?)
+        .build()
+        .map_err(unanswered)
 }
 
 /// Sends a request and takes only success for an answer.
@@ -115,17 +114,19 @@ pub fn client() -> Result<reqwest::Client, HttpError> {
 /// # Errors
 /// [`HttpError`], with the server's own words.
 pub async fn send(request: RequestBuilder) -> Result<reqwest::Response, HttpError> {
-    let response = request.send().await?;
+    let response = request.send().await.map_err(unanswered)?;
     let status = response.status();
     if status.is_success() {
         return Ok(response);
     }
-    let retry_after = retry_after(status, response.headers(), Timestamp::now());
+    let named = retry_after(status, response.headers(), Timestamp::now());
     let body = response.text().await.unwrap_or_default();
+    let message = words(&body);
+    let limited = status == StatusCode::FORBIDDEN && message.contains("rate limit");
     Err(HttpError::Refused {
         status: status.as_u16(),
-        message: words(&body),
-        retry_after,
+        message,
+        retry_after: named.or(limited.then_some(RATE_LIMIT)),
     })
 }
 
@@ -134,7 +135,16 @@ pub async fn send(request: RequestBuilder) -> Result<reqwest::Response, HttpErro
 /// # Errors
 /// [`HttpError`], with the server's own words.
 pub async fn send_json<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, HttpError> {
-    Ok(send(request).await?.json().await?)
+    json(send(request).await?).await
+}
+
+/// Reads an answer that is JSON.
+///
+/// # Errors
+/// [`HttpError`]; what was asked for is done all the same.
+pub async fn json<T: DeserializeOwned>(response: reqwest::Response) -> Result<T, HttpError> {
+    let body = response.bytes().await.map_err(unanswered)?;
+    serde_json::from_slice(&body).map_err(|error| HttpError::Unreadable(error.to_string()))
 }
 
 /// Asks until there is an answer that will not change, or the deadline comes; the last error is the one that counts.
@@ -157,7 +167,7 @@ pub(super) async fn again<T, F: Future<Output = Result<T, HttpError>>>(
             HttpError::Refused {
                 retry_after: Some(wanted),
                 ..
-            } => *wanted,
+            } => (*wanted).max(pause),
             _ => pause.mul_f64(rand::random_range(0.67..1.0)),
         };
         if Instant::now() + wanted >= deadline {

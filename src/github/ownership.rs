@@ -7,16 +7,20 @@ use std::path::Path;
 /// Gives what this process wrote at `written`, and the directories between it and `directory`, to the owner of
 /// `directory`. What lies elsewhere, or belongs to somebody else, stays as it is.
 pub fn hand_over(directory: &Path, written: &Path) {
-    let Ok(owner) = fs::metadata(directory) else {
+    let (Ok(directory), Ok(written)) = (fs::canonicalize(directory), fs::canonicalize(written))
+    else {
+        return;
+    };
+    let Ok(owner) = fs::metadata(&directory) else {
         return;
     };
     let us = rustix::process::geteuid().as_raw();
-    if owner.uid() == us || !written.starts_with(directory) || written == directory {
+    if owner.uid() == us || !written.starts_with(&directory) {
         return;
     }
-    give(written, &owner, us);
+    give(&written, &owner, us);
     let between = written.ancestors().skip(1);
-    for parent in between.take_while(|parent| *parent != directory) {
+    for parent in between.take_while(|parent| parent.starts_with(&directory)) {
         give_one(parent, &owner, us);
     }
 }

@@ -2,25 +2,29 @@
 //!
 //! The API has no conditional write, so two jobs that read at the same time overwrite each other. Rows are joined (see
 //! [`Sheet::merge`]), so nothing but a row can be lost, and its job writes it again: a job leaves only when its row is
-//! on the comment [`SETTLE`] after it wrote it. By then whoever had read the comment before has written it.
+//! on the comment [`SETTLE`] after it wrote it. By then whoever had read the comment before has written it, or has given
+//! up: reading and writing together have no more time than that. What remains is a write that GitHub carries out after
+//! its job has given it up.
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::api::{Api, Comment, Thread};
 use super::comment::{Key, Row, Sheet};
 use super::http::HttpError;
 
-/// Longer than any job takes between reading the comment and writing it.
+/// A job has so long to read the comment and to write it.
 const SETTLE: Duration = Duration::from_millis(2500);
 
-/// By chance up to so much longer, at first; it doubles, so that jobs that met once do not meet again.
+/// By chance up to so much longer, at first; it doubles, so that jobs that met once do not meet again. The jobs of a
+/// matrix tend to end together, and GitHub takes 80 writes a minute of all of them: they keep apart from the start.
 const SPREAD: Duration = Duration::from_secs(1);
-const WIDEST: Duration = Duration::from_secs(16);
+const SPREAD_IN_MATRIX: Duration = Duration::from_secs(8);
+const WIDEST: Duration = Duration::from_secs(64);
 
 /// After this a job leaves, whatever the comment looks like.
-const PATIENCE: Duration = Duration::from_mins(3);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Why there is no comment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,6 +32,9 @@ pub enum CommentError {
     /// The token may not write.
     #[error("the token may not write it ({0})")]
     ReadOnly(HttpError),
+    /// Other jobs have written it all the time.
+    #[error("other jobs wrote it all the time, and the row of this one may be missing")]
+    Unsettled,
     /// GitHub failed.
     #[error(transparent)]
     Http(#[from] HttpError),
@@ -51,13 +58,13 @@ impl CommentError {
 enum Look {
     /// The row is there, or one that takes its place; the comment's address.
     Settled(String),
-    /// Something was written, by this author.
-    Written(String),
+    /// Something was written or is to be written again; the author of the comment.
+    Unsettled(String),
 }
 
 /// Brings a row onto the thread's comment, and returns the comment's address.
 ///
-/// Takes some seconds, mostly of waiting.
+/// Takes some seconds, mostly of waiting, and more of them where this is one of several jobs of a matrix.
 ///
 /// # Errors
 /// [`CommentError`]; there may be a comment all the same.
@@ -66,17 +73,26 @@ pub async fn publish(
     thread: &Thread,
     key: &Key,
     row: &Row,
+    in_matrix: bool,
 ) -> Result<String, CommentError> {
     let deadline = Instant::now() + PATIENCE;
+    let by_chance = |spread: Duration| spread.mul_f64(rand::random_range(0.0..1.0));
     let mut login = api.login().await;
     let mut spread = SPREAD;
-    let mut last = HttpError::Unanswered("no answer in time".into());
+    if in_matrix {
+        sleep(by_chance(SPREAD_IN_MATRIX)).await;
+        spread = SPREAD_IN_MATRIX;
+    }
+    let mut last = CommentError::Http(HttpError::Unanswered("no answer in time".into()));
     loop {
         let looking = look(api, thread, &login, key, row);
         let mut wanted = Duration::ZERO;
         match timeout_at(deadline, looking).await {
             Ok(Ok(Look::Settled(url))) => return Ok(url),
-            Ok(Ok(Look::Written(author))) => login = author,
+            Ok(Ok(Look::Unsettled(author))) => {
+                login = author;
+                last = CommentError::Unsettled;
+            }
             Ok(Err(error)) if error.is_passing() => {
                 if let HttpError::Refused {
                     retry_after: Some(after),
@@ -85,15 +101,15 @@ pub async fn publish(
                 {
                     wanted = *after;
                 }
-                last = error;
+                last = error.into();
             }
             Ok(Err(error)) => return Err(CommentError::of(error)),
-            Err(_) => return Err(last.into()),
+            Err(_) => return Err(last),
         }
-        let pause = wanted + SETTLE + spread.mul_f64(rand::random_range(0.0..1.0));
+        let pause = wanted + SETTLE + by_chance(spread);
         spread = (spread * 2).min(WIDEST);
         if Instant::now() + pause >= deadline {
-            return Err(last.into());
+            return Err(last);
         }
         sleep(pause).await;
     }
@@ -123,15 +139,36 @@ async fn look(
     let mut ours = ours.into_iter();
     let Some((first, sheet)) = ours.next() else {
         let created = api.create(thread, &joined.body(key)).await?;
-        return Ok(Look::Written(created.author().to_owned()));
+        return Ok(Look::Unsettled(created.author().to_owned()));
     };
     let later: Vec<u64> = ours.map(|(comment, _)| comment.id).collect();
     if later.is_empty() && sheet.contains(row) {
         return Ok(Look::Settled(first.html_url));
     }
-    let updated = api.update(thread, first.id, &joined.body(key)).await?;
-    for id in later {
-        api.delete(thread, id).await?;
+    if let Ok(written) = timeout(SETTLE, rewrite(api, thread, first.id, key, joined)).await {
+        let Some(written) = written? else {
+            // It is gone, and what it said with it.
+            return Ok(Look::Unsettled(login.to_owned()));
+        };
+        for id in later {
+            api.delete(thread, id).await?;
+        }
+        return Ok(Look::Unsettled(written.author().to_owned()));
     }
-    Ok(Look::Written(updated.author().to_owned()))
+    Ok(Look::Unsettled(login.to_owned()))
+}
+
+/// Joins rows to what the comment says at this moment.
+async fn rewrite(
+    api: &Api<'_>,
+    thread: &Thread,
+    id: u64,
+    key: &Key,
+    rows: Sheet,
+) -> Result<Option<Comment>, HttpError> {
+    let Some(now) = api.comment(thread, id).await? else {
+        return Ok(None);
+    };
+    let there = Sheet::parse(now.body(), key).unwrap_or_default();
+    api.update(thread, id, &rows.merge(there).body(key)).await
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::commands;
 use super::environment::WorkflowJob;
+use super::ownership::hand_over;
 use crate::instance::RunId;
 
 const RUN: &str = "run";
@@ -13,6 +14,7 @@ const PROVIDER: &str = "provider";
 const REGION: &str = "region";
 const ROLE: &str = "role";
 const RESULTS: &str = "results";
+const DIRECTORY: &str = "directory";
 const RELEASED: &str = "released";
 
 /// A run, as the post step needs to know it to end what is left of it.
@@ -28,6 +30,8 @@ pub struct State {
     pub role: Option<String>,
     /// Where it writes.
     pub results: PathBuf,
+    /// Where its local steps run.
+    pub directory: PathBuf,
 }
 
 /// The state could not be saved, so nothing was launched.
@@ -45,18 +49,30 @@ impl State {
     /// When the runner's file cannot be written; nothing must be launched then.
     pub fn save(&self, job: &WorkflowJob) -> Result<(), StateError> {
         let results = self.results.to_string_lossy();
+        let directory = self.directory.to_string_lossy();
         for (name, value) in [
             (RUN, Some(self.run.as_str())),
             (PROVIDER, Some(self.provider.as_str())),
             (REGION, Some(self.region.as_str())),
             (ROLE, self.role.as_deref()),
             (RESULTS, Some(&results)),
+            (DIRECTORY, Some(&directory)),
         ] {
             if let Some(value) = value {
                 set(job.files.state.as_deref(), name, value)?;
             }
         }
         Ok(())
+    }
+
+    /// Gives what the run wrote to those who own the places: the runner's user, where a container's root wrote it.
+    pub fn hand_over(&self, job: &WorkflowJob) {
+        for written in [&self.results, &self.directory] {
+            hand_over(&job.workspace, written);
+        }
+        if let Some(home) = env::var_os("HOME") {
+            hand_over(Path::new(&home), &self.results);
+        }
     }
 
     /// Notes that the instance is known to be gone, so that the post step need not wait for one to show up.
@@ -79,6 +95,7 @@ impl State {
             region: given(REGION)?,
             role: given(ROLE),
             results: given(RESULTS)?.into(),
+            directory: given(DIRECTORY)?.into(),
         };
         Some((state, given(RELEASED).is_some()))
     }

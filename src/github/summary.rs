@@ -80,7 +80,7 @@ pub fn short(report: &RunReport) -> String {
     let first = format!(
         "{}: {revision}{on}, {}\n",
         outcome(report),
-        collected(report)
+        report.collected
     );
     let error = report.errors.first().map(|error| {
         let message = text(&clipped(&error.message, MESSAGE));
@@ -181,19 +181,6 @@ fn stages(report: &RunReport) -> String {
     table(&RunReport::COLUMNS, &rows, "rows", ROWS)
 }
 
-fn collected(report: &RunReport) -> String {
-    let collected = &report.collected;
-    let missing = match collected.incomplete {
-        0 => String::new(),
-        count => format!(", {count} not complete"),
-    };
-    format!(
-        "{} files, {}{missing}",
-        collected.files,
-        HumanBytes(collected.bytes)
-    )
-}
-
 /// On what it was measured, and where the results are.
 fn particulars(report: &RunReport, facts: &Facts<'_>) -> String {
     let revision = report.revision.as_str();
@@ -217,7 +204,7 @@ fn particulars(report: &RunReport, facts: &Facts<'_>) -> String {
         let place = text(instance.zone.as_ref().unwrap_or(&instance.region));
         items.push(format!("instance {} in {place}{gone}", words.join(", ")));
     }
-    items.push(collected(report));
+    items.push(report.collected.to_string());
     if let Some(artifact) = &facts.artifact {
         items.push(format!(
             "artifact {}, {}, {}",

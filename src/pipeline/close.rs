@@ -142,15 +142,20 @@ async fn archive(
         packed.index()?;
         Ok::<_, ResultsError>(archive)
     });
+    let mut warnings = Vec::new();
     match until_cancelled(cancel, packing).await {
         Ended::Returned(Ok(Ok(path))) => report.archive = Some(path),
-        Ended::Returned(Ok(Err(error))) => report.warnings.push(error.to_string()),
-        Ended::Returned(Err(panic)) => report.warnings.push(panic.to_string()),
-        Ended::Panicked(message) => report.warnings.push(message),
+        Ended::Returned(Ok(Err(error))) => warnings.push(error.to_string()),
+        Ended::Returned(Err(panic)) => warnings.push(panic.to_string()),
+        Ended::Panicked(message) => warnings.push(message),
         Ended::Cancelled => {
             results.discard_archive();
-            report.warnings.push("no archive was written".into());
+            warnings.push("no archive was written".into());
         }
+    }
+    for warning in warnings {
+        reporter.report(&Event::Warning(warning.clone()));
+        report.warnings.push(warning);
     }
     reporter.report(&Event::StageFinished {
         stage: Stage::Archive,

@@ -5,6 +5,7 @@ mod role;
 mod user_data;
 
 use std::cell::Cell;
+use std::convert::Infallible;
 use std::time::Duration;
 
 use aws_sdk_ec2::error::ProvideErrorMetadata as _;
@@ -75,6 +76,11 @@ impl<'a, R: Reporter> Ec2<'a, R> {
             launched: Cell::new(None),
             reporter,
         })
+    }
+
+    /// Keeps the credentials fresh for as long as it is polled, so that after a signal they need not be fetched first.
+    pub async fn stay_fresh(&self) -> Infallible {
+        self.account.stay_fresh().await
     }
 
     /// The id of the security group, which may be given by its name.

@@ -1,7 +1,5 @@
 //! The table at the end of a run, and the words around it: what ran, how it ended, how long it took.
 
-use indicatif::HumanBytes;
-
 use crate::config::human_duration;
 use crate::instance::{InstanceId, LeaseToken};
 use crate::report::{Release, RunReport};
@@ -15,16 +13,7 @@ pub fn steps(report: &RunReport) -> Vec<String> {
 
 /// What came home, and where it is.
 pub fn results(report: &RunReport) -> Vec<String> {
-    let collected = &report.collected;
-    let missing = match collected.incomplete {
-        0 => String::new(),
-        count => format!(", {count} not complete"),
-    };
-    let mut lines = vec![format!(
-        "{} files, {}{missing}",
-        collected.files,
-        HumanBytes(collected.bytes)
-    )];
+    let mut lines = vec![report.collected.to_string()];
     if let Some(directory) = &report.directory {
         lines.push(format!("results  {}", directory.display()));
     }

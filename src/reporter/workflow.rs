@@ -14,6 +14,7 @@ use crate::github::commands::{
 };
 use crate::github::{Secret, WorkflowJob};
 use crate::phase::Stage;
+use crate::project::CONFIG_FILE;
 use crate::report::{Complaint, RunReport};
 use crate::step::StepOutcome;
 
@@ -25,7 +26,9 @@ const SHORTEST_SECRET: usize = 16;
 pub struct WorkflowLog {
     /// The checkout.
     workspace: PathBuf,
-    /// Where the config file and its scripts lie.
+    /// The config file, or what was given for it.
+    config: PathBuf,
+    /// Where it and its scripts lie.
     directory: PathBuf,
     /// More is asked for.
     debug: bool,
@@ -35,23 +38,41 @@ pub struct WorkflowLog {
     /// The last output did not end its line.
     mid_line: Cell<bool>,
     annotations: RefCell<[usize; 3]>,
+    leak_told: Cell<bool>,
 }
 
 impl WorkflowLog {
     /// For the job's log; `config` is the config file, or its directory.
     pub fn new(job: &WorkflowJob, config: &Path) -> Self {
-        let config = job.workspace.join(config);
-        let parent = config.parent().unwrap_or(&config);
-        let directory = if config.is_dir() { &config } else { parent };
+        let mut config = job.workspace.join(config);
+        if config.is_dir() {
+            config.push(CONFIG_FILE);
+        }
         Self {
-            directory: directory.to_owned(),
+            directory: config.parent().unwrap_or(&config).to_owned(),
+            config,
             workspace: job.workspace.clone(),
             debug: job.debug,
             fence: RefCell::new(None),
             in_group: Cell::new(false),
             mid_line: Cell::new(false),
             annotations: RefCell::default(),
+            leak_told: Cell::new(false),
         }
+    }
+
+    /// Says more where that is asked for.
+    #[must_use]
+    pub fn detailed(self, asked: bool) -> Self {
+        Self {
+            debug: self.debug || asked,
+            ..self
+        }
+    }
+
+    /// The config file as the repository names it.
+    pub fn config(&self) -> PathBuf {
+        self.repository_path(&self.config).into()
     }
 
     /// Keeps a secret out of the log from here on.
@@ -258,7 +279,9 @@ impl Reporter for WorkflowLog {
             Event::Error(complaint) => self.error(complaint),
             Event::Leaked { id, region, lease } => {
                 let text = table::leaked(*id, region, lease);
-                self.annotate(Level::Error, "An instance may be left", None, &text);
+                if !self.leak_told.replace(true) {
+                    self.annotate(Level::Error, "An instance may be left", None, &text);
+                }
                 self.line(&text);
             }
         }

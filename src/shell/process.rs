@@ -13,6 +13,9 @@ use super::{Command, Exit, Output, Shell, ShellError};
 /// How much of a stream is passed on at once, in bytes.
 const CHUNK: usize = 64 * 1024;
 
+/// What a workflow job gives to collector only: its own `run:` steps do not have it either.
+const NOT_FOR_SCRIPTS: [&str; 2] = ["ACTIONS_RUNTIME_TOKEN", "INPUT_GITHUB-TOKEN"];
+
 /// Runs commands on this machine.
 #[derive(Debug, Clone)]
 pub struct ProcessShell {
@@ -21,7 +24,7 @@ pub struct ProcessShell {
 }
 
 impl ProcessShell {
-    /// Commands run in this directory, otherwise in the environment of this process.
+    /// Commands run in this directory, otherwise in the environment of this process less what is not for scripts.
     pub fn in_directory(directory: impl Into<PathBuf>) -> Self {
         Self {
             directory: directory.into(),
@@ -49,6 +52,9 @@ impl ProcessShell {
             .stderr(Stdio::piped())
             // Ctrl-C in the terminal is for collector to hear, not for its tools.
             .process_group(0);
+        for name in NOT_FOR_SCRIPTS {
+            process.env_remove(name);
+        }
         if let Some(home) = &self.home {
             process.env("HOME", home);
         }

@@ -92,12 +92,26 @@ impl Lab {
     /// The program, with this laboratory for AWS.
     pub(crate) fn collect(&self, desk: &Desk, args: &[&str]) -> Command {
         let mut command = desk.collect(args);
+        self.surround(&mut command);
+        command
+    }
+
+    /// Makes this laboratory AWS for a command.
+    pub(crate) fn surround(&self, command: &mut Command) {
         command
             .env("AWS_ENDPOINT_URL", format!("http://{}", self.address))
             .env("AWS_REGION", self.facts["region"].as_str().unwrap())
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test");
-        command
+    }
+
+    /// Credentials of a role end after so many seconds, whatever is asked for.
+    pub(crate) fn session(&self, seconds: u32) {
+        self.http(
+            "POST",
+            "/lab/session",
+            &serde_json::json!({ "seconds": seconds }).to_string(),
+        );
     }
 
     fn http(&self, method: &str, path: &str, body: &str) -> Value {

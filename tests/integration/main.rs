@@ -2,9 +2,13 @@
 
 // `cfg(test)` always holds here; it tells clippy that what tests call belongs to tests too.
 #[cfg(test)]
-mod actions;
+mod action;
+#[cfg(test)]
+mod artifact;
 #[cfg(test)]
 mod command;
+#[cfg(test)]
+mod comment;
 #[cfg(test)]
 mod disk;
 #[cfg(test)]
@@ -13,6 +17,8 @@ mod doubles;
 mod e2e;
 #[cfg(test)]
 mod floors;
+#[cfg(test)]
+mod identity;
 #[cfg(test)]
 mod lab;
 #[cfg(test)]
@@ -27,3 +33,5 @@ mod signals;
 mod ssh;
 #[cfg(test)]
 mod stand;
+#[cfg(test)]
+mod workflow;

@@ -77,6 +77,14 @@ impl Stand {
         })
     }
 
+    /// GitHub's examples of events.
+    pub(crate) fn examples() -> PathBuf {
+        let setup = Command::new(file("setup")).arg("--where").output().unwrap();
+        let cache = String::from_utf8(setup.stdout).unwrap();
+        Path::new(cache.trim())
+            .join("node_modules/@octokit/webhooks-examples/api.github.com/index.json")
+    }
+
     /// A job of the one run that there is, in a workspace of its own.
     pub(crate) fn job(&self) -> Job {
         self.job_that_expires_in(6 * 60 * 60)
@@ -266,10 +274,6 @@ impl Job {
         )
         .unwrap();
         self.set("GITHUB_EVENT_NAME", name)
-    }
-
-    pub(crate) fn workspace(&self) -> PathBuf {
-        self.directory.path().join("workspace")
     }
 
     pub(crate) fn output(&self) -> String {

@@ -3,6 +3,7 @@
 import base64
 import boto3
 import copy
+import datetime
 import functools
 import ipaddress
 import re
@@ -23,6 +24,7 @@ from moto.ec2.models.vpcs import VPCBackend
 from moto.ec2.responses.instances import InstanceResponse
 from moto.core.responses import ActionResult
 from moto.core.utils import utcnow
+from moto.sts.models import AssumedRole
 from moto.utilities.utils import load_resource
 
 from guests import REBOOT, Guest
@@ -221,6 +223,15 @@ def install(lab):
     moto_run, moto_stop, moto_start, moto_terminate = (
         InstanceResponse.run_instances, Instance.stop, Instance.start, Instance.terminate)
     moto_create_vpc, moto_delete_group = VPCBackend.create_vpc, SecurityGroupBackend.delete_security_group
+
+    moto_assume = AssumedRole.__init__
+
+    def assume(role, *args, **kwargs):
+        moto_assume(role, *args, **kwargs)
+        if lab.session is not None:
+            role.expiration = utcnow() + datetime.timedelta(seconds=lab.session)
+
+    AssumedRole.__init__ = assume
 
     def run_instances(self):
         with lab.lock:

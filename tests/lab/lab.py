@@ -30,6 +30,7 @@ CACHE_VARIABLE = "COLLECTOR_LAB_CACHE"
 CANNOT_RUN = 77  # the exit status by which test runners know a skipped test
 NETWORKS = range(16, 255)
 EC2_API = "2016-11-15"
+STS_API = "2011-06-15"
 PACKET_FILTER = """
 table inet {table} {{
   set refused {{ type ipv4_addr; flags timeout; }}
@@ -51,6 +52,7 @@ class Lab:
         self.lock = threading.RLock()
         self.machines, self.faults, self.calls = {}, [], []
         self.filter = None
+        self.session = None  # seconds; None is as long as is asked for
 
     def next_fault(self, action):
         """The first fault for this action, counted down."""
@@ -124,7 +126,8 @@ class Application:
         if action is None:
             return self.moto(environ, start_response)
 
-        if call.pop("Version", None) == EC2_API:
+        version = call.pop("Version", None)
+        if version in (EC2_API, STS_API):
             seen = {"action": action, "at": time.time(), "params": call}
             with self.lab.lock:
                 self.lab.calls.append(seen)
@@ -136,9 +139,11 @@ class Application:
             list(self.moto(environ, lambda *_: None))
             hang_up(environ)
         if "code" in fault:
-            answer = f'<?xml version="1.0" encoding="UTF-8"?>\n<Response><Errors><Error><Code>{escape(fault["code"])}' \
-                f'</Code><Message>{escape(fault.get("message", ""))}</Message></Error></Errors>' \
-                "<RequestID>00000000-0000-4000-8000-000000000000</RequestID></Response>"
+            error = f'<Error><Code>{escape(fault["code"])}</Code><Message>{escape(fault.get("message", ""))}</Message></Error>'
+            request = "00000000-0000-4000-8000-000000000000"
+            answer = '<?xml version="1.0" encoding="UTF-8"?>\n' + (
+                f"<ErrorResponse>{error}<RequestId>{request}</RequestId></ErrorResponse>" if version == STS_API else
+                f"<Response><Errors>{error}</Errors><RequestID>{request}</RequestID></Response>")
             return respond(start_response, fault.get("status", 400), "text/xml;charset=UTF-8", answer)
         return self.moto(environ, start_response)
 
@@ -169,6 +174,9 @@ class Application:
             case "DELETE /lab/faults":
                 with lab.lock:
                     lab.faults.clear()
+                return {}
+            case "POST /lab/session":
+                lab.session = body["seconds"]
                 return {}
             case "POST /lab/cut":
                 return lab.cut(lab.machines[body["instance"]])

@@ -23,6 +23,9 @@ const AT_ONCE: usize = 4;
 /// For one attempt to send one block: a slow line has 27 kB/s.
 const ONE_BLOCK: Duration = Duration::from_mins(5);
 
+/// For all attempts of one request.
+const PATIENCE: Duration = Duration::from_mins(10);
+
 /// The version of the storage's protocol.
 const VERSION: &str = "2023-11-03";
 
@@ -44,7 +47,7 @@ pub(super) async fn put(
     let sent = stream::iter(&blocks).map(Ok::<_, HttpError>);
     sent.try_for_each_concurrent(AT_ONCE, async |(offset, id)| {
         let target = format!("{url}&comp=block&blockid={id}");
-        again(deadline, || async {
+        again(deadline.min(Instant::now() + PATIENCE), || async {
             // Read again for each attempt, so that a block waits on disk and not in memory.
             let bytes = block(frame.clone(), *offset, size).await?;
             let request = client
@@ -71,7 +74,7 @@ pub(super) async fn put(
     }
     list.push_str("</BlockList>");
     // The same list twice makes the same blob.
-    again(deadline, || async {
+    again(deadline.min(Instant::now() + PATIENCE), || async {
         let request = client
             .put(format!("{url}&comp=blocklist"))
             .header("x-ms-version", VERSION)

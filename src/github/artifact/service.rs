@@ -1,6 +1,7 @@
 //! The artifact service: JSON over Twirp, with the job's token.
 
 use std::cell::Cell;
+use std::time::Duration;
 
 use aws_smithy_types::base64;
 use jiff::Timestamp;
@@ -17,6 +18,9 @@ const PATH: &str = "twirp/github.actions.results.api.v1.ArtifactService";
 
 /// The version of the protocol for artifacts that are ZIPs; every server that has the service takes it.
 const VERSION: u32 = 4;
+
+/// For all attempts of one call.
+const CALL: Duration = Duration::from_mins(5);
 
 const CREATE: &str = "CreateArtifact";
 const FINALIZE: &str = "FinalizeArtifact";
@@ -75,6 +79,13 @@ pub(super) struct Created {
 }
 
 impl Created {
+    /// When the address ends, where it says so.
+    pub(super) fn expires(&self) -> Option<Timestamp> {
+        let url = reqwest::Url::parse(&self.url).ok()?;
+        let (_, end) = url.query_pairs().find(|(name, _)| name == "se")?;
+        end.parse().ok()
+    }
+
     /// The part of the address that is the right to use it, as it stands there and as it is meant.
     pub(super) fn signatures(&self) -> Vec<Secret> {
         let query = self.url.split_once('?').map_or("", |(_, query)| query);
@@ -197,7 +208,7 @@ impl<'a> Service<'a> {
             let at = at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
             fields.insert("expires_at".into(), at.into());
         }
-        let answer = again(self.deadline, || async {
+        let answer = again(self.patience(), || async {
             let answer = self.call::<CreateAnswer>(CREATE, fields.clone()).await;
             if answer.as_ref().is_err_and(HttpError::may_be_done) {
                 lost.set(true);
@@ -216,7 +227,7 @@ impl<'a> Service<'a> {
         }
     }
 
-    /// Makes an artifact of what was sent, and has seen it among the run's artifacts when it returns its number.
+    /// Makes an artifact of what was sent, compares its digest where the service tells it, and returns its number.
     ///
     /// A lost answer is not asked for again before the list was looked at: the artifact may be there.
     pub(super) async fn finalize(
@@ -230,49 +241,53 @@ impl<'a> Service<'a> {
             "hash": format!("sha256:{}", frame.digest()),
         });
         let unsure = Cell::new(false);
-        let answer = again(self.deadline, || async {
-            if unsure.get()
-                && let Some(listed) = self.listed(name).await?
-            {
-                return Ok(listed.database_id);
+        let answer = again(self.patience(), || async {
+            if unsure.get() {
+                let ours = self.listed(name).await?.into_iter();
+                // In a second attempt of a run the list has the artifacts of the first one too.
+                let ours =
+                    ours.filter(|listed| listed.digest().is_none_or(|it| it == frame.digest()));
+                if let Some(id) = ours.filter_map(|listed| number(&listed.database_id)).max() {
+                    return Ok(Some(id));
+                }
             }
             let answer = self.call::<FinalizeAnswer>(FINALIZE, fields.clone()).await;
             if answer.as_ref().is_err_and(HttpError::may_be_done) {
                 unsure.set(true);
             }
-            let answer = answer?;
-            if answer.ok {
-                Ok(answer.artifact_id)
-            } else {
-                Err(HttpError::Unreadable("`ok` is false".into()))
-            }
+            answer.map(|answer| number(&answer.artifact_id).filter(|_| answer.ok))
         });
         let id = answer
             .await
-            .map_err(|error| ArtifactError::of(FINALIZE, error))?;
-        let listed = again(self.deadline, || self.listed(name));
-        let listed = listed
-            .await
-            .map_err(|error| ArtifactError::of(LIST, error))?;
-        if let Some(stored) = listed.as_ref().and_then(Listed::digest)
-            && stored != frame.digest()
-        {
-            return Err(ArtifactError::Differs {
+            .map_err(|error| ArtifactError::of(FINALIZE, error))?
+            .ok_or_else(|| not_ok(FINALIZE))?;
+        // The artifact is there; that nobody can look at its digest does not undo it.
+        let listed = again(self.patience(), || self.listed(name)).await;
+        let listed = listed.unwrap_or_default().into_iter();
+        let mut ours = listed.filter(|listed| number(&listed.database_id) == Some(id));
+        match ours.next().as_ref().and_then(Listed::digest) {
+            Some(stored) if stored != frame.digest() => Err(ArtifactError::Differs {
                 name: name.clone(),
                 stored: stored.into(),
                 sent: frame.digest().into(),
-            });
+            }),
+            _ => Ok(id),
         }
-        number(&id)
-            .or_else(|| number(&listed?.database_id))
-            .ok_or_else(|| not_ok(FINALIZE))
     }
 
-    async fn listed(&self, name: &ArtifactName) -> Result<Option<Listed>, HttpError> {
+    /// The artifacts of this name.
+    async fn listed(&self, name: &ArtifactName) -> Result<Vec<Listed>, HttpError> {
         let fields = json!({ "name_filter": name.as_str() });
         let answer: ListAnswer = self.call(LIST, fields).await?;
-        let mut artifacts = answer.artifacts.into_iter();
-        Ok(artifacts.find(|artifact| artifact.name == name.as_str()))
+        let artifacts = answer.artifacts.into_iter();
+        Ok(artifacts
+            .filter(|artifact| artifact.name == name.as_str())
+            .collect())
+    }
+
+    /// When to give a call up.
+    fn patience(&self) -> Instant {
+        self.deadline.min(Instant::now() + CALL)
     }
 }
 
@@ -342,8 +357,10 @@ mod tests {
     fn the_signature_is_the_secret_of_an_address() {
         let created = Created {
             name: ArtifactName::of_sample("v1", "i-1"),
-            url: "https://blob.example/c/b?sv=1&sig=a%2Bb%3D&se=2".into(),
+            url: "https://blob.example/c/b?sv=1&sig=a%2Bb%3D&se=2026-11-22T13%3A00%3A00Z".into(),
         };
+        let end = created.expires().unwrap();
+        assert_eq!(end.to_string(), "2026-11-22T13:00:00Z");
         let signatures = created.signatures();
         let texts: Vec<&str> = signatures.iter().map(Secret::expose).collect();
         assert_eq!(texts, ["a%2Bb%3D", "a+b="]);

@@ -1,9 +1,9 @@
 //! The account: credentials, and what every call has in common.
 
+use std::convert::Infallible;
 use std::error::Error;
 use std::time::Duration;
 
-use aws_config::identity::IdentityCache;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
@@ -15,7 +15,7 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::{Builder, tls};
 use jiff::Timestamp;
 
-use super::role::{AssumedRole, EARLY, Role};
+use super::role::{AssumedRole, Role};
 use crate::instance::{Found, InstanceId, LeaseToken, Owner, RunId};
 use crate::provider::{ProviderError, Reclaim};
 
@@ -39,6 +39,7 @@ const LIVING: [&str; 4] = ["pending", "running", "stopping", "stopped"];
 pub struct Account {
     pub(super) client: Client,
     region: String,
+    role: Option<AssumedRole>,
 }
 
 impl Account {
@@ -47,7 +48,7 @@ impl Account {
     ///
     /// # Errors
     /// When there is no region, or no credentials; no call to EC2 is made.
-    pub async fn open(region: Option<&str>, role: Option<&Role>) -> Result<Self, ProviderError> {
+    pub async fn open(region: Option<&str>, role: Option<Role>) -> Result<Self, ProviderError> {
         let http = Builder::new()
             .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
             .build_https();
@@ -64,16 +65,13 @@ impl Account {
             loader = loader.region(Region::new(region.to_owned()));
         }
         if role.is_some() {
-            let early = IdentityCache::lazy().buffer_time(EARLY).build();
-            loader = loader.no_credentials().identity_cache(early);
+            loader = loader.no_credentials();
         }
         let mut config = loader.load().await;
-        if let Some(role) = role {
-            let assumed = AssumedRole::new(role.clone(), &config);
-            config = config
-                .into_builder()
-                .credentials_provider(SharedCredentialsProvider::new(assumed))
-                .build();
+        let role = role.map(|role| AssumedRole::new(role, &config));
+        if let Some(role) = &role {
+            let provider = SharedCredentialsProvider::new(role.clone());
+            config = config.into_builder().credentials_provider(provider).build();
         }
         let region = config.region().ok_or(ProviderError::NoRegion)?.to_string();
         let none = || ProviderError::NoCredentials("none are configured".into());
@@ -82,9 +80,9 @@ impl Account {
             .ok_or_else(none)?
             .provide_credentials()
             .await
-            .map_err(|error| match role {
+            .map_err(|error| match &role {
                 Some(role) => ProviderError::Role {
-                    arn: role.arn.clone(),
+                    arn: role.arn().to_owned(),
                     message: chain(&error),
                 },
                 None => ProviderError::NoCredentials(chain(&error)),
@@ -92,7 +90,16 @@ impl Account {
         Ok(Self {
             client: Client::new(&config),
             region,
+            role,
         })
+    }
+
+    /// Renews the credentials of a role for as long as it is polled; others need nobody to.
+    pub(super) async fn stay_fresh(&self) -> Infallible {
+        match &self.role {
+            Some(role) => role.stay_fresh().await,
+            None => std::future::pending().await,
+        }
     }
 
     /// Ends an instance; `unknown_is_gone` where EC2 cannot be lagging behind its own launch.

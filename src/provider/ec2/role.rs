@@ -1,5 +1,7 @@
 //! Credentials of a role that the workflow job's own identity may assume, new ones for as long as the job runs.
 
+use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_config::SdkConfig;
@@ -7,6 +9,8 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{self, ProvideCredentials, future};
 use aws_sdk_sts::Client;
+use tokio::sync::Mutex;
+use tokio::time::sleep;
 
 use crate::github::environment::IdTokenRequest;
 use crate::github::id_token::id_token;
@@ -17,8 +21,11 @@ const AUDIENCE: &str = "sts.amazonaws.com";
 /// The session's name in `CloudTrail`.
 const SESSION: &str = "collector";
 
-/// New credentials are fetched so long before the old ones end: after a signal there is no time for it.
-pub(super) const EARLY: Duration = Duration::from_mins(5);
+/// New credentials are fetched so long before the old ones end; until then a failure to do so does no harm.
+const EARLY: Duration = Duration::from_mins(5);
+
+/// Between two looks at how fresh they are.
+const LOOK: Duration = Duration::from_secs(30);
 
 /// A role, and whoever proves who wants to assume it.
 #[derive(Debug, Clone)]
@@ -33,11 +40,12 @@ pub struct Role {
     pub client: reqwest::Client,
 }
 
-/// The role's credentials: an ID token that lives for minutes, and what STS gives for it, anew each time.
-#[derive(Debug)]
+/// The role's credentials: what STS gives for an ID token, which lives for minutes, so there is a new one each time.
+#[derive(Debug, Clone)]
 pub(super) struct AssumedRole {
     role: Role,
     sts: Client,
+    held: Arc<Mutex<Option<Credentials>>>,
 }
 
 impl AssumedRole {
@@ -46,6 +54,38 @@ impl AssumedRole {
         Self {
             role,
             sts: Client::new(config),
+            held: Arc::default(),
+        }
+    }
+
+    /// The role.
+    pub(super) fn arn(&self) -> &str {
+        &self.role.arn
+    }
+
+    /// Renews them in time for as long as it is polled, so that whoever needs them finds them.
+    pub(super) async fn stay_fresh(&self) -> Infallible {
+        loop {
+            sleep(LOOK).await;
+            // What is held still holds; the next look tries again.
+            let _ = self.credentials().await;
+        }
+    }
+
+    /// Those that are held; new ones when they end soon, and the old ones again while there are none.
+    async fn credentials(&self) -> provider::Result {
+        let mut held = self.held.lock().await;
+        let left = held.as_ref().map(|held| {
+            let end = held.expiry().unwrap_or_else(SystemTime::now);
+            end.duration_since(SystemTime::now()).unwrap_or_default()
+        });
+        match (&*held, left.unwrap_or_default()) {
+            (Some(fresh), left) if left > EARLY => Ok(fresh.clone()),
+            (old, left) => match (self.assume().await, old) {
+                (Ok(new), _) => Ok(held.insert(new).clone()),
+                (Err(_), Some(old)) if left > Duration::ZERO => Ok(old.clone()),
+                (Err(error), _) => Err(error),
+            },
         }
     }
 
@@ -89,6 +129,6 @@ impl ProvideCredentials for AssumedRole {
     where
         Self: 'a,
     {
-        future::ProvideCredentials::new(self.assume())
+        future::ProvideCredentials::new(self.credentials())
     }
 }

@@ -1,0 +1,125 @@
+//! The inputs of the action are defined once, and told three times: in `action.yml`, in `--help`, in the README.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::Command;
+
+use serde_json::Value;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+fn text(file: &str) -> String {
+    fs::read_to_string(format!("{ROOT}/{file}")).unwrap()
+}
+
+fn action() -> Value {
+    serde_saphyr::from_str(&text("action.yml")).unwrap()
+}
+
+/// The keys of a section of `action.yml`, with the default of each that has one.
+fn section(name: &str) -> BTreeMap<String, Option<String>> {
+    let action = action();
+    let entries = action[name].as_object().unwrap().iter();
+    entries
+        .map(|(key, entry)| (key.clone(), entry["default"].as_str().map(str::to_owned)))
+        .collect()
+}
+
+/// The first cells of the table below a heading of the README; a cell may hold several names.
+fn table_below(heading: &str) -> Vec<String> {
+    let readme = text("README.md");
+    let (_, rest) = readme.split_once(&format!("\n{heading}\n")).unwrap();
+    rest.lines()
+        .skip_while(|line| !line.starts_with('|'))
+        .take_while(|line| line.starts_with('|'))
+        .skip(2)
+        .flat_map(|line| line.split('|').nth(1).unwrap().split(','))
+        .map(|name| name.trim().trim_matches('`').to_owned())
+        .collect()
+}
+
+/// What `--help` says, as a list of `(argument, variable)`.
+fn arguments() -> Vec<(String, String)> {
+    let help = Command::new(env!("CARGO_BIN_EXE_collect"))
+        .arg("--help")
+        .env_clear()
+        .env("COLUMNS", "200")
+        .output()
+        .unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let mut argument = String::new();
+    let mut found = Vec::new();
+    for line in help.lines() {
+        let start = line.trim_start();
+        if let Some(name) = start.strip_prefix("--").or_else(|| start.strip_prefix("[")) {
+            let end = name.find([' ', ']', '=']).unwrap_or(name.len());
+            argument = name[..end].to_lowercase();
+        }
+        if let Some((_, rest)) = line.split_once("[env: ") {
+            let variable = rest.split([']', '=']).next().unwrap();
+            found.push((argument.clone(), variable.to_owned()));
+        }
+    }
+    found
+}
+
+#[test]
+fn every_input_is_an_argument_with_a_variable_of_its_own() {
+    let inputs: Vec<String> = section("inputs").into_keys().collect();
+    let mut arguments = arguments();
+    arguments.sort();
+    let names: Vec<String> = arguments.iter().map(|(name, _)| name.clone()).collect();
+    assert_eq!(names, inputs);
+    for (name, variable) in arguments {
+        assert_eq!(variable, format!("INPUT_{}", name.to_uppercase()));
+    }
+}
+
+#[test]
+fn the_readme_has_every_input_and_every_output() {
+    let mut inputs = table_below("### Inputs");
+    inputs.sort();
+    assert_eq!(inputs, section("inputs").into_keys().collect::<Vec<_>>());
+    let mut outputs = table_below("### Outputs");
+    outputs.sort();
+    assert_eq!(outputs, section("outputs").into_keys().collect::<Vec<_>>());
+}
+
+#[test]
+fn defaults_are_the_same_everywhere() {
+    let help = Command::new(env!("CARGO_BIN_EXE_collect"))
+        .arg("--help")
+        .env_clear()
+        .output()
+        .unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let inputs = section("inputs");
+    for name in ["role-duration", "comment"] {
+        let default = inputs[name].as_ref().unwrap();
+        assert!(
+            help.contains(&format!("[default: {default}]")),
+            "{name}: {default}"
+        );
+        let row = format!("| `{name}` | `{default}` |");
+        assert!(text("README.md").contains(&row), "{row}");
+    }
+}
+
+#[test]
+fn the_entrypoints_are_in_the_image() {
+    let action = action();
+    let runs = &action["runs"];
+    let dockerfile = text("Dockerfile");
+    assert_eq!(runs["entrypoint"], "/usr/local/bin/collect");
+    assert_eq!(runs["post-entrypoint"], "/usr/local/bin/collect-post");
+    assert!(dockerfile.contains("ENTRYPOINT [\"/usr/local/bin/collect\"]"));
+    assert!(dockerfile.contains("ln -s collect /usr/local/bin/collect-post"));
+}
+
+#[test]
+fn a_step_sets_every_output() {
+    let delivery = text("src/app/delivery.rs");
+    for name in section("outputs").into_keys() {
+        assert!(delivery.contains(&format!("(\"{name}\", ")), "{name}");
+    }
+}

@@ -1,0 +1,274 @@
+//! A sample becomes an artifact, whatever GitHub does meanwhile; and when it cannot, the results are still on disk.
+
+use std::fs::File;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::command::{Desk, Finished, run};
+use crate::stand::{Job, SHA, Stand};
+use crate::workflow::{quick_desk, step, values};
+
+const SERVICE: &str = "ArtifactService";
+
+/// A rehearsal in this job, which is not to comment.
+fn measured(desk: &Desk, job: &mut Job, inputs: &[(&str, &str)]) -> Finished {
+    let inputs: Vec<_> = [("comment", "never")]
+        .iter()
+        .chain(inputs)
+        .copied()
+        .collect();
+    run(step(desk, job, &inputs))
+}
+
+#[track_caller]
+fn results_are_kept(desk: &Desk) {
+    let sample = desk.sample(SHA);
+    assert!(sample.join("out.csv").exists() && sample.with_extension("tar.gz").exists());
+}
+
+#[test]
+fn githubs_own_client_reads_back_the_tree() {
+    let Some(stand) = Stand::start() else {
+        return;
+    };
+    let desk = quick_desk();
+    let mut job = stand.job();
+    measured(&desk, &mut job, &[("retention-days", "7")]).expect(0);
+    let sample = desk.sample(SHA);
+    let id = sample.file_name().unwrap().to_str().unwrap();
+    let name = format!("collector-{}-{id}", &SHA[..12]);
+    let into = tempfile::tempdir().unwrap();
+    let read = stand.readback(&name, into.path());
+    assert_eq!(read["digestMismatch"], false);
+    assert_eq!(
+        read["digest"],
+        format!("sha256:{}", values(&job.output())["artifact-digest"])
+    );
+
+    let archive = File::open(into.path().join(SHA).join(format!("{id}.tar.gz"))).unwrap();
+    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(archive));
+    let paths: Vec<String> = archive
+        .entries()
+        .unwrap()
+        .map(|entry| entry.unwrap().path().unwrap().display().to_string())
+        .collect();
+    for file in [
+        "out.csv",
+        "config/config.yml",
+        "config/version",
+        "collector/run.json",
+        "collector/manifest.json",
+    ] {
+        assert!(
+            paths.contains(&format!("{SHA}/{id}/{file}")),
+            "{file}: {paths:?}"
+        );
+    }
+}
+
+#[test]
+fn what_passes_is_tried_again() {
+    let Some(stand) = Stand::start() else {
+        return;
+    };
+    let failure = |path: &str| json!({ "path": path, "status": 500, "body": "oops" });
+    let busy = json!({ "path": "CreateArtifact", "status": 429, "body": {"msg": "slow down"}, "headers": {"Retry-After": "1"} });
+    let faults = [
+        vec![
+            busy,
+            failure("FinalizeArtifact"),
+            failure("comp=block&"),
+            failure("comp=blocklist"),
+        ],
+        vec![
+            json!({ "path": "comp=block&", "reset": "after" }),
+            json!({ "path": "comp=blocklist", "reset": "after" }),
+        ],
+        vec![json!({ "path": "FinalizeArtifact", "reset": "before" })],
+        // The artifact is there, and whoever asks again is told that there is nothing to finalize.
+        vec![json!({ "path": "FinalizeArtifact", "reset": "after" })],
+        vec![json!({ "path": "ListArtifacts", "status": 503, "body": "" })],
+    ];
+    for faults in faults {
+        let desk = quick_desk();
+        for fault in &faults {
+            stand.fault(fault);
+        }
+        let mut job = stand.job();
+        measured(&desk, &mut job, &[]).expect(0);
+        let id: u64 = values(&job.output())["artifact-id"].parse().unwrap();
+        let there = stand.artifacts();
+        assert_eq!(
+            there.iter().filter(|artifact| artifact["id"] == id).count(),
+            1,
+            "{faults:?}"
+        );
+        let finished = there.iter().filter(|artifact| !artifact["id"].is_null());
+        let names: std::collections::BTreeSet<_> = finished
+            .clone()
+            .map(|artifact| artifact["name"].to_string())
+            .collect();
+        assert_eq!(finished.count(), names.len());
+    }
+}
+
+#[test]
+fn a_name_that_was_taken_by_a_lost_answer_is_replaced() {
+    let Some(stand) = Stand::start() else {
+        return;
+    };
+    stand.fault(&json!({ "path": "CreateArtifact", "reset": "after" }));
+    let desk = quick_desk();
+    measured(&desk, &mut stand.job(), &[("artifact-name", "mine")]).expect(0);
+    let finished: Vec<Value> = stand
+        .artifacts()
+        .into_iter()
+        .filter(|artifact| !artifact["id"].is_null())
+        .collect();
+    assert_eq!(finished.len(), 1);
+    assert_eq!(finished[0]["name"], "mine-2");
+}
+
+#[test]
+fn every_refusal_is_told_and_leaves_the_results_on_disk() {
+    let Some(stand) = Stand::start() else {
+        return;
+    };
+    let refusal = |path: &str, status: u16, message: &str| json!({ "path": path, "status": status, "count": -1, "body": { "msg": message } });
+    for (fault, words) in [
+        (
+            refusal(SERVICE, 401, "unauthenticated"),
+            "the job's token has expired",
+        ),
+        (
+            refusal(SERVICE, 403, "insufficient usage to create artifact"),
+            "storage for artifacts is used up",
+        ),
+        (refusal(SERVICE, 403, "no"), "CreateArtifact: 403: no"),
+        (
+            refusal(SERVICE, 404, "no such service"),
+            "404: no such service",
+        ),
+        (
+            refusal(
+                "CreateArtifact",
+                409,
+                "an artifact with this name already exists on the workflow run",
+            ),
+            "has one named `collector-",
+        ),
+        (refusal("comp=block&", 403, "signature"), "Put Block: 403"),
+        (
+            json!({ "path": SERVICE, "status": 429, "count": -1, "headers": { "Retry-After": "90000" } }),
+            "CreateArtifact: 429",
+        ),
+    ] {
+        stand.fault(&fault);
+        let desk = quick_desk();
+        let mut job = stand.job();
+        let finished = measured(&desk, &mut job, &[]).expect(3);
+        finished.logs(words);
+        finished.logs("hint: ");
+        results_are_kept(&desk);
+        let outputs = values(&job.output());
+        assert_eq!(
+            (outputs["status"].as_str(), outputs["artifact-id"].as_str()),
+            ("unavailable", "")
+        );
+        assert!(!outputs["archive-path"].is_empty());
+        stand.clear_faults();
+    }
+}
+
+#[test]
+fn an_expired_token_is_not_even_tried() {
+    let Some(stand) = Stand::start() else {
+        return;
+    };
+    let desk = quick_desk();
+    measured(&desk, &mut stand.job_that_expires_in(-60), &[])
+        .expect(3)
+        .logs("the job's token has expired");
+    assert!(stand.requests(SERVICE).is_empty());
+    results_are_kept(&desk);
+}
+
+#[test]
+fn a_name_that_another_job_has_is_told() {
+    let Some(stand) = Stand::start() else {
+        return;
+    };
+    for status in [0, 3] {
+        let desk = quick_desk();
+        let finished =
+            measured(&desk, &mut stand.job(), &[("artifact-name", "ours")]).expect(status);
+        if status == 3 {
+            finished.logs("the workflow run has one named `ours` already");
+            finished.logs("give each job of a matrix an `artifact-name` of its own");
+        }
+        results_are_kept(&desk);
+    }
+}
+
+#[test]
+fn where_there_are_no_artifacts_the_run_still_passes() {
+    let Some(stand) = Stand::start() else {
+        return;
+    };
+    let without = |server: &str| {
+        let mut job = stand.job();
+        job.set("ACTIONS_RESULTS_URL", "")
+            .set("GITHUB_SERVER_URL", server);
+        let desk = quick_desk();
+        let finished = measured(&desk, &mut job, &[]).expect(0);
+        results_are_kept(&desk);
+        finished
+    };
+    without("https://github.com")
+        .logs("::warning title=collector::no artifact: this step was given no access");
+    without("https://github.example.com")
+        .logs("no artifact: https://github.example.com has no artifact service");
+}
+
+#[test]
+fn a_bad_name_is_refused_before_anything_runs() {
+    let desk = quick_desk();
+    let finished =
+        run(desk.collect(&["config.yml", "v1", "--local", "--artifact-name", "a/b"])).expect(2);
+    finished.says("contains '/'");
+    assert!(!desk.output().exists());
+}
+
+#[test]
+fn the_instance_is_gone_before_the_upload_starts() {
+    let Some(stand) = Stand::start() else {
+        return;
+    };
+    let desk = quick_desk();
+    let finished = measured(&desk, &mut stand.job(), &[]).expect(0);
+    let at = |words: &str| finished.stdout.find(words).unwrap();
+    assert!(at("terminate: done") < at("uploaded collector-"));
+}
+
+/// What a signal leaves to do: nothing but to be gone.
+#[test]
+fn a_signal_during_the_upload_ends_it() {
+    let Some(stand) = Stand::start() else {
+        return;
+    };
+    stand.fault(&json!({ "path": "FinalizeArtifact", "delay": 30 }));
+    let desk = quick_desk();
+    let mut job = stand.job();
+    let command: Command = step(&desk, &mut job, &[]);
+    let running = crate::command::Running::spawn(command);
+    crate::command::wait_for("the upload", || {
+        (!stand.artifacts().is_empty()).then_some(())
+    });
+    let since = std::time::Instant::now();
+    running.signal(rustix::process::Signal::INT);
+    running.finish().expect(130).logs("was ended by a signal");
+    assert!(since.elapsed() < std::time::Duration::from_secs(6));
+    assert_eq!(values(&job.output())["status"], "interrupted");
+    results_are_kept(&desk);
+}

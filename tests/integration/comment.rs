@@ -1,0 +1,294 @@
+//! One comment a pull request, config and workflow, against GitHub's own description of its API.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::command::{Finished, Running, run};
+use crate::stand::{Job, SHA, Stand};
+use crate::workflow::{quick_desk, step};
+
+/// A commit of a fork.
+const FORKED: &str = "3484a3fb816e0859fd6e1cea078d76385ff50625";
+
+fn measured(job: &mut Job, inputs: &[(&str, &str)]) -> Finished {
+    run(step(&quick_desk(), job, inputs)).expect(0)
+}
+
+/// A job for a pull request.
+fn job_for(stand: &Stand, number: u64) -> Job {
+    let mut job = stand.job();
+    job.event(
+        "pull_request",
+        &json!({ "pull_request": { "number": number } }),
+    );
+    job
+}
+
+#[track_caller]
+fn the_comment(stand: &Stand, number: u64) -> String {
+    let comments = stand.comments(number);
+    let ours: Vec<&Value> = comments
+        .iter()
+        .filter(|comment| comment["login"] == "github-actions[bot]")
+        .collect();
+    assert_eq!(ours.len(), 1, "{comments:#?}");
+    ours[0]["body"].as_str().unwrap().to_owned()
+}
+
+/// GitHub's example of an event, the first that fits.
+fn example(event: &str, fits: impl Fn(&Value) -> bool) -> Value {
+    let examples: Value =
+        serde_json::from_slice(&std::fs::read(Stand::examples()).unwrap()).unwrap();
+    let events = examples.as_array().unwrap().iter();
+    let mut examples = events
+        .filter(|entry| entry["name"] == event)
+        .flat_map(|entry| entry["examples"].as_array().unwrap());
+    examples.find(|example| fits(example)).unwrap().clone()
+}
+
+#[test]
+fn the_pull_request_of_every_event_is_found() {
+    let Some(stand) = Stand::with_prism() else {
+        return;
+    };
+    let any = |_: &Value| true;
+    let mut on_pull_request = example("issue_comment", any);
+    on_pull_request["issue"]["pull_request"] = json!({});
+    on_pull_request["issue"]["number"] = json!(11);
+    let named = |run: &Value| run.pointer("/workflow_run/pull_requests/0").is_some();
+    let mut forked = example("workflow_run", |run| {
+        !named(run) && run["workflow_run"]["head_sha"] == FORKED
+    });
+    forked["workflow_run"]["head_repository"]["owner"]["login"] = json!("mona");
+    forked["workflow_run"]["head_branch"] = json!("fix");
+    let by_commit = example("workflow_run", |run| {
+        !named(run) && run["workflow_run"]["head_sha"] != FORKED
+    });
+    let by_commit_sha = by_commit["workflow_run"]["head_sha"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let pushed = "6113728f27ae82c7b1a177c8d03f9e96e0adf246";
+    for (event, payload, number, sha, pull) in [
+        (
+            "pull_request",
+            example("pull_request", any),
+            2,
+            SHA,
+            json!({}),
+        ),
+        ("issue_comment", on_pull_request, 11, SHA, json!({})),
+        (
+            "merge_group",
+            example("merge_group", any),
+            104,
+            SHA,
+            json!({}),
+        ),
+        (
+            "workflow_run",
+            example("workflow_run", named),
+            2,
+            SHA,
+            json!({}),
+        ),
+        (
+            "workflow_run",
+            forked,
+            12,
+            SHA,
+            json!({ "head": "fix", "head_repository": "mona/octo-repo" }),
+        ),
+        (
+            "workflow_run",
+            by_commit,
+            13,
+            SHA,
+            json!({ "sha": by_commit_sha }),
+        ),
+        (
+            "push",
+            example("push", |push| push["after"] == pushed),
+            14,
+            pushed,
+            json!({ "sha": pushed }),
+        ),
+    ] {
+        let mut seed = json!({ "number": number, "sha": "0".repeat(40) });
+        seed.as_object_mut()
+            .unwrap()
+            .extend(pull.as_object().unwrap().clone());
+        stand.add_pull(&seed);
+        let mut job = stand.job();
+        // Another workflow for each, so that each has a comment of its own.
+        job.event(event, &payload)
+            .set("GITHUB_SHA", sha)
+            .set("GITHUB_WORKFLOW", &format!("{event} {number}"));
+        let before = stand.comments(number).len();
+        let finished = measured(&mut job, &[]);
+        assert_eq!(
+            stand.comments(number).len(),
+            before + 1,
+            "{event} {number}: {}",
+            finished.stdout
+        );
+    }
+}
+
+#[test]
+fn a_comment_is_updated_in_place_wherever_it_stands_and_others_are_left_alone() {
+    let Some(stand) = Stand::with_prism() else {
+        return;
+    };
+    stand.add_pull(&json!({ "number": 7, "sha": SHA }));
+    measured(&mut job_for(&stand, 7), &[]);
+    let first = the_comment(&stand, 7);
+    let marker = first.lines().next().unwrap().to_owned();
+    stand.add_comment(&json!({ "issue": 8, "login": "mallory", "body": format!("{first} mine") }));
+    for number in 0..230 {
+        stand.add_comment(
+            &json!({ "issue": 8, "login": "octocat", "body": format!("comment {number}") }),
+        );
+    }
+    measured(&mut job_for(&stand, 8), &[("description", "first")]);
+    measured(&mut job_for(&stand, 8), &[("description", "second")]);
+    let body = the_comment(&stand, 8);
+    assert!(body.starts_with(&marker), "{body}");
+    assert_eq!(stand.comments(8).len(), 232);
+    let mallory = stand.comments(8).remove(0);
+    assert!(
+        mallory["body"].as_str().unwrap().ends_with(" mine"),
+        "somebody else's comment was written"
+    );
+
+    // Another workflow has another comment.
+    measured(job_for(&stand, 7).set("GITHUB_WORKFLOW", "Other"), &[]);
+    assert_eq!(stand.comments(7).len(), 2);
+}
+
+#[test]
+fn sixteen_jobs_at_once_converge_on_one_comment_with_every_row() {
+    const JOBS: u64 = 16;
+    let Some(stand) = Stand::start() else {
+        return;
+    };
+    stand.add_pull(&json!({ "number": 7, "sha": SHA }));
+    stand.latency(0.4);
+    let mut jobs: Vec<_> = (0..JOBS)
+        .map(|_| (quick_desk(), job_for(&stand, 7)))
+        .collect();
+    let running: Vec<Running> = jobs
+        .iter_mut()
+        .enumerate()
+        .map(|(sample, (desk, job))| {
+            let matrix = json!({ "sample": sample }).to_string();
+            Running::spawn(step(desk, job, &[("matrix", &matrix)]))
+        })
+        .collect();
+    for job in running {
+        job.finish().expect(0).logs("commented: ");
+    }
+    let body = the_comment(&stand, 7);
+    let rows: BTreeSet<&str> = body
+        .lines()
+        .filter(|line| line.starts_with("| measure ("))
+        .collect();
+    assert_eq!(rows.len() as u64, JOBS, "{body}");
+    let writes = stand
+        .requests("/comments")
+        .iter()
+        .filter(|request| request["method"] != "GET")
+        .count();
+    crate::command::say(&format!(
+        "16 jobs wrote {writes} times until their comment had all of their rows"
+    ));
+    // Without some overlap nothing was shown.
+    assert!(writes > 16, "{writes}");
+}
+
+#[test]
+fn a_token_that_may_not_write_is_one_warning_and_no_failure() {
+    let Some(stand) = Stand::start() else {
+        return;
+    };
+    stand.add_pull(&json!({ "number": 7, "sha": SHA }));
+    let token = stand.read_only_token();
+    let finished = measured(&mut job_for(&stand, 7), &[("github-token", &token)]);
+    let warnings: Vec<&str> = finished
+        .stdout
+        .lines()
+        .filter(|line| line.contains("no comment"))
+        .collect();
+    assert_eq!(warnings.len(), 1, "{}", finished.stdout);
+    assert!(warnings[0].starts_with("::warning "));
+    assert!(
+        warnings[0].contains("permissions:%0A  contents: read%0A  pull-requests: write%0A"),
+        "{}",
+        warnings[0]
+    );
+    assert!(warnings[0].contains("Resource not accessible by integration"));
+    assert!(stand.comments(7).is_empty());
+
+    let none = measured(&mut job_for(&stand, 7), &[("github-token", "")]);
+    none.logs("the input `github-token` is empty");
+}
+
+#[test]
+fn a_commit_without_a_pull_request_is_commented_only_when_that_is_asked_for() {
+    let Some(stand) = Stand::with_prism() else {
+        return;
+    };
+    let push = json!({ "ref": "refs/heads/main", "after": SHA });
+    for (comment, comments) in [("auto", 0), ("always", 1), ("always", 1)] {
+        let mut job = stand.job();
+        job.event("push", &push);
+        measured(&mut job, &[("comment", comment)]);
+        assert_eq!(stand.commit_comments(SHA).len(), comments, "{comment}");
+    }
+    stand.add_pull(&json!({ "number": 9, "sha": SHA, "state": "closed" }));
+    let mut job = stand.job();
+    measured(job.event("push", &push), &[]).logs("belongs to no open pull request");
+    let before = stand.requests("/repos/").len();
+    measured(&mut job_for(&stand, 9), &[("comment", "never")]);
+    assert_eq!(stand.requests("/repos/").len(), before);
+}
+
+#[test]
+fn what_passes_is_waited_for_and_nothing_is_written_twice() {
+    let Some(stand) = Stand::start() else {
+        return;
+    };
+    let limited = json!({ "method": "POST", "path": "/comments", "status": 429, "body": { "message": "secondary rate limit" }, "headers": { "Retry-After": "1" } });
+    let broken = json!({ "method": "GET", "path": "/comments", "status": 500, "body": "oops" });
+    // The comment is written, but nobody says so.
+    let lost = json!({ "method": "POST", "path": "/comments", "reset": "after" });
+    for (number, faults) in [(1, vec![limited, broken]), (2, vec![lost])] {
+        stand.add_pull(&json!({ "number": number, "sha": SHA }));
+        for fault in &faults {
+            stand.fault(fault);
+        }
+        measured(&mut job_for(&stand, number), &[]).logs("commented: ");
+        the_comment(&stand, number);
+    }
+    // What does not pass is told, and is no failure.
+    stand.add_pull(&json!({ "number": 3, "sha": SHA }));
+    stand.fault(&json!({ "path": "/comments", "status": 422, "body": { "message": "Validation Failed" }, "count": -1 }));
+    measured(&mut job_for(&stand, 3), &[])
+        .logs("::warning title=collector::no comment: 422: Validation Failed");
+}
+
+#[test]
+fn the_token_of_a_person_finds_that_persons_comment() {
+    let Some(stand) = Stand::start() else {
+        return;
+    };
+    stand.add_pull(&json!({ "number": 7, "sha": SHA }));
+    let token = stand.user_token();
+    for _ in 0..2 {
+        measured(&mut job_for(&stand, 7), &[("github-token", &token)]);
+    }
+    let comments = stand.comments(7);
+    assert_eq!(comments.len(), 1);
+    assert_eq!(comments[0]["login"], "octocat");
+}

@@ -46,16 +46,19 @@ impl Cli {
 
     /// The definition of the command line, less the inputs that are empty: the runner sets all of them.
     fn definition() -> clap::Command {
-        let given = |name: &OsStr| {
-            let value = env::var(name);
-            value.is_ok_and(|value| !value.trim().is_empty())
-        };
-        Self::command().mut_args(|arg| match arg.get_env().map(given) {
-            Some(false) if arg.get_id() == "revision" => arg.env(EVENT_REVISION),
-            Some(false) => arg.env(None::<&str>),
-            _ => arg,
-        })
+        let blank = |name: &OsStr| env::var(name).is_ok_and(|value| value.trim().is_empty());
+        let command = Self::command().mut_args(|arg| match arg.get_env().is_some_and(blank) {
+            true => arg.env(None::<&str>),
+            false => arg,
+        });
+        command.mut_arg("revision", |arg| arg.required(event_revision().is_none()))
     }
+}
+
+/// The commit of the event that started the workflow.
+fn event_revision() -> Option<String> {
+    let revision = env::var(EVENT_REVISION).ok();
+    revision.filter(|revision| !revision.trim().is_empty())
 }
 
 /// What to do, when it is not a run.
@@ -189,6 +192,14 @@ pub struct JobArgs {
         value_name = "JSON"
     )]
     pub matrix: Option<String>,
+}
+
+impl RunArgs {
+    /// The revision that was given, else that of the event; empty where there is none.
+    pub fn revision(&self) -> String {
+        let given = self.revision.clone();
+        given.or_else(event_revision).unwrap_or_default()
+    }
 }
 
 /// When a comment is written.

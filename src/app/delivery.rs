@@ -76,8 +76,6 @@ pub(super) async fn deliver(
 
 /// Tells the job that there was no run.
 pub(super) fn refuse(error: &Error, job: &WorkflowJob, log: &WorkflowLog) {
-    // Whatever was noted for the post step, it did not come to a launch.
-    warn(log, State::save_released(job));
     let status = error.exit_status().to_string();
     let text = refusal(&error.to_string(), error.hint());
     let written = || {

@@ -56,7 +56,7 @@ pub(super) async fn measure(
         }
         _ => path.to_owned(),
     };
-    let revision = args.revision.as_deref().unwrap_or_default().parse()?;
+    let revision = args.revision().parse()?;
     let config = args.config.as_deref().unwrap_or(Path::new(""));
     let mut project = Project::open(&in_workspace(config), args.local)?;
     if let (Some(region), ProviderSpec::Ec2(spec)) = (&args.region, &mut project.config.provider) {
@@ -123,6 +123,10 @@ async fn with<P: Provider, S: Shell, R: Reporter>(
     let report = Box::pin(run(pipeline, connect)).await;
     if let Some(job) = cast.job {
         state.hand_over(job);
+        if report.is_err() {
+            // Nothing was launched: the post step need not look for it.
+            State::save_released(job)?;
+        }
     }
     Ok(report?)
 }

@@ -51,8 +51,8 @@ fn arguments() -> Vec<(String, String)> {
     let mut found = Vec::new();
     for line in help.lines() {
         let start = line.trim_start();
-        if let Some(name) = start.strip_prefix("--").or_else(|| start.strip_prefix("[")) {
-            let end = name.find([' ', ']', '=']).unwrap_or(name.len());
+        if let Some(name) = start.strip_prefix("--").or_else(|| start.strip_prefix("<")) {
+            let end = name.find([' ', '>', '=']).unwrap_or(name.len());
             argument = name[..end].to_lowercase();
         }
         if let Some((_, rest)) = line.split_once("[env: ") {
@@ -120,6 +120,6 @@ fn the_entrypoints_are_in_the_image() {
 fn a_step_sets_every_output() {
     let delivery = text("src/app/delivery.rs");
     for name in section("outputs").into_keys() {
-        assert!(delivery.contains(&format!("(\"{name}\", ")), "{name}");
+        assert!(delivery.contains(&format!("\"{name}\",")), "{name}");
     }
 }

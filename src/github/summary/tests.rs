@@ -48,6 +48,7 @@ fn report(word: &str) -> RunReport {
         errors: vec![Complaint {
             message: format!("measure.sh ended with status 2 {word}"),
             hint: Some(format!("see its log {word}")),
+            script: None,
         }],
         warnings: vec![format!("nothing matches *.csv {word}")],
         instance: Some(Instance {

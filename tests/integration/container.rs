@@ -25,7 +25,7 @@ fn titles(stage: &Stage) -> Vec<&str> {
 /// Waits in a phase on an instance of the laboratory.
 fn job_that_waits_in(desk: &Desk, lab: &Lab) -> Value {
     let inputs = json!({"config": "config.yml", "revision": "v1", "output": "out"});
-    job(desk, &lab.variables(), inputs)
+    job(desk, &lab.variables(), &inputs)
 }
 
 /// Post found the one instance alive, ended it and said so in one line.
@@ -59,15 +59,16 @@ fn a_rehearsal_gives_the_job_everything_and_leaves_nothing_to_post() {
     let desk = Desk::new();
     desk.file(
         "perf/config.yml",
-        "main:\n  output: measured\n  performance_results: /tmp/measured/*.csv\nrun:\n  - measure.sh\n",
+        "main:\n  output: measured\n  performance_results: /tmp/measured/*.csv\nrun:\n  - measure.sh\n  - note.sh: {local: true}\n",
     )
+    .script("perf/note.sh", "echo noted >note")
     .script(
         "perf/measure.sh",
         "mkdir /tmp/measured; echo 1 >/tmp/measured/a.csv; echo \"measured $VERSION\"",
     );
     let variables = stand.job().variables();
     let inputs = json!({"config": "perf", "revision": "v1", "local": "true"});
-    let Report { main, post } = docker.run(&job(&desk, &variables, inputs));
+    let Report { main, post } = docker.run(&job(&desk, &variables, &inputs));
 
     assert_eq!(main.exit, 0, "{}", main.log);
     assert_eq!(titles(&main), GROUPS);
@@ -126,13 +127,14 @@ fn problems_of_a_config_are_remarks_beside_its_lines() {
         return;
     };
     let desk = Desk::new();
-    let missing: String = (1..=12).map(|n| format!("  - missing-{n}.sh\n")).collect();
+    let missing: Vec<_> = (1..=12).map(|n| format!("  - missing-{n}.sh\n")).collect();
+    let missing = missing.concat();
     desk.file(
         "perf/config.yml",
         &format!("main:\n  output: measured\n  performance_results: /none\n  colour: red\nrun:\n{missing}"),
     );
     let inputs = json!({"config": "./perf/config.yml", "local": "true"});
-    let Report { main, post } = docker.run(&job(&desk, &[], inputs));
+    let Report { main, post } = docker.run(&job(&desk, &[], &inputs));
     assert_eq!(main.exit, 2);
     assert_eq!(main.outputs["status"], "refused");
     let places: Vec<_> = main
@@ -181,7 +183,7 @@ fn what_a_step_prints_commands_nothing_and_its_name_stays_a_name() {
         &format!("printf '%s' '{}'; exit 3", hostile.join("\n")),
     );
     let inputs = json!({"config": "config.yml", "local": "true", "comment": "never"});
-    let main = docker.run(&job(&desk, &[], inputs)).main;
+    let main = docker.run(&job(&desk, &[], &inputs)).main;
     assert_eq!(main.exit, 1, "{}", main.log);
     assert_eq!(main.outputs["status"], "step_failed");
     for line in hostile {

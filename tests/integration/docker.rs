@@ -183,7 +183,7 @@ pub(crate) fn succeed(command: &mut Command) -> String {
 }
 
 /// A job of one step: the action, with the desk for a checkout. What is in there belongs to the runner.
-pub(crate) fn job(desk: &Desk, variables: &[(&'static str, String)], inputs: Value) -> Value {
+pub(crate) fn job(desk: &Desk, variables: &[(&'static str, String)], inputs: &Value) -> Value {
     for path in everything_in(desk.path()) {
         chown(path, Some(RUNNER), Some(RUNNER)).unwrap();
     }

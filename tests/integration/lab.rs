@@ -89,6 +89,17 @@ impl Lab {
         )
     }
 
+    /// What makes AWS of this laboratory, for the environment of a command.
+    pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
+        let region = self.facts["region"].as_str().unwrap();
+        vec![
+            ("AWS_ENDPOINT_URL", format!("http://{}", self.address)),
+            ("AWS_REGION", region.to_owned()),
+            ("AWS_ACCESS_KEY_ID", "test".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
+        ]
+    }
+
     /// The program, with this laboratory for AWS.
     pub(crate) fn collect(&self, desk: &Desk, args: &[&str]) -> Command {
         let mut command = desk.collect(args);
@@ -98,11 +109,7 @@ impl Lab {
 
     /// Makes this laboratory AWS for a command.
     pub(crate) fn surround(&self, command: &mut Command) {
-        command
-            .env("AWS_ENDPOINT_URL", format!("http://{}", self.address))
-            .env("AWS_REGION", self.facts["region"].as_str().unwrap())
-            .env("AWS_ACCESS_KEY_ID", "test")
-            .env("AWS_SECRET_ACCESS_KEY", "test");
+        command.envs(self.variables());
     }
 
     /// Credentials of a role end after so many seconds, whatever is asked for.

@@ -10,7 +10,11 @@ mod command;
 #[cfg(test)]
 mod comment;
 #[cfg(test)]
+mod container;
+#[cfg(test)]
 mod disk;
+#[cfg(test)]
+mod docker;
 #[cfg(test)]
 mod doubles;
 #[cfg(test)]

@@ -9,9 +9,9 @@ use crate::command::{Desk, Running};
 use crate::lab::{Guest, Lab};
 
 /// A runner kills the process 10 s after its first signal; DESIGN promises to be gone before that.
-const GONE: Duration = Duration::from_secs(6);
+pub(crate) const GONE: Duration = Duration::from_secs(6);
 
-const PHASES: [&str; 7] = [
+pub(crate) const PHASES: [&str; 7] = [
     "before_aws_start",
     "after_aws_start",
     "setup",
@@ -21,7 +21,7 @@ const PHASES: [&str; 7] = [
     "before_aws_terminate",
 ];
 
-fn desk_that_waits_in(phase: &str, main: &str) -> Desk {
+pub(crate) fn desk_that_waits_in(phase: &str, main: &str) -> Desk {
     let desk = Desk::new();
     desk.config(main, &format!("{phase}:\n  - wait.sh\n"))
         .script("wait.sh", "echo waiting\nexec sleep 600");

@@ -54,7 +54,13 @@ pub fn main(cli: Cli) -> ExitStatus {
 /// Says what is wrong with the command line or the inputs, or prints the help that was asked for.
 pub fn misused(error: &clap::Error) -> ExitStatus {
     match WorkflowJob::current() {
-        Some(job) if error.use_stderr() => job::refuse(&Error::Usage(error.to_string()), &job),
+        Some(job) if error.use_stderr() => {
+            // Of the whole text, the part that is not about a command line.
+            let text = error.to_string();
+            let message = text.split("\n\n").next().unwrap_or_default();
+            let message = message.trim_start_matches("error: ");
+            job::refuse(&Error::Usage(message.to_owned()), &job)
+        }
         _ => {
             // Nobody is left to tell when the terminal is gone.
             let _ = error.print();

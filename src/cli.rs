@@ -47,9 +47,12 @@ impl Cli {
     /// The definition of the command line, less the inputs that are empty: the runner sets all of them.
     fn definition() -> clap::Command {
         let blank = |name: &OsStr| env::var(name).is_ok_and(|value| value.trim().is_empty());
-        let command = Self::command().mut_args(|arg| match arg.get_env().is_some_and(blank) {
-            true => arg.env(None::<&str>),
-            false => arg,
+        let command = Self::command().mut_args(|arg| {
+            if arg.get_env().is_some_and(blank) {
+                arg.env(None::<&str>)
+            } else {
+                arg
+            }
         });
         command.mut_arg("revision", |arg| arg.required(event_revision().is_none()))
     }
@@ -132,7 +135,7 @@ pub struct RunArgs {
     pub region: Option<String>,
     /// Where results go, in place of the config's
     #[arg(long, env = "INPUT_OUTPUT", hide_env_values = true)]
-    pub output: Option<PathBuf>,
+    pub output: Option<String>,
     /// Say nothing but warnings, errors and the table
     #[arg(long, short, conflicts_with = "verbose")]
     pub quiet: bool,

@@ -13,7 +13,7 @@ use crate::shell::ssh::KeyError;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The command line or an input cannot be used.
-    #[error("{}", .0.trim_end())]
+    #[error("{0}")]
     Usage(String),
     /// The config cannot be used.
     #[error(transparent)]
@@ -66,8 +66,10 @@ impl Error {
             Self::Http(_) => {
                 Some("does this machine have certificates to trust (ca-certificates)?")
             }
-            // clap says it all.
-            Self::Usage(_) | Self::Interrupted(_) | Self::Key(_) | Self::System { .. } => None,
+            Self::Usage(_) => {
+                Some("the README and `collect --help` have all inputs and what they may be")
+            }
+            Self::Interrupted(_) | Self::Key(_) | Self::System { .. } => None,
             Self::NotReaped(_) => Some("try again, or end them in the EC2 console"),
         }
     }

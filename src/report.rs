@@ -55,6 +55,16 @@ pub enum Signal {
     Hup,
 }
 
+impl fmt::Display for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Int => "INT",
+            Self::Term => "TERM",
+            Self::Hup => "HUP",
+        })
+    }
+}
+
 impl Signal {
     /// The exit status that tells a shell of the signal.
     pub const fn exit_status(self) -> u8 {
@@ -152,7 +162,8 @@ impl fmt::Display for Collected {
             bytes,
             incomplete,
         } = self;
-        write!(f, "{files} files, {}", HumanBytes(*bytes))?;
+        let noun = if *files == 1 { "file" } else { "files" };
+        write!(f, "{files} {noun}, {}", HumanBytes(*bytes))?;
         match incomplete {
             0 => Ok(()),
             count => write!(f, ", {count} not complete"),

@@ -10,7 +10,7 @@ use crate::config::ConfigErrors;
 use crate::instance::{InstanceId, LeaseToken};
 use crate::phase::{Phase, Stage};
 use crate::report::{Complaint, RunReport};
-use crate::step::{Step, StepOutcome};
+use crate::step::{ScriptPath, Step, StepOutcome};
 
 /// Something that happened in a run.
 #[derive(Debug)]
@@ -59,6 +59,13 @@ pub enum Event<'a> {
     Detail(String),
     /// Something is not as it should be, but the run goes on.
     Warning(String),
+    /// A script failed that may fail.
+    ScriptWarning {
+        /// The script.
+        script: &'a ScriptPath,
+        /// What it did.
+        text: &'a str,
+    },
     /// The run is over and its instance gone.
     Finished(&'a RunReport),
     /// The config file is not sound; nothing was begun.

@@ -136,7 +136,9 @@ async fn artifact(
         entry: format!("{directory}/{file}"),
         retention_days: args.job.retention_days,
     };
-    log.report(&Event::Note(format!("uploading {name} …")));
+    if job.runtime.is_some() {
+        log.report(&Event::Note(format!("uploading {name} …")));
+    }
     let uploading = async {
         let client = client().map_err(|source| ArtifactError::Service {
             call: "HTTP",

@@ -62,10 +62,7 @@ pub(super) async fn measure(
     if let (Some(region), ProviderSpec::Ec2(spec)) = (&args.region, &mut project.config.provider) {
         spec.region = Some(region.clone());
     }
-    let output = match &args.output {
-        Some(output) => output.clone(),
-        None => expand_home(&project.config.output),
-    };
+    let output = expand_home(args.output.as_deref().unwrap_or(&project.config.output));
     let plan = Plan {
         config: project.config,
         files: project.files,

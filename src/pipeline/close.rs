@@ -38,7 +38,7 @@ impl<P: Provider, H: Shell, R: Reporter> Run<'_, P, H, R> {
             self.journal.fail(
                 Outcome::Leaked,
                 format!("termination is not confirmed: {reason}"),
-                Some("`collect reap --run` with this run's id tries again"),
+                Some(&format!("`collect reap --run {}` tries again", plan.run)),
             );
         }
         // Nobody needs a job's directory after its run, and what stays in it is only disk space.
@@ -113,7 +113,7 @@ impl<P: Provider, H: Shell, R: Reporter> Run<'_, P, H, R> {
 /// What ended the run, in words.
 pub(super) fn signal_words(interrupt: &Interrupt) -> String {
     match interrupt.signal() {
-        Some(signal) => format!("the run was ended by a signal ({signal:?})"),
+        Some(signal) => format!("the run was ended by a signal ({signal})"),
         None => "the run was cancelled".into(),
     }
 }

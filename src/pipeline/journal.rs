@@ -53,6 +53,15 @@ impl<'a, R: Reporter> Journal<'a, R> {
         self.warnings.push(warning);
     }
 
+    pub(super) fn warn_of_script(&mut self, script: &ScriptPath, text: String) {
+        let event = Event::ScriptWarning {
+            script,
+            text: &text,
+        };
+        self.reporter.report(&event);
+        self.warnings.push(text);
+    }
+
     /// Something that the run cannot make good. What the user sees of it comes with the end of the run.
     pub(super) fn fail(&mut self, outcome: Outcome, message: String, hint: Option<&str>) {
         self.outcome = self.outcome.max(outcome);

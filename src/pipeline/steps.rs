@@ -144,9 +144,10 @@ impl<P: Provider, H: Shell, R: Reporter> Run<'_, P, H, R> {
         }
         match end {
             Ok(JobEnd::Exited(0) | JobEnd::TimedOut { .. }) => {}
-            Ok(JobEnd::Exited(status)) if step.warn_only => self
-                .journal
-                .warn(format!("{phase}: {script} exited with status {status}")),
+            Ok(JobEnd::Exited(status)) if step.warn_only => {
+                let text = format!("{phase}: {script} exited with status {status}");
+                self.journal.warn_of_script(script, text);
+            }
             Ok(JobEnd::Exited(status)) => self.journal.fail_script(
                 Outcome::StepFailed,
                 script,

@@ -100,6 +100,10 @@ impl Console {
         let _ = writeln!(io::stderr().lock(), "{}: {text}", self.paint(BOLD, "note"));
     }
 
+    fn warning(&self, text: &str) {
+        self.line(&format!("{} {text}", self.paint(YELLOW, "warning:")));
+    }
+
     fn output(&self, bytes: &[u8]) {
         if self.verbosity > Verbosity::Quiet
             && let Some(last) = bytes.last()
@@ -167,9 +171,8 @@ impl Reporter for Console {
         match event {
             Event::Output(bytes) => self.output(bytes),
             Event::Transferred { done, total } => self.transferred(*done, *total),
-            Event::Warning(text) => {
-                self.line(&format!("{} {text}", self.paint(YELLOW, "warning:")));
-            }
+            Event::Warning(text) => self.warning(text),
+            Event::ScriptWarning { text, .. } => self.warning(text),
             Event::Finished(report) => self.finished(report),
             Event::Unsound(errors) => self.error(&errors.to_string(), None),
             Event::Error(complaint) => {

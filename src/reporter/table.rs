@@ -25,13 +25,15 @@ pub fn results(report: &RunReport) -> Vec<String> {
 
 /// After how long it ended, and whether the instance is gone.
 pub fn ending(report: &RunReport) -> String {
-    let gone = match (&report.released, &report.instance) {
-        (Release::Terminated, Some(instance)) => format!(", instance {} is gone", instance.id),
-        (Release::Terminated, None) => ", its instance is gone".into(),
-        (Release::NothingLaunched, _) => ", nothing was launched".into(),
-        (Release::Unconfirmed { .. }, _) => String::new(),
-    };
-    format!("after {}{gone}", human_duration(report.took()))
+    let took = human_duration(report.took());
+    match (&report.released, &report.instance) {
+        (Release::Terminated, Some(instance)) => {
+            format!("after {took}, instance {} is gone", instance.id)
+        }
+        (Release::Terminated, None) => format!("after {took}, its instance is gone"),
+        (Release::NothingLaunched, _) => format!("after {took}, nothing was launched"),
+        (Release::Unconfirmed { .. }, _) => format!("(the run took {took})"),
+    }
 }
 
 /// What is said last when an instance may have been left behind: what to look for, where, and how.

@@ -174,6 +174,14 @@ impl WorkflowLog {
         }
     }
 
+    fn place_of(&self, script: &str) -> Place {
+        Place {
+            file: self.repository_path(&self.directory.join(script)),
+            line: Some(1),
+            column: None,
+        }
+    }
+
     fn error(&self, complaint: &Complaint) {
         let Complaint {
             message,
@@ -184,11 +192,7 @@ impl WorkflowLog {
             Some(hint) => format!("{message}\nhint: {hint}"),
             None => message.clone(),
         };
-        let place = script.as_ref().map(|script| Place {
-            file: self.repository_path(&self.directory.join(script)),
-            line: Some(1),
-            column: None,
-        });
+        let place = script.as_ref().map(|script| self.place_of(script));
         let title = match script {
             Some(script) => format!("{script} failed"),
             None => "collector".into(),
@@ -274,6 +278,11 @@ impl Reporter for WorkflowLog {
                 }
             }
             Event::Warning(text) => self.annotate(Level::Warning, "collector", None, text),
+            Event::ScriptWarning { script, text } => {
+                let place = self.place_of(script.as_str());
+                let title = format!("{script} failed");
+                self.annotate(Level::Warning, &title, Some(&place), text);
+            }
             Event::Finished(report) => self.finished(report),
             Event::Unsound(errors) => self.unsound(errors),
             Event::Error(complaint) => self.error(complaint),

@@ -209,7 +209,7 @@ impl ArtifactError {
 
 /// Uploads an archive and has seen it there when it returns. `secret` is told what must not be seen in a log.
 ///
-/// Costs two readings of the archive and some blocks of 8 MiB in memory.
+/// Costs two readings of the archive and some blocks of 4 MiB in memory.
 ///
 /// # Errors
 /// [`ArtifactError`]; the results are on disk then as they were.

@@ -47,7 +47,7 @@ fn what_fits_is_collected_and_the_rest_is_named() {
     let finished = run(desk.collect(&["config.yml", "v1", "--local"])).expect(3);
     finished.says("the results need 10000000 bytes");
     assert!(
-        finished.stdout.contains("1 files") && finished.stdout.contains("1 not complete"),
+        finished.stdout.contains("1 file,") && finished.stdout.contains("1 not complete"),
         "{}",
         finished.stdout
     );

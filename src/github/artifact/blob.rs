@@ -12,7 +12,7 @@ use super::frame::Frame;
 use crate::github::http::{self, HttpError, again};
 
 /// The size of a block, in bytes, unless there would be too many.
-const BLOCK: u64 = 8 << 20;
+const BLOCK: u64 = 4 << 20;
 
 /// The most blocks that a blob may have.
 const BLOCKS: u64 = 50_000;
@@ -20,7 +20,7 @@ const BLOCKS: u64 = 50_000;
 /// So many blocks are under way at once; this bounds the memory.
 const AT_ONCE: usize = 4;
 
-/// For one attempt to send one block: a slow line has 27 kB/s.
+/// For one attempt to send one block: a slow line has 14 kB/s.
 const ONE_BLOCK: Duration = Duration::from_mins(5);
 
 /// For all attempts of one request.

@@ -1,13 +1,16 @@
 //! GitHub's REST API, as far as comments need it.
 
+use std::time::Duration;
+
 use reqwest::{Method, RequestBuilder};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::environment::{Secret, WorkflowJob};
 use super::event::Subject;
-use super::http::{self, HttpError};
+use super::http::{self, HttpError, again};
 
 /// The version of the API.
 const VERSION: &str = "2022-11-28";
@@ -17,6 +20,9 @@ const PAGE: &str = "100";
 
 /// More pages than any conversation has; a server that never stops is not followed.
 const PAGES: usize = 1000;
+
+/// For all attempts to find a pull request.
+const LOOK_UP: Duration = Duration::from_mins(2);
 
 /// Who the job's own token is, where the API does not say.
 const ACTIONS: &str = "github-actions[bot]";
@@ -112,10 +118,20 @@ impl<'a> Api<'a> {
     /// # Errors
     /// [`HttpError`].
     pub async fn pull_request(&self, subject: &Subject) -> Result<Option<u64>, HttpError> {
-        let (sha, head) = match subject {
-            Subject::PullRequest(number) => return Ok(Some(*number)),
-            Subject::Commit { sha, head } => (sha, head),
-        };
+        match subject {
+            Subject::PullRequest(number) => Ok(Some(*number)),
+            Subject::Commit { sha, head } => {
+                let deadline = Instant::now() + LOOK_UP;
+                again(deadline, || self.pull_request_of(sha, head.as_deref())).await
+            }
+        }
+    }
+
+    async fn pull_request_of(
+        &self,
+        sha: &str,
+        head: Option<&str>,
+    ) -> Result<Option<u64>, HttpError> {
         let open = |pulls: Vec<PullRequest>| {
             let pull = pulls.into_iter().find(|pull| pull.state == "open");
             pull.map(|pull| pull.number)
@@ -123,7 +139,7 @@ impl<'a> Api<'a> {
         if let Some(head) = head {
             let question = self
                 .get("pulls")
-                .query(&[("head", head.as_str()), ("state", "open")]);
+                .query(&[("head", head), ("state", "open")]);
             if let Some(number) = open(http::send_json(question).await?) {
                 return Ok(Some(number));
             }

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fmt;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What a token is: passed on in headers, never printed.
@@ -58,7 +59,7 @@ pub struct AnswerFiles {
 /// The job that this process is a step of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkflowJob {
-    /// The checkout; relative paths start here.
+    /// The checkout, without links in its path; relative paths start here.
     pub workspace: PathBuf,
     /// `owner/name`.
     pub repository: String,
@@ -114,7 +115,7 @@ impl WorkflowJob {
         given("GITHUB_ACTIONS").filter(|value| value == "true")?;
         Some(Self {
             workspace: path("GITHUB_WORKSPACE")
-                .filter(|directory| directory.is_dir())
+                .and_then(|directory| fs::canonicalize(directory).ok())
                 .or_else(|| env::current_dir().ok())
                 .unwrap_or_else(|| ".".into()),
             repository: text("GITHUB_REPOSITORY"),

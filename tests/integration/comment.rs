@@ -271,6 +271,14 @@ fn what_passes_is_waited_for_and_nothing_is_written_twice() {
         measured(&mut job_for(&stand, number), &[]).logs("commented: ");
         the_comment(&stand, number);
     }
+    // Finding the pull request of a push is tried again too.
+    stand.add_pull(&json!({ "number": 4, "sha": FORKED }));
+    stand.fault(&json!({ "path": "/pulls", "status": 502, "body": "" }));
+    let mut push = stand.job();
+    push.event("push", &json!({ "after": FORKED }))
+        .set("GITHUB_SHA", FORKED);
+    measured(&mut push, &[]).logs("commented: ");
+    the_comment(&stand, 4);
     // What does not pass is told, and is no failure.
     stand.add_pull(&json!({ "number": 3, "sha": SHA }));
     stand.fault(&json!({ "path": "/comments", "status": 422, "body": { "message": "Validation Failed" }, "count": -1 }));

@@ -121,7 +121,10 @@ fn listen(interrupt: &Interrupt) -> Result<tokio::task::JoinHandle<()>, Error> {
 fn refused(error: &Error, reporter: &impl Reporter) -> ExitStatus {
     match error {
         Error::Project(ProjectError::Unsound(errors)) => reporter.report(&Event::Unsound(errors)),
-        error => reporter.report(&Event::Error(&error.complaint())),
+        error => {
+            let complaint = Complaint::new(error.to_string(), error.hint());
+            reporter.report(&Event::Error(&complaint));
+        }
     }
     ExitStatus(error.exit_status())
 }
@@ -141,15 +144,5 @@ fn tell_leak(report: &RunReport, reporter: &impl Reporter) {
             region: &report.region,
             lease: &report.lease,
         });
-    }
-}
-
-impl Error {
-    fn complaint(&self) -> Complaint {
-        Complaint {
-            message: self.to_string(),
-            hint: self.hint().map(str::to_owned),
-            script: None,
-        }
     }
 }

@@ -89,6 +89,17 @@ pub struct Complaint {
     pub script: Option<String>,
 }
 
+impl Complaint {
+    /// A complaint about no script.
+    pub fn new(message: impl Into<String>, hint: Option<&str>) -> Self {
+        Self {
+            message: message.into(),
+            hint: hint.map(str::to_owned),
+            script: None,
+        }
+    }
+}
+
 /// Whether the instance is gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
@@ -261,6 +272,12 @@ impl RunReport {
             }
         }
         rows
+    }
+
+    /// Something went wrong after the run was reported on.
+    pub fn fail(&mut self, outcome: Outcome, message: impl Into<String>, hint: Option<&str>) {
+        self.outcome = self.outcome.max(outcome);
+        self.errors.push(Complaint::new(message, hint));
     }
 
     /// How long it took.

@@ -22,7 +22,7 @@ use crate::github::{Secret, WorkflowJob, commands};
 use crate::interrupt::Interrupt;
 use crate::lease::{Ended, until_cancelled};
 use crate::phase::Stage;
-use crate::report::{Complaint, Outcome, Release, RunReport};
+use crate::report::{Outcome, Release, RunReport};
 use crate::reporter::workflow::WorkflowLog;
 use crate::reporter::{Event, Reporter as _};
 use crate::step::StepOutcome;
@@ -107,8 +107,8 @@ async fn artifact(
     }
     let Some(archive) = report.archive.clone() else {
         let why = "no artifact: the archive of the results was not written";
-        fail(
-            report,
+        report.fail(
+            Outcome::Unavailable,
             why,
             Some("the log of the phase `archive` tells why"),
         );
@@ -160,28 +160,22 @@ async fn artifact(
         Ended::Returned(Err(error)) if error.is_of_the_place() => {
             log.report(&Event::Warning(with_hint(&error.to_string(), error.hint())));
         }
-        Ended::Returned(Err(error)) => fail(report, &error.to_string(), error.hint()),
-        Ended::Panicked(message) => fail(report, &message, None),
+        Ended::Returned(Err(error)) => {
+            report.fail(Outcome::Unavailable, error.to_string(), error.hint());
+        }
+        Ended::Panicked(message) => {
+            report.fail(Outcome::Unavailable, message, None);
+        }
         Ended::Cancelled => {
             report.signal = interrupt.signal();
-            report.outcome = report.outcome.max(Outcome::Interrupted);
-            report.errors.push(Complaint {
-                message: "the upload of the artifact was ended by a signal".into(),
-                hint: None,
-                script: None,
-            });
+            report.fail(
+                Outcome::Interrupted,
+                "the upload of the artifact was ended by a signal",
+                None,
+            );
         }
     }
     None
-}
-
-fn fail(report: &mut RunReport, message: &str, hint: Option<&str>) {
-    report.outcome = report.outcome.max(Outcome::Unavailable);
-    report.errors.push(Complaint {
-        message: message.into(),
-        hint: hint.map(str::to_owned),
-        script: None,
-    });
 }
 
 fn with_hint(message: &str, hint: Option<&str>) -> String {

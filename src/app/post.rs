@@ -55,13 +55,10 @@ pub(super) fn sweep() -> ExitStatus {
         }
         Err(error) => {
             let State { run, region, .. } = &state;
-            log.report(&Event::Error(&Complaint {
-                message: format!(
-                    "nobody knows whether an instance of run {run} is left in {region}: {error}"
-                ),
-                hint: Some(remedy(&state)),
-                script: None,
-            }));
+            let message = format!(
+                "nobody knows whether an instance of run {run} is left in {region}: {error}"
+            );
+            complain(&message, &state, &log);
             ExitStatus(4)
         }
     }
@@ -98,13 +95,9 @@ fn tell(found: &[(InstanceId, Release)], state: &State, log: &WorkflowLog) -> Ex
     for (id, release) in found {
         if let Release::Unconfirmed { reason, .. } = release {
             left = true;
-            log.report(&Event::Error(&Complaint {
-                message: format!(
-                    "{id} in {region}, left behind by run {run}, could not be ended: {reason}"
-                ),
-                hint: Some(remedy(state)),
-                script: None,
-            }));
+            let message =
+                format!("{id} in {region}, left behind by run {run}, could not be ended: {reason}");
+            complain(&message, state, log);
         } else {
             log.report(&Event::Warning(format!(
                 "terminated {id} in {region}, which run {run} had left behind"
@@ -119,7 +112,8 @@ fn tell(found: &[(InstanceId, Release)], state: &State, log: &WorkflowLog) -> Ex
     ExitStatus(if left { 4 } else { 0 })
 }
 
-fn remedy(state: &State) -> String {
+fn complain(message: &str, state: &State, log: &WorkflowLog) {
     let State { run, region, .. } = state;
-    format!("`collect reap --region {region} --run {run}` tries again")
+    let remedy = format!("`collect reap --region {region} --run {run}` tries again");
+    log.report(&Event::Error(&Complaint::new(message, Some(&remedy))));
 }

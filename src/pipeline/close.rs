@@ -10,7 +10,7 @@ use crate::interrupt::Interrupt;
 use crate::lease::{Ended, until_cancelled};
 use crate::phase::Stage;
 use crate::provider::Provider;
-use crate::report::{Complaint, Outcome, Release, RunReport};
+use crate::report::{Outcome, Release, RunReport};
 use crate::reporter::{Event, Reporter};
 use crate::results::{Results, ResultsError};
 use crate::shell::Shell;
@@ -80,12 +80,7 @@ impl<P: Provider, H: Shell, R: Reporter> Run<'_, P, H, R> {
         let written = settled.and_then(|()| results.index_after(&report));
         match written {
             Err(error) => {
-                note(
-                    &mut report,
-                    error.to_string(),
-                    error.hint(),
-                    Outcome::Unavailable,
-                );
+                report.fail(Outcome::Unavailable, error.to_string(), error.hint());
                 // Also under the temporary name: what happened is worth keeping. That this fails too is told above.
                 let _ = results.index_after(&report);
             }
@@ -94,12 +89,7 @@ impl<P: Provider, H: Shell, R: Reporter> Run<'_, P, H, R> {
                 archive(&results, &mut report, reporter, interrupt.run()).await;
                 if interrupt.run().is_cancelled() {
                     report.signal = interrupt.signal();
-                    note(
-                        &mut report,
-                        signal_words(interrupt),
-                        None,
-                        Outcome::Interrupted,
-                    );
+                    report.fail(Outcome::Interrupted, signal_words(interrupt), None);
                     // The results are complete; only their report would not tell of the signal.
                     let _ = results.index_after(&report);
                 }
@@ -116,15 +106,6 @@ pub(super) fn signal_words(interrupt: &Interrupt) -> String {
         Some(signal) => format!("the run was ended by a signal ({signal})"),
         None => "the run was cancelled".into(),
     }
-}
-
-fn note(report: &mut RunReport, message: String, hint: Option<&str>, outcome: Outcome) {
-    report.outcome = report.outcome.max(outcome);
-    report.errors.push(Complaint {
-        message,
-        hint: hint.map(str::to_owned),
-        script: None,
-    });
 }
 
 /// Packs the results; that this fails is a warning, for nothing but the archive is lost.

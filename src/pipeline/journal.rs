@@ -65,11 +65,7 @@ impl<'a, R: Reporter> Journal<'a, R> {
     /// Something that the run cannot make good. What the user sees of it comes with the end of the run.
     pub(super) fn fail(&mut self, outcome: Outcome, message: String, hint: Option<&str>) {
         self.outcome = self.outcome.max(outcome);
-        self.errors.push(Complaint {
-            message,
-            hint: hint.map(str::to_owned),
-            script: None,
-        });
+        self.errors.push(Complaint::new(message, hint));
     }
 
     /// The failure of a script.

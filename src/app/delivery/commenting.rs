@@ -1,0 +1,135 @@
+//! The run's row on the comment that all jobs of a workflow share.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::cli::{Commenting, RunArgs};
+use crate::github::api::{Api, Thread};
+use crate::github::artifact::Artifact;
+use crate::github::comment::{Job, Key, Rented, Row};
+use crate::github::event::Subject;
+use crate::github::http::client;
+use crate::github::publish::{CommentError, publish};
+use crate::github::{Secret, WorkflowJob};
+use crate::report::RunReport;
+use crate::reporter::workflow::WorkflowLog;
+
+/// Writes the run's row onto its comment; a line about what came of it, or why there is none and what to do.
+pub(super) async fn comment(
+    report: &RunReport,
+    artifact: Option<&Artifact>,
+    args: &RunArgs,
+    job: &WorkflowJob,
+    log: &WorkflowLog,
+) -> Result<String, String> {
+    let token = args.job.github_token.as_deref().unwrap_or_default();
+    if token.is_empty() {
+        let message = "no comment: the input `github-token` is empty";
+        return match args.job.comment {
+            Commenting::Always => Err(message.into()),
+            _ => Ok(message.into()),
+        };
+    }
+    let token = Secret::new(token);
+    let client = client().map_err(|error| format!("no comment: {error}"))?;
+    let api = Api::new(&client, job, &token);
+    let payload = job.event_path.as_ref().and_then(|path| fs::read(path).ok());
+    let payload: Value = payload
+        .and_then(|json| serde_json::from_slice(&json).ok())
+        .unwrap_or_default();
+    let subject = Subject::of(&job.event_name, &payload, &job.git_ref, &job.sha);
+    let number = api
+        .pull_request(&subject)
+        .await
+        .map_err(|error| no_comment(&CommentError::of(error), None))?;
+    let thread = match (number, subject) {
+        (Some(number), _) => Thread::PullRequest(number),
+        (None, Subject::Commit { sha, .. }) if args.job.comment == Commenting::Always => {
+            Thread::Commit(sha)
+        }
+        _ => return Ok("no comment: the commit belongs to no open pull request".into()),
+    };
+    let key = Key {
+        workflow: job.workflow.clone(),
+        config: log.config().to_string_lossy().into_owned(),
+    };
+    let row = row(report, artifact, args, job);
+    // A matrix gives its jobs a label of their own.
+    let in_matrix = row.label != job.job;
+    let published = publish(&api, &thread, &key, &row, in_matrix).await;
+    match published {
+        Ok(url) => Ok(format!("commented: {url}")),
+        Err(error) => Err(no_comment(&error, Some(&thread))),
+    }
+}
+
+fn no_comment(error: &CommentError, thread: Option<&Thread>) -> String {
+    let message = format!("no comment: {error}");
+    let permissions = match (error, thread) {
+        (CommentError::Http(_) | CommentError::Unsettled, _) => return message,
+        (_, Some(Thread::Commit(_))) => "contents: write",
+        _ => "contents: read\n  pull-requests: write",
+    };
+    format!(
+        "{message}\nadd to the job:\npermissions:\n  {permissions}\n\
+         A pull request from a fork never may: the README has a pair of workflows for that."
+    )
+}
+
+fn row(report: &RunReport, artifact: Option<&Artifact>, args: &RunArgs, job: &WorkflowJob) -> Row {
+    let matrix = args.job.matrix.as_deref().unwrap_or_default();
+    let took = report.finished.duration_since(report.started).as_secs();
+    Row {
+        run: job.run_id,
+        attempt: job.run_attempt,
+        finished: report.finished,
+        job: Job::new(&job.job, &job.action, matrix),
+        label: label(&job.job, matrix),
+        revision: report.revision.to_string(),
+        outcome: report.outcome,
+        took: u64::try_from(took).unwrap_or(0),
+        instance: report.instance.as_ref().map(|instance| Rented {
+            id: instance.id.clone(),
+            instance_type: instance.instance_type.clone(),
+            region: instance.region.clone(),
+        }),
+        files: report.collected.files,
+        bytes: report.collected.bytes,
+        artifact_url: artifact.map(|artifact| artifact.url.clone()),
+        run_url: job.run_url(),
+        error: report.errors.first().map(|error| error.message.clone()),
+    }
+}
+
+/// The name of a job as GitHub shows it: with the values of its matrix in brackets.
+fn label(job: &str, matrix: &str) -> String {
+    let Ok(Value::Object(matrix)) = serde_json::from_str(matrix) else {
+        return job.to_owned();
+    };
+    let values: Vec<String> = matrix
+        .values()
+        .map(|value| match value {
+            Value::String(text) => text.clone(),
+            value => value.to_string(),
+        })
+        .collect();
+    if values.is_empty() {
+        return job.to_owned();
+    }
+    format!("{job} ({})", values.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_is_named_as_github_names_it() {
+        assert_eq!(label("measure", "null"), "measure");
+        assert_eq!(label("measure", ""), "measure");
+        assert_eq!(label("measure", "{}"), "measure");
+        let matrix = r#"{"sample": 2, "type": "c7i.large"}"#;
+        assert_eq!(label("measure", matrix), "measure (2, c7i.large)");
+    }
+}

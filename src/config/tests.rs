@@ -226,3 +226,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_run_lasts_as_long_as_its_timeouts_or_as_its_instance() {
+    let longest = |main: &str, phases: &str| {
+        let text = main_with(main) + phases;
+        parse(&text).unwrap().longest()
+    };
+    let minutes = Duration::from_mins;
+    let bounded = "setup:\n  - a.sh: {timeout: 5}\nrun:\n  - b.sh: {timeout: 10}\n";
+    assert_eq!(longest("", bounded), minutes(5 + 10) + BETWEEN_STEPS);
+    assert_eq!(longest("  max_lifetime: 20m\n", bounded), minutes(20));
+    let unbounded = "run:\n  - a.sh: {timeout: 5}\n  - b.sh\n";
+    assert_eq!(longest("", unbounded), MAX_LIFETIME);
+    let before = "before_aws_start:\n  - a.sh: {timeout: 15}\n  - b.sh: {timeout: 1}\n";
+    let both = format!("{before}{bounded}");
+    assert_eq!(longest("  max_lifetime: 20m\n", &both), minutes(16 + 20));
+}

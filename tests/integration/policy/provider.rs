@@ -87,6 +87,14 @@ fn a_signal_does_not_wait_for_a_launch_that_hangs() {
 }
 
 #[test]
+fn after_a_signal_there_is_too_little_time_to_say_that_a_launch_without_an_answer_did_nothing() {
+    frozen(launch(Launch::RequestLost))
+        .when(Moment::Launching, TERM)
+        .go()
+        .leaked();
+}
+
+#[test]
 fn an_instance_that_never_becomes_ready() {
     frozen(ready(Ready::Fails))
         .go()

@@ -244,7 +244,10 @@ impl Provider for Ledger {
         self.book.borrow_mut().recorded = Some(recorded);
         match self.faults.launch {
             Launch::Refused => return Err(refused("launch")),
-            Launch::RequestLost => return Err(unanswered("launch")),
+            Launch::RequestLost => {
+                self.world.at(Moment::Launching);
+                return Err(unanswered("launch"));
+            }
             Launch::HangsBefore => {
                 self.world.at(Moment::Launching);
                 std::future::pending::<()>().await;

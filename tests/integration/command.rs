@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 
 /// Nothing that a test waits for takes longer, on a machine that does other things as well.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
@@ -26,6 +27,44 @@ pub(crate) fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) 
         }
         assert!(Instant::now() < deadline, "waited in vain for {what}");
         thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
+/// A program of the tests' own that prints one line of JSON when it is ready, and lives until its standard input ends.
+pub(crate) struct Companion {
+    child: Child,
+    pub(crate) facts: Value,
+}
+
+impl Companion {
+    /// `None` where this machine cannot run it, which the program says with the exit status 77.
+    pub(crate) fn start(command: &mut Command) -> Option<Self> {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}; `tests/run` installs it"));
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        if line.is_empty() {
+            let status = child.wait().unwrap();
+            assert_eq!(status.code(), Some(77), "{command:?} did not start");
+            return None;
+        }
+        Some(Self {
+            facts: serde_json::from_str(&line).unwrap(),
+            child,
+        })
+    }
+}
+
+impl Drop for Companion {
+    fn drop(&mut self) {
+        // The end of its input is its word to clean up and go.
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
     }
 }
 

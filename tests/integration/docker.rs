@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::Write as _;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::command::{Desk, say};
+use crate::command::{Companion, Desk, say};
 
 /// The action around the program that is tested.
 pub(crate) const IMAGE: &str = "collector:test";
@@ -28,7 +28,7 @@ const DOCKER: &str = "/usr/bin/docker";
 /// A daemon of our own. It is never dropped, but the end of its input comes with the end of this process, and is its
 /// word to clean up and go.
 pub(crate) struct Docker {
-    _daemon: Child,
+    _daemon: Companion,
     host: String,
 }
 
@@ -89,24 +89,10 @@ impl Docker {
     }
 
     fn start() -> Option<Self> {
-        let mut daemon = Command::new(file("docker"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(daemon.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        if line.is_empty() {
-            let status = daemon.wait().unwrap();
-            assert_eq!(status.code(), Some(77), "Docker did not start");
-            return None;
-        }
-        let facts: Value = serde_json::from_str(&line).unwrap();
+        let daemon = Companion::start(&mut Command::new(file("docker")))?;
         let docker = Self {
+            host: daemon.facts["DOCKER_HOST"].as_str().unwrap().to_owned(),
             _daemon: daemon,
-            host: facts["DOCKER_HOST"].as_str().unwrap().to_owned(),
         };
         let mut build = docker.command(file("image"));
         build.args([env!("CARGO_BIN_EXE_collect"), IMAGE]);

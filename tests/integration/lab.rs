@@ -1,13 +1,13 @@
 //! The laboratory of `tests/lab` as tests see it: an EC2 API that is not ours, with guests behind it.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
 
-use crate::command::{Desk, say, wait_for};
+use crate::command::{Companion, Desk, say, wait_for};
 
 /// What stands behind the API.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -22,10 +22,8 @@ pub(crate) enum Guest {
 
 /// A laboratory; it goes when this is dropped, with everything in it.
 pub(crate) struct Lab {
-    child: Child,
-    stdin: Option<ChildStdin>,
+    companion: Companion,
     address: String,
-    facts: Value,
 }
 
 fn directory() -> PathBuf {
@@ -49,49 +47,35 @@ impl Lab {
             Guest::Sshd => "sshd",
             Guest::Booted => "nspawn",
         };
-        let mut child = Command::new(cache().join("venv/bin/python"))
-            .arg(directory().join("lab.py"))
-            .args(["--guest", kind, "--pending", "0.3"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the laboratory is not installed: run tests/lab/setup");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        if line.is_empty() {
-            let status = child.wait().unwrap();
-            assert_eq!(status.code(), Some(77), "the laboratory did not start");
+        let companion = Companion::start(
+            Command::new(cache().join("venv/bin/python"))
+                .arg(directory().join("lab.py"))
+                .args(["--guest", kind, "--pending", "0.3"]),
+        );
+        let Some(companion) = companion else {
             say(&format!("SKIPPED: this machine cannot run `{kind}` guests"));
             return None;
-        }
-        let facts: Value = serde_json::from_str(&line).unwrap();
-        let address = facts["endpoint"]
+        };
+        let address = companion.facts["endpoint"]
             .as_str()
             .unwrap()
             .strip_prefix("http://")
             .unwrap()
             .to_owned();
-        Some(Self {
-            stdin: child.stdin.take(),
-            child,
-            address,
-            facts,
-        })
+        Some(Self { companion, address })
     }
 
     /// The `main` lines of a config for this laboratory.
     pub(crate) fn main(&self, more: &str) -> String {
         format!(
             "ec2_instance_size: m1.small\nami: {}\nsecurity_group: collector\nuser: ubuntu\n{more}",
-            self.facts["ami"].as_str().unwrap()
+            self.companion.facts["ami"].as_str().unwrap()
         )
     }
 
     /// What makes AWS of this laboratory, for the environment of a command.
     pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
-        let region = self.facts["region"].as_str().unwrap();
+        let region = self.companion.facts["region"].as_str().unwrap();
         vec![
             ("AWS_ENDPOINT_URL", format!("http://{}", self.address)),
             ("AWS_REGION", region.to_owned()),
@@ -197,13 +181,5 @@ impl Lab {
             let instance = self.instance();
             (instance["state"] == state).then_some(instance)
         })
-    }
-}
-
-impl Drop for Lab {
-    fn drop(&mut self) {
-        // The end of its input is the laboratory's word to clean up and go.
-        drop(self.stdin.take());
-        let _ = self.child.wait();
     }
 }

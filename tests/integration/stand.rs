@@ -1,25 +1,23 @@
 //! The stand of `tests/github` as tests see it: GitHub for a job, with real blob storage and GitHub's own client.
 
 use std::fmt::Write as _;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::Command;
 use std::{fs, thread};
 
 use serde_json::{Value, json};
 
-use crate::command::say;
+use crate::command::{Companion, say};
 
 /// The commit that jobs run at.
 pub(crate) const SHA: &str = "6dcb09b5b57875f334f61aebed695e2e4193db5e";
 
 /// A stand; it goes when this is dropped, with everything in it.
 pub(crate) struct Stand {
-    child: Child,
-    stdin: Option<ChildStdin>,
+    companion: Companion,
     address: String,
-    facts: Value,
 }
 
 /// What the runner gives to one job: its files, and the variables that name them.
@@ -51,30 +49,12 @@ impl Stand {
     }
 
     fn run(args: &[&str]) -> Option<Self> {
-        let mut child = Command::new(file("stand.py"))
-            .args(args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        if line.is_empty() {
-            let status = child.wait().unwrap();
-            assert_eq!(status.code(), Some(77), "the stand did not start");
+        let Some(companion) = Companion::start(Command::new(file("stand.py")).args(args)) else {
             say("SKIPPED: this machine cannot run the stand");
             return None;
-        }
-        let facts: Value = serde_json::from_str(&line).unwrap();
-        let address = text(&facts["api_url"]).split_off("http://".len());
-        Some(Self {
-            stdin: child.stdin.take(),
-            child,
-            address,
-            facts,
-        })
+        };
+        let address = text(&companion.facts["api_url"]).split_off("http://".len());
+        Some(Self { companion, address })
     }
 
     /// GitHub's examples of events.
@@ -93,7 +73,7 @@ impl Stand {
     /// A job whose runtime token is valid for so many seconds.
     pub(crate) fn job_that_expires_in(&self, seconds: i64) -> Job {
         let job = self.http("POST", "job", &json!({ "expires_in": seconds }));
-        let fact = |name: &str| text(&self.facts[name]);
+        let fact = |name: &str| text(&self.companion.facts[name]);
         let token = text(&job["token"]);
         let directory = tempfile::tempdir().unwrap();
         for name in ["workspace", "runner_temp"] {
@@ -147,12 +127,12 @@ impl Stand {
 
     /// The token of a fork's job: it may read, and write nothing.
     pub(crate) fn read_only_token(&self) -> String {
-        text(&self.facts["read_only_token"])
+        text(&self.companion.facts["read_only_token"])
     }
 
     /// The token of a person, `octocat`.
     pub(crate) fn user_token(&self) -> String {
-        text(&self.facts["user_token"])
+        text(&self.companion.facts["user_token"])
     }
 
     pub(crate) fn fault(&self, fault: &Value) {
@@ -247,9 +227,6 @@ impl Drop for Stand {
             let violations = self.list("violations", |_| true);
             assert!(violations.is_empty(), "{violations:#?}");
         }
-        // The end of its input is the stand's word to clean up and go.
-        drop(self.stdin.take());
-        let _ = self.child.wait();
     }
 }
 

@@ -196,11 +196,7 @@ impl Reporter for Console {
             } => {}
             Event::StageStarted(stage) => self.line(&self.paint(BOLD, &format!("{stage} …"))),
             Event::StageFinished { stage, ok, took } => {
-                let verdict = if *ok { "done" } else { "failed" };
-                self.line(&format!(
-                    "{stage}: {verdict} after {}",
-                    human_duration(*took)
-                ));
+                self.line(&table::stage_ended(*stage, *ok, *took));
             }
             Event::StepStarted { phase, step } => self.line(&format!("{phase}: {}", step.script)),
             Event::StepFinished {
@@ -214,10 +210,7 @@ impl Reporter for Console {
                     StepOutcome::Failed | StepOutcome::Lost => RED,
                     _ => YELLOW,
                 };
-                let status = match exit_code {
-                    Some(code) if *code != 0 => format!(" with status {code}"),
-                    _ => String::new(),
-                };
+                let status = table::with_status(*exit_code);
                 self.line(&format!(
                     "{}: {}{status} after {}",
                     step.script,

@@ -1,8 +1,25 @@
-//! The table at the end of a run, and the words around it: what ran, how it ended, how long it took.
+//! The words of a run, whoever reads them: what ran, how it ended, how long it took, and the table at the end.
+
+use std::time::Duration;
 
 use crate::config::human_duration;
 use crate::instance::{InstanceId, LeaseToken};
+use crate::phase::Stage;
 use crate::report::{Release, RunReport};
+
+/// The end of a deed of collector's own.
+pub fn stage_ended(stage: Stage, ok: bool, took: Duration) -> String {
+    let verdict = if ok { "done" } else { "failed" };
+    format!("{stage}: {verdict} after {}", human_duration(took))
+}
+
+/// The exit status of a script behind its outcome, where it says more than that.
+pub fn with_status(exit_code: Option<i32>) -> String {
+    match exit_code {
+        Some(code) if code != 0 => format!(" with status {code}"),
+        _ => String::new(),
+    }
+}
 
 /// What ran, a line a step, columns side by side.
 pub fn steps(report: &RunReport) -> Vec<String> {

@@ -183,21 +183,13 @@ impl WorkflowLog {
     }
 
     fn error(&self, complaint: &Complaint) {
-        let Complaint {
-            message,
-            hint,
-            script,
-        } = complaint;
-        let text = match hint {
-            Some(hint) => format!("{message}\nhint: {hint}"),
-            None => message.clone(),
-        };
-        let place = script.as_ref().map(|script| self.place_of(script));
+        let script = complaint.script.as_ref();
+        let place = script.map(|script| self.place_of(script));
         let title = match script {
             Some(script) => format!("{script} failed"),
             None => "collector".into(),
         };
-        self.annotate(Level::Error, &title, place.as_ref(), &text);
+        self.annotate(Level::Error, &title, place.as_ref(), &complaint.to_string());
     }
 
     /// A path as annotations name it: relative to the workspace, without `./` in it.
@@ -239,11 +231,7 @@ impl Reporter for WorkflowLog {
             }
             Event::StageFinished { stage, ok, took } => {
                 if !matches!(stage, Stage::Scripts(_)) {
-                    let verdict = if *ok { "done" } else { "failed" };
-                    self.line(&format!(
-                        "{stage}: {verdict} after {}",
-                        human_duration(*took)
-                    ));
+                    self.line(&table::stage_ended(*stage, *ok, *took));
                 }
                 self.leave_group();
             }
@@ -259,10 +247,7 @@ impl Reporter for WorkflowLog {
                 took,
             } => {
                 self.open_fence();
-                let status = match exit_code {
-                    Some(code) if *code != 0 => format!(" with status {code}"),
-                    _ => String::new(),
-                };
+                let status = table::with_status(*exit_code);
                 let took = human_duration(*took);
                 self.line(&format!("{}: {outcome}{status} after {took}", step.script));
                 if *outcome == StepOutcome::TimedOut {

@@ -79,7 +79,6 @@ fn no_comment(error: &CommentError, thread: Option<&Thread>) -> String {
 
 fn row(report: &RunReport, artifact: Option<&Artifact>, args: &RunArgs, job: &WorkflowJob) -> Row {
     let matrix = args.job.matrix.as_deref().unwrap_or_default();
-    let took = report.finished.duration_since(report.started).as_secs();
     Row {
         run: job.run_id,
         attempt: job.run_attempt,
@@ -88,7 +87,7 @@ fn row(report: &RunReport, artifact: Option<&Artifact>, args: &RunArgs, job: &Wo
         label: label(&job.job, matrix),
         revision: report.revision.to_string(),
         outcome: report.outcome,
-        took: u64::try_from(took).unwrap_or(0),
+        took: report.took().as_secs(),
         instance: report.instance.as_ref().map(|instance| Rented {
             id: instance.id.clone(),
             instance_type: instance.instance_type.clone(),

@@ -4,7 +4,7 @@ mod commenting;
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -19,9 +19,10 @@ use crate::github::{WorkflowJob, commands};
 use crate::interrupt::Interrupt;
 use crate::lease::{Ended, until_cancelled};
 use crate::phase::Stage;
-use crate::report::{Outcome, Release, RunReport};
+use crate::report::{Complaint, Outcome, Release, RunReport};
 use crate::reporter::workflow::WorkflowLog;
 use crate::reporter::{Event, Reporter as _};
+use crate::results::RECORDS;
 use crate::step::StepOutcome;
 
 /// So much of the end of a log is looked at, in bytes; a summary shows less.
@@ -155,7 +156,8 @@ async fn artifact(
             return Some(artifact);
         }
         Ended::Returned(Err(error)) if error.is_of_the_place() => {
-            log.report(&Event::Warning(with_hint(&error.to_string(), error.hint())));
+            let complaint = Complaint::new(error.to_string(), error.hint());
+            log.report(&Event::Warning(complaint.to_string()));
         }
         Ended::Returned(Err(error)) => {
             report.fail(Outcome::Unavailable, error.to_string(), error.hint());
@@ -175,19 +177,12 @@ async fn artifact(
     None
 }
 
-fn with_hint(message: &str, hint: Option<&str>) -> String {
-    match hint {
-        Some(hint) => format!("{message}\nhint: {hint}"),
-        None => message.into(),
-    }
-}
-
 /// The step's outputs, named as in `action.yml`.
 fn outputs(report: &RunReport, artifact: Option<&Artifact>, job: &WorkflowJob) -> io::Result<()> {
     let Some(file) = &job.files.output else {
         return Ok(());
     };
-    let path = |path: &Option<std::path::PathBuf>| {
+    let path = |path: &Option<PathBuf>| {
         let path = path.as_deref().map(|path| job.shared_path(path));
         path.map(|path| path.to_string_lossy().into_owned())
     };
@@ -271,17 +266,19 @@ struct Collected {
 struct CollectedFile {
     path: String,
     size: u64,
+    state: String,
 }
 
 /// What the manifest says came home; nothing where there is none.
 fn collected(directory: Option<&Path>) -> Vec<(String, u64)> {
     let read = || {
-        let manifest = fs::read(directory?.join("collector/manifest.json")).ok()?;
+        let manifest = fs::read(directory?.join(RECORDS).join("manifest.json")).ok()?;
         serde_json::from_slice::<Collected>(&manifest).ok()
     };
     let files = read().map(|manifest| manifest.files).unwrap_or_default();
     files
         .into_iter()
+        .filter(|file| file.state != "missing")
         .map(|file| (file.path, file.size))
         .collect()
 }
@@ -293,4 +290,24 @@ fn tail(log: &Path) -> io::Result<String> {
     let mut bytes = Vec::new();
     file.take(TAIL).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_did_not_come_home_is_not_listed() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir(directory.path().join(RECORDS)).unwrap();
+        let manifest = r#"{"format": 1, "files": [
+            {"path": "a", "size": 1, "state": "verified"},
+            {"path": "b", "size": 2, "state": "missing"},
+            {"path": "c", "size": 3, "state": "changed"}]}"#;
+        let file = directory.path().join(RECORDS).join("manifest.json");
+        fs::write(file, manifest).unwrap();
+        let listed = collected(Some(directory.path()));
+        assert_eq!(listed, [("a".to_owned(), 1), ("c".to_owned(), 3)]);
+        assert_eq!(collected(None), []);
+    }
 }

@@ -16,9 +16,11 @@ use crate::error::Error;
 use crate::github::WorkflowJob;
 use crate::interrupt::Interrupt;
 use crate::project::{Project, ProjectError};
-use crate::report::{Complaint, Release, RunReport};
+use crate::report::{Diagnostic, Release, RunReport};
 use crate::reporter::console::{Console, Verbosity};
-use crate::reporter::{Event, Reporter};
+use crate::reporter::events_file::{Also, EventsFile};
+use crate::reporter::writer::Writer;
+use crate::reporter::{Event, Reporter, SampleReporter};
 use crate::shutdown;
 
 /// What the process ends with.
@@ -40,19 +42,19 @@ pub fn main(cli: Cli) -> ExitStatus {
     };
     let console = Console::new(verbosity);
     let result = match (cli.command, WorkflowJob::current()) {
-        (None, Some(job)) => return job::measure(&cli.run, &job),
-        (None, None) => block_on(measure(&cli.run, &console)),
+        (None, Some(job)) => return job::run(&cli.run, &job),
+        (None, None) => return run(&cli.run, console),
         (Some(Command::Check { config, local }), _) => check(&config, local, &console),
         (Some(Command::List(account)), _) => block_on(instances::list(&account, &console)),
         (Some(Command::Reap { account, which }), _) => {
             block_on(instances::reap(&account, &which, &console))
         }
     };
-    result.unwrap_or_else(|error| refused(&error, &console))
+    result.unwrap_or_else(|error| report_error(&error, &console))
 }
 
 /// Says what is wrong with the command line or the inputs, or prints the help that was asked for.
-pub fn misused(error: &clap::Error) -> ExitStatus {
+pub fn report_usage_error(error: &clap::Error) -> ExitStatus {
     match WorkflowJob::current() {
         Some(job) if error.use_stderr() => {
             // Of the whole text, the part that is not about a command line.
@@ -71,7 +73,7 @@ pub fn misused(error: &clap::Error) -> ExitStatus {
 
 /// Looks after what the action left behind, at the end of its job.
 pub fn post() -> ExitStatus {
-    post::sweep()
+    post::run()
 }
 
 fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
@@ -99,15 +101,53 @@ fn check(config: &Path, local: bool, console: &Console) -> Result<ExitStatus, Er
     Ok(ExitStatus(0))
 }
 
-/// A run that a person started.
-async fn measure(args: &RunArgs, console: &Console) -> Result<ExitStatus, Error> {
-    let interrupt = Interrupt::default();
-    let listener = listen(&interrupt)?;
-    let report = measure::measure(args, None, console, &interrupt).await;
-    listener.abort();
-    let report = report?;
-    conclude(&report, console);
-    Ok(ExitStatus(report.exit_status()))
+/// Carries out a run that a person started.
+fn run(args: &RunArgs, console: Console) -> ExitStatus {
+    let reporter = match reporters(console, args.events.as_deref()) {
+        Ok(reporter) => reporter,
+        Err((error, console)) => return report_error(&error, &console),
+    };
+    let result = block_on(async {
+        let interrupt = Interrupt::default();
+        let listener = listen(&interrupt)?;
+        // Boxed, here and below: the future of a whole run is too large for a stack frame.
+        let report = Box::pin(measure::run(args, None, &reporter, &interrupt)).await;
+        listener.abort();
+        let report = report?;
+        conclude(&report, &reporter);
+        Ok(ExitStatus(report.exit_status()))
+    });
+    let status = result.unwrap_or_else(|error| report_error(&error, &reporter));
+    finish(&reporter);
+    status
+}
+
+/// A reporter for a person or a job, and one for programs where it is asked for.
+type Reporters<R> = Also<Writer<R>, Writer<EventsFile>>;
+
+fn reporters<R: Reporter + Send + 'static>(
+    reporter: R,
+    events: Option<&Path>,
+) -> Result<Reporters<R>, (Error, R)> {
+    let also = match events.map(EventsFile::create).transpose() {
+        Ok(file) => file.map(Writer::start),
+        Err(source) => {
+            let what = "creating the file of `--events`";
+            return Err((Error::System { what, source }, reporter));
+        }
+    };
+    Ok(Also {
+        reporter: Writer::start(reporter),
+        also,
+    })
+}
+
+/// Waits until everything is written, for as long as somebody takes it.
+fn finish<R: Reporter + Send + 'static>(reporters: &Reporters<R>) {
+    reporters.reporter.finish();
+    if let Some(file) = &reporters.also {
+        file.finish();
+    }
 }
 
 fn listen(interrupt: &Interrupt) -> Result<tokio::task::JoinHandle<()>, Error> {
@@ -118,12 +158,14 @@ fn listen(interrupt: &Interrupt) -> Result<tokio::task::JoinHandle<()>, Error> {
 }
 
 /// Says why there was no run, or no answer.
-fn refused(error: &Error, reporter: &impl Reporter) -> ExitStatus {
+fn report_error(error: &Error, reporter: &impl Reporter) -> ExitStatus {
     match error {
-        Error::Project(ProjectError::Unsound(errors)) => reporter.report(&Event::Unsound(errors)),
+        Error::Project(ProjectError::Unsound(errors)) => {
+            reporter.report(Event::InvalidConfig(errors.clone()));
+        }
         error => {
-            let complaint = Complaint::new(error.to_string(), error.hint());
-            reporter.report(&Event::Error(&complaint));
+            let diagnostic = Diagnostic::new(error.to_string(), error.hint());
+            reporter.report(Event::Error(diagnostic));
         }
     }
     ExitStatus(error.exit_status())
@@ -131,18 +173,30 @@ fn refused(error: &Error, reporter: &impl Reporter) -> ExitStatus {
 
 /// The last words of a run: what went wrong, and above all whether an instance may be left.
 fn conclude(report: &RunReport, reporter: &impl Reporter) {
-    for complaint in &report.errors {
-        reporter.report(&Event::Error(complaint));
+    for error in &report.errors {
+        reporter.report(Event::Error(error.clone()));
     }
-    tell_leak(report, reporter);
+    for sample in &report.samples {
+        let reporter = SampleReporter {
+            reporter,
+            sample: sample.sample,
+        };
+        for error in &sample.errors {
+            reporter.report(Event::Error(error.clone()));
+        }
+    }
+    tell_leaks(report, reporter);
 }
 
-fn tell_leak(report: &RunReport, reporter: &impl Reporter) {
-    if let Release::Unconfirmed { id, .. } = &report.released {
-        reporter.report(&Event::Leaked {
-            id: id.as_ref(),
-            region: &report.region,
-            lease: &report.lease,
-        });
+fn tell_leaks(report: &RunReport, reporter: &impl Reporter) {
+    for sample in &report.samples {
+        if let Release::Unconfirmed { id, .. } = &sample.released {
+            reporter.report(Event::Leaked {
+                id: id.clone(),
+                region: sample.region.clone(),
+                lease: sample.lease.clone(),
+                expires_at: sample.expires_at,
+            });
+        }
     }
 }

@@ -5,12 +5,15 @@
 
 use std::env;
 use std::ffi::OsStr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser, TypedValueParser as _};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
+use crate::config::{Config, ProviderSpec};
 use crate::github::artifact::ArtifactName;
+use crate::instance::RunId;
 
 /// The revision of the event, where no other one is given.
 const EVENT_REVISION: &str = "GITHUB_SHA";
@@ -88,6 +91,18 @@ pub enum Command {
     },
 }
 
+/// Filters of EC2 take wildcards: an id that is none must not end the instances of every run.
+fn run_id(text: &str) -> Result<RunId, &'static str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    if !text.is_empty() && text.chars().all(plain) {
+        Ok(RunId::new(text))
+    } else {
+        Err(
+            "a run id is made of letters, digits and hyphens; `collect list` shows those of living instances",
+        )
+    }
+}
+
 /// Where instances are looked for.
 #[derive(Debug, Args)]
 pub struct AccountArgs {
@@ -107,8 +122,8 @@ pub struct ReapArgs {
     #[arg(long)]
     pub expired: bool,
     /// Those of one run
-    #[arg(long, value_name = "ID")]
-    pub run: Option<String>,
+    #[arg(long, value_name = "ID", value_parser = run_id)]
+    pub run: Option<RunId>,
     /// All that collector launched, also those of runs that are going on
     #[arg(long)]
     pub all: bool,
@@ -136,6 +151,13 @@ pub struct RunArgs {
     /// Where results go, in place of the config's
     #[arg(long, env = "INPUT_OUTPUT", hide_env_values = true)]
     pub output: Option<String>,
+    /// The number of instances to measure on, in place of the config's
+    #[arg(long, env = "INPUT_SAMPLES", hide_env_values = true, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub samples: Option<u32>,
+    /// Write every event to this file as it happens, a line of JSON each
+    #[arg(long, value_name = "FILE")]
+    pub events: Option<PathBuf>,
     /// Say nothing but warnings, errors and the table
     #[arg(long, short, conflicts_with = "verbose")]
     pub quiet: bool,
@@ -198,6 +220,20 @@ pub struct JobArgs {
 }
 
 impl RunArgs {
+    /// Puts the arguments in the place of what the config says.
+    pub fn override_config(&self, config: &mut Config) {
+        if let (Some(region), ProviderSpec::Ec2(spec)) = (&self.region, &mut config.provider) {
+            spec.region = Some(region.clone());
+        }
+        if let Some(samples) = self.samples.and_then(NonZeroU32::new) {
+            config.samples = samples;
+        }
+        if config.provider == ProviderSpec::Local {
+            // What is measured side by side on one machine disturbs each other.
+            config.parallel = Some(NonZeroU32::MIN);
+        }
+    }
+
     /// The revision that was given, else that of the event; empty where there is none.
     pub fn revision(&self) -> String {
         let given = self.revision.clone();

@@ -174,7 +174,7 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
                     if Instant::now() >= deadline {
                         return Err(error.into());
                     }
-                    self.reporter.report(&Event::Warning(format!(
+                    self.reporter.report(Event::Warning(format!(
                         "{error}; collecting the remaining {} files again",
                         pending.len()
                     )));
@@ -312,7 +312,7 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
         })?;
         if !complaint.is_empty() {
             self.reporter
-                .report(&Event::Detail(format!("tar: {complaint}")));
+                .report(Event::Detail(format!("tar: {complaint}")));
             if last_round {
                 self.warnings
                     .push(format!("tar on the instance: {complaint}"));

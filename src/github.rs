@@ -32,7 +32,7 @@ const fn mark(outcome: Outcome) -> &'static str {
 
 /// The end of a run with its mark.
 fn verdict(outcome: Outcome) -> String {
-    format!("{} {}", mark(outcome), outcome.words())
+    format!("{} {}", mark(outcome), outcome.label())
 }
 
 /// Stands above what may cost money.

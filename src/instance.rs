@@ -1,12 +1,16 @@
 //! What is rented: its names, its request and its facts.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::revision::Revision;
+
+/// The region of rehearsals: this machine.
+pub const LOCAL_REGION: &str = "local";
 
 macro_rules! name_type {
     ($(#[$doc:meta])* $name:ident) => {
@@ -44,7 +48,7 @@ name_type!(
     RunId
 );
 name_type!(
-    /// One rental: EC2's `ClientToken` and the tag that finds the instance again. At most 64 ASCII characters.
+    /// One launch call: EC2's `ClientToken` and the tag that finds its instances again. At most 64 ASCII characters.
     LeaseToken
 );
 
@@ -73,9 +77,9 @@ impl RunId {
         Self(format!("{}-{nonce:08x}", now.strftime("%Y%m%dT%H%M%SZ")))
     }
 
-    /// The lease of this run's n-th sample.
-    pub fn lease(&self, sample: u32) -> LeaseToken {
-        LeaseToken(format!("{self}-{sample}"))
+    /// The lease of this run's n-th launch call.
+    pub fn lease(&self, launch: u32) -> LeaseToken {
+        LeaseToken(format!("{self}-{launch}"))
     }
 }
 
@@ -92,10 +96,44 @@ pub struct LaunchRequest {
     pub max_lifetime: Duration,
     /// When `reap --expired` may end it.
     pub expires_at: Timestamp,
+    /// The number of instances; fewer may come.
+    pub count: NonZeroU32,
+}
+
+/// A resource of a lease beside its instances; it costs nothing, and is deleted all the same.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resource {
+    /// A temporary security group, by its id.
+    SecurityGroup(String),
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SecurityGroup(id) => write!(f, "security group {id}"),
+        }
+    }
+}
+
+/// The state of an instance, as the provider tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InstanceState {
+    /// It is being started, or the provider does not know of it yet.
+    Pending,
+    /// It runs and has an address.
+    Running(Instance),
+    /// It is over, or about to be: it costs nothing any more.
+    Gone {
+        /// The provider's word for its state.
+        state: String,
+        /// The provider's reason.
+        reason: String,
+    },
 }
 
 /// An instance that can be worked with.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Instance {
     /// Its id.
     pub id: InstanceId,
@@ -104,25 +142,36 @@ pub struct Instance {
     /// The provider's region; `local` on this machine.
     pub region: String,
     /// The instance type.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance_type: Option<String>,
     /// The image that it was started from, as resolved by the provider.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
     /// The zone that it stands in.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
 }
 
 /// Which instances to find.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Owner {
-    /// The one of this lease.
+    /// Those of this lease.
     Lease(LeaseToken),
     /// All of this run.
     Run(RunId),
     /// Every instance that collector launched.
     Anyone,
+}
+
+/// A resource that carries collector's tags.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundResource {
+    /// The resource.
+    pub resource: Resource,
+    /// The launch call that it was made for.
+    pub lease: Option<LeaseToken>,
+    /// When it may be reaped; `None` when its tag is missing or unreadable.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// A living instance that carries collector's tags.

@@ -1,4 +1,4 @@
-//! The two ways to end things early: the step that is being measured, or the whole run.
+//! The two ways to end things early: the steps that are being measured, or the whole run.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -11,12 +11,19 @@ use crate::report::Signal;
 pub struct Interrupt {
     run: CancellationToken,
     signal: Arc<OnceLock<Signal>>,
-    measuring: Arc<Mutex<Option<CancellationToken>>>,
+    measuring: Arc<Mutex<Measuring>>,
+}
+
+/// The samples that are in the phase `run`.
+#[derive(Debug, Default)]
+struct Measuring {
+    count: usize,
+    stop: CancellationToken,
 }
 
 impl Interrupt {
     /// Ends when the run is to end.
-    pub const fn run(&self) -> &CancellationToken {
+    pub const fn token(&self) -> &CancellationToken {
         &self.run
     }
 
@@ -26,11 +33,14 @@ impl Interrupt {
         self.run.cancel();
     }
 
-    /// Ends only the measurement when one is going on and was not asked to end before, else the run.
+    /// Ends only the measurement, of all samples, when one is going on and was not asked to end before; else the run.
     pub fn end_measurement_or_run(&self, signal: Signal) {
-        match self.slot().take() {
-            Some(measurement) => measurement.cancel(),
-            None => self.end_run(signal),
+        let measuring = self.measuring();
+        if measuring.count > 0 && !measuring.stop.is_cancelled() {
+            measuring.stop.cancel();
+        } else {
+            drop(measuring);
+            self.end_run(signal);
         }
     }
 
@@ -39,22 +49,39 @@ impl Interrupt {
         self.signal.get().copied()
     }
 
-    /// A token that ends when the measurement is to end; it counts until [`Interrupt::measured`].
-    pub fn measuring(&self) -> CancellationToken {
-        let token = CancellationToken::new();
-        *self.slot() = Some(token.clone());
-        token
+    /// Enters the phase `run` with one sample. It counts until the value is dropped; a measurement that was ended
+    /// before stays ended for the samples that come to it later.
+    pub fn enter_run_phase(&self) -> RunPhase {
+        let mut measuring = self.measuring();
+        measuring.count += 1;
+        RunPhase {
+            stop: measuring.stop.clone(),
+            measuring: self.measuring.clone(),
+        }
     }
 
-    /// The measurement is over: from here on an interrupt ends the run.
-    pub fn measured(&self) {
-        *self.slot() = None;
-    }
-
-    fn slot(&self) -> std::sync::MutexGuard<'_, Option<CancellationToken>> {
+    fn measuring(&self) -> std::sync::MutexGuard<'_, Measuring> {
         self.measuring
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A sample's stay in the phase `run`.
+#[derive(Debug)]
+pub struct RunPhase {
+    /// Ends when the measurement is to end.
+    pub stop: CancellationToken,
+    measuring: Arc<Mutex<Measuring>>,
+}
+
+impl Drop for RunPhase {
+    fn drop(&mut self) {
+        let mut measuring = self
+            .measuring
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        measuring.count -= 1;
     }
 }
 
@@ -65,20 +92,32 @@ mod tests {
     #[test]
     fn the_first_interrupt_ends_the_measurement_and_the_second_the_run() {
         let interrupt = Interrupt::default();
-        let measurement = interrupt.measuring();
+        let phase = interrupt.enter_run_phase();
         interrupt.end_measurement_or_run(Signal::Int);
-        assert!(measurement.is_cancelled() && !interrupt.run().is_cancelled());
+        assert!(phase.stop.is_cancelled() && !interrupt.token().is_cancelled());
         interrupt.end_measurement_or_run(Signal::Int);
-        assert!(interrupt.run().is_cancelled());
+        assert!(interrupt.token().is_cancelled());
         assert_eq!(interrupt.signal(), Some(Signal::Int));
     }
 
     #[test]
     fn outside_of_the_measurement_the_first_interrupt_ends_the_run() {
         let interrupt = Interrupt::default();
-        let measurement = interrupt.measuring();
-        interrupt.measured();
+        let phase = interrupt.enter_run_phase();
+        let stop = phase.stop.clone();
+        drop(phase);
         interrupt.end_measurement_or_run(Signal::Int);
-        assert!(interrupt.run().is_cancelled() && !measurement.is_cancelled());
+        assert!(interrupt.token().is_cancelled() && !stop.is_cancelled());
+    }
+
+    #[test]
+    fn the_first_interrupt_ends_the_measurement_of_every_sample() {
+        let interrupt = Interrupt::default();
+        let phases = [interrupt.enter_run_phase(), interrupt.enter_run_phase()];
+        interrupt.end_measurement_or_run(Signal::Int);
+        let [first, second] = &phases;
+        assert!(first.stop.is_cancelled() && second.stop.is_cancelled());
+        let late = interrupt.enter_run_phase();
+        assert!(late.stop.is_cancelled() && !interrupt.token().is_cancelled());
     }
 }

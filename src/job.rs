@@ -22,6 +22,9 @@ const FINISH: &str = include_str!("job/finish.sh");
 const KILL: &str = include_str!("job/kill.sh");
 const EXPIRE: &str = include_str!("job/expire.sh");
 
+/// A step without its variables would measure something else, and pass: on a full disk it does not start.
+const NO_ROOM: &str = "printf '%-15s\\n' 125 1<> exit; exit 125";
+
 /// How long a step has after TERM before KILL.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -88,7 +91,7 @@ impl Job {
             .map(|(name, value)| format!("export {name}={}\n", quote(value)))
             .collect();
         format!(
-            "marker={}\nlogin={}\n(umask 077; printf %s {} > environment)\nset -- \"$1\" {}\n{SUPERVISE}",
+            "marker={}\nlogin={}\n(umask 077; printf %s {} > environment) || {{ {NO_ROOM}; }}\nset -- \"$1\" {}\n{SUPERVISE}",
             quote(&self.marker()),
             if self.login { "yes" } else { "no" },
             quote(&environment.concat()),

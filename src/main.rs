@@ -16,6 +16,6 @@ fn main() -> ExitCode {
     }
     match Cli::read() {
         Ok(cli) => app::main(cli).into(),
-        Err(error) => app::misused(&error).into(),
+        Err(error) => app::report_usage_error(&error).into(),
     }
 }

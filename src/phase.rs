@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A list of the user's scripts, named as in the config file; the order is the order of execution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// On the machine that runs collector, before anything is rented.
@@ -62,8 +62,9 @@ impl fmt::Display for Phase {
     }
 }
 
-/// A row of the final table: a phase of the user's or a deed of collector's own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// A part of a run: a phase of the user's or a built-in stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "&'static str", try_from = "String")]
 pub enum Stage {
     /// The user's scripts.
     Scripts(Phase),
@@ -79,21 +80,49 @@ pub enum Stage {
     Archive,
 }
 
-impl fmt::Display for Stage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Stage {
+    const BUILT_IN: [Self; 5] = [
+        Self::Launch,
+        Self::Ready,
+        Self::Collect,
+        Self::Terminate,
+        Self::Archive,
+    ];
+
+    /// The name in records and tables.
+    pub const fn name(self) -> &'static str {
+        match self {
             Self::Scripts(phase) => phase.key(),
             Self::Launch => "launch",
             Self::Ready => "ready",
             Self::Collect => "collect",
             Self::Terminate => "terminate",
             Self::Archive => "archive",
-        })
+        }
     }
 }
 
-impl Serialize for Stage {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl From<Stage> for &'static str {
+    fn from(stage: Stage) -> Self {
+        stage.name()
+    }
+}
+
+impl TryFrom<String> for Stage {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        Phase::ALL
+            .into_iter()
+            .map(Self::Scripts)
+            .chain(Self::BUILT_IN)
+            .find(|stage| stage.name() == name)
+            .ok_or_else(|| format!("no stage is named `{name}`"))
     }
 }

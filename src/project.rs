@@ -4,9 +4,10 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::config::{Config, ConfigErrors, MAX_FILE_SIZE, Source};
-use crate::pipeline::ProjectFile;
+use crate::project_file::ProjectFile;
 use crate::step::ScriptPath;
 
 /// The name of the config file in a directory, and in the results.
@@ -41,8 +42,8 @@ pub enum ProjectError {
         path: PathBuf,
     },
     /// It is not sound.
-    #[error(transparent)]
-    Unsound(#[from] ConfigErrors),
+    #[error("{0}")]
+    Unsound(Arc<ConfigErrors>),
 }
 
 impl ProjectError {
@@ -102,7 +103,8 @@ impl Project {
             text,
             local,
         };
-        let config = Config::parse(source, &|script| inspect(&directory, script))?;
+        let config = Config::parse(source, &|script| inspect(&directory, script))
+            .map_err(|errors| ProjectError::Unsound(Arc::new(errors)))?;
         let mut files = vec![ProjectFile {
             path: CONFIG_FILE.into(),
             mode: 0o644,

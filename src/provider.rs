@@ -5,32 +5,100 @@ pub mod local;
 
 use jiff::Timestamp;
 
-use crate::instance::{Found, Instance, InstanceId, LaunchRequest, Owner};
+use crate::instance::{
+    Found, FoundResource, Instance, InstanceId, InstanceState, LaunchRequest, LeaseToken, Owner,
+    Resource,
+};
+use crate::remote_host::RemoteHost;
+use crate::shell::{Shell, ShellError};
 
-/// Takes instances back, whoever launched them.
+/// Takes back whatever was made under a lease, whoever made it.
 pub trait Reclaim {
     /// `ec2` or `local`.
     fn name(&self) -> &'static str;
 
-    /// Where it rents out.
+    /// The region in which it rents out.
     fn region(&self) -> &str;
 
-    /// Ends the instance; `Ok` once billing has stopped, also when it is long gone.
-    async fn terminate(&self, id: &InstanceId) -> Result<(), ProviderError>;
+    /// The account that pays, where there is one: a lease of another account cannot be judged from here.
+    fn account(&self) -> Option<&str> {
+        None
+    }
+
+    /// Ends the instances in one request. Returns those of which it is confirmed that billing has stopped, also when
+    /// they are long gone; the others may be asked for again.
+    async fn terminate(&self, ids: &[InstanceId]) -> Result<Vec<InstanceId>, ProviderError>;
 
     /// The living instances of an owner.
     async fn find(&self, owner: &Owner) -> Result<Vec<Found>, ProviderError>;
+
+    /// The state of each instance, in one request. Safe to drop.
+    async fn states(
+        &self,
+        ids: &[InstanceId],
+    ) -> Result<Vec<(InstanceId, InstanceState)>, ProviderError>;
+
+    /// The resources of an owner that are no instances.
+    async fn find_resources(&self, owner: &Owner) -> Result<Vec<FoundResource>, ProviderError> {
+        let _ = owner;
+        Ok(Vec::new())
+    }
+
+    /// Deletes a resource; `false` while something still uses it. One that is gone already is deleted.
+    async fn delete(&self, resource: &Resource) -> Result<bool, ProviderError> {
+        let _ = resource;
+        Ok(true)
+    }
 }
 
 /// Rents instances out and takes them back.
 pub trait Provider: Reclaim {
-    /// Rents one instance in one call, tagged from its first moment. From here on it costs money.
-    ///
-    /// Never dropped half-way by its caller: an answer that is not waited for is an instance forgotten.
-    async fn launch(&self, request: &LaunchRequest) -> Result<InstanceId, ProviderError>;
+    /// A way to launch: everything that was looked up for it.
+    type Candidate;
 
-    /// Waits until the instance runs and has an address. Safe to drop.
-    async fn ready(&self, id: &InstanceId) -> Result<Instance, ProviderError>;
+    /// A shell on one of its instances.
+    type Shell: Shell;
+
+    /// Looks up everything that a launch needs; candidates in the order in which they are to be tried, and what the user
+    /// should know about them. Changes nothing; safe to drop.
+    async fn resolve(&self) -> Result<Resolved<Self::Candidate>, ProviderError>;
+
+    /// Makes what the launch needs besides instances, tagged with the lease. It costs nothing. Safe to drop: what was
+    /// made is found by its lease.
+    async fn prepare(
+        &self,
+        candidate: &mut Self::Candidate,
+        request: &LaunchRequest,
+    ) -> Result<(), ProviderError> {
+        let _ = (candidate, request);
+        Ok(())
+    }
+
+    /// Rents instances in one call, tagged from their first moment; from here on they cost money. Asked again with the
+    /// same lease it returns the same instances.
+    ///
+    /// Never dropped half-way by its caller while there is time: an answer that is not waited for is an instance forgotten.
+    async fn launch(
+        &self,
+        candidate: &Self::Candidate,
+        request: &LaunchRequest,
+    ) -> Result<Vec<InstanceId>, ProviderError>;
+
+    /// Opens a shell on an instance that runs. Safe to drop.
+    async fn connect(
+        &self,
+        instance: &Instance,
+        lease: &LeaseToken,
+    ) -> Result<RemoteHost<Self::Shell>, ShellError>;
+}
+
+/// The answer to [`Provider::resolve`].
+#[derive(Debug)]
+pub struct Resolved<C> {
+    /// The ways to launch, best first; one at least.
+    pub candidates: Vec<C>,
+    /// Things that the config asks for and that are not as it says, but do not hinder the launch.
+    pub warnings: Vec<String>,
 }
 
 /// Why a provider did not do what it was asked to.
@@ -64,19 +132,23 @@ pub enum ProviderError {
     /// The provider answered, and the answer is no.
     #[error("{action} was refused: {message} ({code})")]
     Refused {
-        /// What was asked.
+        /// The call.
         action: &'static str,
         /// The provider's code.
         code: String,
         /// The provider's words.
         message: String,
+        /// What the refusal means for another attempt.
+        kind: RefusalKind,
+        /// The remedy.
+        hint: Option<&'static str>,
     },
-    /// No answer to a question that changes nothing.
-    #[error("{action} got no answer: {message}")]
+    /// The request was never sent, or it changes nothing.
+    #[error("{action} did not get through: {message}")]
     Unreachable {
-        /// What was asked.
+        /// The call.
         action: &'static str,
-        /// What happened instead.
+        /// The failure.
         message: String,
     },
     /// No answer, or none that can be understood: what was asked may have been done.
@@ -87,7 +159,7 @@ pub enum ProviderError {
         /// What happened instead.
         message: String,
     },
-    /// The instance ended before it could be used.
+    /// The instance ended by itself, or somebody else ended it.
     #[error("instance {id} went to `{state}`: {reason}")]
     Ended {
         /// The instance.
@@ -117,6 +189,18 @@ pub enum ProviderError {
         /// Where was looked.
         place: String,
     },
+    /// A temporary group needs to know whom to let in.
+    #[error("the public address of this machine is not known: {reason}")]
+    NoPublicAddress {
+        /// The failure of the look-up.
+        reason: String,
+    },
+    /// There is no VPC to launch into.
+    #[error("there is no VPC for the instance in {region}")]
+    NoVpc {
+        /// The region.
+        region: String,
+    },
     /// The instance has no address of the kind that was asked for.
     #[error("instance {id} has no {kind} address")]
     NoAddress {
@@ -145,14 +229,34 @@ pub enum ProviderError {
     },
 }
 
+/// What a refusal means for another attempt of the same call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusalKind {
+    /// It will not change by itself.
+    Final,
+    /// There is no such machine free just now: another candidate may do.
+    Capacity,
+    /// The provider is busy or out of order; nothing was done.
+    Transient,
+}
+
 impl ProviderError {
-    /// Whether an instance may exist in spite of the error.
-    pub fn may_have_launched(&self) -> bool {
-        match self {
-            Self::Unanswered { .. } | Self::Io { .. } => true,
-            Self::Refused { code, .. } => AFTER_A_LOST_ANSWER.contains(&code.as_str()),
-            _ => false,
-        }
+    /// Whether what was asked for may have been done in spite of the error.
+    pub const fn may_have_taken_effect(&self) -> bool {
+        matches!(self, Self::Unanswered { .. } | Self::Io { .. })
+    }
+
+    /// Whether the same call may do better a little later.
+    pub const fn is_transient(&self) -> bool {
+        matches!(
+            self,
+            Self::Unanswered { .. }
+                | Self::Unreachable { .. }
+                | Self::Refused {
+                    kind: RefusalKind::Transient,
+                    ..
+                }
+        )
     }
 
     /// What the user can do about it.
@@ -173,22 +277,24 @@ impl ProviderError {
             Self::NoIdToken => {
                 "add `id-token: write` to the job's `permissions:`; pull requests from forks never get an ID token"
             }
-            Self::Refused { code, .. } => return hint_for_code(code),
-            Self::Unreachable { .. } => "check the network and AWS_ENDPOINT_URL",
+            Self::Refused { hint, .. } => return *hint,
+            Self::Unreachable { .. } => {
+                "check `region`, the network, the proxy and AWS_ENDPOINT_URL"
+            }
             Self::Unanswered { .. } => {
                 "check the network and AWS_ENDPOINT_URL; `collect list` shows what is left, `collect reap` ends it"
-            }
-            Self::Ended { reason, .. } if reason.contains("InsufficientInstanceCapacity") => {
-                CAPACITY
             }
             Self::Ended { .. } => "the reason is EC2's own; try another instance type or image",
             Self::TooSlow { .. } => {
                 "look at the instance's console output; a larger instance type boots faster"
             }
-            Self::SecurityGroup { found: 0, .. } => {
-                "create the group with `ssh_port` open to this machine, or give the id of one that exists (`sg-…`)"
-            }
             Self::SecurityGroup { .. } => "give the id of the one that is meant (`sg-…`)",
+            Self::NoPublicAddress { .. } => {
+                "give the networks that may connect as `ssh_from:`, for example `203.0.113.7/32`, or the id of a `security_group`"
+            }
+            Self::NoVpc { .. } => {
+                "name a `subnet`, or make a default VPC: `aws ec2 create-default-vpc`"
+            }
             Self::NoAddress { .. } => {
                 "set `address: auto`, or a `subnet` that assigns such addresses"
             }
@@ -198,53 +304,4 @@ impl ProviderError {
             }
         })
     }
-}
-
-/// Codes that say nothing about an earlier attempt of the same call: its answer may have been lost before.
-const AFTER_A_LOST_ANSWER: [&str; 8] = [
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "InternalFailure",
-    "RequestExpired",
-    "RequestLimitExceeded",
-    "ServerInternal",
-    "ServiceUnavailable",
-    "Throttling",
-];
-
-const CAPACITY: &str =
-    "AWS has no such machine free just now: try another `subnet`, another instance type, or later";
-
-fn hint_for_code(code: &str) -> Option<&'static str> {
-    Some(match code {
-        "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" => {
-            "give these credentials the policy in the README, section \"IAM policy\""
-        }
-        "AuthFailure"
-        | "InvalidClientTokenId"
-        | "SignatureDoesNotMatch"
-        | "UnrecognizedClientException" => {
-            "the credentials are not valid: check them, and the clock"
-        }
-        "RequestExpired" | "ExpiredToken" | "ExpiredTokenException" => {
-            "the credentials have expired: log in again"
-        }
-        code if code.starts_with("InvalidAMI") => {
-            "images belong to one region: check `ami` and `region`"
-        }
-        "InvalidKeyPair.NotFound" => "check `keypair`, or remove it: collector does not need it",
-        code if code.starts_with("InvalidGroup") || code.starts_with("InvalidSecurityGroup") => {
-            "check `security_group`: it must be in the VPC of the `subnet`"
-        }
-        code if code.starts_with("InvalidSubnet") => "check `subnet` and `region`",
-        "InvalidParameterValue" | "Unsupported" | "InvalidParameterCombination" => {
-            "check `ec2_instance_size`: not every type exists in every region or fits every image"
-        }
-        "InsufficientInstanceCapacity" => CAPACITY,
-        "VcpuLimitExceeded" | "InstanceLimitExceeded" | "MaxSpotInstanceCountExceeded" => {
-            "the account's quota is used up: `collect list` shows what runs; ask AWS for more"
-        }
-        "RequestLimitExceeded" | "Throttling" => "AWS throttles this account: try again later",
-        _ => return None,
-    })
 }

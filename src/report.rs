@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::config::human_duration;
-use crate::instance::{Instance, InstanceId, LeaseToken, RunId};
+use crate::instance::{Instance, InstanceId, LeaseToken, Resource, RunId};
 use crate::phase::Stage;
 use crate::revision::Revision;
 use crate::step::{Place, StepOutcome};
@@ -31,66 +31,108 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// The outcome in words.
-    pub const fn words(self) -> &'static str {
+    /// The outcome as a person reads it.
+    pub const fn label(self) -> &'static str {
         match self {
             Self::Passed => "passed",
             Self::StepFailed => "failed",
-            Self::Unavailable => "broken off",
-            Self::Interrupted => "ended early",
+            Self::Unavailable => "failed (infrastructure)",
+            Self::Interrupted => "interrupted",
             Self::Leaked => "the instance may still be running",
         }
     }
 }
 
 /// The signal that ended a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Signal {
-    /// The terminal's or the runner's cancel.
-    Int,
-    /// A polite kill.
-    Term,
     /// The terminal is gone.
     Hup,
+    /// The terminal's or the runner's cancel.
+    Int,
+    /// The terminal's quit key.
+    Quit,
+    /// A signal of the user's own.
+    Usr1,
+    /// Another one.
+    Usr2,
+    /// A timer of whoever started the process.
+    Alrm,
+    /// A polite kill.
+    Term,
+    /// The limit of CPU time.
+    Xcpu,
+    /// The limit of file size.
+    Xfsz,
+}
+
+impl Signal {
+    /// Every signal that ends a run; all would end the process and leave its instances.
+    pub const ALL: [Self; 9] = [
+        Self::Hup,
+        Self::Int,
+        Self::Quit,
+        Self::Usr1,
+        Self::Usr2,
+        Self::Alrm,
+        Self::Term,
+        Self::Xcpu,
+        Self::Xfsz,
+    ];
+
+    /// The signal's number on Linux.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Hup => 1,
+            Self::Int => 2,
+            Self::Quit => 3,
+            Self::Usr1 => 10,
+            Self::Usr2 => 12,
+            Self::Alrm => 14,
+            Self::Term => 15,
+            Self::Xcpu => 24,
+            Self::Xfsz => 25,
+        }
+    }
+
+    /// The exit status that tells a shell of the signal.
+    pub const fn exit_status(self) -> u8 {
+        128 + self.number()
+    }
 }
 
 impl fmt::Display for Signal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Int => "INT",
-            Self::Term => "TERM",
             Self::Hup => "HUP",
+            Self::Int => "INT",
+            Self::Quit => "QUIT",
+            Self::Usr1 => "USR1",
+            Self::Usr2 => "USR2",
+            Self::Alrm => "ALRM",
+            Self::Term => "TERM",
+            Self::Xcpu => "XCPU",
+            Self::Xfsz => "XFSZ",
         })
     }
 }
 
-impl Signal {
-    /// The exit status that tells a shell of the signal.
-    pub const fn exit_status(self) -> u8 {
-        match self {
-            Self::Hup => 129,
-            Self::Int => 130,
-            Self::Term => 143,
-        }
-    }
-}
-
-/// An error as it is shown: what, and what to do about it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Complaint {
-    /// What went wrong.
+/// An error as it is shown: the failure, and its remedy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Diagnostic {
+    /// The failure.
     pub message: String,
-    /// What to do about it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Its remedy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
     /// The script that failed, where it was one.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub script: Option<String>,
 }
 
-impl Complaint {
-    /// A complaint about no script.
+impl Diagnostic {
+    /// A diagnostic of no script.
     pub fn new(message: impl Into<String>, hint: Option<&str>) -> Self {
         Self {
             message: message.into(),
@@ -100,7 +142,7 @@ impl Complaint {
     }
 }
 
-impl fmt::Display for Complaint {
+impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
         match &self.hint {
@@ -110,8 +152,8 @@ impl fmt::Display for Complaint {
     }
 }
 
-/// Whether the instance is gone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// Whether an instance is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum Release {
     /// There never was one.
@@ -128,12 +170,11 @@ pub enum Release {
 }
 
 /// A script and how it ended.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepReport {
     /// The script's path.
     pub script: String,
-    /// `here` or `instance`.
-    #[serde(serialize_with = "place")]
+    /// `local` or `remote`.
     pub place: Place,
     /// How it ended.
     pub outcome: StepOutcome,
@@ -141,32 +182,32 @@ pub struct StepReport {
     pub exit_code: Option<i32>,
     /// When it began.
     pub started: Timestamp,
-    /// How long it took.
-    #[serde(serialize_with = "seconds")]
+    /// The time it took.
+    #[serde(with = "seconds")]
     pub took: Duration,
     /// Its log, relative to the results.
     pub log: String,
 }
 
-/// A phase or a deed of collector's own.
-#[derive(Debug, Clone, Serialize)]
+/// A phase or a built-in stage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StageReport {
-    /// Which one.
+    /// The stage.
     pub stage: Stage,
     /// Whether it did what it should.
     pub ok: bool,
     /// When it began.
     pub started: Timestamp,
-    /// How long it took.
-    #[serde(serialize_with = "seconds")]
+    /// The time it took.
+    #[serde(with = "seconds")]
     pub took: Duration,
     /// Its scripts.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<StepReport>,
 }
 
 /// What came home.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Collected {
     /// Files that are here and whose checksum matches.
     pub files: u64,
@@ -192,91 +233,83 @@ impl fmt::Display for Collected {
     }
 }
 
-/// What came of a run.
-#[derive(Debug, Clone, Serialize)]
-pub struct RunReport {
+/// What came of a sample; `collector/run.json` of its results.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SampleReport {
     /// The version of this format.
     pub format: u32,
     /// The version of collector.
-    pub collector: &'static str,
+    pub collector: String,
     /// The run.
     pub run: RunId,
-    /// The rental.
+    /// The sample, from 1.
+    pub sample: u32,
+    /// The launch call that its instance came from.
     pub lease: LeaseToken,
     /// `ec2` or `local`.
-    pub provider: &'static str,
-    /// Where it rents out.
+    pub provider: String,
+    /// The provider's region.
     pub region: String,
-    /// What was measured.
+    /// The revision that was measured.
     pub revision: Revision,
-    /// What the user says about it.
+    /// The user's words about it.
     pub description: Option<String>,
-    /// When it began.
+    /// When the run began.
     pub started: Timestamp,
-    /// When it was over.
+    /// When the sample was over.
     pub finished: Timestamp,
     /// How it ended.
     pub outcome: Outcome,
     /// The signal that ended it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signal: Option<Signal>,
     /// What went wrong, in the order in which it did.
-    pub errors: Vec<Complaint>,
+    pub errors: Vec<Diagnostic>,
     /// What is not as it should be.
     pub warnings: Vec<String>,
-    /// What it ran on, once that was known.
+    /// Its instance, once that was known.
     pub instance: Option<Instance>,
+    /// When the instance ends itself, whoever else may have forgotten it.
+    pub expires_at: Timestamp,
     /// Whether the instance is gone.
     pub released: Release,
-    /// The phases, in the order in which they ran.
+    /// The stages, in the order in which they ran.
     pub stages: Vec<StageReport>,
     /// What came home.
     pub collected: Collected,
-    /// The results' directory.
+    /// The results' directory, absolute.
     #[serde(skip)]
     pub directory: Option<PathBuf>,
-    /// The archive.
+    /// The archive, absolute.
     #[serde(skip)]
     pub archive: Option<PathBuf>,
 }
 
-impl RunReport {
-    /// What the cells of [`Self::rows`] hold.
+impl SampleReport {
+    /// The version of the format that is written.
+    pub const FORMAT: u32 = 2;
+
+    /// The heads of the columns of [`Self::rows`].
     pub const COLUMNS: [&str; 5] = ["phase", "script", "result", "exit", "time"];
 
     /// What ran, how it ended and how long it took; a phase is named at the first of its scripts.
     pub fn rows(&self) -> Vec<[String; 5]> {
         let mut rows = Vec::new();
-        for StageReport {
-            stage,
-            ok,
-            took,
-            steps,
-            ..
-        } in &self.stages
-        {
-            if steps.is_empty() {
-                rows.push([
-                    stage.to_string(),
-                    String::new(),
-                    if *ok { "ok" } else { "failed" }.to_owned(),
-                    String::new(),
-                    human_duration(*took),
-                ]);
+        for stage in &self.stages {
+            let mut name = stage.stage.to_string();
+            if stage.steps.is_empty() {
+                let result = if stage.ok { "ok" } else { "failed" };
+                let took = human_duration(stage.took);
+                rows.push([name, String::new(), result.into(), String::new(), took]);
+                continue;
             }
-            for (index, step) in steps.iter().enumerate() {
-                let phase = if index == 0 {
-                    stage.to_string()
-                } else {
-                    String::new()
-                };
+            for step in &stage.steps {
+                let exit = step.exit_code.map(|code| code.to_string());
                 rows.push([
-                    phase,
+                    std::mem::take(&mut name),
                     step.script.clone(),
                     step.outcome.to_string(),
-                    step.exit_code
-                        .map(|code| code.to_string())
-                        .unwrap_or_default(),
+                    exit.unwrap_or_default(),
                     human_duration(step.took),
                 ]);
             }
@@ -284,18 +317,75 @@ impl RunReport {
         rows
     }
 
-    /// Something went wrong after the run was reported on.
+    /// Enters a failure that came after the sample was reported on.
     pub fn fail(&mut self, outcome: Outcome, message: impl Into<String>, hint: Option<&str>) {
         self.outcome = self.outcome.max(outcome);
-        self.errors.push(Complaint::new(message, hint));
+        self.errors.push(Diagnostic::new(message, hint));
     }
 
-    /// How long it took.
+    /// The time from the start of the run to the end of the sample.
     pub fn took(&self) -> Duration {
         self.finished.duration_since(self.started).unsigned_abs()
     }
 
-    /// The exit status that says it all.
+    /// The first step that failed.
+    pub fn failed_step(&self) -> Option<&StepReport> {
+        self.stages
+            .iter()
+            .flat_map(|stage| &stage.steps)
+            .find(|step| matches!(step.outcome, StepOutcome::Failed | StepOutcome::Lost))
+    }
+}
+
+/// What came of a run: `<output>/<revision>/<run>/run.json` where it has several samples.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunReport {
+    /// The version of this format.
+    pub format: u32,
+    /// The run.
+    pub run: RunId,
+    /// The number of samples that were asked for.
+    pub asked: u32,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it was over.
+    pub finished: Timestamp,
+    /// What went wrong with the run as a whole.
+    pub errors: Vec<Diagnostic>,
+    /// The worst outcome of the run and its samples.
+    pub outcome: Outcome,
+    /// The signal that ended it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<Signal>,
+    /// Resources that cost nothing and could not be deleted yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remaining: Vec<Resource>,
+    /// The samples, in the order of their numbers; one at least, also where nothing was launched.
+    pub samples: Vec<SampleReport>,
+}
+
+impl RunReport {
+    /// The version of the format that is written.
+    pub const FORMAT: u32 = 2;
+
+    /// Enters a failure of the run as a whole.
+    pub fn fail(&mut self, outcome: Outcome, message: impl Into<String>, hint: Option<&str>) {
+        self.outcome = self.outcome.max(outcome);
+        self.errors.push(Diagnostic::new(message, hint));
+    }
+
+    /// Takes over the outcome of a sample that changed.
+    pub fn update_outcome(&mut self) {
+        let samples = self.samples.iter().map(|sample| sample.outcome);
+        self.outcome = samples.fold(self.outcome, Outcome::max);
+    }
+
+    /// The time it took.
+    pub fn took(&self) -> Duration {
+        self.finished.duration_since(self.started).unsigned_abs()
+    }
+
+    /// The exit status of the process.
     pub fn exit_status(&self) -> u8 {
         match self.outcome {
             Outcome::Passed => 0,
@@ -307,18 +397,31 @@ impl RunReport {
     }
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference"
-)]
-fn place<S: serde::Serializer>(place: &Place, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(match place {
-        Place::Here => "here",
-        Place::Instance => "instance",
-    })
-}
+/// A duration that is written as seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Seconds(#[serde(with = "seconds")] pub Duration);
 
-/// Seconds with milliseconds.
-fn seconds<S: serde::Serializer>(took: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64((took.as_secs_f64() * 1000.0).round() / 1000.0)
+/// A duration as seconds with milliseconds.
+pub mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    /// Writes a duration.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64((time.as_secs_f64() * 1000.0).round() / 1000.0)
+    }
+
+    /// Reads a duration.
+    ///
+    /// # Errors
+    /// Those of the deserializer, and a number that is no duration.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        let seconds = f64::deserialize(deserializer)?;
+        Duration::try_from_secs_f64(seconds).map_err(serde::de::Error::custom)
+    }
 }

@@ -1,49 +1,67 @@
-//! The seam to whoever watches a run: the library never prints, it reports.
+//! The seam to whoever watches a run: policy never prints, it reports.
 
 pub mod console;
+pub mod events_file;
 pub mod table;
 pub mod workflow;
+pub mod writer;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::ConfigErrors;
-use crate::instance::{InstanceId, LeaseToken};
-use crate::phase::{Phase, Stage};
-use crate::report::{Complaint, RunReport};
-use crate::step::{ScriptPath, Step, StepOutcome};
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
 
-/// Something that happened in a run.
-#[derive(Debug)]
-pub enum Event<'a> {
-    /// A phase or a deed of collector's own begins.
+use crate::config::ConfigErrors;
+use crate::instance::{InstanceId, LeaseToken, Resource, RunId};
+use crate::phase::{Phase, Stage};
+use crate::report::{Diagnostic, RunReport, Seconds, seconds};
+use crate::step::{ScriptPath, StepOutcome};
+
+/// Something that happened in a run. Owned, so that it can be queued, recorded and sent to another thread.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "event", content = "details", rename_all = "snake_case")]
+pub enum Event {
+    /// A run begins.
+    RunStarted {
+        /// Its id.
+        run: RunId,
+        /// The number of samples that it asks for.
+        samples: u32,
+    },
+    /// A phase or a built-in stage begins.
     StageStarted(Stage),
-    /// It ended.
+    /// A phase or a built-in stage ended.
     StageFinished {
-        /// Which one.
+        /// The stage.
         stage: Stage,
         /// Whether it did what it should.
         ok: bool,
-        /// How long it took.
+        /// The time it took.
+        #[serde(serialize_with = "seconds::serialize")]
         took: Duration,
     },
     /// A script begins.
     StepStarted {
         /// Its phase.
         phase: Phase,
-        /// The script and its options.
-        step: &'a Step,
+        /// The script.
+        script: ScriptPath,
+        /// The time after which it is ended.
+        timeout: Option<Seconds>,
     },
     /// A script wrote something.
-    Output(&'a [u8]),
+    Output(#[serde(serialize_with = "text")] Vec<u8>),
     /// A script ended.
     StepFinished {
-        /// The script and its options.
-        step: &'a Step,
+        /// The script.
+        script: ScriptPath,
         /// How it ended.
         outcome: StepOutcome,
         /// Its exit status, where there is one.
         exit_code: Option<i32>,
-        /// How long it took.
+        /// The time it took.
+        #[serde(serialize_with = "seconds::serialize")]
         took: Duration,
     },
     /// Bytes have come home.
@@ -59,38 +77,103 @@ pub enum Event<'a> {
     Detail(String),
     /// Something is not as it should be, but the run goes on.
     Warning(String),
-    /// A script failed that may fail.
+    /// A `warn_only` script failed.
     ScriptWarning {
         /// The script.
-        script: &'a ScriptPath,
-        /// What it did.
-        text: &'a str,
+        script: ScriptPath,
+        /// The failure.
+        text: String,
     },
-    /// The run is over and its instance gone.
-    Finished(&'a RunReport),
-    /// The config file is not sound; nothing was begun.
-    Unsound(&'a ConfigErrors),
+    /// The run is over and its instances are gone.
+    Finished(#[serde(serialize_with = "shared")] Arc<RunReport>),
+    /// The config file is not valid; nothing was begun.
+    InvalidConfig(#[serde(serialize_with = "displayed")] Arc<ConfigErrors>),
     /// Something went wrong.
-    Error(&'a Complaint),
+    Error(Diagnostic),
+    /// A resource that costs nothing could not be deleted yet.
+    Remains {
+        /// The resource.
+        resource: Resource,
+        /// Its region.
+        region: String,
+        /// The run that made it.
+        run: RunId,
+    },
     /// The last thing said of a run: an instance may have been left behind.
     Leaked {
         /// Its id, where it is known.
-        id: Option<&'a InstanceId>,
-        /// Where it is.
-        region: &'a str,
-        /// What finds it.
-        lease: &'a LeaseToken,
+        id: Option<InstanceId>,
+        /// Its region.
+        region: String,
+        /// The lease whose tag finds it.
+        lease: LeaseToken,
+        /// When it ends itself at the latest.
+        expires_at: Timestamp,
     },
 }
 
-/// Watches a run. It cannot fail and does not hold the run up.
-pub trait Reporter {
-    /// Takes note of an event.
-    fn report(&self, event: &Event<'_>);
+/// An event with its time and the sample that it belongs to.
+#[derive(Debug, Clone, Serialize)]
+pub struct TimedEvent {
+    /// When it happened.
+    pub at: Timestamp,
+    /// The sample, from 1; `None` for the run as a whole.
+    pub sample: Option<u32>,
+    /// The event.
+    #[serde(flatten)]
+    pub event: Event,
 }
 
-impl<R: Reporter + ?Sized> Reporter for Box<R> {
-    fn report(&self, event: &Event<'_>) {
-        (**self).report(event);
+/// Watches a run. It cannot fail, and taking an event never waits.
+pub trait Reporter {
+    /// Takes an event.
+    fn take(&self, event: TimedEvent);
+
+    /// Takes an event of the run as a whole that happens now.
+    fn report(&self, event: Event) {
+        self.take(TimedEvent {
+            at: Timestamp::now(),
+            sample: None,
+            event,
+        });
     }
+}
+
+/// Reports as one sample.
+#[derive(Debug)]
+pub struct SampleReporter<'a, R> {
+    /// The reporter of the run.
+    pub reporter: &'a R,
+    /// The sample, from 1.
+    pub sample: u32,
+}
+
+impl<R> Clone for SampleReporter<'_, R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R> Copy for SampleReporter<'_, R> {}
+
+impl<R: Reporter> Reporter for SampleReporter<'_, R> {
+    fn take(&self, event: TimedEvent) {
+        let sample = event.sample.or(Some(self.sample));
+        self.reporter.take(TimedEvent { sample, ..event });
+    }
+}
+
+fn text<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&String::from_utf8_lossy(bytes))
+}
+
+fn shared<S: Serializer>(value: &Arc<impl Serialize>, serializer: S) -> Result<S::Ok, S::Error> {
+    value.as_ref().serialize(serializer)
+}
+
+fn displayed<S: Serializer>(
+    errors: &impl std::fmt::Display,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(errors)
 }

@@ -3,17 +3,20 @@
 //! They grow in a directory with a temporary name, `.<run>.partial`, and get their final name when what is
 //! collected is complete; a killed collector leaves the temporary one behind, with all logs.
 
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write as _};
+use std::fs::{self, File, TryLockError};
+use std::io::{self, BufWriter, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::instance::{InstanceId, RunId};
+use crate::instance::InstanceId;
 use crate::phase::Phase;
+use crate::report::{RunReport, SampleReport};
 use crate::revision::Revision;
 use crate::step::ScriptPath;
 
@@ -23,6 +26,10 @@ pub const RECORDS: &str = "collector";
 /// Where the config lies, below the results; its `version`, `description` and `collector.revision` are an
 /// interface for analysis tools.
 pub const CONFIG: &str = "config";
+
+/// The deadline for the lock of an index that other processes write, too.
+const LOCK_DEADLINE: Duration = Duration::from_secs(10);
+const LOCK_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Something on this machine's disk went wrong.
 #[derive(Debug, thiserror::Error)]
@@ -71,20 +78,25 @@ pub struct Results {
 }
 
 impl Results {
-    /// Makes the directory, under its temporary name.
+    /// Makes the directory, under its temporary name; `name` is its final one until an instance is known.
     ///
     /// # Errors
     /// When `output` cannot be written to.
-    pub fn create(output: &Path, revision: &Revision, run: &RunId) -> Result<Self, ResultsError> {
+    pub fn create(
+        output: &Path,
+        revision: &Revision,
+        temporary: &str,
+        name: &str,
+    ) -> Result<Self, ResultsError> {
         let revision_directory = output.join(revision.directory());
-        let path = revision_directory.join(format!(".{run}.partial"));
+        let path = revision_directory.join(format!(".{temporary}.partial"));
         let logs = path.join(RECORDS).join("logs");
         fs::create_dir_all(&logs).map_err(failed("creating", &logs))?;
         let path = fs::canonicalize(&path).map_err(failed("opening", &path))?;
         Ok(Self {
             revision_directory: path.parent().unwrap_or(&path).to_owned(),
             revision: revision.clone(),
-            name: run.to_string(),
+            name: name.to_owned(),
             path,
         })
     }
@@ -103,13 +115,27 @@ impl Results {
     ///
     /// # Errors
     /// When the name is taken.
-    pub fn settle(&mut self) -> Result<(), ResultsError> {
+    pub fn finalize_name(&mut self) -> Result<(), ResultsError> {
         let last = self.revision_directory.join(&self.name);
         if last != self.path {
             fs::rename(&self.path, &last).map_err(failed("renaming the results to", &last))?;
             self.path = last;
         }
         Ok(())
+    }
+
+    /// Copies the files of another sample.
+    ///
+    /// # Errors
+    /// When one cannot be read or written.
+    pub fn copy_from(&self, other: &Self) -> Result<(), ResultsError> {
+        copy_tree(&other.path, &self.path).map_err(failed("copying to", &self.path))
+    }
+
+    /// Removes the results of a sample that never was.
+    pub fn discard(&self) {
+        // What stays is hidden, and small.
+        let _ = fs::remove_dir_all(&self.path);
     }
 
     /// The path of a step's log, relative to the results.
@@ -147,8 +173,8 @@ impl Results {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn record(&self, name: &str, value: &impl Serialize) -> Result<(), ResultsError> {
-        write_json(&self.path.join(RECORDS).join(name), value)
+    pub async fn record(&self, name: &str, value: &impl Serialize) -> Result<(), ResultsError> {
+        write_json(self.path.join(RECORDS).join(name), value).await
     }
 
     /// Packs the results into `<instance-id>.tar.gz` beside them, paths starting with `<revision>/<instance-id>/`.
@@ -186,9 +212,10 @@ impl Results {
     ///
     /// # Errors
     /// When one of them cannot be written.
-    pub fn index_after(&self, report: &impl Serialize) -> Result<(), ResultsError> {
-        self.record("run.json", report)?;
-        self.index()
+    pub async fn index_after(&self, report: &SampleReport) -> Result<(), ResultsError> {
+        self.record("run.json", report).await?;
+        let results = self.clone();
+        off_the_runtime(&self.revision_directory, move || results.index()).await
     }
 
     /// Writes `index.json` of the revision anew from what lies there, under a lock: right with any number of writers.
@@ -198,16 +225,74 @@ impl Results {
     pub fn index(&self) -> Result<(), ResultsError> {
         let directory = &self.revision_directory;
         let lock = directory.join(".index.lock");
-        let held = File::create(&lock).map_err(failed("creating", &lock))?;
-        held.lock().map_err(failed("locking", &lock))?;
+        let file = File::create(&lock).map_err(failed("creating", &lock))?;
+        wait_for_lock(&file).map_err(failed("locking", &lock))?;
         let samples = samples(directory).map_err(failed("reading", directory))?;
         let index = serde_json::json!({
             "format": 1,
             "revision": self.revision,
             "samples": samples,
         });
-        write_json(&directory.join("index.json"), &index)
+        let path = directory.join("index.json");
+        let text = to_json(&index).map_err(failed("writing", &path))?;
+        write_whole(&path, &text).map_err(failed("writing", &path))
     }
+}
+
+/// Waits until no other process writes the index. A file system without locks is as good as one where nobody else writes.
+fn wait_for_lock(file: &File) -> io::Result<()> {
+    let deadline = Instant::now() + LOCK_DEADLINE;
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                thread::sleep(LOCK_POLL_INTERVAL);
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "another process holds the lock",
+                ));
+            }
+            Ok(()) | Err(TryLockError::Error(_)) => return Ok(()),
+        }
+    }
+}
+
+/// Runs file work on a thread that may wait for the disk.
+async fn off_the_runtime(
+    path: &Path,
+    work: impl FnOnce() -> Result<(), ResultsError> + Send + 'static,
+) -> Result<(), ResultsError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|panic| Err(failed("writing", path)(io::Error::other(panic))))
+}
+
+/// Writes what belongs to all samples of a run, beside them: `<output>/<revision>/<run>/run.json`.
+///
+/// # Errors
+/// When it cannot be written.
+pub async fn write_run(
+    output: &Path,
+    revision: &Revision,
+    report: &RunReport,
+) -> Result<(), ResultsError> {
+    let directory = output.join(revision.directory()).join(report.run.as_str());
+    write_json(directory.join("run.json"), report).await
+}
+
+fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            fs::create_dir_all(&target)?;
+            copy_tree(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), &target)?;
+        }
+    }
+    Ok(())
 }
 
 /// Every complete sample of a revision: what its `run.json` says, in the order of their starts.
@@ -252,16 +337,31 @@ fn samples(directory: &Path) -> io::Result<Vec<Value>> {
     Ok(samples)
 }
 
-fn write_json(path: &Path, value: &impl Serialize) -> Result<(), ResultsError> {
+fn to_json(value: &impl Serialize) -> io::Result<Vec<u8>> {
+    let mut text = serde_json::to_vec_pretty(value)?;
+    text.push(b'\n');
+    Ok(text)
+}
+
+async fn write_json(path: PathBuf, value: &impl Serialize) -> Result<(), ResultsError> {
+    let text = to_json(value).map_err(failed("writing", &path))?;
+    let written = path.clone();
+    off_the_runtime(&path, move || {
+        write_whole(&written, &text).map_err(failed("writing", &written))
+    })
+    .await
+}
+
+/// Writes a file that appears whole or not at all.
+fn write_whole(path: &Path, text: &[u8]) -> io::Result<()> {
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory)?;
+    }
     let temporary = path.with_extension("json.partial");
-    let write = || {
-        let mut file = BufWriter::new(File::create(&temporary)?);
-        serde_json::to_writer_pretty(&mut file, value)?;
-        file.write_all(b"\n")?;
-        file.into_inner()?.sync_all()?;
-        fs::rename(&temporary, path)
-    };
-    write().map_err(failed("writing", path))
+    let mut file = File::create(&temporary)?;
+    file.write_all(text)?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)
 }
 
 fn pack(from: &Path, root: &Path, to: &Path) -> io::Result<()> {
@@ -269,6 +369,82 @@ fn pack(from: &Path, root: &Path, to: &Path) -> io::Result<()> {
     let mut tar = tar::Builder::new(GzEncoder::new(file, Compression::fast()));
     // A link that a local step made is packed as what it is, not as what it points to.
     tar.follow_symlinks(false);
-    tar.append_dir_all(root, from)?;
+    tar.append_dir(root.join(""), from)?;
+    append_tree(&mut tar, root, from)?;
     tar.into_inner()?.finish()?.into_inner()?.sync_all()
+}
+
+/// Appends what is in a directory. A file that grows meanwhile is packed as long as it was, one that shrinks is filled up:
+/// either would make the rest of the archive unreadable. Sockets and pipes that a local step left have no content.
+fn append_tree<W: io::Write>(
+    tar: &mut tar::Builder<W>,
+    root: &Path,
+    from: &Path,
+) -> io::Result<()> {
+    let mut entries = fs::read_dir(from)?.collect::<io::Result<Vec<_>>>()?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let (path, name) = (entry.path(), root.join(entry.file_name()));
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            tar.append_dir(name.join(""), &path)?;
+            append_tree(tar, &name, &path)?;
+        } else if kind.is_symlink() {
+            tar.append_path_with_name(&path, &name)?;
+        } else if kind.is_file() {
+            let file = File::open(&path)?;
+            let metadata = file.metadata()?;
+            let mut header = tar::Header::new_gnu();
+            header.set_metadata(&metadata);
+            let content = file.chain(io::repeat(0)).take(metadata.len());
+            tar.append_data(&mut header, &name, content)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The names in a tar of a directory, read back.
+    fn packed(directory: &Path) -> Vec<String> {
+        let to = tempfile::NamedTempFile::new().unwrap();
+        pack(directory, Path::new("root"), to.path()).unwrap();
+        let file = flate2::read::GzDecoder::new(File::open(to.path()).unwrap());
+        let mut archive = tar::Archive::new(file);
+        let entries = archive.entries().unwrap();
+        entries
+            .map(|entry| entry.unwrap().path().unwrap().display().to_string())
+            .collect()
+    }
+
+    #[test]
+    fn a_file_that_grows_while_it_is_packed_leaves_the_archive_readable() {
+        let directory = tempfile::tempdir().unwrap();
+        let growing = directory.path().join("growing");
+        fs::write(&growing, vec![1; 8 << 20]).unwrap();
+        fs::write(directory.path().join("last"), "x").unwrap();
+        let mut writer = File::options().append(true).open(&growing).unwrap();
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    writer.write_all(&[2; 4096]).unwrap();
+                }
+            });
+            let names = packed(directory.path());
+            stop.store(true, std::sync::atomic::Ordering::Relaxed);
+            assert_eq!(names, ["root/", "root/growing", "root/last"]);
+        });
+    }
+
+    #[test]
+    fn a_socket_among_the_results_does_not_cost_the_archive() {
+        let directory = tempfile::tempdir().unwrap();
+        let _socket =
+            std::os::unix::net::UnixListener::bind(directory.path().join("socket")).unwrap();
+        fs::write(directory.path().join("file"), "x").unwrap();
+        assert_eq!(packed(directory.path()), ["root/", "root/file"]);
+    }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The commit that this collector was built from; its version where that is not known.
 pub const OF_COLLECTOR: &str = env!("COLLECTOR_REVISION");
@@ -14,8 +14,8 @@ pub const MAX_LENGTH: usize = 128;
 /// What git takes as the name of a revision: a hash, a tag, a branch.
 ///
 /// Made of `[0-9A-Za-z._/+@-]` only, so it is also a legal EC2 tag value and needs no quoting in a shell.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Revision(String);
 
 impl Revision {
@@ -29,6 +29,20 @@ impl Revision {
     /// A slash becomes `~`, which no revision contains, so two revisions never share a directory.
     pub fn directory(&self) -> String {
         self.0.replace('/', "~")
+    }
+}
+
+impl TryFrom<String> for Revision {
+    type Error = RevisionError;
+
+    fn try_from(text: String) -> Result<Self, RevisionError> {
+        text.parse()
+    }
+}
+
+impl From<Revision> for String {
+    fn from(revision: Revision) -> Self {
+        revision.0
     }
 }
 

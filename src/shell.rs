@@ -155,6 +155,12 @@ pub enum ShellError {
         /// What happened.
         reason: String,
     },
+    /// The connection broke because the machine is no more.
+    #[error("{reason}")]
+    Ended {
+        /// Why it ended, as the provider tells it.
+        reason: String,
+    },
     /// No connection within the deadline.
     #[error("no connection to {address} within {seconds} s: {reason}")]
     Unreachable {
@@ -213,6 +219,9 @@ impl ShellError {
     pub const fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::Lost { .. } => "the instance or the network went away",
+            Self::Ended { .. } => {
+                "somebody terminated it, it powered itself off, or `max_lifetime` was over; the logs of its steps are here as far as they came"
+            }
             Self::Unreachable { .. } => {
                 "the security group must let this machine in on `ssh_port`; `address: private` is for machines inside the VPC; the image must run sshd and cloud-init"
             }

@@ -7,7 +7,8 @@ use std::time::Duration;
 /// A script's path relative to the config file, without `..` and never absolute.
 ///
 /// It is also the script's path below the login user's home directory.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(transparent)]
 pub struct ScriptPath(String);
 
 impl ScriptPath {
@@ -63,11 +64,13 @@ impl fmt::Display for ScriptPath {
 }
 
 /// Where a step runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Place {
     /// On the machine that runs collector (`local: true`).
+    #[serde(rename = "local")]
     Here,
     /// On the instance, as root.
+    #[serde(rename = "remote")]
     Instance,
 }
 
@@ -89,7 +92,7 @@ pub struct Step {
 }
 
 /// How a step ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepOutcome {
     /// Exit status 0.

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{ExitStatus, conclude, tell_leak};
+use super::{ExitStatus, Reporters, conclude, tell_leaks};
+use crate::cancel::{Completion, until_cancelled};
 use crate::cli::{Commenting, RunArgs};
 use crate::error::Error;
 use crate::github::artifact::{Artifact, ArtifactError, ArtifactName, Upload, upload};
@@ -17,63 +18,87 @@ use crate::github::state::State;
 use crate::github::summary::{Facts, Failure, refusal, short, summary};
 use crate::github::{WorkflowJob, commands};
 use crate::interrupt::Interrupt;
-use crate::lease::{Ended, until_cancelled};
 use crate::phase::Stage;
-use crate::report::{Complaint, Outcome, Release, RunReport};
+use crate::report::{Diagnostic, Outcome, Release, RunReport, SampleReport};
 use crate::reporter::workflow::WorkflowLog;
-use crate::reporter::{Event, Reporter as _};
+use crate::reporter::{Event, Reporter};
 use crate::results::RECORDS;
-use crate::step::StepOutcome;
 
 /// So much of the end of a log is looked at, in bytes; a summary shows less.
 const TAIL: u64 = 64 * 1024;
 
-/// Delivers everything, and says with what status the step ends.
-///
-/// A missing artifact is a failure, for the runner's disk may be gone with the job; a missing comment is not.
-pub(super) async fn deliver(
-    mut report: RunReport,
-    args: &RunArgs,
-    job: &WorkflowJob,
-    log: &WorkflowLog,
-    interrupt: &Interrupt,
-) -> ExitStatus {
-    let launched = report
-        .stages
-        .iter()
-        .any(|stage| stage.stage == Stage::Launch);
-    if report.released == Release::Terminated || !launched {
-        warn(log, State::save_released(job));
-    }
-    // It is said again at the end, but what comes now takes time, and somebody may act on it.
-    tell_leak(&report, log);
-    if let Some(results) = report.directory.as_deref()
-        && !results.starts_with(&job.workspace)
-    {
-        log.report(&Event::Warning(format!(
-            "the results lie outside of the workspace, where later steps cannot read them: {}\n\
-             hint: the input `output` names a directory in the workspace",
-            results.display()
-        )));
-    }
-    let artifact = artifact(&mut report, args, job, log, interrupt).await;
-    warn(log, outputs(&report, artifact.as_ref(), job));
-    warn(log, page(&report, artifact.as_ref(), job));
-    if args.job.comment != Commenting::Never {
-        let commenting = commenting::comment(&report, artifact.as_ref(), args, job, log);
-        match until_cancelled(interrupt.run(), commenting).await {
-            Ended::Returned(Ok(said)) => log.report(&Event::Note(said)),
-            Ended::Returned(Err(complaint)) => log.report(&Event::Warning(complaint)),
-            Ended::Panicked(message) => log.report(&Event::Warning(message)),
-            Ended::Cancelled => {}
+/// Everything that a delivery needs to know.
+pub(super) struct Delivery<'a> {
+    pub(super) args: &'a RunArgs,
+    pub(super) job: &'a WorkflowJob,
+    /// The config file as the repository names it.
+    pub(super) config: &'a Path,
+    pub(super) log: &'a Reporters<WorkflowLog>,
+    pub(super) interrupt: &'a Interrupt,
+}
+
+impl Delivery<'_> {
+    /// Delivers everything, and says with what status the step ends.
+    ///
+    /// A missing artifact is a failure, for the runner's disk may be gone with the job; a missing comment is not.
+    pub(super) async fn deliver(&self, mut report: RunReport) -> ExitStatus {
+        let Self {
+            args,
+            job,
+            log,
+            interrupt,
+            ..
+        } = *self;
+        let all_released = report.samples.iter().all(|sample| {
+            let launched = sample
+                .stages
+                .iter()
+                .any(|stage| stage.stage == Stage::Launch);
+            sample.released == Release::Terminated || !launched
+        });
+        if all_released {
+            warn(log, State::save_released(job));
         }
+        // It is said again at the end, but what comes now takes time, and somebody may act on it.
+        tell_leaks(&report, log);
+        let directory = report.samples.iter().find_map(|s| s.directory.as_deref());
+        if let Some(results) = directory
+            && !results.starts_with(&job.workspace)
+        {
+            log.report(Event::Warning(format!(
+                "the results lie outside of the workspace, where later steps cannot read them: {}\n\
+             hint: the input `output` names a directory in the workspace",
+                results.display()
+            )));
+        }
+        let alone = report.samples.len() == 1;
+        let mut artifacts = Vec::new();
+        for sample in &mut report.samples {
+            let number = (!alone).then_some(sample.sample);
+            artifacts.push(self.artifact(sample, number).await);
+        }
+        report.signal = report.signal.or(interrupt.signal());
+        report.update_outcome();
+        warn(log, outputs(&report, &artifacts, job));
+        for (sample, artifact) in report.samples.iter().zip(&artifacts) {
+            warn(log, page(sample, artifact.as_ref(), job));
+        }
+        if args.job.comment != Commenting::Never {
+            let commenting = commenting::comment(&report, &artifacts, args, job, self.config);
+            match until_cancelled(interrupt.token(), commenting).await {
+                Completion::Returned(Ok(said)) => log.report(Event::Note(said)),
+                Completion::Returned(Err(diagnostic)) => log.report(Event::Warning(diagnostic)),
+                Completion::Panicked(message) => log.report(Event::Warning(message)),
+                Completion::Cancelled => {}
+            }
+        }
+        conclude(&report, log);
+        ExitStatus(report.exit_status())
     }
-    conclude(&report, log);
-    ExitStatus(report.exit_status())
 }
 
 /// Tells the job that there was no run.
-pub(super) fn refuse(error: &Error, job: &WorkflowJob, log: &WorkflowLog) {
+pub(super) fn deliver_refusal(error: &Error, job: &WorkflowJob, log: &impl Reporter) {
     let status = error.exit_status().to_string();
     let text = refusal(&error.to_string(), error.hint());
     let written = || {
@@ -87,146 +112,179 @@ pub(super) fn refuse(error: &Error, job: &WorkflowJob, log: &WorkflowLog) {
     warn(log, written());
 }
 
-fn warn<E: std::fmt::Display>(log: &WorkflowLog, result: Result<(), E>) {
+fn warn<E: std::fmt::Display>(log: &impl Reporter, result: Result<(), E>) {
     if let Err(error) = result {
-        log.report(&Event::Warning(error.to_string()));
+        log.report(Event::Warning(error.to_string()));
     }
 }
 
-async fn artifact(
-    report: &mut RunReport,
-    args: &RunArgs,
-    job: &WorkflowJob,
-    log: &WorkflowLog,
-    interrupt: &Interrupt,
-) -> Option<Artifact> {
-    if interrupt.run().is_cancelled() {
-        return None;
-    }
-    let Some(archive) = report.archive.clone() else {
-        let why = "no artifact: the archive of the results was not written";
-        report.fail(
-            Outcome::Unavailable,
-            why,
-            Some("the log of the phase `archive` tells why"),
-        );
-        return None;
-    };
-    let directory = archive
-        .parent()?
-        .file_name()?
-        .to_string_lossy()
-        .into_owned();
-    let sample = report
-        .directory
-        .as_ref()?
-        .file_name()?
-        .to_string_lossy()
-        .into_owned();
-    let name = match &args.job.artifact_name {
-        Some(name) => name.clone(),
-        None => ArtifactName::of_sample(&directory, &sample),
-    };
-    let file = archive.file_name()?.to_string_lossy();
-    let upload_of = Upload {
-        name: &name,
-        archive: &archive,
-        entry: format!("{directory}/{file}"),
-        retention_days: args.job.retention_days,
-    };
-    if job.runtime.is_some() {
-        log.report(&Event::Note(format!("uploading {name} …")));
-    }
-    let uploading = async {
-        let client = client().map_err(|source| ArtifactError::Service {
-            call: "HTTP",
-            source,
-        })?;
-        upload(&client, job, &upload_of, |secret| log.mask(secret)).await
-    };
-    match until_cancelled(interrupt.run(), uploading).await {
-        Ended::Returned(Ok(artifact)) => {
-            log.report(&Event::Note(format!(
-                "uploaded {} ({}, SHA-256 {}): {}",
-                artifact.name,
-                indicatif::HumanBytes(artifact.size),
-                artifact.digest,
-                artifact.url
-            )));
-            return Some(artifact);
+impl Delivery<'_> {
+    async fn artifact(&self, report: &mut SampleReport, number: Option<u32>) -> Option<Artifact> {
+        let Self {
+            args,
+            job,
+            log,
+            interrupt,
+            ..
+        } = *self;
+        if interrupt.token().is_cancelled() {
+            return None;
         }
-        Ended::Returned(Err(error)) if error.is_of_the_place() => {
-            let complaint = Complaint::new(error.to_string(), error.hint());
-            log.report(&Event::Warning(complaint.to_string()));
-        }
-        Ended::Returned(Err(error)) => {
-            report.fail(Outcome::Unavailable, error.to_string(), error.hint());
-        }
-        Ended::Panicked(message) => {
-            report.fail(Outcome::Unavailable, message, None);
-        }
-        Ended::Cancelled => {
-            report.signal = interrupt.signal();
+        let Some(archive) = report.archive.clone() else {
+            let why = "no artifact: the archive of the results was not written";
             report.fail(
-                Outcome::Interrupted,
-                "the upload of the artifact was ended by a signal",
-                None,
+                Outcome::Unavailable,
+                why,
+                Some("a warning above tells why; the results themselves are in `output`"),
             );
+            return None;
+        };
+        let directory = report.revision.directory();
+        let file = archive.file_name().unwrap_or_default().to_string_lossy();
+        let name = match (&args.job.artifact_name, number) {
+            (Some(name), None) => name.clone(),
+            (Some(name), Some(number)) => name.of_number(number),
+            (None, _) => {
+                let sample = file.strip_suffix(".tar.gz").unwrap_or(&file);
+                ArtifactName::of_sample(&directory, sample)
+            }
+        };
+        let upload_of = Upload {
+            name: &name,
+            archive: &archive,
+            entry: format!("{directory}/{file}"),
+            retention_days: args.job.retention_days,
+        };
+        if job.runtime.is_some() {
+            log.report(Event::Note(format!("uploading {name} …")));
         }
+        let uploading = async {
+            let client = client().map_err(|source| ArtifactError::Service {
+                call: "HTTP",
+                source,
+            })?;
+            upload(&client, job, &upload_of, |secret| {
+                let secret = secret.clone();
+                log.reporter.call(move |log| log.mask(&secret));
+            })
+            .await
+        };
+        match until_cancelled(interrupt.token(), uploading).await {
+            Completion::Returned(Ok(artifact)) => {
+                log.report(Event::Note(format!(
+                    "uploaded {} ({}, SHA-256 {}): {}",
+                    artifact.name,
+                    indicatif::HumanBytes(artifact.size),
+                    artifact.digest,
+                    artifact.url
+                )));
+                return Some(artifact);
+            }
+            Completion::Returned(Err(error)) if error.is_of_the_place() => {
+                let complaint = Diagnostic::new(error.to_string(), error.hint());
+                log.report(Event::Warning(complaint.to_string()));
+            }
+            Completion::Returned(Err(error)) => {
+                report.fail(Outcome::Unavailable, error.to_string(), error.hint());
+            }
+            Completion::Panicked(message) => {
+                report.fail(Outcome::Unavailable, message, None);
+            }
+            Completion::Cancelled => {
+                report.signal = interrupt.signal();
+                report.fail(
+                    Outcome::Interrupted,
+                    "the upload of the artifact was ended by a signal",
+                    None,
+                );
+            }
+        }
+        None
     }
-    None
 }
 
-/// The step's outputs, named as in `action.yml`.
-fn outputs(report: &RunReport, artifact: Option<&Artifact>, job: &WorkflowJob) -> io::Result<()> {
+/// The step's outputs, named as in `action.yml`; a list in JSON where there are several samples.
+fn outputs(
+    report: &RunReport,
+    artifacts: &[Option<Artifact>],
+    job: &WorkflowJob,
+) -> io::Result<()> {
     let Some(file) = &job.files.output else {
         return Ok(());
     };
+    let samples = &report.samples;
     let path = |path: &Option<PathBuf>| {
         let path = path.as_deref().map(|path| job.shared_path(path));
         path.map(|path| path.to_string_lossy().into_owned())
+            .unwrap_or_default()
     };
-    let instance = report.instance.as_ref().map(|instance| &instance.id);
-    let unsure = match &report.released {
-        Release::Unconfirmed { id, .. } => id.as_ref(),
-        _ => None,
+    let of_artifacts = |value: fn(&Artifact) -> String| {
+        let values = artifacts.iter();
+        one_or_list(values.map(|artifact| artifact.as_ref().map(value).unwrap_or_default()))
     };
-    let ids: Vec<_> = instance.or(unsure).into_iter().collect();
+    let ids: Vec<_> = samples
+        .iter()
+        .filter_map(|sample| {
+            let unsure = match &sample.released {
+                Release::Unconfirmed { id, .. } => id.as_ref(),
+                _ => None,
+            };
+            sample
+                .instance
+                .as_ref()
+                .map(|instance| &instance.id)
+                .or(unsure)
+        })
+        .collect();
     let status = serde_json::to_value(report.outcome)?;
+    let revision = samples.first().map(|sample| sample.revision.to_string());
+    let summary: Vec<String> = samples.iter().map(short).collect();
     for (name, value) in [
-        ("status", status.as_str().map(str::to_owned)),
-        ("exit-status", Some(report.exit_status().to_string())),
-        ("run-id", Some(report.run.to_string())),
-        ("revision", Some(report.revision.to_string())),
-        ("instance-ids", Some(serde_json::to_string(&ids)?)),
-        ("results-path", path(&report.directory)),
-        ("archive-path", path(&report.archive)),
+        ("status", status.as_str().unwrap_or_default().to_owned()),
+        ("exit-status", report.exit_status().to_string()),
+        ("run-id", report.run.to_string()),
+        ("revision", revision.unwrap_or_default()),
+        ("instance-ids", serde_json::to_string(&ids)?),
+        (
+            "results-path",
+            one_or_list(samples.iter().map(|sample| path(&sample.directory)))?,
+        ),
+        (
+            "archive-path",
+            one_or_list(samples.iter().map(|sample| path(&sample.archive)))?,
+        ),
         (
             "artifact-id",
-            artifact.map(|artifact| artifact.id.to_string()),
+            of_artifacts(|artifact| artifact.id.to_string())?,
         ),
         (
             "artifact-url",
-            artifact.map(|artifact| artifact.url.clone()),
+            of_artifacts(|artifact| artifact.url.clone())?,
         ),
         (
             "artifact-digest",
-            artifact.map(|artifact| artifact.digest.clone()),
+            of_artifacts(|artifact| artifact.digest.clone())?,
         ),
-        ("summary", Some(short(report))),
+        ("summary", summary.join("\n")),
     ] {
-        commands::set(file, name, &value.unwrap_or_default())?;
+        commands::set(file, name, &value)?;
     }
     Ok(())
 }
 
-fn page(report: &RunReport, artifact: Option<&Artifact>, job: &WorkflowJob) -> io::Result<()> {
+/// The value of the one sample, or those of all as JSON.
+fn one_or_list(values: impl Iterator<Item = String>) -> io::Result<String> {
+    let mut values: Vec<String> = values.collect();
+    match values.as_mut_slice() {
+        [] => Ok(String::new()),
+        [value] => Ok(std::mem::take(value)),
+        values => Ok(serde_json::to_string(values)?),
+    }
+}
+
+fn page(report: &SampleReport, artifact: Option<&Artifact>, job: &WorkflowJob) -> io::Result<()> {
     let files = collected(report.directory.as_deref());
-    let failed = report
-        .stages
-        .iter()
-        .flat_map(|stage| &stage.steps)
-        .find(|step| matches!(step.outcome, StepOutcome::Failed | StepOutcome::Lost));
+    let failed = report.failed_step();
     let output = failed
         .zip(report.directory.as_ref())
         .and_then(|(step, directory)| tail(&directory.join(&step.log)).ok());

@@ -2,7 +2,10 @@
 
 use std::env;
 
-use super::{ExitStatus, block_on, delivery, listen, measure as run, places, refused};
+use super::delivery::Delivery;
+use super::{
+    ExitStatus, block_on, delivery, finish, listen, measure, places, report_error, reporters,
+};
 use crate::cli::RunArgs;
 use crate::error::Error;
 use crate::github::{Secret, WorkflowJob};
@@ -18,34 +21,49 @@ const SECRETS: [&str; 5] = [
     "INPUT_GITHUB-TOKEN",
 ];
 
-/// Measures, and hands over everything that came of it.
-pub(super) fn measure(args: &RunArgs, job: &WorkflowJob) -> ExitStatus {
+/// Carries out a run, and hands over everything that came of it.
+pub(super) fn run(args: &RunArgs, job: &WorkflowJob) -> ExitStatus {
     let config = args.config.as_deref().unwrap_or("".as_ref());
     let log = WorkflowLog::new(job, config).detailed(args.verbose);
     for secret in SECRETS.iter().filter_map(|name| env::var(name).ok()) {
         log.mask(&Secret::new(secret));
     }
-    let measured = block_on(async {
+    let config = log.config();
+    let log = match reporters(log, args.events.as_deref()) {
+        Ok(log) => log,
+        Err((error, log)) => return report_error(&error, &log),
+    };
+    let result = block_on(async {
         let interrupt = Interrupt::default();
         let listener = listen(&interrupt)?;
-        let measured = run::measure(args, Some(job), &log, &interrupt).await;
-        let status = match measured {
-            Ok(report) => Ok(delivery::deliver(report, args, job, &log, &interrupt).await),
+        let status = match Box::pin(measure::run(args, Some(job), &log, &interrupt)).await {
+            Ok(report) => {
+                let delivery = Delivery {
+                    args,
+                    job,
+                    config: &config,
+                    log: &log,
+                    interrupt: &interrupt,
+                };
+                Ok(delivery.deliver(report).await)
+            }
             Err(error) => Err(error),
         };
         listener.abort();
         status
     });
     places::hand_over_state();
-    measured.unwrap_or_else(|error| {
-        delivery::refuse(&error, job, &log);
-        refused(&error, &log)
-    })
+    let status = result.unwrap_or_else(|error| {
+        delivery::deliver_refusal(&error, job, &log);
+        report_error(&error, &log)
+    });
+    finish(&log);
+    status
 }
 
 /// Tells a job why there was no run.
 pub(super) fn refuse(error: &Error, job: &WorkflowJob) -> ExitStatus {
     let log = WorkflowLog::new(job, "".as_ref());
-    delivery::refuse(error, job, &log);
-    refused(error, &log)
+    delivery::deliver_refusal(error, job, &log);
+    report_error(error, &log)
 }

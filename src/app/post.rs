@@ -10,10 +10,12 @@ use crate::error::Error;
 use crate::github::WorkflowJob;
 use crate::github::state::State;
 use crate::instance::{InstanceId, Owner};
-use crate::lease::{SWEEP, sweep as end_all};
+use tokio::time::{Instant, sleep};
+
+use crate::lease::{EVENTUAL_CONSISTENCY, delete_resources, sweep};
 use crate::provider::ec2::Account;
 use crate::provider::{ProviderError, Reclaim};
-use crate::report::{Complaint, Release};
+use crate::report::{Diagnostic, Release};
 use crate::reporter::console::{Console, Verbosity};
 use crate::reporter::workflow::WorkflowLog;
 use crate::reporter::{Event, Reporter as _};
@@ -21,11 +23,16 @@ use crate::reporter::{Event, Reporter as _};
 /// What AWS has to answer in.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// The deadline for deleting a temporary group, which its instances hold until they are terminated; and the pause between
+/// two attempts. What is left then is for `reap`.
+const GROUP_DEADLINE: Duration = Duration::from_mins(2);
+const GROUP_PAUSE: Duration = Duration::from_secs(5);
+
 /// The shortest time that a role can be assumed for, in seconds.
 const SHORT_SESSION: i32 = 900;
 
 /// Sweeps up after the run of this job.
-pub(super) fn sweep() -> ExitStatus {
+pub(super) fn run() -> ExitStatus {
     let Some(job) = WorkflowJob::current() else {
         Console::new(Verbosity::Normal).error(
             "this is the post step of a GitHub Actions job, and here is none",
@@ -35,7 +42,7 @@ pub(super) fn sweep() -> ExitStatus {
     };
     let log = WorkflowLog::new(&job, Path::new(""));
     let Some((state, released)) = State::saved() else {
-        log.report(&Event::Note(
+        log.report(Event::Note(
             "no run of this job came so far that it could have left anything".into(),
         ));
         return ExitStatus(0);
@@ -43,11 +50,15 @@ pub(super) fn sweep() -> ExitStatus {
     state.hand_over(&job);
     hand_over_state();
     // An instance that is known to be gone will not show up any more.
-    let waiting = if released { Duration::ZERO } else { SWEEP };
+    let waiting = if released {
+        Duration::ZERO
+    } else {
+        EVENTUAL_CONSISTENCY
+    };
     match block_on(swept(&job, &state, waiting)) {
         Ok(found) => tell(&found, &state, &log),
         Err(error) if released => {
-            log.report(&Event::Note(format!(
+            log.report(Event::Note(format!(
                 "run {} gave its instance back; looking again failed: {error}",
                 state.run
             )));
@@ -69,10 +80,11 @@ async fn swept(
     state: &State,
     waiting: Duration,
 ) -> Result<Vec<(InstanceId, Release)>, Error> {
+    let now = Instant::now();
     let owner = Owner::Run(state.run.clone());
     let local = local();
     let swept = if state.provider == local.name() {
-        end_all(&local, &owner, waiting, PATIENCE).await
+        sweep(&local, &owner, now + waiting, now + PATIENCE).await
     } else {
         let role = state
             .role
@@ -80,13 +92,27 @@ async fn swept(
             .map(|arn| role(arn, SHORT_SESSION, Some(job)))
             .transpose()?;
         let account = Account::open(Some(&state.region), role).await?;
-        end_all(&account, &owner, waiting, PATIENCE).await
+        {
+            let swept = sweep(&account, &owner, now + waiting, now + PATIENCE).await;
+            delete_when_free(&account, &owner).await;
+            swept
+        }
     };
     let unreachable = |message| ProviderError::Unreachable {
         action: "the search for it",
         message,
     };
     Ok(swept.map_err(unreachable)?)
+}
+
+/// Deletes the temporary group of the run, which must wait until its instances are quite gone.
+async fn delete_when_free(account: &Account, owner: &Owner) {
+    let deadline = Instant::now() + GROUP_DEADLINE;
+    while !matches!(delete_resources(account, owner).await, Ok(remaining) if remaining.is_empty())
+        && Instant::now() < deadline
+    {
+        sleep(GROUP_PAUSE).await;
+    }
 }
 
 fn tell(found: &[(InstanceId, Release)], state: &State, log: &WorkflowLog) -> ExitStatus {
@@ -99,13 +125,13 @@ fn tell(found: &[(InstanceId, Release)], state: &State, log: &WorkflowLog) -> Ex
                 format!("{id} in {region}, left behind by run {run}, could not be ended: {reason}");
             complain(&message, state, log);
         } else {
-            log.report(&Event::Warning(format!(
+            log.report(Event::Warning(format!(
                 "terminated {id} in {region}, which run {run} had left behind"
             )));
         }
     }
     if found.is_empty() {
-        log.report(&Event::Note(format!(
+        log.report(Event::Note(format!(
             "run {run} left no instance behind in {region}"
         )));
     }
@@ -115,5 +141,5 @@ fn tell(found: &[(InstanceId, Release)], state: &State, log: &WorkflowLog) -> Ex
 fn complain(message: &str, state: &State, log: &WorkflowLog) {
     let State { run, region, .. } = state;
     let remedy = format!("`collect reap --region {region} --run {run}` tries again");
-    log.report(&Event::Error(&Complaint::new(message, Some(&remedy))));
+    log.report(Event::Error(Diagnostic::new(message, Some(&remedy))));
 }

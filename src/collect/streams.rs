@@ -46,7 +46,7 @@ pub(super) struct Stream<'a, R> {
 
 impl<R: Reporter> Output for Stream<'_, R> {
     async fn out(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.reporter.report(&Event::Transferred {
+        self.reporter.report(Event::Transferred {
             done: self.done.load(Ordering::Relaxed),
             total: self.total,
         });

@@ -174,12 +174,27 @@ impl Unpacker {
         target.set_permissions(Permissions::from_mode(file.mode | 0o600))?;
         let destination = self.into.join(&file.destination);
         if let Some(parent) = destination.parent() {
-            fs::create_dir_all(parent)?;
+            if let Some(below) = file.destination.parent() {
+                self.create_below(below)?;
+            }
             if !fs::canonicalize(parent)?.starts_with(fs::canonicalize(&self.into)?) {
                 return Err(io::Error::other("a link leads out of the results"));
             }
         }
         fs::rename(incoming, &destination)
+    }
+
+    /// Creates directories below the results, but never the results themselves: after a signal they have moved.
+    fn create_below(&self, path: &Path) -> io::Result<()> {
+        let mut directory = self.into.clone();
+        for part in path {
+            directory.push(part);
+            match fs::create_dir(&directory) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     fn copy(&self, entry: &mut impl Read, target: &mut File) -> Result<(u64, Digest), Broken> {

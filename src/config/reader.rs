@@ -1,5 +1,6 @@
 //! Takes a tree apart key by key and keeps every problem on the way.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::duration;
@@ -89,6 +90,23 @@ impl Problems {
     }
 
     /// A port number.
+    /// A whole number from 1 to `most`.
+    pub(super) fn count(&mut self, node: &Node, key: &str, most: u32) -> Option<NonZeroU32> {
+        if let Value::Number(number) = node.value
+            && number.fract() == 0.0
+            && (1.0..=f64::from(most)).contains(&number)
+        {
+            return format!("{number}").parse().ok();
+        }
+        self.add(
+            node.at,
+            format!("`{key}` is not a whole number from 1 to {most}"),
+            format!("give a number, for example `{key}: 5`"),
+        );
+        None
+    }
+
+    /// A TCP port.
     pub(super) fn port(&mut self, node: &Node, key: &str) -> Option<u16> {
         if let Value::Number(number) = node.value
             && number.fract() == 0.0

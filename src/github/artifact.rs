@@ -50,6 +50,12 @@ impl ArtifactName {
         &self.0
     }
 
+    /// The name of one of several samples.
+    #[must_use]
+    pub fn of_number(&self, sample: u32) -> Self {
+        Self(format!("{}-sample-{sample}", self.0))
+    }
+
     /// Another name, for when nobody knows what became of this one.
     fn second(&self) -> Self {
         Self(format!("{}-2", self.0))

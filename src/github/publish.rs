@@ -56,13 +56,13 @@ impl CommentError {
 
 /// What a look at the thread led to.
 enum Look {
-    /// The row is there, or one that takes its place; the comment's address.
+    /// The rows are there, or some that take their place; the comment's address.
     Settled(String),
     /// Something was written or is to be written again; the author of the comment.
     Unsettled(String),
 }
 
-/// Brings a row onto the thread's comment, and returns the comment's address.
+/// Brings the rows of a run onto the thread's comment, and returns the comment's address.
 ///
 /// Takes some seconds, mostly of waiting, and more of them where this is one of several jobs of a matrix.
 ///
@@ -72,7 +72,7 @@ pub async fn publish(
     api: &Api<'_>,
     thread: &Thread,
     key: &Key,
-    row: &Row,
+    rows: &[Row],
     in_matrix: bool,
 ) -> Result<String, CommentError> {
     let deadline = Instant::now() + PATIENCE;
@@ -85,7 +85,7 @@ pub async fn publish(
     }
     let mut last = CommentError::Http(HttpError::Unanswered("no answer in time".into()));
     loop {
-        let looking = look(api, thread, &login, key, row);
+        let looking = look(api, thread, &login, key, rows);
         let mut wanted = Duration::ZERO;
         match timeout_at(deadline, looking).await {
             Ok(Ok(Look::Settled(url))) => return Ok(url),
@@ -120,7 +120,7 @@ async fn look(
     thread: &Thread,
     login: &str,
     key: &Key,
-    row: &Row,
+    rows: &[Row],
 ) -> Result<Look, HttpError> {
     // Anyone can write a comment with the marker in it; only our own are believed.
     let own = |comment: Comment| {
@@ -135,14 +135,14 @@ async fn look(
         .collect();
     ours.sort_by_key(|(comment, _)| comment.id);
     let there = ours.iter().map(|(_, sheet)| sheet.clone());
-    let joined = there.fold(Sheet::from(row.clone()), Sheet::merge);
+    let joined = there.fold(rows.iter().cloned().collect(), Sheet::merge);
     let mut ours = ours.into_iter();
     let Some((first, sheet)) = ours.next() else {
         let created = api.create(thread, &joined.body(key)).await?;
         return Ok(Look::Unsettled(created.author().to_owned()));
     };
     let later: Vec<u64> = ours.map(|(comment, _)| comment.id).collect();
-    if later.is_empty() && sheet.contains(row) {
+    if later.is_empty() && rows.iter().all(|row| sheet.contains(row)) {
         return Ok(Look::Settled(first.html_url));
     }
     if let Ok(written) = timeout(SETTLE, rewrite(api, thread, first.id, key, joined)).await {

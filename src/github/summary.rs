@@ -6,7 +6,7 @@ use super::artifact::Artifact;
 use super::markdown::{Room, clipped, code, fenced, fold, link, list, table, text};
 use super::{CAUTION, verdict};
 use crate::config::human_duration;
-use crate::report::{Release, RunReport};
+use crate::report::{Release, SampleReport};
 
 /// GitHub drops a longer summary. Each part has room of its own, and together they stay below.
 pub const MAX_BYTES: usize = 1_048_576;
@@ -52,7 +52,7 @@ pub struct Failure<'a> {
 }
 
 /// The page.
-pub fn summary(report: &RunReport, facts: &Facts<'_>) -> String {
+pub fn summary(report: &SampleReport, facts: &Facts<'_>) -> String {
     let heading = format!("## collector: {}\n", outcome(report));
     let parts = [
         Some(heading),
@@ -69,7 +69,7 @@ pub fn summary(report: &RunReport, facts: &Facts<'_>) -> String {
 }
 
 /// The outcome in a few lines, for the step's outputs.
-pub fn short(report: &RunReport) -> String {
+pub fn short(report: &SampleReport) -> String {
     let on = report
         .instance
         .as_ref()
@@ -103,7 +103,7 @@ pub fn refusal(message: &str, hint: Option<&str>) -> String {
     )
 }
 
-fn outcome(report: &RunReport) -> String {
+fn outcome(report: &SampleReport) -> String {
     format!(
         "{} after {}",
         verdict(report.outcome),
@@ -112,7 +112,7 @@ fn outcome(report: &RunReport) -> String {
 }
 
 /// What may still cost money, before everything else.
-fn leak(report: &RunReport) -> Option<String> {
+fn leak(report: &SampleReport) -> Option<String> {
     let Release::Unconfirmed { id, reason } = &report.released else {
         return None;
     };
@@ -142,7 +142,7 @@ fn description(description: &str) -> String {
     format!("{}\n", text(&clipped(description, MESSAGE)))
 }
 
-fn errors(report: &RunReport) -> Option<String> {
+fn errors(report: &SampleReport) -> Option<String> {
     let items: Vec<String> = report
         .errors
         .iter()
@@ -172,17 +172,17 @@ fn last_lines(failure: &Failure<'_>) -> String {
     )
 }
 
-fn stages(report: &RunReport) -> String {
+fn stages(report: &SampleReport) -> String {
     let rows: Vec<[String; 5]> = report
         .rows()
         .iter()
         .map(|row| row.each_ref().map(|cell| text(&clipped(cell, NAME))))
         .collect();
-    table(&RunReport::COLUMNS, &rows, "rows", ROWS)
+    table(&SampleReport::COLUMNS, &rows, "rows", ROWS)
 }
 
 /// On what it was measured, and where the results are.
-fn particulars(report: &RunReport, facts: &Facts<'_>) -> String {
+fn particulars(report: &SampleReport, facts: &Facts<'_>) -> String {
     let revision = report.revision.as_str();
     let revision = match facts.commit_url {
         Some(url) => link(revision, url),
@@ -229,7 +229,7 @@ fn files(facts: &Facts<'_>) -> Option<String> {
     (!rows.is_empty()).then(|| fold("Files", &body))
 }
 
-fn warnings(report: &RunReport) -> Option<String> {
+fn warnings(report: &SampleReport) -> Option<String> {
     let items: Vec<String> = report
         .warnings
         .iter()

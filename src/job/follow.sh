@@ -1,6 +1,7 @@
 # Streams the log of the job in $1 from byte $2 on and returns when the job is over; the last bytes may be missing.
 cd "$1" || exit 1
-tail -c "+$(($2 + 1))" -f log &
+# It ends with this shell, however that ends.
+tail -c "+$(($2 + 1))" --pid="$$" -f log &
 tail=$!
 trap 'kill "$tail" 2> /dev/null' EXIT
 exec 8< lock

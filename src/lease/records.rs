@@ -10,15 +10,18 @@ use serde::{Deserialize, Serialize};
 use crate::instance::LeaseToken;
 use crate::provider::ProviderError;
 
-/// A lease whose instance may exist.
+/// A lease whose instances may exist.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeaseRecord {
-    /// The token of the rental.
+    /// The token of the launch call.
     pub lease: LeaseToken,
     /// `ec2` or `local`.
     pub provider: String,
-    /// Where the instance is.
+    /// The region of its instances.
     pub region: String,
+    /// The account that pays, where the provider has one.
+    #[serde(default)]
+    pub account: Option<String>,
     /// When this was written.
     pub saved_at: Timestamp,
 }
@@ -41,12 +44,17 @@ impl LeaseRecords {
     ///
     /// # Errors
     /// [`ProviderError::Unrecorded`]; nothing must be launched then.
-    pub fn save(&self, record: &LeaseRecord) -> Result<(), ProviderError> {
+    pub async fn save(&self, record: &LeaseRecord) -> Result<(), ProviderError> {
         let path = self.path(&record.lease);
-        write(&self.0, &path, record).map_err(|source| ProviderError::Unrecorded {
-            path: path.display().to_string(),
-            source,
-        })
+        let shown = path.display().to_string();
+        let (directory, record) = (self.0.clone(), record.clone());
+        tokio::task::spawn_blocking(move || write(&directory, &path, &record))
+            .await
+            .unwrap_or_else(|panic| Err(io::Error::other(panic)))
+            .map_err(|source| ProviderError::Unrecorded {
+                path: shown,
+                source,
+            })
     }
 
     /// Removes a lease whose instance is gone. That it stays is harmless: `reap` finds nothing behind it.
@@ -79,18 +87,19 @@ fn write(directory: &Path, path: &Path, record: &LeaseRecord) -> io::Result<()> 
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_lease_is_on_disk_until_it_is_forgotten() {
+    #[tokio::test]
+    async fn a_lease_is_on_disk_until_it_is_forgotten() {
         let directory = tempfile::tempdir().unwrap();
         let records = LeaseRecords::in_directory(directory.path().join("leases"));
         let record = LeaseRecord {
             lease: LeaseToken::new("run-1"),
             provider: "ec2".into(),
             region: "eu-central-1".into(),
+            account: Some("123456789012".into()),
             saved_at: Timestamp::now(),
         };
         assert_eq!(records.all(), []);
-        records.save(&record).unwrap();
+        records.save(&record).await.unwrap();
         assert_eq!(records.all(), std::slice::from_ref(&record));
         records.forget(&record.lease);
         assert_eq!(records.all(), []);

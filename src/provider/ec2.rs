@@ -1,55 +1,76 @@
 //! EC2 as a provider.
 
 mod account;
+mod group;
+mod public_address;
+mod refusal;
 mod role;
 mod user_data;
 
-use std::cell::Cell;
 use std::convert::Infallible;
+use std::fmt;
 use std::time::Duration;
 
+use aws_sdk_ec2::config::retry::RetryConfig;
 use aws_sdk_ec2::error::ProvideErrorMetadata as _;
 use aws_sdk_ec2::primitives::Blob;
 use aws_sdk_ec2::types::{
     HttpTokensState, InstanceMetadataOptionsRequest, InstanceType, ResourceType, ShutdownBehavior,
     Tag, TagSpecification,
 };
-use tokio::time::{Instant, sleep};
 
-use super::{Provider, ProviderError, Reclaim};
+use super::{Provider, ProviderError, Reclaim, Resolved};
 use crate::config::{AddressKind, Ec2Spec};
-use crate::instance::{Found, Instance, InstanceId, LaunchRequest, Owner};
-use crate::reporter::{Event, Reporter};
-use crate::shell::ssh::{KeyError, Keys};
-use account::{TAG_EXPIRES, TAG_LEASE, TAG_REVISION, TAG_RUN, filter, refusal};
+use crate::instance::{
+    Found, FoundResource, Instance, InstanceId, InstanceState, LaunchRequest, LeaseToken, Owner,
+    Resource,
+};
+use crate::remote_host::RemoteHost;
+use crate::shell::ShellError;
+use crate::shell::ssh::{KeyError, Keys, SshShell, Target};
+use account::{TAG_EXPIRES, TAG_LEASE, TAG_REVISION, TAG_RUN};
+use group::Group;
+use refusal::from_sdk_error;
 use user_data::FirstBoot;
 
 pub use account::Account;
 pub use role::Role;
 
-/// Past this an instance that was granted does not come up.
-const RUNNING: Duration = Duration::from_mins(5);
+/// The directory of the jobs on an instance; root's alone.
+const JOBS_DIR: &str = "/var/lib/collector";
 
-/// Between two looks at the instance's state.
-const STATE_PAUSE: Duration = Duration::from_secs(1);
-
-/// For so long after a launch EC2 may deny to know the instance.
-const LAG: Duration = Duration::from_mins(1);
-
-/// The value of `Name`, as in the first collector.
+/// The value of the tag `Name`, as in the first collector.
 const NAME: &str = "collector";
 
-/// Instances as a config describes them, and the ones that are left over.
-#[derive(Debug)]
-pub struct Ec2<'a, R> {
+/// The number of network hops that an answer of the metadata service may take: none beyond the instance, so that no
+/// container on it borrows the instance's role.
+const METADATA_HOPS: i32 = 1;
+
+/// Instances as a config describes them.
+pub struct Ec2 {
     account: Account,
     spec: Ec2Spec,
+    keys: Keys,
     user_data: Blob,
-    launched: Cell<Option<Instant>>,
-    reporter: &'a R,
 }
 
-impl<'a, R: Reporter> Ec2<'a, R> {
+impl fmt::Debug for Ec2 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ec2")
+            .field("account", &self.account)
+            .field("spec", &self.spec)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What was looked up for a launch.
+#[derive(Debug)]
+pub struct Candidate {
+    group: Group,
+    keypair: Option<String>,
+}
+
+impl Ec2 {
     /// Prepares launches of one kind of instance, with these keys on it.
     ///
     /// # Errors
@@ -57,9 +78,8 @@ impl<'a, R: Reporter> Ec2<'a, R> {
     pub fn new(
         account: Account,
         spec: Ec2Spec,
-        keys: &Keys,
+        keys: Keys,
         max_lifetime: Duration,
-        reporter: &'a R,
     ) -> Result<Self, KeyError> {
         let cloud_config = FirstBoot {
             user: &spec.user,
@@ -72,61 +92,20 @@ impl<'a, R: Reporter> Ec2<'a, R> {
         Ok(Self {
             account,
             spec,
+            keys,
             user_data: Blob::new(cloud_config),
-            launched: Cell::new(None),
-            reporter,
         })
     }
 
-    /// Keeps the credentials fresh for as long as it is polled, so that after a signal they need not be fetched first.
-    pub async fn stay_fresh(&self) -> Infallible {
-        self.account.stay_fresh().await
+    /// Renews the credentials for as long as it is polled, so that after a signal they need not be fetched first.
+    pub async fn renew_credentials(&self) -> Infallible {
+        self.account.renew_credentials().await
     }
 
-    /// The id of the security group, which may be given by its name.
-    async fn security_group(&self) -> Result<String, ProviderError> {
-        let name = &self.spec.security_group;
-        if name.starts_with("sg-") {
-            return Ok(name.clone());
-        }
-        let client = &self.account.client;
-        let vpc = match &self.spec.subnet {
-            None => filter("is-default", ["true"]),
-            Some(subnet) => {
-                let answer = client.describe_subnets().subnet_ids(subnet).send().await;
-                let answer = answer.map_err(|error| refusal("DescribeSubnets", &error))?;
-                let vpc = answer.subnets().iter().find_map(|subnet| subnet.vpc_id());
-                filter("vpc-id", vpc)
-            }
-        };
-        let vpcs = client.describe_vpcs().filters(vpc).send().await;
-        let vpcs = vpcs.map_err(|error| refusal("DescribeVpcs", &error))?;
-        let vpc = vpcs
-            .vpcs()
-            .iter()
-            .find_map(|vpc| vpc.vpc_id())
-            .unwrap_or("none");
-        let groups = client
-            .describe_security_groups()
-            .filters(filter("group-name", [name.as_str()]))
-            .filters(filter("vpc-id", [vpc]))
-            .send()
-            .await
-            .map_err(|error| refusal("DescribeSecurityGroups", &error))?;
-        match groups.security_groups() {
-            [group] => Ok(group.group_id().unwrap_or_default().to_owned()),
-            groups => Err(ProviderError::SecurityGroup {
-                name: name.clone(),
-                found: groups.len(),
-                place: format!(" in {vpc} of {}", self.account.region()),
-            }),
-        }
-    }
-
-    /// The key pair if it exists; collector does not need it, so that it does not is only said.
-    async fn keypair(&self) -> Result<Option<String>, ProviderError> {
+    /// The configured key pair; a missing one is a warning, since collector never uses it.
+    async fn keypair(&self) -> Result<(Option<String>, Option<String>), ProviderError> {
         let Some(name) = &self.spec.keypair else {
-            return Ok(None);
+            return Ok((None, None));
         };
         let answer = self
             .account
@@ -136,167 +115,18 @@ impl<'a, R: Reporter> Ec2<'a, R> {
             .send()
             .await;
         match answer {
-            Ok(_) => Ok(Some(name.clone())),
+            Ok(_) => Ok((Some(name.clone()), None)),
             Err(error) if error.code() == Some("InvalidKeyPair.NotFound") => {
-                self.reporter.report(&Event::Warning(format!(
+                let warning = format!(
                     "the key pair `{name}` does not exist in {}: only collector can log in",
                     self.account.region()
-                )));
-                Ok(None)
+                );
+                Ok((None, Some(warning)))
             }
-            Err(error) => Err(refusal("DescribeKeyPairs", &error)),
+            Err(error) => Err(from_sdk_error("DescribeKeyPairs", &error)),
         }
     }
-}
 
-fn tags(request: &LaunchRequest) -> Vec<TagSpecification> {
-    let pairs = [
-        ("Name", NAME.to_owned()),
-        (TAG_LEASE, request.lease.to_string()),
-        (TAG_RUN, request.run.to_string()),
-        (TAG_REVISION, request.revision.to_string()),
-        (
-            TAG_EXPIRES,
-            request
-                .expires_at
-                .strftime("%Y-%m-%dT%H:%M:%SZ")
-                .to_string(),
-        ),
-    ];
-    let tags: Vec<Tag> = pairs
-        .into_iter()
-        .map(|(key, value)| Tag::builder().key(key).value(value).build())
-        .collect();
-    [
-        ResourceType::Instance,
-        ResourceType::Volume,
-        ResourceType::NetworkInterface,
-    ]
-    .into_iter()
-    .map(|kind| {
-        TagSpecification::builder()
-            .resource_type(kind)
-            .set_tags(Some(tags.clone()))
-            .build()
-    })
-    .collect()
-}
-
-impl<R: Reporter> Reclaim for Ec2<'_, R> {
-    fn name(&self) -> &'static str {
-        self.account.name()
-    }
-
-    fn region(&self) -> &str {
-        self.account.region()
-    }
-
-    async fn terminate(&self, id: &InstanceId) -> Result<(), ProviderError> {
-        let fresh = self.launched.get().is_some_and(|at| at.elapsed() < LAG);
-        self.account.end(id, !fresh).await
-    }
-
-    async fn find(&self, owner: &Owner) -> Result<Vec<Found>, ProviderError> {
-        self.account.find(owner).await
-    }
-}
-
-impl<R: Reporter> Provider for Ec2<'_, R> {
-    async fn launch(&self, request: &LaunchRequest) -> Result<InstanceId, ProviderError> {
-        const ACTION: &str = "RunInstances";
-        let group = self.security_group().await?;
-        let keypair = self.keypair().await?;
-        let metadata = InstanceMetadataOptionsRequest::builder()
-            .http_tokens(HttpTokensState::Required)
-            .build();
-        let answer = self
-            .account
-            .client
-            .run_instances()
-            .min_count(1)
-            .max_count(1)
-            .client_token(request.lease.as_str())
-            .image_id(&self.spec.image)
-            .instance_type(InstanceType::from(self.spec.instance_type.as_str()))
-            .security_group_ids(group)
-            .set_key_name(keypair)
-            .set_subnet_id(self.spec.subnet.clone())
-            .instance_initiated_shutdown_behavior(ShutdownBehavior::Terminate)
-            .metadata_options(metadata)
-            .set_tag_specifications(Some(tags(request)))
-            .user_data(base64(self.user_data.as_ref()))
-            .send()
-            .await
-            .map_err(|error| refusal(ACTION, &error))?;
-        self.launched.set(Some(Instant::now()));
-        answer
-            .instances()
-            .iter()
-            .find_map(|instance| instance.instance_id())
-            .map(InstanceId::new)
-            .ok_or(ProviderError::Unanswered {
-                action: ACTION,
-                message: "the answer names no instance".into(),
-            })
-    }
-
-    async fn ready(&self, id: &InstanceId) -> Result<Instance, ProviderError> {
-        let deadline = Instant::now() + RUNNING;
-        let mut seen = String::new();
-        loop {
-            let answer = self
-                .account
-                .client
-                .describe_instances()
-                .instance_ids(id.as_str())
-                .send()
-                .await;
-            let answer = match answer {
-                Err(error) if error.code() == Some("InvalidInstanceID.NotFound") => None,
-                answer => Some(answer.map_err(|error| refusal("DescribeInstances", &error))?),
-            };
-            let instance = answer
-                .as_ref()
-                .and_then(|answer| answer.reservations().first()?.instances().first());
-            if let Some(instance) = instance {
-                let state = instance
-                    .state()
-                    .and_then(|state| state.name())
-                    .map_or("", |name| name.as_str());
-                if state != seen {
-                    self.reporter
-                        .report(&Event::Detail(format!("instance {id} is {state}")));
-                    state.clone_into(&mut seen);
-                }
-                match state {
-                    "pending" | "" => {}
-                    "running" => return self.describe(id, instance),
-                    state => {
-                        let reason = instance.state_reason();
-                        return Err(ProviderError::Ended {
-                            id: id.clone(),
-                            state: state.into(),
-                            reason: reason
-                                .and_then(|reason| reason.message())
-                                .unwrap_or("no reason given")
-                                .into(),
-                        });
-                    }
-                }
-            }
-            if Instant::now() >= deadline {
-                return Err(ProviderError::TooSlow {
-                    id: id.clone(),
-                    what: "running",
-                    seconds: RUNNING.as_secs(),
-                });
-            }
-            sleep(STATE_PAUSE).await;
-        }
-    }
-}
-
-impl<R> Ec2<'_, R> {
     fn describe(
         &self,
         id: &InstanceId,
@@ -329,6 +159,196 @@ impl<R> Ec2<'_, R> {
                 .placement()
                 .and_then(|placement| placement.availability_zone())
                 .map(str::to_owned),
+        })
+    }
+}
+
+/// The tags of everything that a launch makes, on each of these kinds of resources.
+fn tags(
+    request: &LaunchRequest,
+    kinds: impl IntoIterator<Item = ResourceType>,
+) -> Vec<TagSpecification> {
+    let pairs = [
+        ("Name", NAME.to_owned()),
+        (TAG_LEASE, request.lease.to_string()),
+        (TAG_RUN, request.run.to_string()),
+        (TAG_REVISION, request.revision.to_string()),
+        (
+            TAG_EXPIRES,
+            request
+                .expires_at
+                .strftime("%Y-%m-%dT%H:%M:%SZ")
+                .to_string(),
+        ),
+    ];
+    let tags: Vec<Tag> = pairs
+        .into_iter()
+        .map(|(key, value)| Tag::builder().key(key).value(value).build())
+        .collect();
+    kinds
+        .into_iter()
+        .map(|kind| {
+            TagSpecification::builder()
+                .resource_type(kind)
+                .set_tags(Some(tags.clone()))
+                .build()
+        })
+        .collect()
+}
+
+impl Reclaim for Ec2 {
+    fn name(&self) -> &'static str {
+        self.account.name()
+    }
+
+    fn region(&self) -> &str {
+        self.account.region()
+    }
+
+    fn account(&self) -> Option<&str> {
+        self.account.account()
+    }
+
+    async fn terminate(&self, ids: &[InstanceId]) -> Result<Vec<InstanceId>, ProviderError> {
+        self.account.terminate(ids).await
+    }
+
+    async fn find(&self, owner: &Owner) -> Result<Vec<Found>, ProviderError> {
+        self.account.find(owner).await
+    }
+
+    async fn states(
+        &self,
+        ids: &[InstanceId],
+    ) -> Result<Vec<(InstanceId, InstanceState)>, ProviderError> {
+        let described = self.account.describe(ids).await?;
+        let state = |id: &InstanceId| {
+            let instance = described
+                .iter()
+                .find(|instance| instance.instance_id() == Some(id.as_str()));
+            // EC2 is eventually consistent: an instance that it does not know yet is on its way.
+            let Some(instance) = instance else {
+                return Ok(InstanceState::Pending);
+            };
+            let state = instance.state().and_then(|state| state.name());
+            Ok(match state.map_or("", |name| name.as_str()) {
+                "pending" | "" => InstanceState::Pending,
+                "running" => InstanceState::Running(self.describe(id, instance)?),
+                state => InstanceState::Gone {
+                    state: state.into(),
+                    reason: instance
+                        .state_reason()
+                        .and_then(|reason| reason.message())
+                        .unwrap_or("no reason given")
+                        .into(),
+                },
+            })
+        };
+        ids.iter().map(|id| Ok((id.clone(), state(id)?))).collect()
+    }
+
+    async fn find_resources(&self, owner: &Owner) -> Result<Vec<FoundResource>, ProviderError> {
+        self.account.find_resources(owner).await
+    }
+
+    async fn delete(&self, resource: &Resource) -> Result<bool, ProviderError> {
+        self.account.delete(resource).await
+    }
+}
+
+impl Provider for Ec2 {
+    type Candidate = Candidate;
+    type Shell = SshShell;
+
+    async fn resolve(&self) -> Result<Resolved<Candidate>, ProviderError> {
+        let ((group, group_warning), (keypair, keypair_warning)) =
+            tokio::try_join!(group::resolve(&self.account, &self.spec), self.keypair())?;
+        Ok(Resolved {
+            candidates: vec![Candidate { group, keypair }],
+            warnings: [group_warning, keypair_warning]
+                .into_iter()
+                .flatten()
+                .collect(),
+        })
+    }
+
+    async fn prepare(
+        &self,
+        candidate: &mut Candidate,
+        request: &LaunchRequest,
+    ) -> Result<(), ProviderError> {
+        candidate
+            .group
+            .create(&self.account, request, self.spec.ssh_port)
+            .await
+    }
+
+    async fn launch(
+        &self,
+        candidate: &Candidate,
+        request: &LaunchRequest,
+    ) -> Result<Vec<InstanceId>, ProviderError> {
+        const ACTION: &str = "RunInstances";
+        let metadata = InstanceMetadataOptionsRequest::builder()
+            .http_tokens(HttpTokensState::Required)
+            .http_put_response_hop_limit(METADATA_HOPS)
+            .build();
+        let tagged = [
+            ResourceType::Instance,
+            ResourceType::Volume,
+            ResourceType::NetworkInterface,
+        ];
+        // Repeated by the policy, which then knows of each attempt: a refusal after an answer that was lost must not be
+        // taken for the whole truth.
+        let one_attempt =
+            aws_sdk_ec2::config::Config::builder().retry_config(RetryConfig::disabled());
+        let count = i32::try_from(request.count.get()).unwrap_or(i32::MAX);
+        let answer = self
+            .account
+            .client
+            .run_instances()
+            .min_count(1)
+            .max_count(count)
+            .client_token(request.lease.as_str())
+            .image_id(&self.spec.image)
+            .instance_type(InstanceType::from(self.spec.instance_type.as_str()))
+            .set_security_group_ids(candidate.group.id().map(|id| vec![id.to_owned()]))
+            .set_key_name(candidate.keypair.clone())
+            .set_subnet_id(self.spec.subnet.clone())
+            .instance_initiated_shutdown_behavior(ShutdownBehavior::Terminate)
+            .metadata_options(metadata)
+            .set_tag_specifications(Some(tags(request, tagged)))
+            .user_data(base64(self.user_data.as_ref()))
+            .customize()
+            .config_override(one_attempt)
+            .send()
+            .await
+            .map_err(|error| from_sdk_error(ACTION, &error))?;
+        self.account.launched();
+        let mut instances: Vec<_> = answer.instances().iter().collect();
+        instances.sort_by_key(|instance| instance.ami_launch_index());
+        Ok(instances
+            .into_iter()
+            .filter_map(|instance| instance.instance_id())
+            .map(InstanceId::new)
+            .collect())
+    }
+
+    async fn connect(
+        &self,
+        instance: &Instance,
+        _: &LeaseToken,
+    ) -> Result<RemoteHost<SshShell>, ShellError> {
+        let target = Target {
+            address: instance.address.clone(),
+            port: self.spec.ssh_port,
+            user: self.spec.user.clone(),
+            keys: self.keys.clone(),
+        };
+        Ok(RemoteHost {
+            shell: SshShell::connect(target).await?,
+            jobs_dir: JOBS_DIR.into(),
+            just_booted: true,
         })
     }
 }

@@ -10,14 +10,16 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{Provider, ProviderError, Reclaim};
-use crate::instance::{Found, Instance, InstanceId, LaunchRequest, LeaseToken, Owner, RunId};
+use super::{Provider, ProviderError, Reclaim, Resolved};
+use crate::instance::{
+    Found, Instance, InstanceId, InstanceState, LaunchRequest, LeaseToken, Owner, RunId,
+};
 use crate::job;
-use crate::shell::ask;
+use crate::remote_host::RemoteHost;
 use crate::shell::process::ProcessShell;
+use crate::shell::{ShellError, ask};
 
-/// The name of the one region.
-pub const REGION: &str = "local";
+use crate::instance::LOCAL_REGION as REGION;
 
 /// How long what runs on the instance has after TERM.
 const GRACE: Duration = Duration::from_millis(500);
@@ -78,16 +80,8 @@ impl Local {
     }
 }
 
-impl Reclaim for Local {
-    fn name(&self) -> &'static str {
-        "local"
-    }
-
-    fn region(&self) -> &'static str {
-        REGION
-    }
-
-    async fn terminate(&self, id: &InstanceId) -> Result<(), ProviderError> {
+impl Local {
+    async fn end(&self, id: &InstanceId) -> Result<(), ProviderError> {
         let place = self.place(id);
         if let Some(facts) = self.facts(id) {
             let jobs = self.jobs(id);
@@ -109,6 +103,44 @@ impl Reclaim for Local {
             }
             _ => Ok(()),
         }
+    }
+}
+
+impl Reclaim for Local {
+    fn name(&self) -> &'static str {
+        "local"
+    }
+
+    fn region(&self) -> &'static str {
+        REGION
+    }
+
+    async fn terminate(&self, ids: &[InstanceId]) -> Result<Vec<InstanceId>, ProviderError> {
+        for id in ids {
+            self.end(id).await?;
+        }
+        Ok(ids.to_vec())
+    }
+
+    async fn states(
+        &self,
+        ids: &[InstanceId],
+    ) -> Result<Vec<(InstanceId, InstanceState)>, ProviderError> {
+        let state = |id: &InstanceId| match self.facts(id) {
+            Some(_) => InstanceState::Running(Instance {
+                id: id.clone(),
+                address: "127.0.0.1".into(),
+                region: REGION.into(),
+                instance_type: None,
+                image: None,
+                zone: None,
+            }),
+            None => InstanceState::Gone {
+                state: "terminated".into(),
+                reason: "its directory is gone".into(),
+            },
+        };
+        Ok(ids.iter().map(|id| (id.clone(), state(id))).collect())
     }
 
     async fn find(&self, owner: &Owner) -> Result<Vec<Found>, ProviderError> {
@@ -143,7 +175,22 @@ impl Reclaim for Local {
 }
 
 impl Provider for Local {
-    async fn launch(&self, request: &LaunchRequest) -> Result<InstanceId, ProviderError> {
+    type Candidate = ();
+    type Shell = ProcessShell;
+
+    async fn resolve(&self) -> Result<Resolved<()>, ProviderError> {
+        Ok(Resolved {
+            candidates: vec![()],
+            warnings: Vec::new(),
+        })
+    }
+
+    /// Makes one instance, whatever the count: what is measured side by side on one machine disturbs each other.
+    async fn launch(
+        &self,
+        (): &(),
+        request: &LaunchRequest,
+    ) -> Result<Vec<InstanceId>, ProviderError> {
         let digest = Sha256::digest(request.lease.as_str());
         let name = digest
             .iter()
@@ -180,17 +227,18 @@ impl Provider for Local {
         )
         .await
         .map_err(|error| failed("arming the timer in", &place)(io::Error::other(error)))?;
-        Ok(id)
+        Ok(vec![id])
     }
 
-    async fn ready(&self, id: &InstanceId) -> Result<Instance, ProviderError> {
-        Ok(Instance {
-            id: id.clone(),
-            address: "127.0.0.1".into(),
-            region: REGION.into(),
-            instance_type: None,
-            image: None,
-            zone: None,
+    async fn connect(
+        &self,
+        instance: &Instance,
+        _: &LeaseToken,
+    ) -> Result<RemoteHost<ProcessShell>, ShellError> {
+        Ok(RemoteHost {
+            shell: ProcessShell::at_home(self.home(&instance.id)),
+            jobs_dir: self.jobs(&instance.id).to_string_lossy().into_owned(),
+            just_booted: false,
         })
     }
 }

@@ -1,12 +1,13 @@
 //! A run for a person to watch: a line an event, the scripts' output as it comes, a table at the end.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Event, Reporter, table};
+use super::{Event, Reporter, TimedEvent, table};
 use crate::config::human_duration;
 use crate::phase::Stage;
 use crate::report::{Outcome, RunReport};
@@ -33,7 +34,16 @@ pub struct Console {
     bar: RefCell<Option<ProgressBar>>,
     /// The last output did not end its line.
     mid_line: Cell<bool>,
+    /// The run has several samples: every line says whose it is.
+    several: Cell<bool>,
+    /// The sample of the event that is being shown.
+    sample: Cell<Option<u32>>,
+    /// Output of each of several samples that did not end its line yet.
+    unfinished: RefCell<BTreeMap<Option<u32>, Vec<u8>>>,
 }
+
+/// A line of one of several samples is broken here, in bytes.
+const MAX_LINE: usize = 64 << 10;
 
 const RED: &str = "31";
 const GREEN: &str = "32";
@@ -53,6 +63,9 @@ impl Console {
             since: Instant::now(),
             bar: RefCell::new(None),
             mid_line: Cell::new(false),
+            several: Cell::new(false),
+            sample: Cell::new(None),
+            unfinished: RefCell::default(),
         }
     }
 
@@ -61,6 +74,14 @@ impl Console {
             format!("\x1b[{style}m{text}\x1b[0m")
         } else {
             text.to_owned()
+        }
+    }
+
+    /// The mark of the sample in front of a line, where there are several.
+    fn mark(&self) -> String {
+        match self.sample.get() {
+            Some(sample) if self.several.get() => format!("[{sample}] "),
+            _ => String::new(),
         }
     }
 
@@ -76,15 +97,21 @@ impl Console {
         // Nobody is left to tell when standard error is gone; the run goes on.
         let _ = writeln!(
             io::stderr().lock(),
-            "{start}{} {text}",
-            self.paint(DIM, &clock)
+            "{start}{} {}{text}",
+            self.paint(DIM, &clock),
+            self.mark()
         );
     }
 
     /// An error with its remedy, as the last thing said.
     pub fn error(&self, message: &str, hint: Option<&str>) {
         let mut stderr = io::stderr().lock();
-        let _ = writeln!(stderr, "{}: {message}", self.paint(RED, "error"));
+        let _ = writeln!(
+            stderr,
+            "{}{}: {message}",
+            self.mark(),
+            self.paint(RED, "error")
+        );
         if let Some(hint) = hint {
             let _ = writeln!(stderr, "{}: {hint}", self.paint(BOLD, "hint"));
         }
@@ -105,11 +132,37 @@ impl Console {
     }
 
     fn output(&self, bytes: &[u8]) {
-        if self.verbosity > Verbosity::Quiet
-            && let Some(last) = bytes.last()
-        {
+        if self.verbosity == Verbosity::Quiet {
+            return;
+        }
+        if self.several.get() {
+            self.whole_lines(bytes);
+        } else if let Some(last) = bytes.last() {
             self.mid_line.set(*last != b'\n');
             let _ = io::stderr().lock().write_all(bytes);
+        }
+    }
+
+    /// Shows the lines that the output completes: those of several samples must not mix.
+    fn whole_lines(&self, bytes: &[u8]) {
+        let mut all = self.unfinished.borrow_mut();
+        let unfinished = all.entry(self.sample.get()).or_default();
+        unfinished.extend(bytes);
+        let end = match unfinished.iter().rposition(|byte| *byte == b'\n') {
+            Some(newline) => newline + 1,
+            None if unfinished.len() > MAX_LINE => unfinished.len(),
+            None => return,
+        };
+        let rest = unfinished.split_off(end.min(unfinished.len()));
+        let lines = std::mem::replace(unfinished, rest);
+        let mark = self.mark();
+        let mut stderr = io::stderr().lock();
+        for line in lines.split_inclusive(|byte| *byte == b'\n') {
+            let _ = stderr.write_all(mark.as_bytes());
+            let _ = stderr.write_all(line);
+        }
+        if lines.last() != Some(&b'\n') {
+            let _ = stderr.write_all(b"\n");
         }
     }
 
@@ -132,11 +185,7 @@ impl Console {
 
     fn finished(&self, report: &RunReport) {
         let mut stdout = io::stdout().lock();
-        for line in table::steps(report) {
-            let _ = writeln!(stdout, "{line}");
-        }
-        let _ = writeln!(stdout);
-        for line in table::results(report) {
+        for line in table::closing(report) {
             let _ = writeln!(stdout, "{line}");
         }
         let style = match report.outcome {
@@ -147,7 +196,7 @@ impl Console {
         let _ = writeln!(
             stdout,
             "{} {}",
-            self.paint_out(style, report.outcome.words()),
+            self.paint_out(style, report.outcome.label()),
             table::ending(report)
         );
     }
@@ -162,28 +211,39 @@ impl Console {
 }
 
 impl Reporter for Console {
-    fn report(&self, event: &Event<'_>) {
-        if !matches!(event, Event::Transferred { .. })
+    fn take(&self, TimedEvent { event, sample, .. }: TimedEvent) {
+        self.sample.set(sample);
+        if !matches!(&event, Event::Transferred { .. })
             && let Some(bar) = self.bar.take()
         {
             bar.finish_and_clear();
         }
-        match event {
+        match &event {
+            Event::RunStarted { samples, .. } => self.several.set(*samples > 1),
             Event::Output(bytes) => self.output(bytes),
             Event::Transferred { done, total } => self.transferred(*done, *total),
-            Event::Warning(text) => self.warning(text),
-            Event::ScriptWarning { text, .. } => self.warning(text),
+            Event::Warning(text) | Event::ScriptWarning { text, .. } => self.warning(text),
             Event::Finished(report) => self.finished(report),
-            Event::Unsound(errors) => self.error(&errors.to_string(), None),
+            Event::InvalidConfig(errors) => self.error(&errors.to_string(), None),
             Event::Error(complaint) => {
                 self.error(&complaint.message, complaint.hint.as_deref());
             }
-            Event::Leaked { id, region, lease } => {
-                let text = table::leaked(*id, region, lease);
+            Event::Leaked {
+                id,
+                region,
+                lease,
+                expires_at,
+            } => {
+                let text = table::leaked(id.as_ref(), region, lease, *expires_at);
                 let _ = writeln!(io::stderr().lock(), "{}", self.paint(RED, &text));
             }
             _ if self.verbosity == Verbosity::Quiet => {}
             Event::Note(text) => self.line(text),
+            Event::Remains {
+                resource,
+                region,
+                run,
+            } => self.line(&table::remains(resource, region, run)),
             Event::Detail(text) if self.verbosity == Verbosity::Verbose => {
                 self.line(&self.paint(DIM, text));
             }
@@ -198,9 +258,9 @@ impl Reporter for Console {
             Event::StageFinished { stage, ok, took } => {
                 self.line(&table::stage_ended(*stage, *ok, *took));
             }
-            Event::StepStarted { phase, step } => self.line(&format!("{phase}: {}", step.script)),
+            Event::StepStarted { phase, script, .. } => self.line(&format!("{phase}: {script}")),
             Event::StepFinished {
-                step,
+                script,
                 outcome,
                 exit_code,
                 took,
@@ -213,7 +273,7 @@ impl Reporter for Console {
                 let status = table::with_status(*exit_code);
                 self.line(&format!(
                     "{}: {}{status} after {}",
-                    step.script,
+                    script,
                     self.paint(style, &outcome.to_string()),
                     human_duration(*took)
                 ));

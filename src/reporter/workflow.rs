@@ -4,10 +4,11 @@
 //! Everything goes to standard output: the runner reads both streams, but in no order.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::path::{Component, Path, PathBuf};
 
-use super::{Event, Reporter, table};
+use super::{Event, Reporter, TimedEvent, table};
 use crate::config::{At, ConfigErrors, Problem, human_duration};
 use crate::github::commands::{
     ANNOTATIONS, Annotation, END_GROUP, Fence, Level, Place, annotation, group, mask, plain,
@@ -15,7 +16,7 @@ use crate::github::commands::{
 use crate::github::{Secret, WorkflowJob};
 use crate::phase::Stage;
 use crate::project::CONFIG_FILE;
-use crate::report::{Complaint, RunReport};
+use crate::report::{Diagnostic, RunReport};
 use crate::step::StepOutcome;
 
 /// A shorter text is no secret, and masking it would blacken half the log.
@@ -38,6 +39,12 @@ pub struct WorkflowLog {
     /// The last output did not end its line.
     mid_line: Cell<bool>,
     annotations: RefCell<[usize; 3]>,
+    /// The number of samples.
+    samples: Cell<u32>,
+    /// The sample of the event that is being shown.
+    sample: Cell<Option<u32>>,
+    /// What each of several samples does in its stage: shown when the stage is over, for folds do not nest.
+    waiting: RefCell<BTreeMap<u32, Vec<TimedEvent>>>,
     leak_told: Cell<bool>,
 }
 
@@ -57,6 +64,9 @@ impl WorkflowLog {
             in_group: Cell::new(false),
             mid_line: Cell::new(false),
             annotations: RefCell::default(),
+            samples: Cell::new(1),
+            sample: Cell::new(None),
+            waiting: RefCell::default(),
             leak_told: Cell::new(false),
         }
     }
@@ -182,7 +192,7 @@ impl WorkflowLog {
         }
     }
 
-    fn error(&self, complaint: &Complaint) {
+    fn error(&self, complaint: &Diagnostic) {
         let script = complaint.script.as_ref();
         let place = script.map(|script| self.place_of(script));
         let title = match script {
@@ -204,12 +214,12 @@ impl WorkflowLog {
 
     fn finished(&self, report: &RunReport) {
         self.leave_group();
-        for line in table::steps(report).iter().chain(&table::results(report)) {
-            self.line(line);
+        for line in table::closing(report) {
+            self.line(&line);
         }
         self.line(&format!(
             "{} {}",
-            report.outcome.words(),
+            report.outcome.label(),
             table::ending(report)
         ));
     }
@@ -221,12 +231,69 @@ fn write(bytes: &[u8]) {
     let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
 }
 
+/// The most that a sample does in a stage without being shown, in bytes of output.
+const WAITING_LIMIT: usize = 1 << 20;
+
+impl WorkflowLog {
+    /// Keeps what one of several samples does until its stage is over, and shows it then.
+    fn postpone(&self, sample: u32, event: TimedEvent) {
+        let mut waiting = self.waiting.borrow_mut();
+        let events = waiting.entry(sample).or_default();
+        let over = matches!(event.event, Event::StageFinished { .. });
+        events.push(event);
+        let output = |event: &TimedEvent| match &event.event {
+            Event::Output(bytes) => bytes.len(),
+            _ => 0,
+        };
+        if !over && events.iter().map(output).sum::<usize>() < WAITING_LIMIT {
+            return;
+        }
+        let events = std::mem::take(events);
+        drop(waiting);
+        for event in events {
+            self.show(event);
+        }
+    }
+
+    /// Shows what is left of all samples.
+    fn show_waiting(&self) {
+        for event in self.waiting.take().into_values().flatten() {
+            self.show(event);
+        }
+    }
+
+    fn name_of(&self, stage: Stage) -> String {
+        match self.sample.get() {
+            Some(sample) if self.samples.get() > 1 => {
+                format!("[{sample}/{}] {stage}", self.samples.get())
+            }
+            _ => stage.to_string(),
+        }
+    }
+}
+
 impl Reporter for WorkflowLog {
-    fn report(&self, event: &Event<'_>) {
-        match event {
+    fn take(&self, event: TimedEvent) {
+        match (event.sample, &event.event) {
+            (_, Event::RunStarted { samples, .. }) => self.samples.set(*samples),
+            (Some(_), Event::Error(_) | Event::Transferred { .. }) => self.show(event),
+            (Some(sample), _) if self.samples.get() > 1 => self.postpone(sample, event),
+            (_, Event::Finished(_)) => {
+                self.show_waiting();
+                self.show(event);
+            }
+            _ => self.show(event),
+        }
+    }
+}
+
+impl WorkflowLog {
+    fn show(&self, TimedEvent { event, sample, .. }: TimedEvent) {
+        self.sample.set(sample);
+        match &event {
             Event::StageStarted(stage) => {
                 self.leave_group();
-                self.command(&group(&stage.to_string()));
+                self.command(&group(&self.name_of(*stage)));
                 self.in_group.set(true);
             }
             Event::StageFinished { stage, ok, took } => {
@@ -235,13 +302,13 @@ impl Reporter for WorkflowLog {
                 }
                 self.leave_group();
             }
-            Event::StepStarted { phase, step } => {
-                self.line(&format!("{phase}: {}", step.script));
+            Event::StepStarted { phase, script, .. } => {
+                self.line(&format!("{phase}: {script}"));
                 self.close_fence();
             }
             Event::Output(bytes) => self.output(bytes),
             Event::StepFinished {
-                step,
+                script,
                 outcome,
                 exit_code,
                 took,
@@ -249,13 +316,13 @@ impl Reporter for WorkflowLog {
                 self.open_fence();
                 let status = table::with_status(*exit_code);
                 let took = human_duration(*took);
-                self.line(&format!("{}: {outcome}{status} after {took}", step.script));
+                self.line(&format!("{script}: {outcome}{status} after {took}"));
                 if *outcome == StepOutcome::TimedOut {
-                    let text = format!("{} ran out of time after {took}", step.script);
+                    let text = format!("{script} ran out of time after {took}");
                     self.annotate(Level::Notice, "A step timed out", None, &text);
                 }
             }
-            Event::Transferred { .. } => {}
+            Event::RunStarted { .. } | Event::Transferred { .. } => {}
             Event::Note(text) => self.line(text),
             Event::Detail(text) => {
                 if self.debug {
@@ -268,11 +335,21 @@ impl Reporter for WorkflowLog {
                 let title = format!("{script} failed");
                 self.annotate(Level::Warning, &title, Some(&place), text);
             }
+            Event::Remains {
+                resource,
+                region,
+                run,
+            } => self.line(&table::remains(resource, region, run)),
             Event::Finished(report) => self.finished(report),
-            Event::Unsound(errors) => self.unsound(errors),
+            Event::InvalidConfig(errors) => self.unsound(errors),
             Event::Error(complaint) => self.error(complaint),
-            Event::Leaked { id, region, lease } => {
-                let text = table::leaked(*id, region, lease);
+            Event::Leaked {
+                id,
+                region,
+                lease,
+                expires_at,
+            } => {
+                let text = table::leaked(id.as_ref(), region, lease, *expires_at);
                 if !self.leak_told.replace(true) {
                     self.annotate(Level::Error, "An instance may be left", None, &text);
                 }

@@ -131,7 +131,7 @@ fn problems_of_a_config_are_remarks_beside_its_lines() {
     let missing = missing.concat();
     desk.file(
         "perf/config.yml",
-        &format!("main:\n  output: measured\n  performance_results: /none\n  colour: red\nrun:\n{missing}"),
+        &format!("main:\n  output: measured\n  performance_results: /etc/os-release\n  colour: red\nrun:\n{missing}"),
     );
     let inputs = json!({"config": "./perf/config.yml", "local": "true"});
     let Report { main, post } = docker.run(&job(&desk, &[], &inputs));
@@ -176,7 +176,9 @@ fn what_a_step_prints_commands_nothing_and_its_name_stays_a_name() {
     let name = "::x,y%.sh";
     desk.file(
         "config.yml",
-        &format!("main:\n  output: out\n  performance_results: /none\nrun:\n  - \"{name}\"\n"),
+        &format!(
+            "main:\n  output: out\n  performance_results: /etc/os-release\nrun:\n  - \"{name}\"\n"
+        ),
     )
     .script(
         name,
@@ -213,7 +215,7 @@ fn a_cancelled_job_leaves_no_instance_in_any_phase() {
         return;
     };
     for phase in PHASES {
-        let desk = desk_that_waits_in(phase, &lab.main("performance_results: /none"));
+        let desk = desk_that_waits_in(phase, &lab.main("performance_results: /etc/os-release"));
         let mut job = job_that_waits_in(&desk, &lab);
         job["cancel"] = json!({"after_output": "waiting"});
         let Report { main, post } = docker.run(&job);
@@ -238,7 +240,7 @@ fn a_container_that_is_stopped_gives_its_instance_back() {
     let (Some(docker), Some(lab)) = (Docker::get(), Lab::start(Guest::None)) else {
         return;
     };
-    let desk = desk_that_waits_in("run", &lab.main("performance_results: /none"));
+    let desk = desk_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
     let job = job_that_waits_in(&desk, &lab);
     let report = thread::scope(|scope| {
         let running = scope.spawn(|| docker.run(&job));
@@ -261,7 +263,7 @@ fn post_ends_the_instance_of_a_main_that_was_killed() {
     let (Some(docker), Some(lab)) = (Docker::get(), Lab::start(Guest::Sshd)) else {
         return;
     };
-    let desk = desk_that_waits_in("run", &lab.main("performance_results: /none"));
+    let desk = desk_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
     let mut job = job_that_waits_in(&desk, &lab);
     job["kill"] = json!({"after_output": "waiting"});
     let report = docker.run(&job);
@@ -277,7 +279,7 @@ fn post_waits_for_an_instance_that_was_under_way_when_main_was_killed() {
     let (Some(docker), Some(lab)) = (Docker::get(), Lab::start(Guest::None)) else {
         return;
     };
-    let desk = desk_that_waits_in("run", &lab.main("performance_results: /none"));
+    let desk = desk_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
     lab.fault(&json!({"action": "RunInstances", "count": 1, "delay": 4.0}));
     let job = job_that_waits_in(&desk, &lab);
     let report = thread::scope(|scope| {

@@ -304,7 +304,7 @@ fn a_timed_out_step_leaves_no_process_on_this_machine() {
     let desk = Desk::new();
     let own = STUBBORN.replace("4711", &std::process::id().to_string());
     desk.config(
-        "performance_results: none",
+        "performance_results: /etc/os-release",
         "run:\n  - stubborn.sh: {timeout: 1s}\n",
     )
     .script("stubborn.sh", &own);
@@ -316,8 +316,11 @@ fn a_timed_out_step_leaves_no_process_on_this_machine() {
 #[test]
 fn a_step_hears_every_signal() {
     let desk = Desk::new();
-    desk.config("performance_results: none", "run:\n  - ignored.sh\n")
-        .script("ignored.sh", "grep SigIgn /proc/self/status");
+    desk.config(
+        "performance_results: /etc/os-release",
+        "run:\n  - ignored.sh\n",
+    )
+    .script("ignored.sh", "grep SigIgn /proc/self/status");
     run(desk.collect(&["config.yml", "v1", "--local"])).expect(0);
     let log = read(
         &desk
@@ -382,7 +385,7 @@ fn a_lost_answer_to_a_launch_is_one_instance() {
         return;
     };
     let desk = Desk::new();
-    desk.config(&lab.main("performance_results: /none"), "");
+    desk.config(&lab.main("performance_results: /etc/os-release"), "");
     lab.fault(&json!({"action": "RunInstances", "count": 1, "kill": "after"}));
     run(lab.collect(&desk, &["config.yml", "v1"])).expect(0);
     assert_eq!(lab.instances().len(), 1);
@@ -407,7 +410,7 @@ fn each_refusal_is_a_sentence_with_a_remedy() {
         }
         assert!(lab.instances().is_empty());
     };
-    let good = lab.main("performance_results: /none");
+    let good = lab.main("performance_results: /etc/os-release");
     let with = |from: &str, to: &str| good.replace(from, to);
     let ami = lab.main("");
     let ami = ami
@@ -421,9 +424,15 @@ fn each_refusal_is_a_sentence_with_a_remedy() {
         &["RunInstances", "InvalidAMIID", "`ami` and `region`"],
     );
     refused(
-        &with("security_group: collector", "security_group: absent"),
+        &with(
+            "security_group: collector",
+            "security_group: absent\naddress: private",
+        ),
         3,
-        &["0 security groups are named `absent`"],
+        &[
+            "the public address of this machine is not known",
+            "`ssh_from:`",
+        ],
     );
     lab.fault(&json!({
         "action": "RunInstances", "count": 1, "code": "UnauthorizedOperation", "message": "You are not authorized.", "status": 403,
@@ -455,12 +464,80 @@ fn a_missing_key_pair_is_only_a_warning() {
     };
     let desk = Desk::new();
     desk.config(
-        &lab.main("performance_results: /none\nkeypair: absent\naddress: private"),
+        &lab.main(
+            "performance_results: [/etc/os-release, /none]\nkeypair: absent\naddress: private",
+        ),
         "",
     );
     let finished = run(lab.collect(&desk, &["config.yml", "v1"])).expect(0);
     finished.says("key pair `absent` does not exist");
     finished.says("`/none` matches no file");
+}
+
+/// A temporary group is the only one of its lease: what it lets in, and the ids of the instances in it.
+fn groups(lab: &Lab) -> Vec<Value> {
+    let created = lab.calls("CreateSecurityGroup");
+    created.iter().map(|call| call["params"].clone()).collect()
+}
+
+#[test]
+fn samples_run_side_by_side_in_a_temporary_group() {
+    let Some(lab) = Lab::start(Guest::Sshd) else {
+        return;
+    };
+    let desk = Desk::new();
+    desk.config(
+        &lab.main("performance_results: result\nsamples: 3\nssh_from: 192.0.2.7/32")
+            .replace("security_group: collector\n", ""),
+        "run:\n  - measure.sh\n",
+    );
+    desk.script("measure.sh", "echo $COLLECTOR_SAMPLE > result");
+    let finished = run(lab.collect(&desk, &["config.yml", "v1"])).expect(0);
+    assert!(
+        finished.stdout.contains("all 3 instances are gone"),
+        "{}",
+        finished.stdout
+    );
+    assert_eq!(lab.calls("RunInstances").len(), 1);
+    let created = groups(&lab);
+    assert_eq!(created.len(), 1);
+    let tags = created[0].to_string();
+    assert!(
+        tags.contains("collector:lease") && tags.contains("collector:expires-at"),
+        "{tags}"
+    );
+    let allowed = lab.calls("AuthorizeSecurityGroupIngress")[0]["params"].to_string();
+    assert!(
+        allowed.contains("192.0.2.7/32") && !allowed.contains("0.0.0.0/0"),
+        "{allowed}"
+    );
+    lab.expect_nothing_left();
+    let revision = desk.output().join("v1");
+    let index = json_file(&revision.join("index.json"));
+    let samples = index["samples"].as_array().unwrap();
+    assert_eq!(samples.len(), 3);
+    let results: BTreeSet<String> = samples
+        .iter()
+        .map(|sample| {
+            read(
+                &revision
+                    .join(sample["directory"].as_str().unwrap())
+                    .join("result"),
+            )
+        })
+        .collect();
+    assert_eq!(
+        results,
+        BTreeSet::from(["1\n", "2\n", "3\n"].map(str::to_owned))
+    );
+    // Nothing of the group stays when its instances are gone.
+    let id = samples[0]["run"].as_str().unwrap().to_owned();
+    wait_for("the group is deleted", || {
+        run(lab.collect(&desk, &["reap", "--run", &id])).expect(0);
+        let listed = run(lab.collect(&desk, &["list"])).expect(0);
+        (!listed.stdout.contains("security group")).then_some(())
+    });
+    assert!(!lab.calls("DeleteSecurityGroup").is_empty());
 }
 
 #[test]
@@ -470,7 +547,7 @@ fn what_a_killed_collector_left_is_listed_and_reaped() {
     };
     let desk = Desk::new();
     desk.config(
-        &lab.main("performance_results: /none"),
+        &lab.main("performance_results: /etc/os-release"),
         "run:\n  - wait.sh\n",
     )
     .script("wait.sh", "echo waiting\nsleep 600");
@@ -500,8 +577,11 @@ fn what_a_killed_collector_left_is_listed_and_reaped() {
 fn a_killed_rehearsal_is_listed_and_reaped() {
     let desk = Desk::new();
     let nap = format!("sleep 600.{}", std::process::id());
-    desk.config("performance_results: none", "run:\n  - wait.sh\n")
-        .script("wait.sh", &format!("echo waiting\n{nap}"));
+    desk.config(
+        "performance_results: /etc/os-release",
+        "run:\n  - wait.sh\n",
+    )
+    .script("wait.sh", &format!("echo waiting\n{nap}"));
     Running::spawn(desk.collect(&["config.yml", "v1", "--local"])).kill_after("waiting");
     let listed = run(desk.collect(&["list", "--local"])).expect(0).stdout;
     assert!(listed.contains("local-"), "{listed}");
@@ -517,7 +597,7 @@ fn a_rehearsal_that_nobody_ends_expires() {
     let desk = Desk::new();
     let nap = format!("sleep 700.{}", std::process::id());
     desk.config(
-        "performance_results: none\nmax_lifetime: 10s",
+        "performance_results: /etc/os-release\nmax_lifetime: 10s",
         "run:\n  - wait.sh\n",
     )
     .script("wait.sh", &format!("echo waiting\n{nap}"));
@@ -547,7 +627,7 @@ fn the_rootfs_of_the_booted_guest_accepts_the_user_data() {
         return;
     }
     let desk = Desk::new();
-    desk.config(&lab.main("performance_results: /none"), "");
+    desk.config(&lab.main("performance_results: /etc/os-release"), "");
     let running = Running::spawn(lab.collect(&desk, &["config.yml", "v1"]));
     let instance = wait_for("the launch", || lab.instances().pop());
     running.signal(Signal::TERM);

@@ -8,3 +8,4 @@ mod names;
 mod outcomes;
 mod panics;
 mod provider;
+mod samples;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use collector::config::{Config, MAIN_KEYS, ProviderSpec, Source};
+use collector::config::{Config, KEYS, Key, ProviderSpec, Source};
 use serde_json::Value;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -100,8 +100,10 @@ fn the_whole_language_is_shown_as_the_example_has_it() {
 }
 
 #[test]
-fn the_table_of_main_has_every_key() {
-    assert_eq!(first_column(&readme(), "### `main`"), MAIN_KEYS);
+fn the_table_of_main_is_that_of_the_program() {
+    let row = |key: Key| format!("| `{}` | {} | {} |\n", key.name, key.default, key.meaning);
+    let table: String = KEYS.map(row).concat();
+    assert!(readme().contains(&table), "the README has to say:\n{table}");
 }
 
 #[test]
@@ -245,17 +247,22 @@ fn the_policy_reaches_only_what_carries_the_tag() {
     for (action, statement) in policy() {
         let condition = &statement["Condition"];
         match action.as_str() {
-            "ec2:TerminateInstances" => assert_eq!(
+            "ec2:TerminateInstances"
+            | "ec2:AuthorizeSecurityGroupIngress"
+            | "ec2:DeleteSecurityGroup" => assert_eq!(
                 condition["Null"]["aws:ResourceTag/collector:lease"],
                 "false"
             ),
             "ec2:CreateTags" => {
                 assert_eq!(
                     condition["StringEquals"]["ec2:CreateAction"],
-                    "RunInstances"
+                    serde_json::json!(["RunInstances", "CreateSecurityGroup"])
                 );
             }
-            "ec2:RunInstances" if statement["Sid"] == "LaunchTagged" => {
+            "ec2:RunInstances" | "ec2:CreateSecurityGroup"
+                if statement["Resource"] != "arn:aws:ec2:*:*:vpc/*"
+                    && statement["Sid"] != "LaunchFrom" =>
+            {
                 assert_eq!(condition["Null"]["aws:RequestTag/collector:lease"], "false");
             }
             _ => assert!(condition.is_null(), "{action}"),

@@ -135,7 +135,7 @@ fn the_run_is_noted_for_the_post_step_before_anything_is_launched() {
 fn values_of_state_when(job: &mut Job, phase: &str) -> BTreeMap<String, String> {
     let desk = Desk::new();
     desk.config(
-        "performance_results: none",
+        "performance_results: /etc/os-release",
         &format!("{phase}:\n  - wait.sh\n"),
     )
     .script("wait.sh", "echo waiting >&2\nexec sleep 600");
@@ -158,7 +158,7 @@ fn each_phase_is_a_group_and_output_is_no_command() {
     };
     let desk = Desk::new();
     desk.config(
-        "performance_results: none",
+        "performance_results: /etc/os-release",
         "setup:\n  - a.sh\nrun:\n  - b.sh\n",
     )
     .script(
@@ -208,7 +208,7 @@ fn a_failing_script_is_marked_where_it_lies_and_its_last_lines_are_in_the_summar
     let desk = Desk::new();
     desk.file(
         "perf/config.yml",
-        "main:\n  output: out\n  performance_results: none\nrun:\n  - bin/fail.sh\n",
+        "main:\n  output: out\n  performance_results: /etc/os-release\nrun:\n  - bin/fail.sh\n",
     )
     .script(
         "perf/bin/fail.sh",
@@ -296,7 +296,7 @@ fn secrets_are_masked_and_ids_are_not() {
     };
     let desk = Desk::new();
     desk.config(
-        "performance_results: none",
+        "performance_results: /etc/os-release",
         "run:\n  - env.sh: {local: true}\n",
     )
     .script("env.sh", "env; echo done");

@@ -1,6 +1,7 @@
 //! The run's row on the comment that all jobs of a workflow share.
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -12,16 +13,15 @@ use crate::github::event::Subject;
 use crate::github::http::client;
 use crate::github::publish::{CommentError, publish};
 use crate::github::{Secret, WorkflowJob};
-use crate::report::RunReport;
-use crate::reporter::workflow::WorkflowLog;
+use crate::report::{RunReport, SampleReport};
 
 /// Writes the run's row onto its comment; a line about what came of it, or why there is none and what to do.
 pub(super) async fn comment(
     report: &RunReport,
-    artifact: Option<&Artifact>,
+    artifacts: &[Option<Artifact>],
     args: &RunArgs,
     job: &WorkflowJob,
-    log: &WorkflowLog,
+    config: &Path,
 ) -> Result<String, String> {
     let token = args.job.github_token.as_deref().unwrap_or_default();
     if token.is_empty() {
@@ -52,12 +52,17 @@ pub(super) async fn comment(
     };
     let key = Key {
         workflow: job.workflow.clone(),
-        config: log.config().to_string_lossy().into_owned(),
+        config: config.to_string_lossy().into_owned(),
     };
-    let row = row(report, artifact, args, job);
+    let alone = report.samples.len() == 1;
+    let samples = report.samples.iter().zip(artifacts);
+    let rows: Vec<Row> = samples
+        .map(|(sample, artifact)| row(sample, alone, artifact.as_ref(), args, job))
+        .collect();
+    let matrix = args.job.matrix.as_deref().unwrap_or_default();
     // A matrix gives its jobs a label of their own.
-    let in_matrix = row.label != job.job;
-    let published = publish(&api, &thread, &key, &row, in_matrix).await;
+    let in_matrix = label(&job.job, matrix) != job.job;
+    let published = publish(&api, &thread, &key, &rows, in_matrix).await;
     match published {
         Ok(url) => Ok(format!("commented: {url}")),
         Err(error) => Err(no_comment(&error, Some(&thread))),
@@ -77,14 +82,27 @@ fn no_comment(error: &CommentError, thread: Option<&Thread>) -> String {
     )
 }
 
-fn row(report: &RunReport, artifact: Option<&Artifact>, args: &RunArgs, job: &WorkflowJob) -> Row {
+fn row(
+    report: &SampleReport,
+    alone: bool,
+    artifact: Option<&Artifact>,
+    args: &RunArgs,
+    job: &WorkflowJob,
+) -> Row {
     let matrix = args.job.matrix.as_deref().unwrap_or_default();
+    let mut step = job.action.clone();
+    let mut label = label(&job.job, matrix);
+    if !alone {
+        // As a job of a matrix would be named that has this sample only.
+        step = format!("{step} {}", report.sample);
+        label = format!("{label} ({})", report.sample);
+    }
     Row {
         run: job.run_id,
         attempt: job.run_attempt,
         finished: report.finished,
-        job: Job::new(&job.job, &job.action, matrix),
-        label: label(&job.job, matrix),
+        job: Job::new(&job.job, &step, matrix),
+        label,
         revision: report.revision.to_string(),
         outcome: report.outcome,
         took: report.took().as_secs(),

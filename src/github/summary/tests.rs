@@ -10,11 +10,11 @@ use super::super::reading::{self, HOSTILE};
 use super::*;
 use crate::instance::{Instance, InstanceId, LeaseToken, RunId};
 use crate::phase::{Phase, Stage};
-use crate::report::{Collected, Complaint, Outcome, StageReport, StepReport};
+use crate::report::{Collected, Diagnostic, Outcome, StageReport, StepReport};
 use crate::step::{Place, StepOutcome};
 
 /// A run whose measurement failed, with `word` wherever a word comes from outside.
-fn report(word: &str) -> RunReport {
+fn report(word: &str) -> SampleReport {
     let started = Timestamp::UNIX_EPOCH;
     let stage = |stage, steps| StageReport {
         stage,
@@ -32,12 +32,14 @@ fn report(word: &str) -> RunReport {
         took: Duration::from_mins(1),
         log: String::new(),
     };
-    RunReport {
+    SampleReport {
         format: 1,
-        collector: "1.0.0",
+        collector: "1.0.0".into(),
+        sample: 1,
+        expires_at: "2026-11-22T18:00:00Z".parse().unwrap(),
         run: RunId::new("run"),
         lease: LeaseToken::new("run-1"),
-        provider: "ec2",
+        provider: "ec2".into(),
         region: "eu-central-1".into(),
         revision: "v1.2.3".parse().unwrap(),
         description: Some(format!("nightly {word}")),
@@ -45,7 +47,7 @@ fn report(word: &str) -> RunReport {
         finished: started + Duration::from_secs(90),
         outcome: Outcome::StepFailed,
         signal: None,
-        errors: vec![Complaint {
+        errors: vec![Diagnostic {
             message: format!("measure.sh ended with status 2 {word}"),
             hint: Some(format!("see its log {word}")),
             script: None,
@@ -74,8 +76,8 @@ fn report(word: &str) -> RunReport {
     }
 }
 
-fn leaked(word: &str) -> RunReport {
-    RunReport {
+fn leaked(word: &str) -> SampleReport {
+    SampleReport {
         outcome: Outcome::Leaked,
         released: Release::Unconfirmed {
             id: Some(InstanceId::new("i-0123456789abcdef0")),
@@ -139,7 +141,7 @@ fn what_may_cost_money_comes_first() {
         let above = page.split(url).next().unwrap();
         assert!(page.contains(url) && above.lines().count() < 5, "{page}");
     }
-    let unknown = RunReport {
+    let unknown = SampleReport {
         released: Release::Unconfirmed {
             id: None,
             reason: "no answer".into(),

@@ -1,7 +1,7 @@
 //! The account: credentials, and what every call has in common.
 
+use std::cell::Cell;
 use std::convert::Infallible;
-use std::error::Error;
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
@@ -9,14 +9,19 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 use aws_sdk_ec2::Client;
-use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_ec2::types::{Filter, InstanceStateName};
+use aws_sdk_ec2::error::ProvideErrorMetadata as _;
+use aws_sdk_ec2::types::{Filter, Instance, InstanceStateName, Tag};
+use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::{Builder, tls};
+use aws_smithy_http_client::{Builder, Connector, tls};
 use jiff::Timestamp;
+use tokio::time::Instant;
 
+use super::refusal::{chain, from_sdk_error};
 use super::role::{AssumedRole, Role};
-use crate::instance::{Found, InstanceId, LeaseToken, Owner, RunId};
+use crate::instance::{
+    Found, FoundResource, InstanceId, InstanceState, LeaseToken, Owner, Resource, RunId,
+};
 use crate::provider::{ProviderError, Reclaim};
 
 /// Limits of one call: for the connection, for one attempt, for all attempts.
@@ -24,6 +29,12 @@ const CONNECT: Duration = Duration::from_secs(5);
 const ATTEMPT: Duration = Duration::from_secs(20);
 const OPERATION: Duration = Duration::from_mins(1);
 const ATTEMPTS: u32 = 3;
+
+/// The number of values that a filter takes.
+const FILTER_VALUES: usize = 200;
+
+/// EC2 is eventually consistent: for this long after a launch, `NotFound` does not mean gone.
+const EVENTUAL_CONSISTENCY: Duration = Duration::from_mins(1);
 
 /// The tags of everything that collector launches.
 pub(super) const TAG_LEASE: &str = "collector:lease";
@@ -39,7 +50,9 @@ const LIVING: [&str; 4] = ["pending", "running", "stopping", "stopped"];
 pub struct Account {
     pub(super) client: Client,
     region: String,
+    owner: Option<String>,
     role: Option<AssumedRole>,
+    launched: Cell<Option<Instant>>,
 }
 
 impl Account {
@@ -49,9 +62,16 @@ impl Account {
     /// # Errors
     /// When there is no region, or no credentials; no call to EC2 is made.
     pub async fn open(region: Option<&str>, role: Option<Role>) -> Result<Self, ProviderError> {
-        let http = Builder::new()
-            .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
-            .build_https();
+        let http = Builder::new().build_with_connector_fn(|settings, components| {
+            let mut connector = Connector::builder()
+                .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
+                .proxy_config(ProxyConfig::from_env());
+            connector.set_connector_settings(settings.cloned());
+            if let Some(components) = components {
+                connector.set_sleep_impl(components.sleep_impl());
+            }
+            connector.build()
+        });
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT)
             .operation_attempt_timeout(ATTEMPT)
@@ -75,7 +95,7 @@ impl Account {
         }
         let region = config.region().ok_or(ProviderError::NoRegion)?.to_string();
         let none = || ProviderError::NoCredentials("none are configured".into());
-        config
+        let credentials = config
             .credentials_provider()
             .ok_or_else(none)?
             .provide_credentials()
@@ -90,49 +110,92 @@ impl Account {
         Ok(Self {
             client: Client::new(&config),
             region,
+            owner: credentials.account_id().map(|id| id.as_str().to_owned()),
             role,
+            launched: Cell::new(None),
         })
     }
 
     /// Renews the credentials of a role for as long as it is polled; others need nobody to.
-    pub(super) async fn stay_fresh(&self) -> Infallible {
+    pub(super) async fn renew_credentials(&self) -> Infallible {
         match &self.role {
-            Some(role) => role.stay_fresh().await,
+            Some(role) => role.renew_credentials().await,
             None => std::future::pending().await,
         }
     }
 
-    /// Ends an instance; `unknown_is_gone` where EC2 cannot be lagging behind its own launch.
-    pub(super) async fn end(
+    /// Remembers that something was launched just now: for a while EC2 may deny to know it.
+    pub(super) fn launched(&self) {
+        self.launched.set(Some(Instant::now()));
+    }
+
+    /// Whether EC2 may still lag behind a launch.
+    fn may_lag(&self) -> bool {
+        let launched = self.launched.get();
+        launched.is_some_and(|at| at.elapsed() < EVENTUAL_CONSISTENCY)
+    }
+
+    /// The id of the account that the credentials belong to, where they tell.
+    pub(super) fn account(&self) -> Option<&str> {
+        self.owner.as_deref()
+    }
+
+    /// Those of the instances that EC2 knows. A filter, unlike a list of ids, is no error where one is unknown.
+    pub(super) async fn describe(
         &self,
-        id: &InstanceId,
-        unknown_is_gone: bool,
-    ) -> Result<(), ProviderError> {
-        const ACTION: &str = "TerminateInstances";
+        ids: &[InstanceId],
+    ) -> Result<Vec<Instance>, ProviderError> {
+        let mut instances = Vec::new();
+        for ids in ids.chunks(FILTER_VALUES) {
+            let ids = filter("instance-id", ids.iter().map(InstanceId::as_str));
+            let mut pages = self
+                .client
+                .describe_instances()
+                .filters(ids)
+                .into_paginator()
+                .send();
+            while let Some(page) = pages.next().await {
+                let page = page.map_err(|error| from_sdk_error("DescribeInstances", &error))?;
+                let reservations = page.reservations.unwrap_or_default().into_iter();
+                instances.extend(reservations.flat_map(|r| r.instances.unwrap_or_default()));
+            }
+        }
+        Ok(instances)
+    }
+
+    async fn terminate_known(&self, ids: &[InstanceId]) -> Result<Vec<InstanceId>, ProviderError> {
+        let ids = Some(ids.iter().map(ToString::to_string).collect());
         let answer = self
             .client
             .terminate_instances()
-            .instance_ids(id.as_str())
+            .set_instance_ids(ids)
             .send()
-            .await;
-        let answer = match answer {
-            Err(error) if unknown_is_gone && error.code() == Some("InvalidInstanceID.NotFound") => {
-                return Ok(());
-            }
-            answer => answer.map_err(|error| refusal(ACTION, &error))?,
-        };
-        let state = answer
+            .await
+            .map_err(|error| from_sdk_error(TERMINATE, &error))?;
+        let gone = answer
             .terminating_instances()
             .iter()
-            .find(|change| change.instance_id() == Some(id.as_str()))
-            .and_then(|change| change.current_state()?.name());
-        match state {
-            Some(InstanceStateName::ShuttingDown | InstanceStateName::Terminated) => Ok(()),
-            other => Err(ProviderError::Unanswered {
-                action: ACTION,
-                message: format!("{id} is {other:?}"),
-            }),
-        }
+            .filter(|change| is_gone(change.current_state().and_then(|state| state.name())));
+        Ok(gone
+            .filter_map(|change| change.instance_id().map(InstanceId::new))
+            .collect())
+    }
+}
+
+const TERMINATE: &str = "TerminateInstances";
+
+fn is_gone(state: Option<&InstanceStateName>) -> bool {
+    matches!(
+        state,
+        Some(InstanceStateName::ShuttingDown | InstanceStateName::Terminated)
+    )
+}
+
+fn of_owner(owner: &Owner) -> Filter {
+    match owner {
+        Owner::Lease(lease) => filter(&format!("tag:{TAG_LEASE}"), [lease.as_str()]),
+        Owner::Run(run) => filter(&format!("tag:{TAG_RUN}"), [run.as_str()]),
+        Owner::Anyone => filter("tag-key", [TAG_LEASE]),
     }
 }
 
@@ -145,35 +208,114 @@ impl Reclaim for Account {
         &self.region
     }
 
-    async fn terminate(&self, id: &InstanceId) -> Result<(), ProviderError> {
-        self.end(id, true).await
+    fn account(&self) -> Option<&str> {
+        self.owner.as_deref()
+    }
+
+    async fn terminate(&self, ids: &[InstanceId]) -> Result<Vec<InstanceId>, ProviderError> {
+        match self.terminate_known(ids).await {
+            Err(ProviderError::Refused { code, .. }) if code == "InvalidInstanceID.NotFound" => {}
+            // The call may have been carried out all the same; its effect can be seen.
+            Err(error) if error.may_have_taken_effect() => {
+                let known = self.describe(ids).await.map_err(|_| error)?;
+                return Ok(gone_of(&known));
+            }
+            terminated => return terminated,
+        }
+        // One unknown id refuses the whole request: the others are ended without it.
+        let known = self.describe(ids).await?;
+        let mut gone = gone_of(&known);
+        let living: Vec<InstanceId> = known
+            .iter()
+            .filter_map(|instance| instance.instance_id().map(InstanceId::new))
+            .filter(|id| !gone.contains(id))
+            .collect();
+        if !living.is_empty() {
+            gone.extend(self.terminate_known(&living).await?);
+        }
+        if !self.may_lag() {
+            let unknown = ids.iter().filter(|id| !living.contains(id));
+            let unknown: Vec<InstanceId> =
+                unknown.filter(|id| !gone.contains(id)).cloned().collect();
+            gone.extend(unknown);
+        }
+        Ok(gone)
+    }
+
+    async fn states(
+        &self,
+        ids: &[InstanceId],
+    ) -> Result<Vec<(InstanceId, InstanceState)>, ProviderError> {
+        let known = self.describe(ids).await?;
+        let gone = gone_of(&known);
+        let state = |id: &InstanceId| {
+            if gone.contains(id) {
+                InstanceState::Gone {
+                    state: "terminated".into(),
+                    reason: "no reason given".into(),
+                }
+            } else {
+                InstanceState::Pending
+            }
+        };
+        Ok(ids.iter().map(|id| (id.clone(), state(id))).collect())
+    }
+
+    async fn find_resources(&self, owner: &Owner) -> Result<Vec<FoundResource>, ProviderError> {
+        let mut pages = self
+            .client
+            .describe_security_groups()
+            .filters(of_owner(owner))
+            .into_paginator()
+            .send();
+        let mut found = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| from_sdk_error("DescribeSecurityGroups", &error))?;
+            for group in page.security_groups() {
+                let Some(id) = group.group_id() else { continue };
+                found.push(FoundResource {
+                    resource: Resource::SecurityGroup(id.to_owned()),
+                    lease: tag(group.tags(), TAG_LEASE).map(LeaseToken::new),
+                    expires_at: tag(group.tags(), TAG_EXPIRES).and_then(|at| at.parse().ok()),
+                });
+            }
+        }
+        Ok(found)
+    }
+
+    async fn delete(&self, resource: &Resource) -> Result<bool, ProviderError> {
+        let Resource::SecurityGroup(id) = resource;
+        let answer = self
+            .client
+            .delete_security_group()
+            .group_id(id)
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(true),
+            Err(error) if error.code() == Some("InvalidGroup.NotFound") => Ok(true),
+            Err(error) if error.code() == Some("DependencyViolation") => Ok(false),
+            Err(error) => Err(from_sdk_error("DeleteSecurityGroup", &error)),
+        }
     }
 
     async fn find(&self, owner: &Owner) -> Result<Vec<Found>, ProviderError> {
-        let by_owner = match owner {
-            Owner::Lease(lease) => filter(&format!("tag:{TAG_LEASE}"), [lease.as_str()]),
-            Owner::Run(run) => filter(&format!("tag:{TAG_RUN}"), [run.as_str()]),
-            Owner::Anyone => filter("tag-key", [TAG_LEASE]),
-        };
         let mut pages = self
             .client
             .describe_instances()
-            .filters(by_owner)
+            .filters(of_owner(owner))
             .filters(filter("instance-state-name", LIVING))
             .into_paginator()
             .send();
         let mut found = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| refusal("DescribeInstances", &error))?;
+            let page = page.map_err(|error| from_sdk_error("DescribeInstances", &error))?;
             for instance in page
                 .reservations()
                 .iter()
                 .flat_map(aws_sdk_ec2::types::Reservation::instances)
             {
-                let tag = |key: &str| {
-                    let tag = instance.tags().iter().find(|tag| tag.key() == Some(key));
-                    tag.and_then(|tag| tag.value()).map(str::to_owned)
-                };
+                let tag = |key: &str| tag(instance.tags(), key);
                 let Some(id) = instance.instance_id() else {
                     continue;
                 };
@@ -195,6 +337,20 @@ impl Reclaim for Account {
     }
 }
 
+fn tag(tags: &[Tag], key: &str) -> Option<String> {
+    let tag = tags.iter().find(|tag| tag.key() == Some(key));
+    tag.and_then(|tag| tag.value()).map(str::to_owned)
+}
+
+/// The instances that are shutting down or terminated.
+fn gone_of(instances: &[Instance]) -> Vec<InstanceId> {
+    instances
+        .iter()
+        .filter(|instance| is_gone(instance.state().and_then(|state| state.name())))
+        .filter_map(|instance| instance.instance_id().map(InstanceId::new))
+        .collect()
+}
+
 /// A filter of a `Describe…` call.
 pub(super) fn filter<'a>(name: &str, values: impl IntoIterator<Item = &'a str>) -> Filter {
     let values = values.into_iter().map(str::to_owned).collect();
@@ -202,50 +358,4 @@ pub(super) fn filter<'a>(name: &str, values: impl IntoIterator<Item = &'a str>) 
         .name(name)
         .set_values(Some(values))
         .build()
-}
-
-/// What EC2's answer means: a refusal is final, anything else leaves open what was done.
-pub(super) fn refusal<E, R>(action: &'static str, error: &SdkError<E, R>) -> ProviderError
-where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug,
-{
-    match (error, error.code()) {
-        (SdkError::ServiceError(_), Some(code))
-            if !["InternalError", "Unavailable"].contains(&code) =>
-        {
-            ProviderError::Refused {
-                action,
-                code: code.into(),
-                message: error
-                    .message()
-                    .unwrap_or("no reason given")
-                    .trim_end_matches('.')
-                    .into(),
-            }
-        }
-        // A question changes nothing, whoever does not answer it.
-        _ if action.starts_with("Describe") => ProviderError::Unreachable {
-            action,
-            message: chain(error),
-        },
-        _ => ProviderError::Unanswered {
-            action,
-            message: chain(error),
-        },
-    }
-}
-
-/// An error and its causes, each said once.
-fn chain(error: &dyn Error) -> String {
-    let mut parts = vec![error.to_string()];
-    let mut source = error.source();
-    while let Some(error) = source {
-        let part = error.to_string();
-        if !parts.contains(&part) {
-            parts.push(part);
-        }
-        source = error.source();
-    }
-    parts.join(": ")
 }

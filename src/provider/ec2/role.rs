@@ -64,7 +64,7 @@ impl AssumedRole {
     }
 
     /// Renews them in time for as long as it is polled, so that whoever needs them finds them.
-    pub(super) async fn stay_fresh(&self) -> Infallible {
+    pub(super) async fn renew_credentials(&self) -> Infallible {
         loop {
             sleep(LOOK).await;
             // What is held still holds; the next look tries again.

@@ -10,9 +10,13 @@ fn every_kind_of_resource_carries_every_tag() {
         revision: "feature/x".parse().unwrap(),
         max_lifetime: Duration::from_hours(1),
         expires_at: "2026-11-22T12:00:00.5Z".parse().unwrap(),
+        count: std::num::NonZeroU32::MIN,
     };
-    let specifications = tags(&request);
-    assert_eq!(specifications.len(), 3);
+    let specifications = tags(
+        &request,
+        [ResourceType::Instance, ResourceType::SecurityGroup],
+    );
+    assert_eq!(specifications.len(), 2);
     for specification in specifications {
         let pairs: Vec<_> = specification
             .tags()

@@ -6,13 +6,18 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use collector::instance::{Found, Instance, InstanceId, LaunchRequest, LeaseToken, Owner, RunId};
+use collector::instance::{
+    Found, Instance, InstanceId, InstanceState, LaunchRequest, LeaseToken, Owner, RunId,
+};
 use collector::job;
 use collector::lease::LeaseRecords;
-use collector::provider::{Provider, ProviderError, Reclaim};
+use collector::provider::{Provider, ProviderError, Reclaim, RefusalKind, Resolved};
+use collector::remote_host::RemoteHost;
+use collector::shell::ShellError;
 use collector::shell::process::ProcessShell;
+use futures_util::future::join_all;
 
-use super::{Moment, World};
+use super::{Moment, Wire, World};
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) enum Launch {
@@ -21,6 +26,10 @@ pub(crate) enum Launch {
     Refused,
     /// The instance exists, but nobody hears of it.
     AnswerLost,
+    /// The instance exists, and all that is heard of it is the refusal of the second attempt.
+    AnswerLostThenRefused,
+    /// The look-ups before it never return.
+    LookUpHangs,
     /// Nobody hears of it, and there is no instance.
     RequestLost,
     /// The instance exists, and the call never returns.
@@ -35,6 +44,8 @@ pub(crate) enum Ready {
     Works,
     Fails,
     Hangs,
+    /// It runs at first; the next time that anybody asks it is gone.
+    Vanishes,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -63,6 +74,10 @@ pub(crate) struct Faults {
     pub(crate) ready: Ready,
     pub(crate) terminate: Terminate,
     pub(crate) find: Find,
+    /// The most instances that a launch gives.
+    pub(crate) grants: Option<u32>,
+    /// So many questions for the state of instances fail, then they are answered.
+    pub(crate) troubles: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -70,6 +85,8 @@ struct Rental {
     id: InstanceId,
     lease: LeaseToken,
     run: RunId,
+    /// The jobs of a sample carry the number of the sample, whichever launch it came from.
+    owner: LeaseToken,
     living: bool,
 }
 
@@ -79,6 +96,10 @@ struct Book {
     recorded: Option<bool>,
     refused: u32,
     asked: u32,
+    terminate_calls: u32,
+    launch_calls: u32,
+    troubles: u32,
+    states_asked: u32,
 }
 
 #[derive(Debug)]
@@ -102,6 +123,8 @@ fn refused(action: &'static str) -> ProviderError {
         action,
         code: "UnauthorizedOperation".into(),
         message: "the test says so".into(),
+        kind: RefusalKind::Final,
+        hint: None,
     }
 }
 
@@ -121,14 +144,34 @@ impl Ledger {
         }
     }
 
-    /// The login user's home on the instance.
+    /// The login user's home on the first instance.
     pub(crate) fn home(&self) -> PathBuf {
-        self.directory.join("home")
+        let first = self
+            .book
+            .borrow()
+            .rentals
+            .first()
+            .map(|rental| rental.id.clone());
+        first.map_or_else(|| self.directory.join("none"), |id| self.home_of(&id))
     }
 
-    /// Where jobs leave their files on the instance.
-    pub(crate) fn jobs(&self) -> PathBuf {
-        self.directory.join("jobs")
+    fn home_of(&self, id: &InstanceId) -> PathBuf {
+        self.directory.join(id.as_str()).join("home")
+    }
+
+    /// The directory of the jobs on an instance.
+    fn jobs(&self, id: &InstanceId) -> PathBuf {
+        self.directory.join(id.as_str()).join("jobs")
+    }
+
+    /// The number of calls that ended instances.
+    pub(crate) fn terminate_calls(&self) -> u32 {
+        self.book.borrow().terminate_calls
+    }
+
+    /// The number of launches that gave instances.
+    pub(crate) fn launch_calls(&self) -> u32 {
+        self.book.borrow().launch_calls
     }
 
     pub(crate) fn launched(&self) -> usize {
@@ -145,16 +188,60 @@ impl Ledger {
         self.book.borrow().recorded
     }
 
-    fn rent(&self, request: &LaunchRequest) -> InstanceId {
-        fs::create_dir_all(self.home()).unwrap();
-        let id = InstanceId::new(format!("i-{}", request.lease));
-        self.book.borrow_mut().rentals.push(Rental {
-            id: id.clone(),
-            lease: request.lease.clone(),
-            run: request.run.clone(),
-            living: true,
-        });
-        id
+    /// Instances are made once for a lease, however often it is asked for.
+    fn rent(&self, request: &LaunchRequest) -> Vec<InstanceId> {
+        let granted = self
+            .faults
+            .grants
+            .unwrap_or(u32::MAX)
+            .min(request.count.get());
+        let ids: Vec<_> = (1..=granted)
+            .map(|number| match number {
+                1 => InstanceId::new(format!("i-{}", request.lease)),
+                number => InstanceId::new(format!("i-{}-{number}", request.lease)),
+            })
+            .collect();
+        let mut book = self.book.borrow_mut();
+        book.launch_calls += 1;
+        let first = request.lease.as_str().rsplit_once('-').unwrap().1;
+        let first: u32 = first.parse().unwrap();
+        for (number, id) in (0..).zip(&ids) {
+            if book.rentals.iter().any(|rental| rental.id == *id) {
+                continue;
+            }
+            fs::create_dir_all(self.home_of(id)).unwrap();
+            book.rentals.push(Rental {
+                id: id.clone(),
+                lease: request.lease.clone(),
+                run: request.run.clone(),
+                owner: request.run.lease(first + number),
+                living: true,
+            });
+        }
+        ids
+    }
+
+    async fn switch_off(&self, id: &InstanceId) {
+        let rental = self
+            .book
+            .borrow()
+            .rentals
+            .iter()
+            .find(|rental| rental.id == *id)
+            .cloned()
+            .expect("only what was launched is terminated");
+        // A machine that is switched off runs nothing any more.
+        if self.jobs(id).exists() {
+            let shell = ProcessShell::in_directory("/");
+            let jobs = self.jobs(id);
+            let grace = Duration::from_millis(100);
+            job::kill_all(&shell, &rental.owner, &jobs.to_string_lossy(), grace)
+                .await
+                .unwrap();
+        }
+        for rental in &mut self.book.borrow_mut().rentals {
+            rental.living &= rental.id != *id;
+        }
     }
 }
 
@@ -167,8 +254,9 @@ impl Reclaim for Ledger {
         "nowhere"
     }
 
-    async fn terminate(&self, id: &InstanceId) -> Result<(), ProviderError> {
+    async fn terminate(&self, ids: &[InstanceId]) -> Result<Vec<InstanceId>, ProviderError> {
         self.world.at(Moment::Terminating);
+        self.book.borrow_mut().terminate_calls += 1;
         let refusals = self.book.borrow().refused;
         match self.faults.terminate {
             Terminate::Works => {}
@@ -180,27 +268,45 @@ impl Reclaim for Ledger {
             Terminate::Hangs => std::future::pending().await,
         }
         self.world.thaw();
-        let rental = self
-            .book
-            .borrow()
-            .rentals
-            .iter()
-            .find(|rental| rental.id == *id)
-            .cloned()
-            .expect("only what was launched is terminated");
-        // A machine that is switched off runs nothing any more.
-        if self.jobs().exists() {
-            let shell = ProcessShell::in_directory("/");
-            let jobs = self.jobs();
-            let grace = Duration::from_millis(100);
-            job::kill_all(&shell, &rental.lease, &jobs.to_string_lossy(), grace)
-                .await
-                .unwrap();
+        join_all(ids.iter().map(|id| self.switch_off(id))).await;
+        Ok(ids.to_vec())
+    }
+
+    async fn states(
+        &self,
+        ids: &[InstanceId],
+    ) -> Result<Vec<(InstanceId, InstanceState)>, ProviderError> {
+        self.world.at(Moment::BecomingReady);
+        let asked = self.book.borrow().states_asked;
+        self.book.borrow_mut().states_asked += 1;
+        let state = |id: &InstanceId| match self.faults.ready {
+            Ready::Vanishes if asked > 0 => InstanceState::Gone {
+                state: "terminated".into(),
+                reason: "somebody else ended it".into(),
+            },
+            Ready::Works | Ready::Vanishes => InstanceState::Running(Instance {
+                id: id.clone(),
+                address: "192.0.2.1".into(),
+                region: "nowhere".into(),
+                instance_type: None,
+                image: None,
+                zone: None,
+            }),
+            Ready::Fails => InstanceState::Gone {
+                state: "terminated".into(),
+                reason: "the test says so".into(),
+            },
+            Ready::Hangs => InstanceState::Pending,
+        };
+        let mut book = self.book.borrow_mut();
+        if book.troubles < self.faults.troubles {
+            book.troubles += 1;
+            return Err(ProviderError::Unreachable {
+                action: "states",
+                message: "the test says so".into(),
+            });
         }
-        for rental in &mut self.book.borrow_mut().rentals {
-            rental.living &= rental.id != *id;
-        }
-        Ok(())
+        Ok(ids.iter().map(|id| (id.clone(), state(id))).collect())
     }
 
     async fn find(&self, owner: &Owner) -> Result<Vec<Found>, ProviderError> {
@@ -235,7 +341,25 @@ impl Reclaim for Ledger {
 }
 
 impl Provider for Ledger {
-    async fn launch(&self, request: &LaunchRequest) -> Result<InstanceId, ProviderError> {
+    type Candidate = ();
+    type Shell = Wire;
+
+    async fn resolve(&self) -> Result<Resolved<()>, ProviderError> {
+        self.world.at(Moment::Resolving);
+        if let Launch::LookUpHangs = self.faults.launch {
+            std::future::pending::<()>().await;
+        }
+        Ok(Resolved {
+            candidates: vec![()],
+            warnings: Vec::new(),
+        })
+    }
+
+    async fn launch(
+        &self,
+        (): &(),
+        request: &LaunchRequest,
+    ) -> Result<Vec<InstanceId>, ProviderError> {
         let recorded = self
             .records
             .all()
@@ -254,32 +378,32 @@ impl Provider for Ledger {
             }
             _ => {}
         }
-        let id = self.rent(request);
+        let ids = self.rent(request);
         self.world.at(Moment::Launching);
         match self.faults.launch {
             Launch::AnswerLost => Err(unanswered("launch")),
+            Launch::AnswerLostThenRefused if self.launch_calls() == 1 => Err(unanswered("launch")),
+            Launch::AnswerLostThenRefused => Err(refused("launch")),
             Launch::Hangs => std::future::pending().await,
-            _ => Ok(id),
+            _ => Ok(ids),
         }
     }
 
-    async fn ready(&self, id: &InstanceId) -> Result<Instance, ProviderError> {
-        self.world.at(Moment::BecomingReady);
-        match self.faults.ready {
-            Ready::Works => Ok(Instance {
-                id: id.clone(),
-                address: "192.0.2.1".into(),
-                region: "nowhere".into(),
-                instance_type: None,
-                image: None,
-                zone: None,
-            }),
-            Ready::Fails => Err(ProviderError::Ended {
-                id: id.clone(),
-                state: "terminated".into(),
-                reason: "the test says so".into(),
-            }),
-            Ready::Hangs => std::future::pending().await,
-        }
+    async fn connect(
+        &self,
+        instance: &Instance,
+        _: &LeaseToken,
+    ) -> Result<RemoteHost<Wire>, ShellError> {
+        let shell = Wire {
+            shell: ProcessShell::at_home(self.home_of(&instance.id)),
+            world: self.world.clone(),
+            remote: true,
+        };
+        shell.trouble().map_or(Ok(()), Err)?;
+        Ok(RemoteHost {
+            shell,
+            jobs_dir: self.jobs(&instance.id).to_string_lossy().into_owned(),
+            just_booted: false,
+        })
     }
 }

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use collector::reporter::{Event, Reporter};
+use collector::reporter::{Event, Reporter, TimedEvent};
 
 use super::{Moment, World};
 
@@ -24,8 +24,8 @@ impl Watcher {
 }
 
 impl Reporter for Watcher {
-    fn report(&self, event: &Event<'_>) {
-        match event {
+    fn take(&self, TimedEvent { event, .. }: TimedEvent) {
+        match &event {
             Event::StageStarted(stage) => self.world.at(Moment::Stage(*stage)),
             Event::StepStarted { phase, .. } => self.world.at(Moment::Step(*phase)),
             Event::Output(bytes) => self.world.says(bytes),

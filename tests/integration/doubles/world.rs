@@ -16,6 +16,8 @@ pub(crate) enum Moment {
     Step(Phase),
     /// A script has printed this.
     Says(&'static str),
+    /// What a launch needs is looked up.
+    Resolving,
     /// The instance exists, and the answer to its launch is not given yet.
     Launching,
     /// The instance is being waited for.

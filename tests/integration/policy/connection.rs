@@ -4,7 +4,7 @@ use collector::phase::{Phase, Stage};
 use collector::step::StepOutcome;
 
 use super::harness::{run, script};
-use crate::doubles::{Deed, Moment};
+use crate::doubles::{Deed, Faults, Moment, Ready};
 
 /// Prints thirty lines, not all at once, and counts how often it was started.
 const THIRTY: &str = "
@@ -126,4 +126,23 @@ fn a_shell_that_cannot_start_a_step() {
             _ => done.gave_back(),
         };
     }
+}
+
+#[test]
+fn an_instance_that_vanishes_ends_the_run_at_once_with_the_reason_of_its_end() {
+    let since = std::time::Instant::now();
+    let done = run()
+        .measure("echo busy; sleep 300")
+        .faults(Faults {
+            ready: Ready::Vanishes,
+            ..Faults::default()
+        })
+        .when(Moment::Says("busy"), Deed::LoseConnection)
+        .go();
+    done.exits(3)
+        .ended(Phase::Run, StepOutcome::Lost)
+        .gave_back();
+    let error = &done.sample().errors[0].message;
+    assert!(error.contains("somebody else ended it"), "{error}");
+    assert!(since.elapsed() < std::time::Duration::from_secs(30));
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::num::NonZeroU32;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -10,12 +11,13 @@ use std::thread;
 use std::time::Duration;
 
 use collector::config::{Config, Pattern, ProviderSpec};
-use collector::instance::{Instance, RunId};
+use collector::fleet;
+use collector::instance::RunId;
 use collector::lease::LeaseRecords;
 use collector::phase::Phase;
-use collector::pipeline::{Here, Pipeline, Plan, ProjectFile, Workplace, run as run_pipeline};
+use collector::project_file::ProjectFile;
 use collector::report::RunReport;
-use collector::shell::ShellError;
+use collector::sample::{LocalHost, Plan, Run};
 use collector::shell::process::ProcessShell;
 use collector::step::{Place, ScriptPath, Step};
 use tempfile::TempDir;
@@ -91,6 +93,10 @@ pub(super) struct Scenario {
     paused: bool,
     output: Option<PathBuf>,
     blocked: bool,
+    samples: Option<u32>,
+    parallel: Option<u32>,
+    fail_fast: bool,
+    lifetime: Option<Duration>,
 }
 
 /// A run without any script.
@@ -159,6 +165,30 @@ impl Scenario {
         self
     }
 
+    /// Measures on this many instances.
+    pub(super) fn samples(mut self, samples: u32) -> Self {
+        self.samples = Some(samples);
+        self
+    }
+
+    /// Uses at most this many instances at once.
+    pub(super) fn parallel(mut self, parallel: u32) -> Self {
+        self.parallel = Some(parallel);
+        self
+    }
+
+    /// The instance lives this long.
+    pub(super) fn lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = Some(lifetime);
+        self
+    }
+
+    /// Ends all samples when the first one fails.
+    pub(super) fn fail_fast(mut self) -> Self {
+        self.fail_fast = true;
+        self
+    }
+
     /// The final name of the results is taken.
     pub(super) fn with_taken_name(mut self) -> Self {
         self.blocked = true;
@@ -201,32 +231,19 @@ impl Scenario {
             records.clone(),
         );
         let watcher = Watcher::new(world.clone());
-        let here = Here {
+        let local = LocalHost {
             shell: Wire {
                 shell: ProcessShell::in_directory(&plan.directory),
                 world: world.clone(),
                 remote: false,
             },
-            jobs: directory.path().join("steps"),
+            jobs_dir: directory.path().join("steps"),
         };
-        let connect = async |_: &Instance| {
-            let shell = Wire {
-                shell: ProcessShell::at_home(ledger.home()),
-                world: world.clone(),
-                remote: true,
-            };
-            shell.trouble().map_or(Ok(()), Err)?;
-            Ok::<_, ShellError>(Workplace {
-                shell,
-                jobs: ledger.jobs().to_string_lossy().into_owned(),
-                fresh: false,
-            })
-        };
-        let pipeline = Pipeline {
+        let run = Run {
             plan: &plan,
             provider: &ledger,
             records: &records,
-            here: &here,
+            local: &local,
             reporter: &watcher,
             interrupt: &world.interrupt,
         };
@@ -235,7 +252,7 @@ impl Scenario {
             .start_paused(self.paused)
             .build()
             .unwrap()
-            .block_on(run_pipeline(pipeline, connect))
+            .block_on(fleet::run(run))
             .unwrap();
         assert_eq!(watcher.finished.get(), 1, "the end is reported once");
         assert_eq!(world.missed(), [], "every planned moment comes");
@@ -244,6 +261,8 @@ impl Scenario {
             launched: ledger.launched(),
             terminated: ledger.terminated(),
             recorded_before_launch: ledger.recorded_before_launch(),
+            launch_calls: ledger.launch_calls(),
+            terminate_calls: ledger.terminate_calls(),
             home: ledger.home(),
             report,
             directory,
@@ -281,7 +300,14 @@ impl Scenario {
                     .collect(),
                 output: "output".into(),
                 provider: ProviderSpec::Local,
-                max_lifetime: Duration::from_hours(1),
+                // A clock that a test stops must not run into it.
+                max_lifetime: self.lifetime.unwrap_or(Duration::MAX),
+                samples: self
+                    .samples
+                    .and_then(NonZeroU32::new)
+                    .unwrap_or(NonZeroU32::MIN),
+                parallel: self.parallel.and_then(NonZeroU32::new),
+                fail_fast: self.fail_fast,
                 phases,
             },
             files,

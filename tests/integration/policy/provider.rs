@@ -1,6 +1,6 @@
 //! The provider does not do what it should. Deadlines of minutes pass at once here.
 
-use collector::phase::{Phase, Stage};
+use collector::phase::Phase;
 use collector::report::Signal;
 
 use super::harness::{Scenario, bare_run, run};
@@ -124,7 +124,7 @@ fn termination_is_tried_until_it_works() {
 fn what_cannot_be_terminated_outranks_everything() {
     for fault in [Terminate::Never, Terminate::Hangs] {
         let faults = terminate(fault);
-        let at_release = Moment::Stage(Stage::Terminate);
+        let at_release = Moment::Terminating;
         for script in ["", "exit 3"] {
             let done = run()
                 .on(Phase::AfterCollect, script)
@@ -148,4 +148,36 @@ fn what_cannot_be_terminated_outranks_everything() {
         .leaked();
         frozen(faults).when(Moment::Launching, TERM).go().leaked();
     }
+}
+
+#[test]
+fn a_refusal_after_a_lost_answer_does_not_hide_the_instance() {
+    run()
+        .faults(launch(Launch::AnswerLostThenRefused))
+        .go()
+        .exits(3)
+        .gave_back();
+}
+
+#[test]
+fn a_signal_during_the_look_ups_ends_a_run_that_launched_nothing() {
+    run()
+        .faults(launch(Launch::LookUpHangs))
+        .when(Moment::Resolving, TERM)
+        .go()
+        .exits(143)
+        .launched_nothing();
+}
+
+#[test]
+fn trouble_of_the_provider_does_not_cost_an_instance_that_is_paid_for() {
+    run()
+        .faults(Faults {
+            troubles: 2,
+            ..Faults::default()
+        })
+        .go()
+        .exits(0)
+        .collected()
+        .gave_back();
 }

@@ -1,4 +1,4 @@
-//! What has happened so far: kept outside of the work, so that it survives however the work ends.
+//! The journal of a sample: kept outside of the work, so that it survives however the work ends.
 
 use std::time::Duration;
 
@@ -7,23 +7,23 @@ use tokio::time::Instant;
 
 use crate::instance::Instance;
 use crate::phase::{Phase, Stage};
-use crate::report::{Collected, Complaint, Outcome, StageReport, StepReport};
-use crate::reporter::{Event, Reporter};
+use crate::report::{Collected, Diagnostic, Outcome, Seconds, StageReport, StepReport};
+use crate::reporter::{Event, Reporter, SampleReporter};
 use crate::step::{ScriptPath, Step, StepOutcome};
 
-/// The record of a run while it is going on. Everything entered is reported as well.
+/// The record of a sample while it is going on. Everything entered is reported as well.
 #[derive(Debug)]
 pub(super) struct Journal<'a, R> {
-    reporter: &'a R,
+    reporter: SampleReporter<'a, R>,
     pub(super) outcome: Outcome,
-    pub(super) errors: Vec<Complaint>,
+    pub(super) errors: Vec<Diagnostic>,
     pub(super) warnings: Vec<String>,
     pub(super) stages: Vec<StageReport>,
     pub(super) instance: Option<Instance>,
     pub(super) collected: Collected,
     pub(super) steps: u32,
-    /// Setup and run make no sense any more.
-    pub(super) spoilt: bool,
+    /// A step failed: setup and run make no sense any more.
+    pub(super) failed: bool,
     /// The instance cannot be talked to any more.
     pub(super) unreachable: bool,
     open_stage: Option<Instant>,
@@ -31,7 +31,7 @@ pub(super) struct Journal<'a, R> {
 }
 
 impl<'a, R: Reporter> Journal<'a, R> {
-    pub(super) fn new(reporter: &'a R) -> Self {
+    pub(super) fn new(reporter: SampleReporter<'a, R>) -> Self {
         Self {
             reporter,
             outcome: Outcome::Passed,
@@ -41,31 +41,38 @@ impl<'a, R: Reporter> Journal<'a, R> {
             instance: None,
             collected: Collected::default(),
             steps: 0,
-            spoilt: false,
+            failed: false,
             unreachable: false,
             open_stage: None,
             open_step: None,
         }
     }
 
+    pub(super) fn reporter(&self) -> &SampleReporter<'a, R> {
+        &self.reporter
+    }
+
+    pub(super) fn report(&self, event: Event) {
+        self.reporter.report(event);
+    }
+
     pub(super) fn warn(&mut self, warning: String) {
-        self.reporter.report(&Event::Warning(warning.clone()));
+        self.report(Event::Warning(warning.clone()));
         self.warnings.push(warning);
     }
 
     pub(super) fn warn_of_script(&mut self, script: &ScriptPath, text: String) {
-        let event = Event::ScriptWarning {
-            script,
-            text: &text,
-        };
-        self.reporter.report(&event);
+        self.report(Event::ScriptWarning {
+            script: script.clone(),
+            text: text.clone(),
+        });
         self.warnings.push(text);
     }
 
     /// Something that the run cannot make good. What the user sees of it comes with the end of the run.
     pub(super) fn fail(&mut self, outcome: Outcome, message: String, hint: Option<&str>) {
         self.outcome = self.outcome.max(outcome);
-        self.errors.push(Complaint::new(message, hint));
+        self.errors.push(Diagnostic::new(message, hint));
     }
 
     /// The failure of a script.
@@ -77,38 +84,50 @@ impl<'a, R: Reporter> Journal<'a, R> {
         hint: Option<&str>,
     ) {
         self.fail(outcome, message, hint);
-        if let Some(complaint) = self.errors.last_mut() {
-            complaint.script = Some(script.to_string());
+        if let Some(diagnostic) = self.errors.last_mut() {
+            diagnostic.script = Some(script.to_string());
         }
     }
 
     pub(super) fn begin(&mut self, stage: Stage) {
-        self.begin_at(stage, Timestamp::now(), Instant::now());
-        self.reporter.report(&Event::StageStarted(stage));
-    }
-
-    /// Enters a stage whose beginning was reported when it happened.
-    pub(super) fn begin_at(&mut self, stage: Stage, started: Timestamp, clock: Instant) {
-        self.interrupt();
-        self.open_stage = Some(clock);
+        self.close_open_records();
+        self.open_stage = Some(Instant::now());
         self.stages.push(StageReport {
             stage,
             ok: false,
-            started,
+            started: Timestamp::now(),
             took: Duration::ZERO,
             steps: Vec::new(),
         });
+        self.report(Event::StageStarted(stage));
+    }
+
+    /// Enters a stage that is over.
+    pub(super) fn enter_finished(
+        &mut self,
+        stage: Stage,
+        ok: bool,
+        started: Timestamp,
+        took: Duration,
+    ) {
+        self.close_open_records();
+        self.stages.push(StageReport {
+            stage,
+            ok,
+            started,
+            took,
+            steps: Vec::new(),
+        });
+        self.report(Event::StageStarted(stage));
+        self.report(Event::StageFinished { stage, ok, took });
     }
 
     pub(super) fn end(&mut self, ok: bool) {
         if let (Some(since), Some(report)) = (self.open_stage.take(), self.stages.last_mut()) {
             report.ok = ok;
             report.took = since.elapsed();
-            self.reporter.report(&Event::StageFinished {
-                stage: report.stage,
-                ok,
-                took: report.took,
-            });
+            let (stage, took) = (report.stage, report.took);
+            self.report(Event::StageFinished { stage, ok, took });
         }
     }
 
@@ -125,7 +144,11 @@ impl<'a, R: Reporter> Journal<'a, R> {
                 log,
             });
         }
-        self.reporter.report(&Event::StepStarted { phase, step });
+        self.report(Event::StepStarted {
+            phase,
+            script: step.script.clone(),
+            timeout: step.timeout.map(Seconds),
+        });
     }
 
     pub(super) fn end_step(&mut self, step: &Step, outcome: StepOutcome, exit_code: Option<i32>) {
@@ -138,16 +161,16 @@ impl<'a, R: Reporter> Journal<'a, R> {
             report.exit_code = exit_code;
             report.took = took;
         }
-        self.reporter.report(&Event::StepFinished {
-            step,
+        self.report(Event::StepFinished {
+            script: step.script.clone(),
             outcome,
             exit_code,
             took,
         });
     }
 
-    /// Closes what was going on when the work was dropped.
-    pub(super) fn interrupt(&mut self) {
+    /// Closes the records of a stage and a step that were going on when the work was dropped.
+    pub(super) fn close_open_records(&mut self) {
         if let Some(since) = self.open_step.take()
             && let Some(report) = self.open_step_report()
         {

@@ -2,64 +2,64 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::time::Duration;
 
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt as _;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{Here, Pipeline, Run, SAMPLE, Workplace};
+use super::{Host, LocalHost, Run, Sample};
 use crate::job::{Job, JobEnd};
 use crate::phase::{Phase, Stage};
 use crate::provider::Provider;
+use crate::remote_host::RemoteHost;
 use crate::report::Outcome;
-use crate::reporter::{Event, Reporter};
+use crate::reporter::{Event, Reporter, SampleReporter};
 use crate::results::Results;
 use crate::shell::{Output, Shell, ShellError};
 use crate::step::{Place, Step, StepOutcome};
 
-impl<P: Provider, H: Shell, R: Reporter> Run<'_, P, H, R> {
+impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
     /// Runs the steps of a phase until one fails.
-    pub(super) async fn phase<S: Shell>(&mut self, phase: Phase, workplace: Option<&Workplace<S>>) {
-        let plan = self.pipeline.plan;
-        let Some(steps) = plan.config.phases.get(&phase) else {
+    pub(super) async fn phase(&mut self, phase: Phase, host: Option<&Host<'a, P>>) {
+        let run = self.run;
+        let Some(steps) = run.plan.config.phases.get(&phase) else {
             return;
         };
-        if phase.skipped_after_failure() && self.journal.spoilt {
+        if phase.skipped_after_failure() && self.journal.failed {
             return;
         }
-        let interrupt = self.pipeline.interrupt;
-        let stop = if phase == Phase::Run {
-            interrupt.measuring()
-        } else {
-            CancellationToken::new()
-        };
+        let run_phase = (phase == Phase::Run).then(|| run.interrupt.enter_run_phase());
+        let stop = run_phase
+            .as_ref()
+            .map_or_else(CancellationToken::new, |phase| phase.stop.clone());
         self.journal.begin(Stage::Scripts(phase));
         let mut ok = true;
         for step in steps {
-            let outcome = match (step.place, workplace) {
+            let outcome = match (step.place, host) {
                 (Place::Instance, Some(_)) if self.journal.unreachable => StepOutcome::Lost,
-                (Place::Instance, Some(workplace)) => {
-                    self.step(phase, step, &workplace.shell, &workplace.jobs, &stop)
-                        .await
-                }
+                (
+                    Place::Instance,
+                    Some(RemoteHost {
+                        shell, jobs_dir, ..
+                    }),
+                ) => self.step(phase, step, shell, jobs_dir, &stop).await,
                 _ => {
-                    let Here { shell, jobs } = self.pipeline.here;
-                    let jobs = jobs.to_string_lossy().into_owned();
-                    self.step(phase, step, shell, &jobs, &stop).await
+                    let LocalHost { shell, .. } = run.local;
+                    let jobs_dir = self.local_jobs();
+                    self.step(phase, step, shell, &jobs_dir, &stop).await
                 }
             };
             if matches!(outcome, StepOutcome::Failed | StepOutcome::Lost) {
                 ok = false;
-                self.journal.spoilt = true;
+                self.journal.failed = true;
                 break;
             }
             if outcome == StepOutcome::Stopped {
                 ok = false;
                 break;
             }
-        }
-        if phase == Phase::Run {
-            interrupt.measured();
         }
         self.journal.end(ok);
     }
@@ -69,24 +69,25 @@ impl<P: Provider, H: Shell, R: Reporter> Run<'_, P, H, R> {
         phase: Phase,
         step: &Step,
         shell: &impl Shell,
-        jobs: &str,
+        jobs_dir: &str,
         ended_early: &CancellationToken,
     ) -> StepOutcome {
         self.journal.steps += 1;
         let number = self.journal.steps;
         let log_name = Results::log_name(number, phase, &step.script);
         let job = Job {
-            lease: self.lease.clone(),
+            lease: self.job_owner(),
             number,
-            directory: jobs.to_owned(),
+            directory: jobs_dir.to_owned(),
             words: self.words(step),
             env: self.environment(phase, step),
             login: step.place == Place::Instance,
         };
         self.journal.begin_step(phase, step, log_name.clone());
+        let reporter = *self.journal.reporter();
         let mut log = StepLog {
             file: None,
-            reporter: self.pipeline.reporter,
+            reporter,
             trouble: None,
         };
         match self.results.file(&log_name) {
@@ -95,15 +96,14 @@ impl<P: Provider, H: Shell, R: Reporter> Run<'_, P, H, R> {
         }
         let announce = async {
             ended_early.cancelled().await;
-            let reporter = self.pipeline.reporter;
-            reporter.report(&Event::Note(format!(
+            reporter.report(Event::Note(format!(
                 "stopping {}, then collecting; another Ctrl-C ends the run",
                 step.script
             )));
             std::future::pending::<Infallible>().await
         };
         let end = tokio::select! { biased;
-            end = job.run(shell, step.timeout, ended_early, &mut log) => end,
+            end = job.run(shell, self.time_left(step), ended_early, &mut log) => end,
             never = announce => match never {},
         };
         if let Some(trouble) = log.close().await {
@@ -113,6 +113,17 @@ impl<P: Provider, H: Shell, R: Reporter> Run<'_, P, H, R> {
             ));
         }
         self.judge(phase, step, end)
+    }
+
+    /// The time that a step has: its time-out, and no more than its instance leaves it.
+    fn time_left(&self, step: &Step) -> Option<Duration> {
+        let left = self
+            .last_call
+            .map(|last_call| last_call.saturating_duration_since(Instant::now()));
+        match (step.timeout, left) {
+            (Some(timeout), Some(left)) => Some(timeout.min(left)),
+            (timeout, left) => timeout.or(left),
+        }
     }
 
     /// What the end of a step means for the run.
@@ -143,6 +154,13 @@ impl<P: Provider, H: Shell, R: Reporter> Run<'_, P, H, R> {
             ));
         }
         match end {
+            Ok(JobEnd::TimedOut { .. })
+                if self.last_call.is_some_and(|end| end <= Instant::now()) =>
+            {
+                self.journal.warn(format!(
+                    "{phase}: {script} was ended so that there is time to collect before `max_lifetime` is over"
+                ));
+            }
             Ok(JobEnd::Exited(0) | JobEnd::TimedOut { .. }) => {}
             Ok(JobEnd::Exited(status)) if step.warn_only => {
                 let text = format!("{phase}: {script} exited with status {status}");
@@ -185,7 +203,7 @@ impl<P: Provider, H: Shell, R: Reporter> Run<'_, P, H, R> {
         let script = step.script.as_str();
         let program = match step.place {
             Place::Here => self
-                .pipeline
+                .run
                 .plan
                 .directory
                 .join(script)
@@ -200,7 +218,7 @@ impl<P: Provider, H: Shell, R: Reporter> Run<'_, P, H, R> {
     }
 
     fn environment(&self, phase: Phase, step: &Step) -> Vec<(String, String)> {
-        let Pipeline { plan, provider, .. } = self.pipeline;
+        let Run { plan, provider, .. } = self.run;
         let instance = self.journal.instance.as_ref();
         let mut env: Vec<(String, String)> = [
             ("VERSION", plan.revision.to_string()),
@@ -219,7 +237,7 @@ impl<P: Provider, H: Shell, R: Reporter> Run<'_, P, H, R> {
                     .unwrap_or_default(),
             ),
             ("COLLECTOR_REGION", provider.region().to_owned()),
-            ("COLLECTOR_SAMPLE", SAMPLE.to_string()),
+            ("COLLECTOR_SAMPLE", self.index.to_string()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
@@ -235,7 +253,7 @@ impl<P: Provider, H: Shell, R: Reporter> Run<'_, P, H, R> {
 /// A step's output: into its log file and to whoever watches. A full disk costs the file, not the step.
 struct StepLog<'a, R> {
     file: Option<File>,
-    reporter: &'a R,
+    reporter: SampleReporter<'a, R>,
     trouble: Option<String>,
 }
 
@@ -260,7 +278,7 @@ impl<R: Reporter> Output for StepLog<'_, R> {
             self.trouble = Some(error.to_string());
             self.file = None;
         }
-        self.reporter.report(&Event::Output(bytes));
+        self.reporter.report(Event::Output(bytes.to_vec()));
         Ok(())
     }
 

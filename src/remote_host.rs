@@ -1,14 +1,15 @@
-//! The instance as a place to work: settled, with the user's scripts on it, and described.
+//! The instance as a host for steps: booted, with the user's scripts on it, and described.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::timeout;
 
+use crate::project_file::ProjectFile;
 use crate::shell::{Command, Shell, ShellError, ask_again};
 
-const SETTLE: &str = include_str!("settle.sh");
-const HOST: &str = include_str!("host.sh");
+const SETTLE: &str = include_str!("remote_host/settle.sh");
+const HOST: &str = include_str!("remote_host/host.sh");
 const RECEIVE: &str = "exec tar --extract --file=- --preserve-permissions --no-same-owner";
 
 /// Past this first boot is not waited for any longer; the run goes on with a warning.
@@ -19,33 +20,22 @@ const HOST_FACTS: Duration = Duration::from_secs(30);
 
 /// A shell on the instance and where jobs may leave their files.
 #[derive(Debug)]
-pub struct Workplace<S> {
+pub struct RemoteHost<S> {
     /// The shell.
     pub shell: S,
     /// A directory for jobs; only the user that steps run as reads it.
-    pub jobs: String,
+    pub jobs_dir: String,
     /// The machine has just booted and is still busy with itself.
-    pub fresh: bool,
+    pub just_booted: bool,
 }
 
-/// A file of the user's that goes to the instance and into the results.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProjectFile {
-    /// Relative to the config file.
-    pub path: String,
-    /// Permission bits.
-    pub mode: u32,
-    /// Its content.
-    pub content: Vec<u8>,
-}
-
-impl<S: Shell> Workplace<S> {
+impl<S: Shell> RemoteHost<S> {
     /// Waits until the machine has nothing to do but what it is told. Returns what did not go well.
     ///
     /// # Errors
     /// When it cannot be talked to.
-    pub async fn settle(&self) -> Result<Vec<String>, ShellError> {
-        if !self.fresh {
+    pub async fn wait_for_first_boot(&self) -> Result<Vec<String>, ShellError> {
+        if !self.just_booted {
             return Ok(Vec::new());
         }
         let command = Command::new(SETTLE, [FIRST_BOOT.as_secs().to_string()]).as_root();

@@ -1,0 +1,271 @@
+//! A run from its first local step to its report: samples side by side, each on an instance of its own.
+
+use std::num::NonZeroU32;
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use jiff::Timestamp;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::cancel::{Completion, until_cancelled};
+use crate::instance::LaunchRequest;
+use crate::lease::{Leased, Lessor, Readiness};
+use crate::provider::{Provider, ProviderError, Resolved};
+use crate::report::{Diagnostic, Outcome, Release, RunReport, SampleReport};
+use crate::reporter::{Event, Reporter};
+use crate::results::{ResultsError, write_run};
+use crate::sample::{Run, Sample, Shared};
+use crate::schedule::schedule;
+use crate::shell::Shell;
+
+/// The number of samples that bring their results home at the same time.
+const TRANSFERS: usize = 4;
+
+/// The number of archives that are written at the same time.
+const ARCHIVES: usize = 2;
+
+/// Runs everything and reports what came of it; every instance is gone by then, or the report says so.
+///
+/// # Errors
+/// When `output` cannot be written to; nothing was run then.
+pub async fn run<P: Provider, H: Shell, R: Reporter>(
+    run: Run<'_, P, H, R>,
+) -> Result<RunReport, ResultsError> {
+    let started = Timestamp::now();
+    let asked = run.plan.config.samples.get();
+    run.reporter.report(Event::RunStarted {
+        run: run.plan.run.clone(),
+        samples: asked,
+    });
+    let first = Sample::create(&run, 1, expiry(&run))?;
+    first.write_config()?;
+    let mut fleet = Fleet {
+        run: &run,
+        cancel: run.interrupt.token().child_token(),
+        samples: vec![first],
+        errors: Vec::new(),
+        remaining: Vec::new(),
+    };
+    fleet.measure().await;
+    let report = fleet.finish(started).await;
+    // Nobody needs a job's directory after its run, and what stays in it is only disk space.
+    let _ = tokio::fs::remove_dir_all(&run.local.jobs_dir).await;
+    Ok(report)
+}
+
+fn expiry<P, H, R>(run: &Run<'_, P, H, R>) -> Timestamp {
+    Timestamp::now()
+        .checked_add(run.plan.config.max_lifetime)
+        .unwrap_or(Timestamp::MAX)
+}
+
+struct Fleet<'a, P: Provider, H, R> {
+    run: &'a Run<'a, P, H, R>,
+    /// Ends all samples: after a signal, and after a failure with `fail_fast`.
+    cancel: CancellationToken,
+    samples: Vec<Sample<'a, P, H, R>>,
+    errors: Vec<Diagnostic>,
+    remaining: Vec<crate::instance::Resource>,
+}
+
+impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
+    /// Everything that costs money, and the local steps before it.
+    async fn measure(&mut self) {
+        let Some(first) = self.samples.first_mut() else {
+            return;
+        };
+        let ended = until_cancelled(&self.cancel, first.before_launch()).await;
+        first.note_end(ended);
+        if !first.passed() {
+            first.end_leftovers().await;
+            return;
+        }
+        let config = &self.run.plan.config;
+        let asked = config.samples.get();
+        let at_once = config.parallel.map_or(asked, NonZeroU32::get).min(asked);
+        let mut next = 1;
+        while next <= asked {
+            let count = at_once.min(asked - next + 1);
+            if !self.launch(next, count).await {
+                break;
+            }
+            next += count;
+        }
+        for sample in &self.samples {
+            if !sample.passed() || self.cancel.is_cancelled() {
+                sample.end_leftovers().await;
+            }
+        }
+    }
+
+    /// Launches the samples from `first` on in one call and carries each out. Returns whether more may follow.
+    async fn launch(&mut self, first: u32, count: u32) -> bool {
+        for index in first.max(2)..first + count {
+            let fork = self.samples.first().map(|sample| sample.fork(index));
+            match fork {
+                Some(Ok(sample)) => self.samples.push(sample),
+                Some(Err(error)) => {
+                    self.fail(error.to_string(), error.hint());
+                    return false;
+                }
+                None => return false,
+            }
+        }
+        let start = usize::try_from(first - 1).unwrap_or(usize::MAX);
+        let request = self.launch_request(first, count);
+        let samples = self.samples.get_mut(start..).unwrap_or_default();
+        for sample in samples.iter_mut() {
+            sample.begin_launch(&request.lease, request.expires_at);
+        }
+        let candidates = match self.resolve().await {
+            Ok(candidates) => candidates,
+            Err(error) => {
+                self.no_launch(start, error, &Release::NothingLaunched);
+                return false;
+            }
+        };
+        let lessor = Lessor {
+            provider: self.run.provider,
+            records: self.run.records,
+            cancel: &self.cancel,
+        };
+        let shared = Shared {
+            readiness: Readiness::new(self.run.provider),
+            transfers: Semaphore::new(TRANSFERS),
+        };
+        let schedule = schedule(&self.run.plan.config);
+        let fail_fast = self.run.plan.config.fail_fast.then_some(&self.cancel);
+        let samples = self.samples.get_mut(start..).unwrap_or_default();
+        let mut free = samples.iter_mut();
+        let Leased {
+            error,
+            unanswered,
+            rentals,
+            remaining,
+        } = lessor
+            .with_instances(candidates, &request, |id| {
+                let sample = free.next();
+                let (schedule, shared) = (&schedule, &shared);
+                async move {
+                    let Some(sample) = sample else { return };
+                    sample.execute(&id, schedule, shared).await;
+                    if let (Some(cancel), false) = (fail_fast, sample.passed()) {
+                        cancel.cancel();
+                    }
+                }
+            })
+            .await;
+        self.remaining.extend(remaining);
+        let granted = rentals.len();
+        if granted == 0 {
+            self.no_launch(start, error, &unanswered);
+            return false;
+        }
+        let samples = self.samples.get_mut(start..).unwrap_or_default();
+        for (sample, rental) in samples.iter_mut().zip(rentals) {
+            sample.enter_rental(rental);
+        }
+        let asked = usize::try_from(count).unwrap_or(usize::MAX);
+        if granted < asked {
+            for sample in self.samples.drain(start + granted..) {
+                sample.discard();
+            }
+            self.fail(
+                format!("{granted} of {asked} instances could be launched"),
+                Some("the results of the others are complete; ask for fewer samples, another instance type or zone, or try later"),
+            );
+        }
+        !self.cancel.is_cancelled()
+    }
+
+    async fn resolve(&self) -> Result<Vec<P::Candidate>, Option<ProviderError>> {
+        match until_cancelled(&self.cancel, self.run.provider.resolve()).await {
+            Completion::Returned(Ok(Resolved {
+                candidates,
+                warnings,
+            })) => {
+                for warning in warnings {
+                    self.run.reporter.report(Event::Warning(warning));
+                }
+                Ok(candidates)
+            }
+            Completion::Returned(Err(error)) => Err(Some(error)),
+            Completion::Cancelled => Err(None),
+            Completion::Panicked(message) => Err(Some(ProviderError::Unreachable {
+                action: "the look-up",
+                message: format!("collector panicked: {message}"),
+            })),
+        }
+    }
+
+    /// The launch gave no instance: the first of its samples says why, the others never were.
+    fn no_launch(&mut self, start: usize, error: Option<ProviderError>, release: &Release) {
+        let rest = (start + 1).min(self.samples.len());
+        for sample in self.samples.drain(rest..) {
+            sample.discard();
+        }
+        if let Some(sample) = self.samples.get_mut(start) {
+            sample.end_launch(error, release.clone());
+        }
+    }
+
+    fn launch_request(&self, launch: u32, count: u32) -> LaunchRequest {
+        let plan = self.run.plan;
+        LaunchRequest {
+            lease: plan.run.lease(launch),
+            run: plan.run.clone(),
+            revision: plan.revision.clone(),
+            max_lifetime: plan.config.max_lifetime,
+            expires_at: expiry(self.run),
+            count: NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN),
+        }
+    }
+
+    fn fail(&mut self, message: String, hint: Option<&str>) {
+        self.errors.push(Diagnostic::new(message, hint));
+    }
+
+    /// The instances are gone: reports, archives, the index.
+    async fn finish(self, started: Timestamp) -> RunReport {
+        let run = self.run;
+        let mut samples: Vec<SampleReport> = stream::iter(self.samples)
+            .map(|sample| sample.finish(started))
+            .buffer_unordered(ARCHIVES)
+            .collect()
+            .await;
+        samples.sort_by_key(|sample| sample.sample);
+        let mut report = RunReport {
+            format: RunReport::FORMAT,
+            run: run.plan.run.clone(),
+            asked: run.plan.config.samples.get(),
+            started,
+            finished: Timestamp::now(),
+            outcome: if self.errors.is_empty() {
+                Outcome::Passed
+            } else {
+                Outcome::Unavailable
+            },
+            errors: self.errors,
+            signal: run.interrupt.signal(),
+            remaining: self.remaining,
+            samples,
+        };
+        report.update_outcome();
+        if report.asked > 1
+            && let Err(error) = write_run(&run.plan.output, &run.plan.revision, &report).await
+        {
+            report.fail(Outcome::Unavailable, error.to_string(), error.hint());
+        }
+        for resource in &report.remaining {
+            run.reporter.report(Event::Remains {
+                resource: resource.clone(),
+                region: run.provider.region().to_owned(),
+                run: run.plan.run.clone(),
+            });
+        }
+        run.reporter
+            .report(Event::Finished(std::sync::Arc::new(report.clone())));
+        report
+    }
+}

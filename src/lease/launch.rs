@@ -1,0 +1,193 @@
+//! The launch: asked for until it is answered, and looked for by its tag where it was not.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::{
+    Backoff, EVENTUAL_CONSISTENCY, Lessor, TERMINATION_DEADLINE, TERMINATION_DEADLINE_AFTER_SIGNAL,
+    sweep,
+};
+use crate::cancel::{Completion, until_cancelled, until_panicked};
+use crate::instance::{InstanceId, LaunchRequest, Owner};
+use crate::provider::{Provider, ProviderError, RefusalKind};
+use crate::report::Release;
+
+/// The deadline of a launch: past it a provider that is busy is not asked again.
+const LAUNCH_DEADLINE: Duration = Duration::from_mins(2);
+
+/// The time that a launch still has after a signal, before its instances are looked for by their tag instead.
+const LAUNCH_GRACE_AFTER_SIGNAL: Duration = Duration::from_secs(1);
+
+/// A launch that gave no instances.
+pub(super) struct NotLaunched {
+    /// The error; `None` where it was cancelled.
+    pub(super) error: Option<ProviderError>,
+    /// What became of what it may have launched.
+    pub(super) release: Release,
+    /// One attempt at least got no answer.
+    pub(super) may_have_launched: bool,
+}
+
+impl NotLaunched {
+    /// A launch that certainly launched nothing.
+    fn nothing(error: Option<ProviderError>) -> Self {
+        Self {
+            error,
+            release: Release::NothingLaunched,
+            may_have_launched: false,
+        }
+    }
+}
+
+/// The end of the attempts with one candidate.
+struct Failed {
+    error: Option<ProviderError>,
+    may_have_launched: bool,
+}
+
+impl<P: Provider> Lessor<'_, P> {
+    /// Launches the first candidate that the provider has room for.
+    pub(super) async fn launch(
+        &self,
+        candidates: Vec<P::Candidate>,
+        request: &LaunchRequest,
+    ) -> Result<Vec<InstanceId>, NotLaunched> {
+        let mut last = None;
+        for mut candidate in candidates {
+            match until_cancelled(self.cancel, self.prepare(&mut candidate, request)).await {
+                Completion::Returned(Ok(())) => {}
+                Completion::Returned(Err(error)) => return Err(NotLaunched::nothing(Some(error))),
+                Completion::Cancelled => return Err(NotLaunched::nothing(None)),
+                Completion::Panicked(message) => {
+                    return Err(NotLaunched::nothing(Some(panicked(&message))));
+                }
+            }
+            match self.attempt_launch(&candidate, request).await {
+                Ok(ids) => return Ok(ids),
+                Err(Failed {
+                    error,
+                    may_have_launched: true,
+                }) => {
+                    return Err(NotLaunched {
+                        error,
+                        release: self.find_unanswered(request).await,
+                        may_have_launched: true,
+                    });
+                }
+                Err(Failed { error, .. }) => {
+                    let no_room = matches!(
+                        error,
+                        Some(ProviderError::Refused {
+                            kind: RefusalKind::Capacity,
+                            ..
+                        })
+                    );
+                    last = error;
+                    if !no_room {
+                        break;
+                    }
+                }
+            }
+        }
+        Err(NotLaunched::nothing(last))
+    }
+
+    async fn prepare(
+        &self,
+        candidate: &mut P::Candidate,
+        request: &LaunchRequest,
+    ) -> Result<(), ProviderError> {
+        let mut backoff = Backoff::until(Instant::now() + LAUNCH_DEADLINE);
+        loop {
+            match self.provider.prepare(candidate, request).await {
+                Err(error) if error.is_transient() && backoff.wait().await => {}
+                prepared => return prepared,
+            }
+        }
+    }
+
+    /// Asks for the launch until there is an answer. Asking again is safe: the lease is the same.
+    async fn attempt_launch(
+        &self,
+        candidate: &P::Candidate,
+        request: &LaunchRequest,
+    ) -> Result<Vec<InstanceId>, Failed> {
+        let mut backoff = Backoff::until(Instant::now() + LAUNCH_DEADLINE);
+        let mut may_have_launched = false;
+        loop {
+            // Not raced with the token: a launch that is dropped is an instance forgotten. Only its time is limited.
+            let too_late = async {
+                self.cancel.cancelled().await;
+                sleep(LAUNCH_GRACE_AFTER_SIGNAL).await;
+            };
+            let error = tokio::select! { biased;
+                answer = until_panicked(self.provider.launch(candidate, request)) => match answer {
+                    Completion::Returned(Ok(ids)) if !ids.is_empty() => return Ok(ids),
+                    Completion::Returned(Ok(_)) => {
+                        unanswered("the answer names no instance".into())
+                    }
+                    Completion::Returned(Err(error)) => error,
+                    Completion::Panicked(message) => {
+                        return Err(Failed { error: Some(panicked(&message)), may_have_launched: true });
+                    }
+                    Completion::Cancelled => return Err(Failed { error: None, may_have_launched: true }),
+                },
+                () = too_late => return Err(Failed { error: None, may_have_launched: true }),
+            };
+            // A refusal says nothing about an earlier attempt that got no answer.
+            may_have_launched |= error.may_have_taken_effect();
+            let again = error.is_transient()
+                && matches!(
+                    until_cancelled(self.cancel, backoff.wait()).await,
+                    Completion::Returned(true)
+                );
+            if !again {
+                return Err(Failed {
+                    error: Some(error),
+                    may_have_launched,
+                });
+            }
+        }
+    }
+
+    /// Ends what a launch without an answer may have left.
+    async fn find_unanswered(&self, request: &LaunchRequest) -> Release {
+        let now = Instant::now();
+        let hurry = self.cancel.is_cancelled();
+        let (waiting, deadline) = if hurry {
+            let deadline = now + TERMINATION_DEADLINE_AFTER_SIGNAL;
+            (deadline, deadline)
+        } else {
+            (now + EVENTUAL_CONSISTENCY, now + TERMINATION_DEADLINE)
+        };
+        let owner = Owner::Lease(request.lease.clone());
+        match sweep(self.provider, &owner, waiting, deadline).await {
+            Err(reason) => Release::Unconfirmed { id: None, reason },
+            // There was too little time for the instance to show up: that nothing was found says nothing.
+            Ok(releases) if releases.is_empty() && hurry => Release::Unconfirmed {
+                id: None,
+                reason: "the launch was under way when the signal came".into(),
+            },
+            Ok(releases) => releases
+                .into_iter()
+                .map(|(_, release)| release)
+                .reduce(|worst, release| match worst {
+                    Release::Unconfirmed { .. } => worst,
+                    _ => release,
+                })
+                .unwrap_or(Release::NothingLaunched),
+        }
+    }
+}
+
+fn unanswered(message: String) -> ProviderError {
+    ProviderError::Unanswered {
+        action: "launch",
+        message,
+    }
+}
+
+fn panicked(message: &str) -> ProviderError {
+    unanswered(format!("collector panicked: {message}"))
+}

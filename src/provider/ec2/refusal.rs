@@ -1,0 +1,222 @@
+//! EC2's error codes: what each means for another attempt, and what the user can do about it.
+
+use std::error::Error;
+
+use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
+
+use crate::provider::{ProviderError, RefusalKind};
+
+/// A row of the table: a code, or the beginning of one that ends with `*`.
+type Row = (&'static str, RefusalKind, &'static str);
+
+const CLOCK: &str = "the request was too old: set this machine's clock (NTP)";
+const CREDENTIALS: &str = "the credentials are not valid: check them, and this machine's clock";
+const EXPIRED: &str = "the credentials have expired: log in again";
+const POLICY: &str = "give these credentials the policy in the README, section \"IAM policy\"";
+const QUOTA: &str =
+    "the account's quota is used up: `collect list` shows what runs; ask AWS for more";
+const CAPACITY: &str = "AWS has no such machine free just now: try another `subnet` or `ec2_instance_size`, or try later";
+const BUSY: &str = "AWS is busy or throttles this account: try again later";
+const ACCOUNT: &str = "AWS does not let this account launch yet: its message says why; see the account's e-mail or AWS support";
+const FITTING: &str = "check `ec2_instance_size` and `ami`: not every type exists in every region, nor fits every image";
+
+use RefusalKind::{Capacity, Final, Transient};
+
+/// Every code that is known, from EC2's reference of error codes. What is not here is final and has no hint but its words.
+const TABLE: [Row; 35] = [
+    ("AccessDenied", Final, POLICY),
+    ("AccessDeniedException", Final, POLICY),
+    ("UnauthorizedOperation", Final, POLICY),
+    ("AuthFailure", Final, CREDENTIALS),
+    ("InvalidClientTokenId", Final, CREDENTIALS),
+    ("SignatureDoesNotMatch", Final, CREDENTIALS),
+    ("UnrecognizedClientException", Final, CREDENTIALS),
+    ("ExpiredToken", Final, EXPIRED),
+    ("ExpiredTokenException", Final, EXPIRED),
+    ("RequestExpired", Final, CLOCK),
+    ("Blocked", Final, ACCOUNT),
+    (
+        "OptInRequired",
+        Final,
+        "this account is not signed up for the region or the product: enable it in the AWS console",
+    ),
+    ("PendingVerification", Final, ACCOUNT),
+    (
+        "InvalidAMI*",
+        Final,
+        "images belong to one region: check `ami` and `region`",
+    ),
+    ("InvalidInstanceType*", Final, FITTING),
+    (
+        "InvalidKeyPair.NotFound",
+        Final,
+        "check `keypair`, or remove it: collector does not need it",
+    ),
+    (
+        "InvalidGroup*",
+        Final,
+        "check `security_group`: it must be in the VPC of the `subnet`",
+    ),
+    (
+        "InvalidSecurityGroup*",
+        Final,
+        "check `security_group`: it must be in the VPC of the `subnet`",
+    ),
+    (
+        "SecurityGroupLimitExceeded",
+        Final,
+        "delete groups that nobody needs; `collect reap --expired` deletes collector's own",
+    ),
+    ("InvalidSubnet*", Final, "check `subnet` and `region`"),
+    (
+        "VPCIdNotSpecified",
+        Final,
+        "the region has no default VPC: name a `subnet`",
+    ),
+    (
+        "InvalidParameterValue",
+        Final,
+        "EC2's message names the parameter: check that key of the config",
+    ),
+    ("InvalidParameterCombination", Final, FITTING),
+    ("Unsupported*", Final, FITTING),
+    (
+        "IdempotentParameterMismatch",
+        Final,
+        "start the run again: it gets a new token",
+    ),
+    ("VcpuLimitExceeded", Final, QUOTA),
+    ("InstanceLimitExceeded", Final, QUOTA),
+    ("MaxSpotInstanceCountExceeded", Final, QUOTA),
+    ("InsufficientInstanceCapacity", Capacity, CAPACITY),
+    ("InsufficientHostCapacity", Capacity, CAPACITY),
+    (
+        "InsufficientFreeAddressesInSubnet",
+        Capacity,
+        "the subnet has no free address: try another `subnet`",
+    ),
+    ("InsufficientReservedInstanceCapacity", Capacity, CAPACITY),
+    ("RequestLimitExceeded", Transient, BUSY),
+    ("ResourceCountExceeded", Final, QUOTA),
+    ("Throttling*", Transient, BUSY),
+];
+
+/// Codes of answers that leave open whether the request was carried out.
+const INTERNAL: [&str; 6] = [
+    "InternalError",
+    "InternalFailure",
+    "InternalServerError",
+    "ServerInternal",
+    "ServiceUnavailable",
+    "Unavailable",
+];
+
+fn look_up(code: &str) -> (RefusalKind, Option<&'static str>) {
+    TABLE
+        .iter()
+        .find(|(known, ..)| match known.strip_suffix('*') {
+            Some(start) => code.starts_with(start),
+            None => code == *known,
+        })
+        .map_or((Final, None), |(_, kind, hint)| (*kind, Some(*hint)))
+}
+
+/// The meaning of a failed call. A refusal is EC2's word; a request that was never sent changed nothing, nor does one that
+/// only describes; anything else leaves open what was done.
+pub(super) fn from_sdk_error<E, R>(action: &'static str, error: &SdkError<E, R>) -> ProviderError
+where
+    E: ProvideErrorMetadata + Error + 'static,
+    R: std::fmt::Debug,
+{
+    if let (SdkError::ServiceError(_), Some(code)) = (error, error.code())
+        && !INTERNAL.contains(&code)
+    {
+        let (kind, hint) = look_up(code);
+        let message = error.message().unwrap_or("no reason given");
+        return ProviderError::Refused {
+            action,
+            code: code.into(),
+            message: message.trim_end_matches('.').into(),
+            kind,
+            hint,
+        };
+    }
+    let message = match (error, error.code()) {
+        // The SDK's own words for these are debug output.
+        (SdkError::ServiceError(_), Some(code)) => format!("AWS failed inside ({code})"),
+        (SdkError::ServiceError(_) | SdkError::ResponseError(_), _) => {
+            "AWS answered, but not in a form that is understood".into()
+        }
+        _ => chain(error),
+    };
+    if was_never_sent(error) || action.starts_with("Describe") {
+        ProviderError::Unreachable { action, message }
+    } else {
+        ProviderError::Unanswered { action, message }
+    }
+}
+
+/// Whether the request failed before its first byte left: no credentials, no address, no connection.
+fn was_never_sent<E, R>(error: &SdkError<E, R>) -> bool {
+    match error {
+        SdkError::ConstructionFailure(_) => true,
+        SdkError::DispatchFailure(failure) => {
+            let Some(connector) = failure.as_connector_error() else {
+                return false;
+            };
+            let mut source: Option<&(dyn Error + 'static)> = Some(connector);
+            while let Some(error) = source {
+                if let Some(error) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
+                    return error.is_connect();
+                }
+                if error.is::<aws_credential_types::provider::error::CredentialsError>() {
+                    return true;
+                }
+                source = error.source();
+            }
+            false
+        }
+        _ => false,
+    }
+}
+
+/// An error and its causes, each said once.
+pub(super) fn chain(error: &dyn Error) -> String {
+    let mut parts = vec![error.to_string()];
+    let mut source = error.source();
+    while let Some(error) = source {
+        let part = error.to_string();
+        if !parts.contains(&part) {
+            parts.push(part);
+        }
+        source = error.source();
+    }
+    parts.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_of_the_table_is_found_by_its_code() {
+        for (code, kind, hint) in TABLE {
+            let code = code.replace('*', "Something");
+            assert_eq!(look_up(&code), (kind, Some(hint)), "{code}");
+        }
+        assert_eq!(look_up("Unheard.Of"), (Final, None));
+    }
+
+    #[test]
+    fn no_row_hides_another() {
+        for (index, (code, ..)) in TABLE.iter().enumerate() {
+            let first = TABLE.iter().position(|(known, ..)| {
+                known
+                    .strip_suffix('*')
+                    .is_some_and(|start| code.starts_with(start))
+                    || known == code
+            });
+            assert_eq!(first, Some(index), "{code}");
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! A thread of its own for whatever is written while a run goes on: a terminal that hangs holds up nobody.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use indicatif::HumanBytes;
+
+use super::{Event, Reporter, TimedEvent};
+
+/// The most output that waits to be written, in bytes. What comes beyond it is counted; the log files have it all.
+const QUEUE_LIMIT: usize = 8 << 20;
+
+/// The share of the queue that an event takes beside its output, in bytes.
+const EVENT_SIZE: usize = 256;
+
+/// The deadline for what is still to be written when a run is over.
+const FINISH_DEADLINE: Duration = Duration::from_secs(2);
+
+/// A reporter on a thread of its own. Taking an event never waits for it.
+#[derive(Debug)]
+pub struct Writer<R> {
+    queue: Arc<Queue<R>>,
+}
+
+#[derive(Debug)]
+struct Queue<R> {
+    state: Mutex<State<R>>,
+    changed: Condvar,
+}
+
+struct State<R> {
+    items: VecDeque<Item<R>>,
+    bytes: usize,
+    /// Output that was not queued, in bytes.
+    dropped: u64,
+    closed: bool,
+    finished: bool,
+}
+
+enum Item<R> {
+    Event(TimedEvent),
+    Call(Box<dyn FnOnce(&R) + Send>),
+}
+
+impl<R> std::fmt::Debug for State<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State")
+            .field("items", &self.items.len())
+            .field("dropped", &self.dropped)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<R: Reporter + Send + 'static> Writer<R> {
+    /// Starts the thread. It ends with the process, or when everything is written after [`Self::finish`].
+    pub fn start(reporter: R) -> Self {
+        let queue = Arc::new(Queue {
+            state: Mutex::new(State {
+                items: VecDeque::new(),
+                bytes: 0,
+                dropped: 0,
+                closed: false,
+                finished: false,
+            }),
+            changed: Condvar::new(),
+        });
+        let shared = queue.clone();
+        thread::spawn(move || shared.drain(&reporter));
+        Self { queue }
+    }
+
+    /// Runs something with the reporter, in its order among the events.
+    pub fn call(&self, call: impl FnOnce(&R) + Send + 'static) {
+        let mut state = self.queue.lock();
+        state.items.push_back(Item::Call(Box::new(call)));
+        self.queue.changed.notify_all();
+    }
+
+    /// Waits until everything is written. Returns whether it is: past the deadline nobody waits any longer.
+    pub fn finish(&self) -> bool {
+        let mut state = self.queue.lock();
+        state.closed = true;
+        self.queue.changed.notify_all();
+        let waited = self
+            .queue
+            .changed
+            .wait_timeout_while(state, FINISH_DEADLINE, |state| !state.finished);
+        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.finished
+    }
+}
+
+impl<R: Reporter> Queue<R> {
+    fn lock(&self) -> MutexGuard<'_, State<R>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn drain(&self, reporter: &R) {
+        while let Some(item) = self.next() {
+            match item {
+                Item::Event(event) => reporter.take(event),
+                Item::Call(call) => call(reporter),
+            }
+        }
+        self.lock().finished = true;
+        self.changed.notify_all();
+    }
+
+    /// The next item; `None` when there will be none.
+    fn next(&self) -> Option<Item<R>> {
+        let state = self.lock();
+        let idle =
+            |state: &mut State<R>| state.items.is_empty() && state.dropped == 0 && !state.closed;
+        let mut state = self
+            .changed
+            .wait_while(state, idle)
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(item) = state.items.pop_front() {
+            if let Item::Event(event) = &item {
+                state.bytes = state.bytes.saturating_sub(size(event));
+            }
+            return Some(item);
+        }
+        let dropped = std::mem::take(&mut state.dropped);
+        (dropped > 0).then(|| Item::Event(missing(dropped)))
+    }
+}
+
+impl<R: Reporter> Reporter for Writer<R> {
+    fn take(&self, event: TimedEvent) {
+        let mut state = self.queue.lock();
+        let size = size(&event);
+        let full = state.bytes + size > QUEUE_LIMIT;
+        match &event.event {
+            Event::Output(bytes) if full || state.dropped > 0 => {
+                state.dropped += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+            }
+            Event::Transferred { .. } if full => {}
+            _ => {
+                state.bytes += size;
+                state.items.push_back(Item::Event(event));
+            }
+        }
+        self.queue.changed.notify_all();
+    }
+}
+
+fn size(event: &TimedEvent) -> usize {
+    match &event.event {
+        Event::Output(bytes) => EVENT_SIZE + bytes.len(),
+        _ => EVENT_SIZE,
+    }
+}
+
+fn missing(bytes: u64) -> TimedEvent {
+    TimedEvent {
+        at: jiff::Timestamp::now(),
+        sample: None,
+        event: Event::Note(format!(
+            "… {} of output not shown: it came faster than it was taken; the log files have it all",
+            HumanBytes(bytes)
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::time::Instant;
+
+    /// Writes down what it takes, once it is allowed to.
+    struct Gated {
+        gate: Receiver<()>,
+        seen: Sender<String>,
+    }
+
+    impl Reporter for Gated {
+        fn take(&self, TimedEvent { event, .. }: TimedEvent) {
+            let _ = self.gate.recv();
+            let text = match event {
+                Event::Output(bytes) => format!("{} bytes", bytes.len()),
+                Event::Note(text) => text,
+                other => format!("{other:?}"),
+            };
+            let _ = self.seen.send(text);
+        }
+    }
+
+    #[test]
+    fn taking_never_waits_and_what_was_not_shown_is_counted() {
+        let (open, gate) = channel();
+        let (seen, shown) = channel();
+        let writer = Writer::start(Gated { gate, seen });
+        let since = Instant::now();
+        for _ in 0..100 {
+            writer.report(Event::Output(vec![b'x'; 1 << 20]));
+        }
+        writer.report(Event::Note("after".into()));
+        assert!(since.elapsed() < Duration::from_secs(5));
+        drop(open);
+        assert!(writer.finish());
+        let shown: Vec<String> = shown.try_iter().collect();
+        let outputs = shown.iter().filter(|text| *text == "1048576 bytes").count();
+        assert!((7..=9).contains(&outputs), "{shown:?}");
+        let missing = format!("… {}.00 MiB", 100 - outputs);
+        assert!(
+            shown.iter().any(|text| text.starts_with(&missing)),
+            "{shown:?}"
+        );
+        assert!(shown.iter().any(|text| text == "after"));
+    }
+
+    #[test]
+    fn a_reporter_that_hangs_does_not_hold_up_the_end() {
+        let (open, gate) = channel();
+        let (seen, _shown) = channel();
+        let writer = Writer::start(Gated { gate, seen });
+        writer.report(Event::Note("stuck".into()));
+        let since = Instant::now();
+        assert!(!writer.finish());
+        assert!(since.elapsed() < 2 * FINISH_DEADLINE);
+        drop(open);
+    }
+
+    #[test]
+    fn calls_keep_their_order_among_events() {
+        let (open, gate) = channel();
+        let (seen, shown) = channel();
+        let writer = Writer::start(Gated { gate, seen });
+        writer.report(Event::Note("first".into()));
+        writer.call(|gated| {
+            let _ = gated.seen.send("second".into());
+        });
+        writer.report(Event::Note("third".into()));
+        drop(open);
+        assert!(writer.finish());
+        assert_eq!(
+            shown.try_iter().collect::<Vec<_>>(),
+            ["first", "second", "third"]
+        );
+    }
+}

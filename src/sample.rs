@@ -1,0 +1,439 @@
+//! A sample: the schedule carried out on one instance, with results, a journal and a report of its own.
+
+mod finish;
+mod journal;
+mod steps;
+mod watched;
+
+use std::cell::Cell;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::cancel::Completion;
+use crate::collect::collect;
+use crate::config::Config;
+use crate::instance::{Instance, InstanceId, LeaseToken, RunId};
+use crate::interrupt::Interrupt;
+use crate::job::kill_all;
+use crate::lease::{LeaseRecords, Readiness, Rental, has_ended};
+use crate::phase::{Phase, Stage};
+use crate::project_file::ProjectFile;
+use crate::provider::{Provider, ProviderError};
+use crate::remote_host::RemoteHost;
+use crate::report::{Collected, Outcome, Release};
+use crate::reporter::{Event, Reporter, SampleReporter};
+use crate::results::{CONFIG, Results, ResultsError};
+use crate::revision::{OF_COLLECTOR, Revision};
+use crate::schedule::Action;
+use crate::shell::{Shell, ShellError};
+use journal::Journal;
+use watched::Watched;
+
+/// An instance as a sample works with it.
+type Host<'a, P> = RemoteHost<Watched<'a, <P as Provider>::Shell, P>>;
+
+/// The time that local steps which a signal left behind have after TERM, and the deadline for ending them.
+const LEFTOVER_GRACE: Duration = Duration::from_millis(300);
+const LEFTOVER_DEADLINE: Duration = Duration::from_millis(1200);
+
+/// The part of `max_lifetime` that is kept for bringing the results home, and its limits.
+const COLLECT_RESERVE: f64 = 0.1;
+const COLLECT_RESERVE_MIN: Duration = Duration::from_secs(5);
+const COLLECT_RESERVE_MAX: Duration = Duration::from_mins(10);
+
+/// What a run is to do. Everything in it has been checked.
+#[derive(Debug)]
+pub struct Plan {
+    /// The config.
+    pub config: Config,
+    /// The config file and the scripts.
+    pub files: Vec<ProjectFile>,
+    /// The directory of the config file, absolute: local steps run there.
+    pub directory: PathBuf,
+    /// The directory that holds the results of all revisions.
+    pub output: PathBuf,
+    /// The revision that is measured.
+    pub revision: Revision,
+    /// The user's words about it.
+    pub description: Option<String>,
+    /// The run.
+    pub run: RunId,
+}
+
+/// The machine that runs collector.
+#[derive(Debug)]
+pub struct LocalHost<H> {
+    /// A shell in the config file's directory.
+    pub shell: H,
+    /// A directory for the jobs of this run; removed after it.
+    pub jobs_dir: PathBuf,
+}
+
+/// Everything that a run works with.
+#[derive(Debug)]
+pub struct Run<'a, P, H, R> {
+    /// What is to be done.
+    pub plan: &'a Plan,
+    /// The provider that rents out.
+    pub provider: &'a P,
+    /// The leases on disk.
+    pub records: &'a LeaseRecords,
+    /// This machine.
+    pub local: &'a LocalHost<H>,
+    /// Whoever watches.
+    pub reporter: &'a R,
+    /// How it is ended early.
+    pub interrupt: &'a Interrupt,
+}
+
+/// What the samples of a run share while they are measured side by side.
+#[derive(Debug)]
+pub(crate) struct Shared<'a, P> {
+    pub(crate) readiness: Readiness<'a, P>,
+    /// Bounds the memory and the CPU that transfers take here.
+    pub(crate) transfers: Semaphore,
+}
+
+/// A sample on its way.
+pub(crate) struct Sample<'a, P: Provider, H, R> {
+    run: &'a Run<'a, P, H, R>,
+    index: u32,
+    lease: LeaseToken,
+    expires_at: Timestamp,
+    results: Results,
+    journal: Journal<'a, R>,
+    /// Past this the instance is about to end itself: a step that still runs is ended as if by its time-out.
+    last_call: Option<Instant>,
+    release: Release,
+}
+
+impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
+    /// A sample with a directory of its own.
+    ///
+    /// # Errors
+    /// When `output` cannot be written to.
+    pub(crate) fn create(
+        run: &'a Run<'a, P, H, R>,
+        index: u32,
+        expires_at: Timestamp,
+    ) -> Result<Self, ResultsError> {
+        let Plan {
+            output,
+            revision,
+            run: id,
+            ..
+        } = run.plan;
+        let reporter = SampleReporter {
+            reporter: run.reporter,
+            sample: index,
+        };
+        let lease = id.lease(index);
+        Ok(Self {
+            run,
+            index,
+            results: Results::create(output, revision, lease.as_str(), id.as_str())?,
+            lease,
+            expires_at,
+            journal: Journal::new(reporter),
+            last_call: None,
+            release: Release::NothingLaunched,
+        })
+    }
+
+    /// Another sample that begins with everything that was done before the launch.
+    ///
+    /// # Errors
+    /// When `output` cannot be written to.
+    pub(crate) fn fork(&self, index: u32) -> Result<Self, ResultsError> {
+        let mut fork = Self::create(self.run, index, self.expires_at)?;
+        fork.results.copy_from(&self.results)?;
+        fork.journal.stages.clone_from(&self.journal.stages);
+        fork.journal.warnings.clone_from(&self.journal.warnings);
+        fork.journal.steps = self.journal.steps;
+        Ok(fork)
+    }
+
+    /// The config as analysis tools expect it; collector's own three files win over scripts of the same name.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn write_config(&self) -> Result<(), ResultsError> {
+        let plan = self.run.plan;
+        for file in &plan.files {
+            self.results
+                .write(&format!("{CONFIG}/{}", file.path), &file.content)?;
+        }
+        let description: Vec<&str> = plan
+            .description
+            .as_deref()
+            .unwrap_or_default()
+            .split_whitespace()
+            .collect();
+        for (name, line) in [
+            ("version", plan.revision.as_str()),
+            ("description", &description.join(" ")),
+            ("collector.revision", OF_COLLECTOR),
+        ] {
+            self.results
+                .write(&format!("{CONFIG}/{name}"), format!("{line}\n").as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Whether nothing has gone wrong so far.
+    pub(crate) fn passed(&self) -> bool {
+        self.journal.outcome == Outcome::Passed
+    }
+
+    /// Runs the local steps before anything is rented.
+    pub(crate) async fn before_launch(&mut self) {
+        self.phase(Phase::BeforeAwsStart, None).await;
+    }
+
+    /// The launch begins that this sample gets its instance from.
+    pub(crate) fn begin_launch(&mut self, lease: &LeaseToken, expires_at: Timestamp) {
+        self.lease = lease.clone();
+        self.expires_at = expires_at;
+        self.journal.begin(Stage::Launch);
+    }
+
+    /// The launch gave no instance.
+    pub(crate) fn end_launch(&mut self, error: Option<ProviderError>, release: Release) {
+        self.release = release;
+        match error {
+            Some(error) => {
+                self.journal
+                    .fail(Outcome::Unavailable, error.to_string(), error.hint());
+            }
+            None => self.note_signal(),
+        }
+        self.journal.close_open_records();
+    }
+
+    /// Carries out the schedule on the instance.
+    pub(crate) async fn execute(
+        &mut self,
+        id: &InstanceId,
+        schedule: &[Action],
+        shared: &Shared<'_, P>,
+    ) {
+        self.results.name_after(id);
+        self.journal.end(true);
+        let lifetime = self.run.plan.config.max_lifetime;
+        let reserve = lifetime
+            .mul_f64(COLLECT_RESERVE)
+            .clamp(COLLECT_RESERVE_MIN, COLLECT_RESERVE_MAX);
+        let launched = Instant::now();
+        self.last_call = launched.checked_add(lifetime.saturating_sub(reserve));
+        let end_of_life = launched.checked_add(lifetime);
+        let work = self.carry_out(id, schedule, shared);
+        let in_time = if let Some(end) = end_of_life {
+            timeout_at(end, work).await.is_ok()
+        } else {
+            work.await;
+            true
+        };
+        if !in_time {
+            self.journal.fail(
+                Outcome::Unavailable,
+                format!("the sample was not over within `max_lifetime` of instance {id}"),
+                Some("give the steps time-outs, or the config a longer `max_lifetime`"),
+            );
+        }
+    }
+
+    async fn carry_out(&mut self, id: &InstanceId, schedule: &[Action], shared: &Shared<'_, P>) {
+        let mut host = None;
+        for action in schedule {
+            match (action, &host) {
+                (Action::Ready, _) => {
+                    self.journal.begin(Stage::Ready);
+                    host = self.ready(id, shared).await;
+                    self.journal.end(host.is_some());
+                    if host.is_none() {
+                        return;
+                    }
+                }
+                (Action::Phase(phase), host) => self.phase(*phase, host.as_ref()).await,
+                (Action::Collect, Some(host)) => self.collect(host, shared).await,
+                (Action::Collect, None) => {}
+            }
+        }
+    }
+
+    async fn ready(&mut self, id: &InstanceId, shared: &Shared<'_, P>) -> Option<Host<'a, P>> {
+        let instance = match shared.readiness.wait(id).await {
+            Ok(instance) => instance,
+            Err(error) => {
+                self.journal
+                    .fail(Outcome::Unavailable, error.to_string(), error.hint());
+                return None;
+            }
+        };
+        self.journal.report(Event::Note(format!(
+            "instance {id} in {} is up at {}",
+            instance.region, instance.address
+        )));
+        self.journal.instance = Some(instance.clone());
+        match self.prepare(&instance).await {
+            Ok(host) => Some(host),
+            Err(error) => {
+                self.fail_or_tell_end(id, &error).await;
+                None
+            }
+        }
+    }
+
+    async fn prepare(&mut self, instance: &Instance) -> Result<Host<'a, P>, ShellError> {
+        let provider = self.run.provider;
+        let RemoteHost {
+            shell,
+            jobs_dir,
+            just_booted,
+        } = provider.connect(instance, &self.lease).await?;
+        let host = RemoteHost {
+            shell: Watched {
+                shell,
+                provider,
+                id: instance.id.clone(),
+                next_question: Cell::new(None),
+            },
+            jobs_dir,
+            just_booted,
+        };
+        self.journal.report(Event::Detail("logged in".into()));
+        for warning in host.wait_for_first_boot().await? {
+            self.journal.warn(warning);
+        }
+        host.upload(&self.run.plan.files).await?;
+        let facts = host.host_facts().await?;
+        if let Err(error) = self.results.record("host.json", &facts).await {
+            self.journal.warn(error.to_string());
+        }
+        Ok(host)
+    }
+
+    /// Enters a failed conversation; where the instance has ended, that is the reason.
+    async fn fail_or_tell_end(&mut self, id: &InstanceId, error: &ShellError) {
+        let ended = if error.is_connection() {
+            has_ended(self.run.provider, id).await
+        } else {
+            None
+        };
+        let (message, hint) = match &ended {
+            Some(ended) => (ended.to_string(), ended.hint()),
+            None => (error.to_string(), error.hint()),
+        };
+        self.journal.fail(Outcome::Unavailable, message, hint);
+    }
+
+    async fn collect(&mut self, host: &Host<'a, P>, shared: &Shared<'_, P>) {
+        self.journal.begin(Stage::Collect);
+        // Never closed while samples run.
+        let turn = shared.transfers.acquire().await;
+        let collection = collect(
+            &host.shell,
+            &self.run.plan.config.performance_results,
+            self.results.path(),
+            self.journal.reporter(),
+        )
+        .await;
+        drop(turn);
+        self.journal.collected = collection.collected;
+        for warning in collection.warnings {
+            self.journal.warn(warning);
+        }
+        let nothing = collection.error.is_none()
+            && self.journal.collected == Collected::default()
+            && !self.run.plan.config.performance_results.is_empty();
+        if nothing {
+            self.journal.fail(
+                Outcome::StepFailed,
+                "no file was collected: nothing was measured".into(),
+                Some("check `performance_results`; the logs show what the steps did"),
+            );
+        }
+        let ok = collection.error.is_none() && !nothing;
+        if let Some(error) = collection.error {
+            self.journal
+                .fail(Outcome::Unavailable, error.to_string(), error.hint());
+        }
+        let recorded = self
+            .results
+            .record("manifest.json", &collection.manifest)
+            .await
+            .and_then(|()| self.results.finalize_name());
+        if let Err(error) = recorded {
+            self.journal
+                .fail(Outcome::Unavailable, error.to_string(), error.hint());
+        }
+        self.journal.end(ok);
+    }
+
+    /// Enters how the work on the instance ended, and its termination.
+    pub(crate) fn enter_rental(&mut self, rental: Rental<()>) {
+        let Rental {
+            ended,
+            release,
+            terminate_started,
+            terminate_took,
+            ..
+        } = rental;
+        self.note_end(ended);
+        self.journal.enter_finished(
+            Stage::Terminate,
+            release == Release::Terminated,
+            terminate_started,
+            terminate_took,
+        );
+        self.release = release;
+    }
+
+    /// Enters how a piece of work ended.
+    pub(crate) fn note_end(&mut self, ended: Completion<()>) {
+        match ended {
+            Completion::Returned(()) => {}
+            Completion::Cancelled => self.note_signal(),
+            Completion::Panicked(message) => self.journal.fail(
+                Outcome::Unavailable,
+                format!("collector panicked: {message}"),
+                Some("this is a bug in collector: please report it"),
+            ),
+        }
+        self.journal.close_open_records();
+    }
+
+    fn note_signal(&mut self) {
+        if self.run.interrupt.token().is_cancelled() {
+            let reason = finish::describe_signal(self.run.interrupt);
+            self.journal.fail(Outcome::Interrupted, reason, None);
+        } else {
+            let reason = "ended because another sample failed (`fail_fast`)";
+            self.journal.fail(Outcome::StepFailed, reason.into(), None);
+        }
+    }
+
+    /// The directory of this sample's local jobs.
+    fn local_jobs(&self) -> String {
+        let jobs = self.run.local.jobs_dir.join(self.index.to_string());
+        jobs.to_string_lossy().into_owned()
+    }
+
+    /// The owner of this sample's jobs: the samples of a launch share its lease, but no jobs.
+    fn job_owner(&self) -> LeaseToken {
+        self.run.plan.run.lease(self.index)
+    }
+
+    /// Ends the processes of local steps that are still there.
+    pub(crate) async fn end_leftovers(&self) {
+        let jobs = self.local_jobs();
+        let owner = self.job_owner();
+        let ending = kill_all(&self.run.local.shell, &owner, &jobs, LEFTOVER_GRACE);
+        // Nothing can be done about local processes that survive this; the instance is gone already.
+        let _ = timeout(LEFTOVER_DEADLINE, ending).await;
+    }
+}

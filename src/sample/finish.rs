@@ -1,0 +1,154 @@
+//! The end of a sample, after its instance: the report, the archive, the index.
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::Sample;
+use super::journal::Journal;
+use crate::cancel::{Completion, until_cancelled};
+use crate::interrupt::Interrupt;
+use crate::phase::Stage;
+use crate::provider::Provider;
+use crate::report::{Outcome, Release, SampleReport};
+use crate::reporter::{Event, Reporter};
+use crate::results::{Results, ResultsError};
+use crate::shell::Shell;
+
+impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
+    /// A sample that never got an instance leaves nothing behind.
+    pub(crate) fn discard(self) {
+        self.results.discard();
+    }
+
+    /// Writes the report, the archive and the index.
+    pub(crate) async fn finish(mut self, started: Timestamp) -> SampleReport {
+        let cancel = self.run.interrupt.token().clone();
+        // A signal after the work: nothing measured is missing, but the run ends without its archive.
+        if cancel.is_cancelled() && self.journal.outcome < Outcome::Interrupted {
+            self.note_signal();
+        }
+        if let Release::Unconfirmed { reason, .. } = &self.release {
+            let hint = format!(
+                "`collect reap --run {} --region {}` tries again; the instance ends itself at {}",
+                self.run.plan.run,
+                self.run.provider.region(),
+                self.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+            );
+            self.journal.fail(
+                Outcome::Leaked,
+                format!("termination is not confirmed: {reason}"),
+                Some(&hint),
+            );
+        }
+        let mut report = self.report(started);
+        let mut results = self.results;
+        let journal = self.journal;
+        let named = results.finalize_name();
+        report.directory = Some(results.path().to_owned());
+        let written = match named {
+            Ok(()) => results.index_after(&report).await,
+            Err(error) => Err(error),
+        };
+        match written {
+            Err(error) => {
+                report.fail(Outcome::Unavailable, error.to_string(), error.hint());
+                // Also under the temporary name: what happened is worth keeping. That this fails too is told above.
+                let _ = results.index_after(&report).await;
+            }
+            Ok(()) if cancel.is_cancelled() => {}
+            Ok(()) => {
+                archive(&results, &mut report, &journal, &cancel).await;
+                if cancel.is_cancelled() {
+                    report.signal = self.run.interrupt.signal();
+                    let reason = describe_signal(self.run.interrupt);
+                    report.fail(Outcome::Interrupted, reason, None);
+                    // The results are complete; only their report would not tell of the signal.
+                    let _ = results.index_after(&report).await;
+                }
+            }
+        }
+        report
+    }
+
+    fn report(&self, started: Timestamp) -> SampleReport {
+        let plan = self.run.plan;
+        let Journal {
+            outcome,
+            errors,
+            warnings,
+            stages,
+            instance,
+            collected,
+            ..
+        } = &self.journal;
+        SampleReport {
+            format: SampleReport::FORMAT,
+            collector: env!("CARGO_PKG_VERSION").to_owned(),
+            run: plan.run.clone(),
+            sample: self.index,
+            lease: self.lease.clone(),
+            provider: self.run.provider.name().to_owned(),
+            region: self.run.provider.region().to_owned(),
+            revision: plan.revision.clone(),
+            description: plan.description.clone(),
+            started,
+            finished: Timestamp::now(),
+            outcome: *outcome,
+            signal: self.run.interrupt.signal(),
+            errors: errors.clone(),
+            warnings: warnings.clone(),
+            instance: instance.clone(),
+            expires_at: self.expires_at,
+            released: self.release.clone(),
+            stages: stages.clone(),
+            collected: collected.clone(),
+            directory: None,
+            archive: None,
+        }
+    }
+}
+
+/// The reason for which a run ended early.
+pub(super) fn describe_signal(interrupt: &Interrupt) -> String {
+    match interrupt.signal() {
+        Some(signal) => format!("the run was ended by a signal ({signal})"),
+        None => "the run was cancelled".into(),
+    }
+}
+
+/// Packs the results; that this fails is a warning, for nothing but the archive is lost.
+async fn archive<R: Reporter>(
+    results: &Results,
+    report: &mut SampleReport,
+    journal: &Journal<'_, R>,
+    cancel: &tokio_util::sync::CancellationToken,
+) {
+    let since = Instant::now();
+    journal.report(Event::StageStarted(Stage::Archive));
+    let packed = results.clone();
+    let packing = tokio::task::spawn_blocking(move || {
+        let archive = packed.archive()?;
+        packed.index()?;
+        Ok::<_, ResultsError>(archive)
+    });
+    let mut warnings = Vec::new();
+    match until_cancelled(cancel, packing).await {
+        Completion::Returned(Ok(Ok(path))) => report.archive = Some(path),
+        Completion::Returned(Ok(Err(error))) => warnings.push(error.to_string()),
+        Completion::Returned(Err(panic)) => warnings.push(panic.to_string()),
+        Completion::Panicked(message) => warnings.push(message),
+        Completion::Cancelled => {
+            results.discard_archive();
+            warnings.push("no archive was written".into());
+        }
+    }
+    for warning in warnings {
+        journal.report(Event::Warning(warning.clone()));
+        report.warnings.push(warning);
+    }
+    journal.report(Event::StageFinished {
+        stage: Stage::Archive,
+        ok: report.archive.is_some(),
+        took: since.elapsed(),
+    });
+}

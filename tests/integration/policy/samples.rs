@@ -1,0 +1,226 @@
+//! A run on several instances: each sample is on its own, and all of them are given back.
+
+use std::time::Duration;
+
+use collector::instance::InstanceId;
+use collector::phase::Phase;
+use collector::report::{Outcome, Release, RunReport, Signal};
+use collector::step::StepOutcome;
+
+use super::done::Done;
+use super::harness::{Scenario, run, script};
+use crate::doubles::{Deed, Faults, Moment, Terminate};
+
+const SAMPLES: u32 = 3;
+
+fn three() -> Scenario {
+    run().samples(SAMPLES)
+}
+
+fn ids(done: &Done) -> Vec<InstanceId> {
+    let samples = done.report.samples.iter();
+    samples
+        .filter_map(|sample| Some(sample.instance.as_ref()?.id.clone()))
+        .collect()
+}
+
+fn outcomes(done: &Done) -> Vec<Outcome> {
+    let samples = done.report.samples.iter();
+    samples.map(|sample| sample.outcome).collect()
+}
+
+/// All three were launched, and all three are gone.
+fn gave_all_back(done: &Done) {
+    assert_eq!((done.launched, done.terminated), (3, 3));
+    for sample in &done.report.samples {
+        assert_eq!(sample.released, Release::Terminated);
+    }
+}
+
+#[test]
+fn each_sample_has_an_instance_results_and_a_report_of_its_own() {
+    let done = three()
+        .measure("echo $COLLECTOR_SAMPLE $COLLECTOR_INSTANCE_ID > result")
+        .go();
+    done.exits(0);
+    gave_all_back(&done);
+    assert_eq!(done.launch_calls, 1, "one call launches all");
+    let ids = ids(&done);
+    for (index, sample) in done.report.samples.iter().enumerate() {
+        let directory = sample.directory.as_ref().unwrap();
+        assert_eq!(
+            directory.file_name().unwrap().to_str(),
+            Some(ids[index].as_str())
+        );
+        let result = std::fs::read_to_string(directory.join("result")).unwrap();
+        assert_eq!(result, format!("{} {}\n", index + 1, ids[index]));
+        assert!(sample.archive.as_ref().unwrap().exists());
+        assert_eq!(sample.stages.len(), done.sample().stages.len());
+    }
+    let revision = done.results().parent().unwrap();
+    let record = revision.join(done.report.run.as_str()).join("run.json");
+    let record: RunReport = serde_json::from_slice(&std::fs::read(record).unwrap()).unwrap();
+    assert_eq!(record.samples.len(), 3);
+    assert_eq!(record.outcome, Outcome::Passed);
+}
+
+#[test]
+fn the_local_steps_before_the_launch_run_once() {
+    let done = three()
+        .on(Phase::BeforeAwsStart, script("echo once >> ran").local())
+        .go();
+    done.exits(0);
+    let ran = std::fs::read_to_string(done.directory.path().join("project/ran")).unwrap();
+    assert_eq!(ran, "once\n");
+    for sample in &done.report.samples {
+        let log = sample
+            .directory
+            .as_ref()
+            .unwrap()
+            .join(&sample.stages[0].steps[0].log);
+        assert!(log.exists(), "{}", log.display());
+    }
+}
+
+#[test]
+fn one_that_fails_disturbs_no_other() {
+    let done = three()
+        .measure("[ \"$COLLECTOR_SAMPLE\" != 2 ] || exit 3; echo 42 > result")
+        .go();
+    done.exits(1);
+    gave_all_back(&done);
+    let expected = [Outcome::Passed, Outcome::StepFailed, Outcome::Passed];
+    assert_eq!(outcomes(&done), expected);
+}
+
+#[test]
+fn with_fail_fast_the_first_failure_ends_the_others() {
+    let done = three()
+        .fail_fast()
+        .measure("[ \"$COLLECTOR_SAMPLE\" = 2 ] || sleep 300; exit 3")
+        .go();
+    done.exits(1);
+    gave_all_back(&done);
+    let ended = |sample: usize| {
+        let stages = done.report.samples[sample].stages.iter();
+        let mut steps = stages.flat_map(|stage| &stage.steps);
+        steps.any(|step| step.outcome == StepOutcome::Interrupted)
+    };
+    assert!(ended(0) && ended(2));
+}
+
+#[test]
+fn parallel_bounds_how_many_there_are_at_once() {
+    let done = three().parallel(2).go();
+    done.exits(0);
+    gave_all_back(&done);
+    assert_eq!(done.launch_calls, 2);
+}
+
+#[test]
+fn fewer_instances_than_asked_for_are_used_and_said() {
+    let done = three()
+        .faults(Faults {
+            grants: Some(2),
+            ..Faults::default()
+        })
+        .go();
+    done.exits(3);
+    assert_eq!((done.launched, done.terminated), (2, 2));
+    assert_eq!(outcomes(&done), [Outcome::Passed, Outcome::Passed]);
+    let said = &done.report.errors[0].message;
+    assert!(said.contains("2 of 3 instances"), "{said}");
+}
+
+#[test]
+fn a_signal_in_any_phase_ends_all_of_them() {
+    for phase in Phase::ALL {
+        let done = three()
+            .on(phase, "echo busy; sleep 300")
+            .when(Moment::Says("busy"), Deed::Cancel(Signal::Term))
+            .go();
+        done.exits(143);
+        if phase == Phase::BeforeAwsStart {
+            done.launched_nothing();
+        } else {
+            gave_all_back(&done);
+        }
+    }
+}
+
+#[test]
+fn a_signal_while_they_become_ready_or_are_ended_ends_all_of_them() {
+    for moment in [
+        Moment::Launching,
+        Moment::BecomingReady,
+        Moment::Terminating,
+    ] {
+        let done = three().when(moment, Deed::Cancel(Signal::Int)).go();
+        done.exits(130);
+        gave_all_back(&done);
+    }
+}
+
+#[test]
+fn after_a_signal_one_call_ends_all_of_them() {
+    let done = three()
+        .measure("echo busy; sleep 300")
+        .when(Moment::Says("busy"), Deed::Cancel(Signal::Term))
+        .go();
+    gave_all_back(&done);
+    // One for the first that asks, one for those that asked meanwhile.
+    assert!(done.terminate_calls <= 2, "{}", done.terminate_calls);
+}
+
+#[test]
+fn the_first_ctrl_c_stops_the_measurement_of_all_and_collects() {
+    let done = three()
+        .on(Phase::AfterAwsStart, "echo 42 > result")
+        .measure("echo busy; sleep 300")
+        .when(Moment::Says("busy"), Deed::CtrlC)
+        .go();
+    done.exits(130);
+    gave_all_back(&done);
+    for sample in &done.report.samples {
+        assert_eq!(sample.collected.files, 1);
+    }
+}
+
+#[test]
+fn a_panic_in_one_costs_that_one() {
+    let done = three()
+        .measure("echo busy; sleep 0.2")
+        .when(Moment::Says("busy"), Deed::Panic)
+        .go();
+    done.exits(3);
+    gave_all_back(&done);
+    let failed = outcomes(&done);
+    let passed = failed.iter().filter(|outcome| **outcome == Outcome::Passed);
+    assert_eq!(passed.count(), 2, "{failed:?}");
+}
+
+#[test]
+fn termination_that_fails_for_a_while_is_tried_again_for_all() {
+    let done = three()
+        .faults(Faults {
+            terminate: Terminate::Fails(2),
+            ..Faults::default()
+        })
+        .go();
+    done.exits(0);
+    gave_all_back(&done);
+}
+
+#[test]
+fn a_step_that_would_outlive_its_instance_is_ended_in_time_to_collect() {
+    let done = run()
+        .on(Phase::AfterAwsStart, "echo 42 > result")
+        .measure("sleep 300")
+        .lifetime(Duration::from_secs(10))
+        .go();
+    done.exits(0)
+        .ended(Phase::Run, StepOutcome::TimedOut)
+        .warned("`max_lifetime`")
+        .collected()
+        .gave_back();
+}

@@ -6,6 +6,7 @@ mod job;
 mod measure;
 mod places;
 mod post;
+mod trace;
 
 use std::future::Future;
 use std::path::Path;
@@ -37,7 +38,7 @@ impl From<ExitStatus> for ExitCode {
 pub fn main(cli: Cli) -> ExitStatus {
     let verbosity = match (cli.run.quiet, cli.run.verbose) {
         (true, _) => Verbosity::Quiet,
-        (_, true) => Verbosity::Verbose,
+        (_, 1..) => Verbosity::Verbose,
         _ => Verbosity::Normal,
     };
     let console = Console::new(verbosity);
@@ -107,6 +108,7 @@ fn run(args: &RunArgs, console: Console) -> ExitStatus {
         Ok(reporter) => reporter,
         Err((error, console)) => return report_error(&error, &console),
     };
+    trace(args, &reporter);
     let result = block_on(async {
         let interrupt = Interrupt::default();
         let listener = listen(&interrupt)?;
@@ -140,6 +142,14 @@ fn reporters<R: Reporter + Send + 'static>(
         reporter: Writer::start(reporter),
         also,
     })
+}
+
+/// Shows what `tracing` tells, where it is asked for.
+fn trace<R: Reporter + Send + 'static>(args: &RunArgs, reporters: &Reporters<R>) {
+    let writer = reporters.reporter.clone();
+    trace::start(args.verbose > 1, move |line| {
+        writer.report(Event::Trace(line));
+    });
 }
 
 /// Waits until everything is written, for as long as somebody takes it.

@@ -9,7 +9,9 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser, TypedValueParser as _};
-use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap::{
+    ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
+};
 
 use crate::config::{Config, ProviderSpec};
 use crate::github::artifact::ArtifactName;
@@ -161,9 +163,9 @@ pub struct RunArgs {
     /// Say nothing but warnings, errors and the table
     #[arg(long, short, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Say more
-    #[arg(long, short)]
-    pub verbose: bool,
+    /// Say more; given twice, every call to AWS, GitHub and the instance too
+    #[arg(long, short, action = ArgAction::Count)]
+    pub verbose: u8,
     /// What counts in a job of GitHub Actions only.
     #[command(flatten, next_help_heading = "In GitHub Actions")]
     pub job: JobArgs,

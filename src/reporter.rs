@@ -75,6 +75,8 @@ pub enum Event {
     Note(String),
     /// A fact for whoever looks closer.
     Detail(String),
+    /// A line of `tracing`; there are none unless they are asked for.
+    Trace(String),
     /// Something is not as it should be, but the run goes on.
     Warning(String),
     /// A `warn_only` script failed.

@@ -12,6 +12,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout, timeout_at};
+use tracing::Instrument as _;
 
 use crate::cancel::Completion;
 use crate::collect::collect;
@@ -230,7 +231,8 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         let launched = Instant::now();
         self.last_call = launched.checked_add(lifetime.saturating_sub(reserve));
         let end_of_life = launched.checked_add(lifetime);
-        let work = self.carry_out(id, schedule, shared);
+        let span = tracing::info_span!("sample", index = self.index, instance = %id);
+        let work = self.carry_out(id, schedule, shared).instrument(span);
         let in_time = if let Some(end) = end_of_life {
             timeout_at(end, work).await.is_ok()
         } else {

@@ -4,7 +4,7 @@ use std::env;
 
 use super::delivery::Delivery;
 use super::{
-    ExitStatus, block_on, delivery, finish, listen, measure, places, report_error, reporters,
+    ExitStatus, block_on, delivery, finish, listen, measure, places, report_error, reporters, trace,
 };
 use crate::cli::RunArgs;
 use crate::error::Error;
@@ -24,7 +24,7 @@ const SECRETS: [&str; 5] = [
 /// Carries out a run, and hands over everything that came of it.
 pub(super) fn run(args: &RunArgs, job: &WorkflowJob) -> ExitStatus {
     let config = args.config.as_deref().unwrap_or("".as_ref());
-    let log = WorkflowLog::new(job, config).detailed(args.verbose);
+    let log = WorkflowLog::new(job, config).detailed(args.verbose > 0);
     for secret in SECRETS.iter().filter_map(|name| env::var(name).ok()) {
         log.mask(&Secret::new(secret));
     }
@@ -33,6 +33,7 @@ pub(super) fn run(args: &RunArgs, job: &WorkflowJob) -> ExitStatus {
         Ok(log) => log,
         Err((error, log)) => return report_error(&error, &log),
     };
+    trace(args, &log);
     let result = block_on(async {
         let interrupt = Interrupt::default();
         let listener = listen(&interrupt)?;

@@ -116,6 +116,9 @@ pub fn client() -> Result<reqwest::Client, HttpError> {
 pub async fn send(request: RequestBuilder) -> Result<reqwest::Response, HttpError> {
     let response = request.send().await.map_err(unanswered)?;
     let status = response.status();
+    // Without its query: that of a storage address is a signature.
+    let path = response.url().path();
+    tracing::debug!(status = status.as_u16(), path, "HTTP answered");
     if status.is_success() {
         return Ok(response);
     }

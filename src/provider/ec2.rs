@@ -1,6 +1,7 @@
 //! EC2 as a provider.
 
 mod account;
+mod call_trace;
 mod group;
 mod public_address;
 mod refusal;

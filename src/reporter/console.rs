@@ -237,6 +237,7 @@ impl Reporter for Console {
                 let text = table::leaked(id.as_ref(), region, lease, *expires_at);
                 let _ = writeln!(io::stderr().lock(), "{}", self.paint(RED, &text));
             }
+            Event::Trace(text) => self.line(&self.paint(DIM, text)),
             _ if self.verbosity == Verbosity::Quiet => {}
             Event::Note(text) => self.line(text),
             Event::Remains {

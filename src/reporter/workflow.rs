@@ -323,7 +323,7 @@ impl WorkflowLog {
                 }
             }
             Event::RunStarted { .. } | Event::Transferred { .. } => {}
-            Event::Note(text) => self.line(text),
+            Event::Note(text) | Event::Trace(text) => self.line(text),
             Event::Detail(text) => {
                 if self.debug {
                     self.line(text);

@@ -24,6 +24,15 @@ pub struct Writer<R> {
     queue: Arc<Queue<R>>,
 }
 
+impl<R> Clone for Writer<R> {
+    /// Another way into the same queue.
+    fn clone(&self) -> Self {
+        Self {
+            queue: self.queue.clone(),
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Queue<R> {
     state: Mutex<State<R>>,

@@ -8,6 +8,7 @@ use tokio::fs::File;
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use super::{Host, LocalHost, Run, Sample};
 use crate::job::{Job, JobEnd};
@@ -103,7 +104,9 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             std::future::pending::<Infallible>().await
         };
         let end = tokio::select! { biased;
-            end = job.run(shell, self.time_left(step), ended_early, &mut log) => end,
+            end = job
+                .run(shell, self.time_left(step), ended_early, &mut log)
+                .instrument(tracing::info_span!("step", %phase, script = %step.script)) => end,
             never = announce => match never {},
         };
         if let Some(trouble) = log.close().await {

@@ -122,6 +122,7 @@ impl Shell for ProcessShell {
         }
         let status = child.wait().await.map_err(here("waiting for a command"))?;
         group.0 = None;
+        tracing::debug!(%status, "local command ended");
         Ok(status.code().map_or(Exit::Signal, Exit::Code))
     }
 }

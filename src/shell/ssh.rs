@@ -152,6 +152,7 @@ impl SshShell {
             user,
             keys,
         } = &self.target;
+        tracing::debug!(address, port, user, "SSH login");
         let stream = timeout(PROBE, TcpStream::connect((address.as_str(), *port)))
             .await
             .map_err(|_| self.lost("the port does not answer"))?
@@ -309,6 +310,7 @@ impl Shell for SshShell {
                 Some(_) => {}
             }
         }
+        tracing::debug!(address = self.target.address, ?exit, "SSH command ended");
         exit.ok_or_else(|| self.lost("it ended before the command did"))
     }
 }

@@ -38,4 +38,6 @@ mod ssh;
 #[cfg(test)]
 mod stand;
 #[cfg(test)]
+mod trace;
+#[cfg(test)]
 mod workflow;

@@ -17,6 +17,7 @@ use aws_smithy_http_client::{Builder, Connector, tls};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::call_trace::CallTrace;
 use super::refusal::{chain, from_sdk_error};
 use super::role::{AssumedRole, Role};
 use crate::instance::{
@@ -108,7 +109,11 @@ impl Account {
                 None => ProviderError::NoCredentials(chain(&error)),
             })?;
         Ok(Self {
-            client: Client::new(&config),
+            client: Client::from_conf(
+                aws_sdk_ec2::config::Builder::from(&config)
+                    .interceptor(CallTrace)
+                    .build(),
+            ),
             region,
             owner: credentials.account_id().map(|id| id.as_str().to_owned()),
             role,

@@ -24,6 +24,9 @@ use crate::reporter::writer::Writer;
 use crate::reporter::{Event, Reporter, SampleReporter};
 use crate::shutdown;
 
+/// The threads beside the policy's own: for the ciphers of connections, and for signals.
+const WORKERS: usize = 2;
+
 /// What the process ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExitStatus(u8);
@@ -78,7 +81,8 @@ pub fn post() -> ExitStatus {
 }
 
 fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
         .enable_all()
         .build()
         .map_err(|source| Error::System {

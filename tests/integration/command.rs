@@ -241,6 +241,23 @@ impl Running {
         self.finish();
     }
 
+    /// Counts the open files of the program until it ends; the most that there were.
+    pub(crate) fn watch_descriptors(&self) -> JoinHandle<usize> {
+        let directory = format!("/proc/{}/fd", self.child.id());
+        thread::spawn(move || {
+            let mut most = 0;
+            while let Some(open) = std::fs::read_dir(&directory).ok().map(Iterator::count) {
+                // A process that has ended has no open files until somebody takes its status.
+                if open == 0 && most > 0 {
+                    break;
+                }
+                most = most.max(open);
+                thread::park_timeout(Duration::from_millis(20));
+            }
+            most
+        })
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).unwrap();
         kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();

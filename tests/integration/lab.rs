@@ -138,13 +138,14 @@ impl Lab {
         instances.remove(0)
     }
 
-    pub(crate) fn calls(&self, action: &str) -> Vec<Value> {
+    pub(crate) fn all_calls(&self) -> Vec<Value> {
         let calls = self.http("GET", "/lab/calls", "");
-        let calls = calls.as_array().unwrap().iter();
-        calls
-            .filter(|call| call["action"] == action)
-            .cloned()
-            .collect()
+        calls.as_array().unwrap().clone()
+    }
+
+    pub(crate) fn calls(&self, action: &str) -> Vec<Value> {
+        let calls = self.all_calls().into_iter();
+        calls.filter(|call| call["action"] == action).collect()
     }
 
     pub(crate) fn fault(&self, fault: &Value) {

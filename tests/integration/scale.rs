@@ -1,0 +1,86 @@
+//! What many samples in one process take: time, memory, descriptors, calls to AWS.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use crate::command::{Desk, Finished, Running, say};
+use crate::lab::{Guest, Lab};
+
+const MIB: u64 = 1 << 20;
+
+/// The memory that a run may take, and what each of its samples adds.
+const MEMORY: u64 = 64 * MIB;
+const MEMORY_PER_SAMPLE: u64 = 2 * MIB;
+
+/// A run of so many samples on guests with OpenSSH, which each do this and hand over what `result` matches.
+fn measure(lab: &Lab, samples: u32, script: &str) -> (Finished, usize) {
+    let desk = Desk::new();
+    desk.config(
+        &lab.main(&format!(
+            "performance_results: result\nsamples: {samples}\nmax_lifetime: 15m"
+        )),
+        "run:\n  - measure.sh\n",
+    )
+    .script("measure.sh", script);
+    let running = Running::spawn(lab.collect(&desk, &["config.yml", "v1"]));
+    let descriptors = running.watch_descriptors();
+    let finished = running.finish().expect(0);
+    let measured = desk.samples("v1").into_iter();
+    let measured = measured.filter(|sample| sample.join("result").exists());
+    assert_eq!(measured.count(), usize::try_from(samples).unwrap());
+    lab.expect_nothing_left();
+    (finished, descriptors.join().unwrap())
+}
+
+#[test]
+fn samples_that_each_collect_100_mib_take_2_mib_of_memory_each() {
+    const SAMPLES: u32 = 8;
+    if cfg!(debug_assertions) {
+        say("SKIPPED: measured in the release build only");
+        return;
+    }
+    let Some(lab) = Lab::start(Guest::Sshd) else {
+        return;
+    };
+    let script = "head -c 104857600 /dev/urandom > result";
+    let (finished, _) = measure(&lab, SAMPLES, script);
+    let limit = MEMORY + u64::from(SAMPLES) * MEMORY_PER_SAMPLE;
+    assert!(
+        finished.peak_memory < limit,
+        "{} MiB",
+        finished.peak_memory / MIB
+    );
+    say(&format!(
+        "peak memory of {SAMPLES} samples of 100 MiB: {} MiB",
+        finished.peak_memory / MIB
+    ));
+}
+
+#[test]
+fn calls_to_aws_do_not_grow_with_the_samples() {
+    for samples in [1, 8, 64] {
+        let Some(lab) = Lab::start(Guest::Sshd) else {
+            return;
+        };
+        let since = Instant::now();
+        let (finished, descriptors) = measure(&lab, samples, "echo 1 > result");
+        let took = since.elapsed();
+        let mut calls: BTreeMap<String, usize> = BTreeMap::new();
+        for call in lab.all_calls() {
+            *calls
+                .entry(call["action"].as_str().unwrap().to_owned())
+                .or_default() += 1;
+        }
+        assert_eq!(calls["RunInstances"], 1, "{calls:?}");
+        say(&format!(
+            "{samples} samples: {took:.1?}, {} MiB, {descriptors} descriptors, {} calls {calls:?}",
+            finished.peak_memory / MIB,
+            calls.values().sum::<usize>()
+        ));
+        assert!(finished.peak_memory < MEMORY + u64::from(samples) * MEMORY_PER_SAMPLE);
+        assert!(
+            calls.values().sum::<usize>() < 60,
+            "each sample asks for itself: {calls:?}"
+        );
+    }
+}

@@ -1,17 +1,21 @@
-# Sourced by the scripts that install what tests need, once they have set `component`, `cache` and `log`.
-# shellcheck shell=bash disable=SC2154
+# Sourced by the scripts that install what tests need.
+# shellcheck shell=bash
 
 uv=uv==0.13.9
 
-# The directory of a component in the tests' cache.
-cache_of() { realpath -m "${COLLECTOR_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/collector}/$1"; }
+# Names the component that is installed, its directory in the tests' cache, and its log.
+set_component() {
+  component=$1
+  cache=$(realpath -m "${COLLECTOR_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/collector}/$component")
+  log=$cache/${2-setup.log}
+}
 
 say() { echo "$component: $*" >&2; }
 quietly() { "$@" >>"$log" 2>&1; }
 stamped() { [ "$(cat "$cache/$1.stamp" 2>/dev/null)" = "$2" ]; }
 stamp() { echo "$2" >"$cache/$1.stamp"; }
 
-# One setup at a time, with a log of its own.
+# One setup of a component at a time.
 open_cache() {
   mkdir -p "$cache"
   exec 9>"$cache/lock"
@@ -61,6 +65,5 @@ make_venv() {
 
 # Debian's archive as this machine reaches it, if it has any.
 debian_mirror() {
-  # shellcheck disable=SC2016 # apt's own variable
   apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' 2>/dev/null | head -n 1
 }

@@ -32,6 +32,8 @@ mod policy;
 #[cfg(test)]
 mod readme;
 #[cfg(test)]
+mod rehearsal;
+#[cfg(test)]
 mod signals;
 #[cfg(test)]
 mod ssh;

@@ -33,12 +33,12 @@ pub enum Account {}
 /// Instances, of which there are none.
 pub type Ec2 = Account;
 
+#[expect(clippy::unused_async, reason = "a real account has to be waited for")]
 impl Account {
     /// Refuses.
     ///
     /// # Errors
     /// Always.
-    #[expect(clippy::unused_async, reason = "the real one has to wait")]
     pub async fn open(_: Option<&str>, _: Option<Role>) -> Result<Self, ProviderError> {
         Err(ProviderError::NotBuilt)
     }

@@ -83,7 +83,7 @@ impl Error {
             | Self::Project(_)
             | Self::Revision(_)
             | Self::Results(_)
-            | Self::Provider(ProviderError::NoRegion) => 2,
+            | Self::Provider(ProviderError::NoRegion | ProviderError::NotBuilt) => 2,
             Self::Provider(_)
             | Self::State(_)
             | Self::Http(_)

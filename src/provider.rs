@@ -1,5 +1,6 @@
 //! The seam to whoever rents out machines.
 
+#[cfg_attr(not(feature = "ec2"), path = "provider/ec2/absent.rs")]
 pub mod ec2;
 pub mod local;
 
@@ -104,6 +105,9 @@ pub struct Resolved<C> {
 /// Why a provider did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
 pub enum ProviderError {
+    /// This program was built without the feature `ec2`.
+    #[error("this build of collector has no EC2")]
+    NotBuilt,
     /// No region is configured anywhere.
     #[error("no AWS region is configured")]
     NoRegion,
@@ -262,6 +266,9 @@ impl ProviderError {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
+            Self::NotBuilt => {
+                "build it with its default features (`cargo build --release`), or rehearse with `--local`"
+            }
             Self::NoRegion => {
                 "add `region:` to `main`, or set AWS_REGION, or a region in the AWS profile"
             }

@@ -238,7 +238,11 @@ async fn accounts(
     match Account::open(args.region.as_deref(), None).await {
         Ok(account) => accounts.push(account),
         Err(error) if args.region.is_some() => return Err(error.into()),
-        Err(error @ (ProviderError::NoRegion | ProviderError::NoCredentials(_))) => {
+        Err(
+            error @ (ProviderError::NotBuilt
+            | ProviderError::NoRegion
+            | ProviderError::NoCredentials(_)),
+        ) => {
             console.note(&format!("only this machine is looked at: {error}"));
         }
         Err(error) => return Err(error.into()),

@@ -57,6 +57,7 @@ done
 tries=0
 while seen=$(tree); { [ -n "$seen" ] || moving; } && [ "$tries" -lt 50 ]; do
     for group in $groups; do echo 1 > "$group/cgroup.kill"; done 2> /dev/null
+    # shellcheck disable=SC2086 # several
     kill -KILL $seen 2> /dev/null
     sleep 0.1
     tries=$((tries + 1))

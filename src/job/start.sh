@@ -21,7 +21,7 @@ flock -n 9 || { rm -f "$incoming"; exit 0; }
 mv "$incoming" program
 : >> log
 # The status is written over these bytes in place, which also works on a full disk.
-printf '%-15s\n' running > exit
+printf '%-15s\n' running > ./exit
 : > started
 # Forked by setsid and not with `&`, which would leave the step deaf to INT and QUIT; what this script ignores is
 # not for the step either.

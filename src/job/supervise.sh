@@ -1,5 +1,6 @@
 # Runs the step and writes down how it ended. In front of this stand: marker, login, variables in
 # ./environment, and the step's words in "$@" behind the home directory.
+# shellcheck disable=SC1091,SC2154
 home=$1
 shift
 case $1 in
@@ -33,4 +34,4 @@ echo "$cgroup" > cgroup
 ) < /dev/null >> log 2>&1
 status=$?
 [ -z "$cgroup" ] || rmdir "$cgroup" 2> /dev/null || :
-printf '%-15s\n' "$status" 1<> exit
+printf '%-15s\n' "$status" 1<> ./exit

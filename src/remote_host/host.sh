@@ -5,6 +5,7 @@ cpu() { sed -n "s/^$1[[:space:]]*: //p" /proc/cpuinfo | head -n 1; }
 fact architecture "$(uname -m)"
 fact kernel "$(uname -r)"
 fact kernel_command_line "$(first /proc/cmdline)"
+# shellcheck disable=SC1091 # of the instance
 fact operating_system "$(. /etc/os-release 2> /dev/null && echo "$PRETTY_NAME")"
 fact cpu_model "$(cpu 'model name')"
 fact cpu_microcode "$(cpu microcode)"

@@ -9,10 +9,12 @@ import tempfile
 import unittest
 from pathlib import Path
 
-sys.dont_write_bytecode = True
-import mini_runner
-
 HERE = Path(__file__).resolve().parent
+sys.dont_write_bytecode = True
+sys.path.append(str(HERE.parent))
+import mini_runner
+import skipped
+
 CANNOT_RUN = 77
 IMAGE = "collector:selftest"
 # What README.md says that a rehearsal needs, and what steps are written in.
@@ -99,8 +101,8 @@ class Containers(unittest.TestCase):
         ready = daemon.stdout.readline()
         daemon.stdout.close()
         if not ready:
-            if daemon.wait() == CANNOT_RUN:
-                raise unittest.SkipTest("no Docker here")
+            if daemon.wait() == CANNOT_RUN and skipped.outcome(cls.__name__, "no Docker") == "skipped":
+                raise unittest.SkipTest("no Docker")
             raise RuntimeError("no Docker")
         os.environ.update(json.loads(ready))
         binary = cls.folder / "collect"

@@ -20,6 +20,10 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 HERE = Path(__file__).resolve().parent
+sys.dont_write_bytecode = True
+sys.path.append(str(HERE.parent))
+import skipped
+
 PATIENCE = 60  # seconds that anything may take; nothing here takes a tenth of it on an idle machine
 CANNOT_RUN = 77
 REPOSITORY = "/repos/octo-org/octo-repo"
@@ -443,7 +447,7 @@ def main():
             test()
             outcome = "passed"
         except Skipped as reason:
-            outcome = "skipped"
+            outcome = skipped.outcome(name, reason)
             note(str(reason))
         except Exception:
             traceback.print_exc()

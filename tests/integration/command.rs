@@ -18,6 +18,26 @@ pub(crate) fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
+/// Says that a test does without something that this machine lacks, and records it for the count at the end of
+/// `tests/run`. Where every component is required, the test fails instead.
+#[track_caller]
+pub(crate) fn skip(reason: &str) {
+    let required = std::env::var_os("COLLECTOR_TESTS_REQUIRE").is_some_and(|what| what == "all");
+    assert!(!required, "COLLECTOR_TESTS_REQUIRE=all, but {reason}");
+    say(&format!("SKIPPED: {reason}"));
+    if let Some(path) = std::env::var_os("COLLECTOR_TESTS_SKIPPED") {
+        let mut file = std::fs::File::options()
+            .append(true)
+            .create(true)
+            .open(path)
+            .unwrap();
+        let thread = thread::current();
+        let test = thread.name().unwrap_or("a test");
+        file.write_all(format!("{test}: {reason}\n").as_bytes())
+            .unwrap();
+    }
+}
+
 /// Waits for a condition; panics with `what` when [`PATIENCE`] is over.
 pub(crate) fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
@@ -37,13 +57,23 @@ pub(crate) struct Companion {
 }
 
 impl Companion {
-    /// `None` where this machine cannot run it, which the program says with the exit status 77.
-    pub(crate) fn start(command: &mut Command) -> Option<Self> {
+    /// The error is why this machine cannot run it, which the program says with the exit status 77.
+    pub(crate) fn start(command: &mut Command) -> Result<Self, String> {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?}: {error}; `tests/run` installs it"));
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let last_words = thread::spawn(move || {
+            let mut last = String::new();
+            for line in stderr.lines().map_while(Result::ok) {
+                say(&line);
+                last = line;
+            }
+            last
+        });
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap())
             .read_line(&mut line)
@@ -51,9 +81,9 @@ impl Companion {
         if line.is_empty() {
             let status = child.wait().unwrap();
             assert_eq!(status.code(), Some(77), "{command:?} did not start");
-            return None;
+            return Err(last_words.join().unwrap());
         }
-        Some(Self {
+        Ok(Self {
             facts: serde_json::from_str(&line).unwrap(),
             child,
         })

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::command::{Desk, run, say};
+use crate::command::{Desk, run, skip};
 
 /// A file system of a few megabytes, for as long as this lives.
 struct Small(PathBuf);
@@ -19,7 +19,7 @@ impl Small {
         if mounted.is_ok_and(|status| status.success()) {
             return Some(Self(path));
         }
-        say("SKIPPED: this machine does not let the test mount a file system");
+        skip("this machine does not let the test mount a file system");
         None
     }
 }

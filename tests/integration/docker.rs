@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::command::{Companion, Desk, say};
+use crate::command::{Companion, Desk, skip};
 
 /// The action around the program that is tested.
 pub(crate) const IMAGE: &str = "collector:test";
@@ -78,17 +78,20 @@ fn file(name: &str) -> PathBuf {
 }
 
 impl Docker {
-    /// The one daemon of this process; `None`, and a line that says so, where this machine cannot run it.
+    /// The one daemon of this process; `None` where this machine cannot run it and need not.
+    #[track_caller]
     pub(crate) fn get() -> Option<&'static Self> {
-        static DAEMON: OnceLock<Option<Docker>> = OnceLock::new();
-        let docker = DAEMON.get_or_init(Self::start).as_ref();
-        if docker.is_none() {
-            say("SKIPPED: this machine cannot run Docker");
+        static DAEMON: OnceLock<Result<Docker, String>> = OnceLock::new();
+        match DAEMON.get_or_init(Self::start) {
+            Ok(docker) => Some(docker),
+            Err(reason) => {
+                skip(&format!("Docker is missing: {reason}"));
+                None
+            }
         }
-        docker
     }
 
-    fn start() -> Option<Self> {
+    fn start() -> Result<Self, String> {
         let daemon = Companion::start(&mut Command::new(file("docker")))?;
         let docker = Self {
             host: daemon.facts["DOCKER_HOST"].as_str().unwrap().to_owned(),
@@ -97,7 +100,7 @@ impl Docker {
         let mut build = docker.command(file("image"));
         build.args([env!("CARGO_BIN_EXE_collect"), IMAGE]);
         succeed(&mut build);
-        Some(docker)
+        Ok(docker)
     }
 
     /// A program that uses this daemon.
@@ -199,4 +202,44 @@ pub(crate) fn everything_in(directory: &Path) -> Vec<PathBuf> {
         }
     }
     found
+}
+
+/// What is missing is installed, whatever else is there.
+#[test]
+fn a_missing_daemon_is_installed_though_the_rest_is_there() {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    if !rustix::process::geteuid().is_root() {
+        skip("this test is not root");
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let bin = directory.path().join("bin");
+    fs::create_dir(&bin).unwrap();
+    let program = |name: &str, body: &str| {
+        let path = bin.join(name);
+        fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    for name in "bash cat chmod comm dirname flock id mkdir realpath rm sed sort".split(' ') {
+        symlink(Path::new("/usr/bin").join(name), bin.join(name)).unwrap();
+    }
+    program("mmdebstrap", ":");
+    program(
+        "dpkg-query",
+        "printf 'installed %s\\n' mmdebstrap debian-archive-keyring",
+    );
+    program("apt-get", "echo \"$@\" >> \"$CALLS\"; exit 100");
+    let calls = directory.path().join("calls");
+    let status = Command::new(file("docker"))
+        .env("PATH", &bin)
+        .env("CALLS", &calls)
+        .env("COLLECTOR_TEST_CACHE", directory.path().join("cache"))
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), Some(77));
+    let calls = fs::read_to_string(calls).unwrap();
+    assert!(calls.ends_with(" install docker.io\n"), "{calls}");
 }

@@ -8,7 +8,7 @@ use std::process::Command;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::command::{Desk, Running, processes_with, run, say, wait_for};
+use crate::command::{Desk, Running, processes_with, run, skip, wait_for};
 use crate::lab::{Guest, Lab, cache};
 
 const SEED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/seed");
@@ -198,7 +198,7 @@ fn expect_one_complete_call(lab: &Lab) {
 #[test]
 fn the_seed_example_runs_on_this_machine() {
     if Command::new("ruby").arg("--version").output().is_err() {
-        say("SKIPPED: the seed's example needs ruby");
+        skip("the seed's example needs ruby");
         return;
     }
     let desk = Desk::new();
@@ -623,7 +623,7 @@ fn the_rootfs_of_the_booted_guest_accepts_the_user_data() {
         return;
     };
     if !rootfs.join("usr/bin/cloud-init").exists() {
-        say("SKIPPED: there is no root file system for booted guests");
+        skip("there is no root file system for booted guests");
         return;
     }
     let desk = Desk::new();

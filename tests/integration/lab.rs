@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::command::{Companion, Desk, say, wait_for};
+use crate::command::{Companion, Desk, skip, wait_for};
 
 /// What stands behind the API.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,8 @@ pub(crate) fn cache() -> PathBuf {
 }
 
 impl Lab {
-    /// `None`, and a line that says so, where this machine cannot run such guests.
+    /// `None` where this machine cannot run such guests and need not.
+    #[track_caller]
     pub(crate) fn start(guest: Guest) -> Option<Self> {
         let kind = match guest {
             Guest::None => "none",
@@ -52,9 +53,12 @@ impl Lab {
                 .arg(directory().join("lab.py"))
                 .args(["--guest", kind, "--pending", "0.3"]),
         );
-        let Some(companion) = companion else {
-            say(&format!("SKIPPED: this machine cannot run `{kind}` guests"));
-            return None;
+        let companion = match companion {
+            Ok(companion) => companion,
+            Err(reason) => {
+                skip(&format!("`{kind}` guests are missing: {reason}"));
+                return None;
+            }
         };
         let address = companion.facts["endpoint"]
             .as_str()

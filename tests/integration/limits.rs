@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::command::{Desk, run, say};
+use crate::command::{Desk, run, say, skip};
 use crate::lab::{Guest, Lab};
 use crate::stand::Stand;
 use crate::workflow::step;
@@ -12,7 +12,7 @@ const MIB: u64 = 1 << 20;
 #[test]
 fn a_gibibyte_comes_home_in_64_mebibytes_of_memory() {
     if cfg!(debug_assertions) {
-        say("SKIPPED: measured in the release build only");
+        skip("this is measured in the release build only");
         return;
     }
     let Some(lab) = Lab::start(Guest::Sshd) else {
@@ -47,7 +47,7 @@ fn a_gibibyte_comes_home_in_64_mebibytes_of_memory() {
 #[test]
 fn a_gibibyte_is_uploaded_in_64_mebibytes_of_memory() {
     if cfg!(debug_assertions) {
-        say("SKIPPED: measured in the release build only");
+        skip("this is measured in the release build only");
         return;
     }
     let Some(stand) = Stand::start() else {
@@ -74,7 +74,7 @@ fn a_gibibyte_is_uploaded_in_64_mebibytes_of_memory() {
 #[test]
 fn the_program_is_small_and_starts_at_once() {
     if cfg!(debug_assertions) {
-        say("SKIPPED: measured in the release build only");
+        skip("this is measured in the release build only");
         return;
     }
     let size = std::fs::metadata(env!("CARGO_BIN_EXE_collect"))

@@ -32,6 +32,8 @@ mod policy;
 #[cfg(test)]
 mod readme;
 #[cfg(test)]
+mod rehearsal;
+#[cfg(test)]
 mod scale;
 #[cfg(test)]
 mod signals;

@@ -9,7 +9,8 @@ use collector::config::{Config, KEYS, Key, ProviderSpec, Source};
 use serde_json::Value;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-const FIRST_COMMAND: &str = "cargo run --release --quiet -- --local examples/gzip-levels demo";
+const FIRST_COMMAND: &str =
+    "cargo run --no-default-features --quiet -- --local examples/gzip-levels demo";
 
 pub(crate) fn readme() -> String {
     fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap()

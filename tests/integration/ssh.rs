@@ -7,7 +7,7 @@ use std::process::{Child, Command};
 use collector::shell::ssh::{Keys, SshShell, Target};
 use collector::shell::{Captured, Exit, Shell as _, ShellError, ask};
 
-use crate::command::{say, wait_for};
+use crate::command::{skip, wait_for};
 
 /// An sshd of this test's own, for the user that runs it; `None` where OpenSSH is not installed.
 struct Sshd {
@@ -21,7 +21,7 @@ impl Sshd {
     fn start(host_private: &str, client_public: &str) -> Option<Self> {
         let sshd = Path::new("/usr/sbin/sshd");
         if !sshd.exists() {
-            say(&format!("SKIPPED: there is no {}", sshd.display()));
+            skip(&format!("there is no {}", sshd.display()));
             return None;
         }
         // Privilege separation wants its directory; a machine that boots makes it, a container may not.

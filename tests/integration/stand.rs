@@ -9,7 +9,7 @@ use std::{fs, thread};
 
 use serde_json::{Value, json};
 
-use crate::command::{Companion, say};
+use crate::command::{Companion, skip};
 
 /// The commit that jobs run at.
 pub(crate) const SHA: &str = "6dcb09b5b57875f334f61aebed695e2e4193db5e";
@@ -37,21 +37,27 @@ fn text(value: &Value) -> String {
 }
 
 impl Stand {
-    /// `None`, and a line that says so, where this machine cannot run it.
+    /// `None` where this machine cannot run it and need not.
+    #[track_caller]
     pub(crate) fn start() -> Option<Self> {
         Self::run(&[])
     }
 
     /// With every REST call, and its answer, held against GitHub's own description of its API. What does not agree
     /// with that fails, and fails the test too: at the end of the stand.
+    #[track_caller]
     pub(crate) fn with_prism() -> Option<Self> {
         Self::run(&["--prism"])
     }
 
+    #[track_caller]
     fn run(args: &[&str]) -> Option<Self> {
-        let Some(companion) = Companion::start(Command::new(file("stand.py")).args(args)) else {
-            say("SKIPPED: this machine cannot run the stand");
-            return None;
+        let companion = match Companion::start(Command::new(file("stand.py")).args(args)) {
+            Ok(companion) => companion,
+            Err(reason) => {
+                skip(&format!("GitHub's doubles are missing: {reason}"));
+                return None;
+            }
         };
         let address = text(&companion.facts["api_url"]).split_off("http://".len());
         Some(Self { companion, address })

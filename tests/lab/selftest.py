@@ -23,8 +23,10 @@ python = f"{cache}/venv/bin/python"
 if sys.executable != python:
     os.execv(python, [python, __file__, *sys.argv[1:]])
 sys.dont_write_bytecode = True
+sys.path.append(str(HERE.parent))
 
 import boto3
+import skipped
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -509,7 +511,7 @@ def main():
             test()
             outcome = "passed"
         except Skipped as reason:
-            outcome = "skipped"
+            outcome = skipped.outcome(name, reason)
             note(str(reason))
         except Exception:
             import traceback

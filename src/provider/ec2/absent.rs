@@ -1,0 +1,108 @@
+//! The place of EC2 in a build without the feature `ec2`: an account that cannot be opened.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use crate::config::Ec2Spec;
+use crate::github::environment::IdTokenRequest;
+use crate::instance::{
+    Found, Instance, InstanceId, InstanceState, LaunchRequest, LeaseToken, Owner,
+};
+use crate::provider::{Provider, ProviderError, Reclaim, Resolved};
+use crate::remote_host::RemoteHost;
+use crate::shell::ShellError;
+use crate::shell::ssh::{KeyError, Keys, SshShell};
+
+/// A role, and whoever proves who wants to assume it.
+#[derive(Debug, Clone)]
+pub struct Role {
+    /// Its ARN.
+    pub arn: String,
+    /// For how long it is assumed at a time, in seconds.
+    pub seconds: i32,
+    /// Where the job's ID tokens come from.
+    pub id_tokens: IdTokenRequest,
+    /// Talks to that place.
+    pub client: reqwest::Client,
+}
+
+/// An account, of which there is none.
+#[derive(Debug)]
+pub enum Account {}
+
+/// Instances, of which there are none.
+pub type Ec2 = Account;
+
+#[expect(clippy::unused_async, reason = "a real account has to be waited for")]
+impl Account {
+    /// Refuses.
+    ///
+    /// # Errors
+    /// Always.
+    pub async fn open(_: Option<&str>, _: Option<Role>) -> Result<Self, ProviderError> {
+        Err(ProviderError::NotBuilt)
+    }
+
+    /// Cannot be called.
+    ///
+    /// # Errors
+    /// Never.
+    pub fn new(self, _: Ec2Spec, _: Keys, _: Duration) -> Result<Self, KeyError> {
+        match self {}
+    }
+
+    /// Cannot be called.
+    pub async fn renew_credentials(&self) -> Infallible {
+        match *self {}
+    }
+}
+
+impl Reclaim for Account {
+    fn name(&self) -> &'static str {
+        match *self {}
+    }
+
+    fn region(&self) -> &str {
+        match *self {}
+    }
+
+    async fn terminate(&self, _: &[InstanceId]) -> Result<Vec<InstanceId>, ProviderError> {
+        match *self {}
+    }
+
+    async fn find(&self, _: &Owner) -> Result<Vec<Found>, ProviderError> {
+        match *self {}
+    }
+
+    async fn states(
+        &self,
+        _: &[InstanceId],
+    ) -> Result<Vec<(InstanceId, InstanceState)>, ProviderError> {
+        match *self {}
+    }
+}
+
+impl Provider for Account {
+    type Candidate = Infallible;
+    type Shell = SshShell;
+
+    async fn resolve(&self) -> Result<Resolved<Infallible>, ProviderError> {
+        match *self {}
+    }
+
+    async fn launch(
+        &self,
+        _: &Infallible,
+        _: &LaunchRequest,
+    ) -> Result<Vec<InstanceId>, ProviderError> {
+        match *self {}
+    }
+
+    async fn connect(
+        &self,
+        _: &Instance,
+        _: &LeaseToken,
+    ) -> Result<RemoteHost<SshShell>, ShellError> {
+        match *self {}
+    }
+}

@@ -160,7 +160,7 @@ fn listen(interrupt: &Interrupt) -> Result<tokio::task::JoinHandle<()>, Error> {
 /// Says why there was no run, or no answer.
 fn report_error(error: &Error, reporter: &impl Reporter) -> ExitStatus {
     match error {
-        Error::Project(ProjectError::Unsound(errors)) => {
+        Error::Project(ProjectError::Invalid(errors)) => {
             reporter.report(Event::InvalidConfig(errors.clone()));
         }
         error => {

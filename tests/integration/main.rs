@@ -32,6 +32,8 @@ mod policy;
 #[cfg(test)]
 mod readme;
 #[cfg(test)]
+mod reference;
+#[cfg(test)]
 mod signals;
 #[cfg(test)]
 mod ssh;

@@ -11,7 +11,8 @@ use std::future::Future;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::cli::{Cli, Command, RunArgs};
+use crate::cli::{CheckArgs, Request, RunArgs};
+use crate::config::plural;
 use crate::error::Error;
 use crate::github::WorkflowJob;
 use crate::interrupt::Interrupt;
@@ -23,7 +24,7 @@ use crate::reporter::writer::Writer;
 use crate::reporter::{Event, Reporter, SampleReporter};
 use crate::shutdown;
 
-/// What the process ends with.
+/// The exit status of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExitStatus(u8);
 
@@ -33,27 +34,30 @@ impl From<ExitStatus> for ExitCode {
     }
 }
 
-/// Does what the command line asks for, and has said so when it returns.
-pub fn main(cli: Cli) -> ExitStatus {
-    let verbosity = match (cli.run.quiet, cli.run.verbose) {
-        (true, _) => Verbosity::Quiet,
-        (_, true) => Verbosity::Verbose,
-        _ => Verbosity::Normal,
-    };
-    let console = Console::new(verbosity);
-    let result = match (cli.command, WorkflowJob::current()) {
-        (None, Some(job)) => return job::run(&cli.run, &job),
-        (None, None) => return run(&cli.run, console),
-        (Some(Command::Check { config, local }), _) => check(&config, local, &console),
-        (Some(Command::List(account)), _) => block_on(instances::list(&account, &console)),
-        (Some(Command::Reap { account, which }), _) => {
+/// Carries out a request, and has said how it ended when it returns.
+pub fn main(request: Request) -> ExitStatus {
+    let console = Console::new(verbosity(&request));
+    let result = match (request, WorkflowJob::current()) {
+        (Request::Run(args), Some(job)) => return job::run(&args, &job),
+        (Request::Run(args), None) => return run(&args, console),
+        (Request::Check(args), _) => check(&args, &console),
+        (Request::List(account), _) => block_on(instances::list(&account, &console)),
+        (Request::Reap { account, which }, _) => {
             block_on(instances::reap(&account, &which, &console))
         }
     };
     result.unwrap_or_else(|error| report_error(&error, &console))
 }
 
-/// Says what is wrong with the command line or the inputs, or prints the help that was asked for.
+fn verbosity(request: &Request) -> Verbosity {
+    match request {
+        Request::Run(args) if args.quiet => Verbosity::Quiet,
+        Request::Run(args) if args.verbose > 0 => Verbosity::Verbose,
+        _ => Verbosity::Normal,
+    }
+}
+
+/// Reports a fault of the command line or the inputs, or prints the help that was asked for.
 pub fn report_usage_error(error: &clap::Error) -> ExitStatus {
     match WorkflowJob::current() {
         Some(job) if error.use_stderr() => {
@@ -90,13 +94,13 @@ fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error>
     result
 }
 
-fn check(config: &Path, local: bool, console: &Console) -> Result<ExitStatus, Error> {
-    let project = Project::open(config, local)?;
+fn check(args: &CheckArgs, console: &Console) -> Result<ExitStatus, Error> {
+    let project = Project::open(&args.config, args.local)?;
     console.say(&format!(
-        "{} is sound: {} steps, {} patterns",
-        config.display(),
-        project.config.steps().count(),
-        project.config.performance_results.len()
+        "{} is valid: {}, {}",
+        args.config.display(),
+        plural(project.config.steps().count(), "step"),
+        plural(project.config.performance_results.len(), "pattern")
     ));
     Ok(ExitStatus(0))
 }

@@ -8,6 +8,8 @@ mod artifact;
 #[cfg(test)]
 mod command;
 #[cfg(test)]
+mod command_line;
+#[cfg(test)]
 mod comment;
 #[cfg(test)]
 mod container;

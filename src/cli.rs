@@ -8,20 +8,20 @@ use std::ffi::OsString;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
-use clap::builder::{BoolishValueParser, NonEmptyStringValueParser, TypedValueParser as _};
+use clap::builder::{BoolishValueParser, NonEmptyStringValueParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{
     ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
 };
 
-use crate::config::{Config, ProviderSpec};
+use crate::config::{Config, MAX_SAMPLES, ProviderSpec};
 use crate::github::artifact::ArtifactName;
 use crate::instance::RunId;
 
 /// The revision of the event, where no other one is given.
 const EVENT_REVISION: &str = "GITHUB_SHA";
 
-/// How far a typing error may be from the command that was meant.
+/// The least similarity of a typing error to the command that was meant.
 const MIN_SIMILARITY: f64 = 0.7;
 
 /// Measures a revision of your software on a rented EC2 instance, brings the results home and gives the instance back.
@@ -151,6 +151,13 @@ fn refuse_misspelt_command(word: &OsString, command: &clap::Command) -> Result<(
     }
 }
 
+/// A number of samples, from 1 to the most that a run takes.
+fn sample_count() -> impl TypedValueParser<Value = NonZeroU32> {
+    clap::value_parser!(u32)
+        .range(1..=i64::from(MAX_SAMPLES))
+        .try_map(NonZeroU32::try_from)
+}
+
 /// Filters of EC2 take wildcards: an id that is none must not end the instances of every run.
 fn run_id(text: &str) -> Result<RunId, &'static str> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
@@ -224,13 +231,16 @@ pub struct RunArgs {
     /// The AWS region, in place of the config's
     #[arg(long, env = "INPUT_REGION", hide_env_values = true)]
     pub region: Option<String>,
-    /// Where results go, in place of the config's
+    /// The directory for results, in place of the config's
     #[arg(long, env = "INPUT_OUTPUT", hide_env_values = true)]
     pub output: Option<String>,
     /// The number of instances to measure on, in place of the config's
     #[arg(long, env = "INPUT_SAMPLES", hide_env_values = true, value_name = "N",
-          value_parser = clap::value_parser!(u32).range(1..=256))]
-    pub samples: Option<u32>,
+          value_parser = sample_count())]
+    pub samples: Option<NonZeroU32>,
+    /// The number of instances that there are at once, in place of the config's
+    #[arg(long, value_name = "N", value_parser = sample_count())]
+    pub parallel: Option<NonZeroU32>,
     /// Write every event to this file as it happens, a line of JSON each
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
@@ -256,7 +266,7 @@ pub struct JobArgs {
         value_name = "ARN"
     )]
     pub role_to_assume: Option<String>,
-    /// For how long the role is assumed at a time, in seconds
+    /// The length of a session of the role, which is renewed, in seconds
     #[arg(long, env = "INPUT_ROLE-DURATION", hide_env_values = true, value_name = "SECONDS",
           default_value_t = 3600, value_parser = clap::value_parser!(i32).range(900..=43200))]
     pub role_duration: i32,
@@ -264,11 +274,11 @@ pub struct JobArgs {
     #[arg(long, env = "INPUT_ARTIFACT-NAME", hide_env_values = true, value_name = "NAME",
           value_parser = NonEmptyStringValueParser::new().try_map(|name| name.parse::<ArtifactName>()))]
     pub artifact_name: Option<ArtifactName>,
-    /// How long the artifact is kept, in days; at most what the repository allows
+    /// The days that the artifact is kept; at most what the repository allows
     #[arg(long, env = "INPUT_RETENTION-DAYS", hide_env_values = true, value_name = "DAYS",
           value_parser = clap::value_parser!(u32).range(1..=400))]
     pub retention_days: Option<u32>,
-    /// Whether to comment
+    /// When to comment
     #[arg(
         long,
         env = "INPUT_COMMENT",
@@ -282,10 +292,11 @@ pub struct JobArgs {
         long,
         env = "INPUT_GITHUB-TOKEN",
         hide_env_values = true,
+        hide_default_value = true,
         value_name = "TOKEN"
     )]
     pub github_token: Option<String>,
-    /// What tells the jobs of a matrix apart in the comment, as JSON
+    /// The values that tell the jobs of a matrix apart in the comment, as JSON
     #[arg(
         long,
         env = "INPUT_MATRIX",
@@ -301,9 +312,8 @@ impl RunArgs {
         if let (Some(region), ProviderSpec::Ec2(spec)) = (&self.region, &mut config.provider) {
             spec.region = Some(region.clone());
         }
-        if let Some(samples) = self.samples.and_then(NonZeroU32::new) {
-            config.samples = samples;
-        }
+        config.samples = self.samples.unwrap_or(config.samples);
+        config.parallel = self.parallel.or(config.parallel);
         if config.provider == ProviderSpec::Local {
             // What is measured side by side on one machine disturbs each other.
             config.parallel = Some(NonZeroU32::MIN);

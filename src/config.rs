@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use duration::human as human_duration;
-pub use keys::{DefaultValue, FILE_KEYS, Key, Kind, MAIN_KEYS, STEP_KEYS, Scope};
+pub use keys::{DefaultValue, FILE_KEYS, Key, Kind, MAIN_KEYS, MAX_SAMPLES, STEP_KEYS, Scope};
 pub use node::At;
 pub use pattern::Pattern;
 pub use problem::{ConfigErrors, Problem, plural};

@@ -17,7 +17,7 @@ pub const CONFIG_FILE: &str = "config.yml";
 /// The first bytes of an ELF program, which needs no interpreter.
 const ELF: &[u8] = b"\x7fELF";
 
-/// Why a config cannot be used.
+/// A reason why a config cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectError {
     /// It cannot be read.

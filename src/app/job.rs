@@ -25,7 +25,7 @@ const SECRETS: [&str; 5] = [
 pub(super) fn run(args: &RunArgs, job: &WorkflowJob) -> ExitStatus {
     let log = WorkflowLog::new(job, &args.config).detailed(args.verbose > 0);
     for secret in SECRETS.iter().filter_map(|name| env::var(name).ok()) {
-        log.mask(&Secret::new(secret));
+        log.mask(&Secret::new(secret.trim()));
     }
     let config = log.config();
     let log = match reporters(log, args.events.as_deref()) {

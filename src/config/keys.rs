@@ -4,6 +4,9 @@ use std::fmt;
 
 use crate::phase::Phase;
 
+/// The most samples that one process measures on.
+pub const MAX_SAMPLES: u32 = 256;
+
 /// A key of the config file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key {
@@ -310,14 +313,14 @@ pub const MAIN_KEYS: [Key; 39] = [
     ),
     key(
         "samples",
-        Kind::Count(256),
+        Kind::Count(MAX_SAMPLES),
         Value("1"),
         "5",
         "the number of instances to measure on, side by side, 256 at most; a rehearsal measures one after the other",
     ),
     key(
         "parallel",
-        Kind::Count(256),
+        Kind::Count(MAX_SAMPLES),
         Behaviour("all"),
         "5",
         "the number of instances that there are at once",

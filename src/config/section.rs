@@ -4,7 +4,7 @@ use super::keys::{DefaultValue, Key, Scope};
 use super::node::{self, At, Node};
 use super::reader::Problems;
 
-/// How far a typing error may be from the key that was meant.
+/// The least similarity of a typing error to the key that was meant.
 const MIN_SIMILARITY: f64 = 0.7;
 
 /// A longer name is no typing error, and comparing it costs time and memory; in characters.

@@ -52,6 +52,7 @@ fn faults_of_the_command_line() {
         &["config.yml"],
         &["--fast", "config.yml", "v1"],
         &["--samples", "0", "config.yml", "v1"],
+        &["--parallel", "257", "config.yml", "v1"],
         &["--quiet", "--verbose", "config.yml", "v1"],
         &["check"],
         &["check", "absent"],
@@ -228,6 +229,15 @@ fn inputs_are_taken_without_the_white_space_around_them() {
     command.env("GITHUB_SHA", "abc");
     run(command).expect(0);
     assert_eq!(desk.samples("abc").len(), 1);
+}
+
+#[test]
+fn a_token_with_white_space_around_it_is_not_shown() {
+    let desk = rehearsal();
+    let mut command = desk.collect(&["--help"]);
+    command.env("INPUT_GITHUB-TOKEN", "ghs_secret\n");
+    let finished = run(command).expect(0);
+    assert!(!finished.stdout.contains("ghs_secret"));
 }
 
 #[test]

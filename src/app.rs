@@ -12,7 +12,8 @@ use std::future::Future;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::cli::{Cli, Command, RunArgs};
+use crate::cli::{CheckArgs, Request, RunArgs};
+use crate::config::plural;
 use crate::error::Error;
 use crate::github::WorkflowJob;
 use crate::interrupt::Interrupt;
@@ -27,7 +28,7 @@ use crate::shutdown;
 /// The threads beside the policy's own: for the ciphers of connections, and for signals.
 const WORKERS: usize = 2;
 
-/// What the process ends with.
+/// The exit status of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExitStatus(u8);
 
@@ -37,27 +38,30 @@ impl From<ExitStatus> for ExitCode {
     }
 }
 
-/// Does what the command line asks for, and has said so when it returns.
-pub fn main(cli: Cli) -> ExitStatus {
-    let verbosity = match (cli.run.quiet, cli.run.verbose) {
-        (true, _) => Verbosity::Quiet,
-        (_, 1..) => Verbosity::Verbose,
-        _ => Verbosity::Normal,
-    };
-    let console = Console::new(verbosity);
-    let result = match (cli.command, WorkflowJob::current()) {
-        (None, Some(job)) => return job::run(&cli.run, &job),
-        (None, None) => return run(&cli.run, console),
-        (Some(Command::Check { config, local }), _) => check(&config, local, &console),
-        (Some(Command::List(account)), _) => block_on(instances::list(&account, &console)),
-        (Some(Command::Reap { account, which }), _) => {
+/// Carries out a request, and has said how it ended when it returns.
+pub fn main(request: Request) -> ExitStatus {
+    let console = Console::new(verbosity(&request));
+    let result = match (request, WorkflowJob::current()) {
+        (Request::Run(args), Some(job)) => return job::run(&args, &job),
+        (Request::Run(args), None) => return run(&args, console),
+        (Request::Check(args), _) => check(&args, &console),
+        (Request::List(account), _) => block_on(instances::list(&account, &console)),
+        (Request::Reap { account, which }, _) => {
             block_on(instances::reap(&account, &which, &console))
         }
     };
     result.unwrap_or_else(|error| report_error(&error, &console))
 }
 
-/// Says what is wrong with the command line or the inputs, or prints the help that was asked for.
+fn verbosity(request: &Request) -> Verbosity {
+    match request {
+        Request::Run(args) if args.quiet => Verbosity::Quiet,
+        Request::Run(args) if args.verbose > 0 => Verbosity::Verbose,
+        _ => Verbosity::Normal,
+    }
+}
+
+/// Reports a fault of the command line or the inputs, or prints the help that was asked for.
 pub fn report_usage_error(error: &clap::Error) -> ExitStatus {
     match WorkflowJob::current() {
         Some(job) if error.use_stderr() => {
@@ -95,13 +99,13 @@ fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error>
     result
 }
 
-fn check(config: &Path, local: bool, console: &Console) -> Result<ExitStatus, Error> {
-    let project = Project::open(config, local)?;
+fn check(args: &CheckArgs, console: &Console) -> Result<ExitStatus, Error> {
+    let project = Project::open(&args.config, args.local)?;
     console.say(&format!(
-        "{} is sound: {} steps, {} patterns",
-        config.display(),
-        project.config.steps().count(),
-        project.config.performance_results.len()
+        "{} is valid: {}, {}",
+        args.config.display(),
+        plural(project.config.steps().count(), "step"),
+        plural(project.config.performance_results.len(), "pattern")
     ));
     Ok(ExitStatus(0))
 }
@@ -174,7 +178,7 @@ fn listen(interrupt: &Interrupt) -> Result<tokio::task::JoinHandle<()>, Error> {
 /// Says why there was no run, or no answer.
 fn report_error(error: &Error, reporter: &impl Reporter) -> ExitStatus {
     match error {
-        Error::Project(ProjectError::Unsound(errors)) => {
+        Error::Project(ProjectError::Invalid(errors)) => {
             reporter.report(Event::InvalidConfig(errors.clone()));
         }
         error => {

@@ -4,21 +4,25 @@
 //! variable; a test holds the arguments against `action.yml` and the README.
 
 use std::env;
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::builder::{BoolishValueParser, NonEmptyStringValueParser, TypedValueParser as _};
+use clap::builder::{BoolishValueParser, NonEmptyStringValueParser, TypedValueParser};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{
     ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
 };
 
-use crate::config::{Config, ProviderSpec};
+use crate::config::{Config, MAX_SAMPLES, ProviderSpec};
 use crate::github::artifact::ArtifactName;
 use crate::instance::RunId;
 
 /// The revision of the event, where no other one is given.
 const EVENT_REVISION: &str = "GITHUB_SHA";
+
+/// The least similarity of a typing error to the command that was meant.
+const MIN_SIMILARITY: f64 = 0.7;
 
 /// Measures a revision of your software on a rented EC2 instance, brings the results home and gives the instance back.
 #[derive(Debug, Parser)]
@@ -30,67 +34,128 @@ const EVENT_REVISION: &str = "GITHUB_SHA";
     after_help = "Exit status: 0 passed, 1 a step failed, 2 usage or config, 3 AWS, SSH, GitHub or this machine failed, \
                   4 termination not confirmed, 129/130/143 ended by a signal."
 )]
-pub struct Cli {
-    /// What to do, when it is not a run.
+struct CommandLine {
     #[command(subcommand)]
-    pub command: Option<Command>,
-    /// The run.
+    request: Option<Request>,
+    /// Without a command it is a run.
     #[command(flatten)]
-    pub run: RunArgs,
+    run: RunArgs,
 }
 
-impl Cli {
-    /// Reads the command line and the inputs.
-    ///
-    /// # Errors
-    /// What is wrong with them; or not an error, but what `--help` and `--version` ask for.
-    pub fn read() -> Result<Self, clap::Error> {
-        let mut matches = Self::definition().try_get_matches()?;
-        Self::from_arg_matches_mut(&mut matches)
-    }
-
-    /// The definition of the command line, less the inputs that are empty: the runner sets all of them.
-    fn definition() -> clap::Command {
-        let blank = |name: &OsStr| env::var(name).is_ok_and(|value| value.trim().is_empty());
-        let command = Self::command().mut_args(|arg| {
-            if arg.get_env().is_some_and(blank) {
-                arg.env(None::<&str>)
-            } else {
-                arg
-            }
-        });
-        command.mut_arg("revision", |arg| arg.required(event_revision().is_none()))
-    }
-}
-
-/// The commit of the event that started the workflow.
-fn event_revision() -> Option<String> {
-    let revision = env::var(EVENT_REVISION).ok();
-    revision.filter(|revision| !revision.trim().is_empty())
-}
-
-/// What to do, when it is not a run.
+/// A request of the user's: a command with its arguments, or the inputs of the action.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub enum Request {
+    /// Measure; the word may be left out
+    Run(Box<RunArgs>),
     /// Check a config file and its scripts; nothing is launched, no network is used
-    Check {
-        /// A config file, or a directory that holds `config.yml`
-        config: PathBuf,
-        /// Check it for a rehearsal on this machine
-        #[arg(long)]
-        local: bool,
-    },
+    Check(CheckArgs),
     /// List the instances that are alive
     List(AccountArgs),
     /// End instances that were left over
     Reap {
-        /// Where to look
+        /// The place to look at
         #[command(flatten)]
         account: AccountArgs,
-        /// Which ones
+        /// The instances to end
         #[command(flatten)]
         which: ReapArgs,
     },
+}
+
+impl Request {
+    /// Reads the command line and the inputs.
+    ///
+    /// # Errors
+    /// A fault of theirs; or not an error, but the text that `--help` and `--version` ask for.
+    pub fn read() -> Result<Self, clap::Error> {
+        let words: Vec<OsString> = env::args_os().collect();
+        let command = definition();
+        if let Some(first) = words.get(1) {
+            refuse_misspelt_command(first, &command)?;
+        }
+        let mut matches = command.try_get_matches_from(words)?;
+        if matches.subcommand_name().is_some() {
+            Self::from_arg_matches_mut(&mut matches)
+        } else {
+            let run = RunArgs::from_arg_matches_mut(&mut matches)?;
+            Ok(Self::Run(Box::new(run)))
+        }
+    }
+}
+
+/// The definition of the command line, with the inputs of the action as defaults.
+fn definition() -> clap::Command {
+    let command = CommandLine::command();
+    let names: Vec<String> = command
+        .get_subcommands()
+        .map(|command| command.get_name().to_owned())
+        .collect();
+    let command = names.iter().fold(command, |command, name| {
+        command.mut_subcommand(name, take_inputs)
+    });
+    take_inputs(command)
+}
+
+/// Takes the inputs without the white space around them, which YAML easily adds, and leaves out those that are blank: the
+/// runner sets all of them.
+fn take_inputs(command: clap::Command) -> clap::Command {
+    command.mut_args(|arg| {
+        let input = arg.get_env().and_then(|name| env::var(name).ok());
+        let arg = match &input {
+            Some(value) if value.trim().is_empty() => arg.env(None::<&str>),
+            Some(value) if value.trim() != value => {
+                let value = value.trim().to_owned();
+                arg.env(None::<&str>).default_value(value).required(false)
+            }
+            _ => arg,
+        };
+        match event_revision() {
+            Some(revision) if arg.get_id() == "revision" && arg.get_default_values().is_empty() => {
+                arg.default_value(revision).required(false)
+            }
+            _ => arg,
+        }
+    })
+}
+
+/// The commit of the event that started the workflow.
+fn event_revision() -> Option<String> {
+    let revision = env::var(EVENT_REVISION).ok()?;
+    Some(revision.trim().to_owned()).filter(|revision| !revision.is_empty())
+}
+
+/// A first word that is almost a command, and no file either, is not taken for a config file.
+fn refuse_misspelt_command(word: &OsString, command: &clap::Command) -> Result<(), clap::Error> {
+    let Some(word) = word.to_str() else {
+        return Ok(());
+    };
+    let similarity = |name: &str| strsim::normalized_damerau_levenshtein(word, name);
+    let nearest = command
+        .get_subcommands()
+        .map(clap::Command::get_name)
+        .max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
+    match nearest {
+        Some(name)
+            if name != word && similarity(name) >= MIN_SIMILARITY && !Path::new(word).exists() =>
+        {
+            let mut error = clap::Error::new(ErrorKind::InvalidSubcommand).with_cmd(command);
+            let text = |text: &str| ContextValue::String(text.to_owned());
+            error.insert(ContextKind::InvalidSubcommand, text(word));
+            error.insert(
+                ContextKind::SuggestedSubcommand,
+                ContextValue::Strings(vec![name.to_owned()]),
+            );
+            Err(error)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A number of samples, from 1 to the most that a run takes.
+fn sample_count() -> impl TypedValueParser<Value = NonZeroU32> {
+    clap::value_parser!(u32)
+        .range(1..=i64::from(MAX_SAMPLES))
+        .try_map(NonZeroU32::try_from)
 }
 
 /// Filters of EC2 take wildcards: an id that is none must not end the instances of every run.
@@ -105,7 +170,7 @@ fn run_id(text: &str) -> Result<RunId, &'static str> {
     }
 }
 
-/// Where instances are looked for.
+/// The place where instances are looked for.
 #[derive(Debug, Args)]
 pub struct AccountArgs {
     /// Look in this AWS region too, besides those with leases on this machine
@@ -116,7 +181,7 @@ pub struct AccountArgs {
     pub local: bool,
 }
 
-/// Which instances are ended.
+/// The instances that are ended.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub struct ReapArgs {
@@ -131,16 +196,32 @@ pub struct ReapArgs {
     pub all: bool,
 }
 
+/// A check of a config.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// A config file, or a directory that holds `config.yml`
+    pub config: PathBuf,
+    /// Check it for a rehearsal on this machine
+    #[arg(long)]
+    pub local: bool,
+    /// The AWS region, as a run takes it; a check looks nothing up there
+    #[arg(long)]
+    pub region: Option<String>,
+}
+
 /// A run.
 #[derive(Debug, Args)]
 pub struct RunArgs {
     /// A config file, or a directory that holds `config.yml`
-    #[arg(env = "INPUT_CONFIG", required = true, hide_env_values = true)]
-    pub config: Option<PathBuf>,
-    /// What to measure: a commit, a tag or a branch; the scripts see it as VERSION; in GitHub Actions `GITHUB_SHA` is
-    /// the default
-    #[arg(env = "INPUT_REVISION", required = true, hide_env_values = true)]
-    pub revision: Option<String>,
+    #[arg(env = "INPUT_CONFIG", hide_env_values = true)]
+    pub config: PathBuf,
+    /// The commit, tag or branch to measure; the scripts see it as VERSION; in GitHub Actions `GITHUB_SHA` is the default
+    #[arg(
+        env = "INPUT_REVISION",
+        hide_env_values = true,
+        hide_default_value = true
+    )]
+    pub revision: String,
     /// Saved with the results, as one line
     #[arg(long, env = "INPUT_DESCRIPTION", hide_env_values = true)]
     pub description: Option<String>,
@@ -150,13 +231,16 @@ pub struct RunArgs {
     /// The AWS region, in place of the config's
     #[arg(long, env = "INPUT_REGION", hide_env_values = true)]
     pub region: Option<String>,
-    /// Where results go, in place of the config's
+    /// The directory for results, in place of the config's
     #[arg(long, env = "INPUT_OUTPUT", hide_env_values = true)]
     pub output: Option<String>,
     /// The number of instances to measure on, in place of the config's
     #[arg(long, env = "INPUT_SAMPLES", hide_env_values = true, value_name = "N",
-          value_parser = clap::value_parser!(u32).range(1..=256))]
-    pub samples: Option<u32>,
+          value_parser = sample_count())]
+    pub samples: Option<NonZeroU32>,
+    /// The number of instances that there are at once, in place of the config's
+    #[arg(long, value_name = "N", value_parser = sample_count())]
+    pub parallel: Option<NonZeroU32>,
     /// Write every event to this file as it happens, a line of JSON each
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
@@ -166,12 +250,12 @@ pub struct RunArgs {
     /// Say more; given twice, every call to AWS, GitHub and the instance too
     #[arg(long, short, action = ArgAction::Count)]
     pub verbose: u8,
-    /// What counts in a job of GitHub Actions only.
+    /// Inputs that count in a job of GitHub Actions only.
     #[command(flatten, next_help_heading = "In GitHub Actions")]
     pub job: JobArgs,
 }
 
-/// What counts in a job of GitHub Actions only.
+/// Inputs that count in a job of GitHub Actions only.
 #[derive(Debug, Args)]
 pub struct JobArgs {
     /// The IAM role that the job's identity may assume; its credentials are renewed for as long as the run lasts
@@ -182,7 +266,7 @@ pub struct JobArgs {
         value_name = "ARN"
     )]
     pub role_to_assume: Option<String>,
-    /// For how long the role is assumed at a time, in seconds
+    /// The length of a session of the role, which is renewed, in seconds
     #[arg(long, env = "INPUT_ROLE-DURATION", hide_env_values = true, value_name = "SECONDS",
           default_value_t = 3600, value_parser = clap::value_parser!(i32).range(900..=43200))]
     pub role_duration: i32,
@@ -190,11 +274,11 @@ pub struct JobArgs {
     #[arg(long, env = "INPUT_ARTIFACT-NAME", hide_env_values = true, value_name = "NAME",
           value_parser = NonEmptyStringValueParser::new().try_map(|name| name.parse::<ArtifactName>()))]
     pub artifact_name: Option<ArtifactName>,
-    /// How long the artifact is kept, in days; at most what the repository allows
+    /// The days that the artifact is kept; at most what the repository allows
     #[arg(long, env = "INPUT_RETENTION-DAYS", hide_env_values = true, value_name = "DAYS",
           value_parser = clap::value_parser!(u32).range(1..=400))]
     pub retention_days: Option<u32>,
-    /// Whether to comment
+    /// When to comment
     #[arg(
         long,
         env = "INPUT_COMMENT",
@@ -208,10 +292,11 @@ pub struct JobArgs {
         long,
         env = "INPUT_GITHUB-TOKEN",
         hide_env_values = true,
+        hide_default_value = true,
         value_name = "TOKEN"
     )]
     pub github_token: Option<String>,
-    /// What tells the jobs of a matrix apart in the comment, as JSON
+    /// The values that tell the jobs of a matrix apart in the comment, as JSON
     #[arg(
         long,
         env = "INPUT_MATRIX",
@@ -227,23 +312,16 @@ impl RunArgs {
         if let (Some(region), ProviderSpec::Ec2(spec)) = (&self.region, &mut config.provider) {
             spec.region = Some(region.clone());
         }
-        if let Some(samples) = self.samples.and_then(NonZeroU32::new) {
-            config.samples = samples;
-        }
+        config.samples = self.samples.unwrap_or(config.samples);
+        config.parallel = self.parallel.or(config.parallel);
         if config.provider == ProviderSpec::Local {
             // What is measured side by side on one machine disturbs each other.
             config.parallel = Some(NonZeroU32::MIN);
         }
     }
-
-    /// The revision that was given, else that of the event; empty where there is none.
-    pub fn revision(&self) -> String {
-        let given = self.revision.clone();
-        given.or_else(event_revision).unwrap_or_default()
-    }
 }
 
-/// When a comment is written.
+/// The cases in which a comment is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Commenting {
     /// On the pull request, where there is one
@@ -252,4 +330,31 @@ pub enum Commenting {
     Always,
     /// Not at all
     Never,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(words: &[&str]) -> Result<RunArgs, clap::Error> {
+        let words = ["collect"].iter().chain(words);
+        let mut matches = definition().try_get_matches_from(words)?;
+        RunArgs::from_arg_matches_mut(&mut matches)
+    }
+
+    #[test]
+    fn the_definition_holds_together() {
+        definition().debug_assert();
+    }
+
+    #[test]
+    fn verbose_counts() {
+        assert_eq!(run(&["a", "b"]).unwrap().verbose, 0);
+        assert_eq!(run(&["a", "b", "-vv"]).unwrap().verbose, 2);
+        assert_eq!(
+            run(&["--verbose", "--verbose", "a", "b"]).unwrap().verbose,
+            2
+        );
+        assert!(run(&["-q", "-v", "a", "b"]).is_err());
+    }
 }

@@ -7,6 +7,7 @@ mod node;
 mod pattern;
 mod problem;
 mod reader;
+mod section;
 mod steps;
 
 use std::collections::BTreeMap;
@@ -15,35 +16,39 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use duration::human as human_duration;
-pub use keys::{KEYS, Key, PLANNED};
+pub use keys::{DefaultValue, FILE_KEYS, Key, Kind, MAIN_KEYS, MAX_SAMPLES, STEP_KEYS, Scope};
 pub use node::At;
 pub use pattern::Pattern;
-pub use problem::{ConfigErrors, Problem};
+pub use problem::{ConfigErrors, Problem, plural};
 
 use ipnet::IpNet;
 
 use crate::phase::Phase;
 use crate::step::{ScriptPath, Step};
 use node::Node;
-use reader::{Entries, Problems};
+use reader::Problems;
+use section::Section;
+use steps::Steps;
 
 /// A config file larger than this is refused, in bytes.
 pub const MAX_FILE_SIZE: u64 = 1 << 20;
 
-/// The instance ends itself after this unless the config says otherwise.
-const MAX_LIFETIME: Duration = Duration::from_hours(6);
-
-/// What a run takes besides its steps: the launch, the boot, and bringing the results home.
+/// The time that a run takes besides its steps: for the launch, the boot, and bringing the results home.
 const BETWEEN_STEPS: Duration = Duration::from_mins(15);
 
-/// A sound config file.
+/// The part of the instance's life that is kept for collecting, and its bounds.
+const COLLECT_RESERVE: f64 = 0.1;
+const COLLECT_RESERVE_MIN: Duration = Duration::from_secs(5);
+const COLLECT_RESERVE_MAX: Duration = Duration::from_mins(10);
+
+/// A valid config file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// Which files are the results.
+    /// Globs of the files that are the results.
     pub performance_results: Vec<Pattern>,
-    /// Where results go, as written: `~` is not expanded.
+    /// The directory for results, as written: `~` is not expanded.
     pub output: String,
-    /// What is rented.
+    /// The kind of instance.
     pub provider: ProviderSpec,
     /// The instance ends itself after this.
     pub max_lifetime: Duration,
@@ -57,7 +62,7 @@ pub struct Config {
     pub phases: BTreeMap<Phase, Vec<Step>>,
 }
 
-/// What is rented, and where.
+/// The kind of instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProviderSpec {
     /// An EC2 instance.
@@ -81,9 +86,9 @@ pub struct Ec2Spec {
     pub ssh_from: Vec<IpNet>,
     /// A key pair whose owner can log in too.
     pub keypair: Option<String>,
-    /// Where sshd listens.
+    /// The port of sshd.
     pub ssh_port: u16,
-    /// Which address is used.
+    /// The address to connect to.
     pub address: AddressKind,
     /// The region; `None` leaves it to the environment.
     pub region: Option<String>,
@@ -91,7 +96,7 @@ pub struct Ec2Spec {
     pub subnet: Option<String>,
 }
 
-/// Which of an instance's addresses collector connects to.
+/// A choice among an instance's addresses, to connect to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AddressKind {
     /// The public one, the private one where there is none.
@@ -102,8 +107,8 @@ pub enum AddressKind {
     Private,
 }
 
-/// Looks at a script and says what is wrong with it and what to do about it.
-pub type Inspect<'a> = &'a dyn Fn(&ScriptPath) -> Result<(), (String, String)>;
+/// Inspects a script; every flaw comes with its remedy.
+pub type Inspect<'a> = &'a dyn Fn(&ScriptPath) -> Result<(), Vec<(String, String)>>;
 
 /// A config file as text, and what is needed to judge it.
 #[derive(Debug, Clone, Copy)]
@@ -117,29 +122,29 @@ pub struct Source<'a> {
 }
 
 impl Config {
-    /// Parses a config file. `inspect` looks at a script and says what is wrong with it and what to do about it.
+    /// Parses a config file; `inspect` finds the flaws of a script.
     ///
     /// # Errors
     /// Every problem of the file at once.
     pub fn parse(source: Source<'_>, inspect: Inspect<'_>) -> Result<Self, ConfigErrors> {
-        let mut problems = Problems::default();
+        let mut problems = Problems::of(source.text);
         let config = node::read(source.text)
-            .map_err(|problem| problems.0.push(problem))
+            .map_err(|problem| problems.found.push(problem))
             .ok()
             .and_then(|root| read(&root, source.local, inspect, &mut problems));
         match config {
-            Some(config) if problems.0.is_empty() => Ok(config),
+            Some(config) if problems.found.is_empty() => Ok(config),
             _ => Err(ConfigErrors::new(
                 PathBuf::from(source.path),
                 source.text,
-                problems.0,
+                problems.found,
             )),
         }
     }
 
-    /// How long a run can last: the time-outs of its steps and some time for what collector does in between, where every
-    /// step on the instance has one, else as long as the instance lives.
-    pub fn longest(&self) -> Duration {
+    /// The longest that a run can last: the time-outs of its steps and some time for what collector does in between, where
+    /// every step on the instance has one, else as long as the instance lives.
+    pub fn max_duration(&self) -> Duration {
         let sum = |before: bool| -> Option<Duration> {
             let steps = self.steps();
             let steps = steps.filter(|(phase, _)| (*phase == Phase::BeforeAwsStart) == before);
@@ -160,34 +165,99 @@ impl Config {
     }
 }
 
-fn read(root: &Node, local: bool, inspect: Inspect<'_>, problems: &mut Problems) -> Option<Config> {
-    let mut top = Entries::of(root, "the file", problems)?;
-    let main = if let Some(main) = top.take("main") {
-        main_section::read(main, local, problems)
-    } else {
-        problems.add(
-                root.at,
-                "the section `main` is missing",
-                "start with `main:` and its keys `performance_results`, `output` and `ec2_instance_size`",
-            );
-        None
+/// The time at the end of an instance's life in which no step runs any more, so that there is time to collect.
+pub fn collect_reserve(max_lifetime: Duration) -> Duration {
+    max_lifetime
+        .mul_f64(COLLECT_RESERVE)
+        .clamp(COLLECT_RESERVE_MIN, COLLECT_RESERVE_MAX)
+}
+
+fn read(
+    root: &Node,
+    local: bool,
+    inspect: Inspect<'_>,
+    problems: &mut Problems<'_>,
+) -> Option<Config> {
+    let mut file = Section::open(root, "the file", &FILE_KEYS, problems)?;
+    let main = file.node("main");
+    if main.is_none() {
+        file.add_problem(
+            root.at,
+            "the section `main` is missing",
+            "start with `main:` and its keys `performance_results`, `output` and `ec2_instance_size`",
+        );
+    }
+    let lists = Phase::ALL.map(|phase| (phase, file.node(phase.key())));
+    let main = main.and_then(|main| main_section::read(main, local, problems));
+    let found = problems.found.len();
+    let mut steps = Steps {
+        inspect,
+        problems,
+        timeouts: Vec::new(),
     };
-    let lifetime = main.as_ref().map_or(MAX_LIFETIME, |main| main.max_lifetime);
     let mut phases = BTreeMap::new();
-    for phase in Phase::ALL {
-        if let Some(node) = top.take(phase.key()) {
-            let steps = steps::read(node, phase, lifetime, inspect, problems);
-            if !steps.is_empty() {
-                phases.insert(phase, steps);
-            }
+    for (phase, list) in lists {
+        let list = list.map(|node| steps.read(node, phase)).unwrap_or_default();
+        if !list.is_empty() {
+            phases.insert(phase, list);
         }
     }
-    let known: Vec<&str> = ["main"]
-        .into_iter()
-        .chain(Phase::ALL.map(Phase::key))
-        .collect();
-    top.finish(&known, "the file", problems);
-    main.map(|main| Config { phases, ..main })
+    let timeouts = steps.timeouts;
+    if phases.is_empty() && problems.found.len() == found {
+        problems.add(
+            root.at,
+            "there is no step: no phase has a script",
+            "add for example `run:`, and `- measure.sh` below it",
+        );
+    }
+    let main = main?;
+    if let Some(lifetime) = main.max_lifetime {
+        check_timeouts(&timeouts, lifetime, problems);
+    }
+    let config = main.config?;
+    Some(Config { phases, ..config })
+}
+
+/// Refuses time-outs that the instance does not live to see, one after the other.
+fn check_timeouts(timeouts: &[(At, Duration)], lifetime: Duration, problems: &mut Problems<'_>) {
+    let available = lifetime.saturating_sub(collect_reserve(lifetime));
+    let mut sum = Duration::ZERO;
+    let mut first_beyond = None;
+    for (at, timeout) in timeouts {
+        sum += *timeout;
+        if sum > available {
+            first_beyond.get_or_insert(*at);
+        }
+    }
+    let Some(at) = first_beyond else {
+        return;
+    };
+    let reserve = sum
+        .mul_f64(COLLECT_RESERVE / (1.0 - COLLECT_RESERVE))
+        .clamp(COLLECT_RESERVE_MIN, COLLECT_RESERVE_MAX);
+    problems.add(
+        at,
+        format!(
+            "the time-outs of the steps are {} in all, but of `max_lifetime` ({}) steps have {}, the rest is for collecting",
+            human_duration(sum),
+            human_duration(lifetime),
+            human_duration(available),
+        ),
+        format!(
+            "shorten them, or raise `main.max_lifetime` to {} or more",
+            written(sum + reserve)
+        ),
+    );
+}
+
+/// A duration as a config has it, in whole minutes or, below one, seconds; never shorter.
+fn written(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64().ceil();
+    if seconds < 60.0 {
+        format!("{seconds}s")
+    } else {
+        format!("{}m", (seconds / 60.0).ceil())
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::env;
 use std::path::Path;
 use std::process::ExitCode;
 
-use collector::{app, cli::Cli};
+use collector::{app, cli::Request};
 
 /// The name under which the runner calls the same program after the job's last step.
 const POST: &str = "collect-post";
@@ -14,8 +14,8 @@ fn main() -> ExitCode {
     if Path::new(&name).ends_with(POST) {
         return app::post().into();
     }
-    match Cli::read() {
-        Ok(cli) => app::main(cli).into(),
+    match Request::read() {
+        Ok(request) => app::main(request).into(),
         Err(error) => app::report_usage_error(&error).into(),
     }
 }

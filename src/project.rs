@@ -1,5 +1,6 @@
 //! The user's directory: the config file and the scripts beside it, as they are on disk.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -13,10 +14,10 @@ use crate::step::ScriptPath;
 /// The name of the config file in a directory, and in the results.
 pub const CONFIG_FILE: &str = "config.yml";
 
-/// What an ELF program starts with: it needs no interpreter.
+/// The first bytes of an ELF program, which needs no interpreter.
 const ELF: &[u8] = b"\x7fELF";
 
-/// Why a config cannot be used.
+/// A reason why a config cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectError {
     /// It cannot be read.
@@ -24,7 +25,7 @@ pub enum ProjectError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: io::Error,
     },
     /// It is too large to be a config.
@@ -41,13 +42,13 @@ pub enum ProjectError {
         /// The file.
         path: PathBuf,
     },
-    /// It is not sound.
+    /// It is not valid.
     #[error("{0}")]
-    Unsound(Arc<ConfigErrors>),
+    Invalid(Arc<ConfigErrors>),
 }
 
 impl ProjectError {
-    /// What the user can do about it.
+    /// A remedy.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Unreadable { source, .. } if source.kind() == io::ErrorKind::NotFound => {
@@ -57,12 +58,12 @@ impl ProjectError {
             Self::TooLarge { .. } => Some("is it a config file?"),
             Self::NotText { .. } => Some("save it as UTF-8"),
             // Each of its problems carries its own.
-            Self::Unsound(_) => None,
+            Self::Invalid(_) => None,
         }
     }
 }
 
-/// A sound config and where it lies.
+/// A valid config and where it lies.
 #[derive(Debug)]
 pub struct Project {
     /// The config.
@@ -104,7 +105,8 @@ impl Project {
             local,
         };
         let config = Config::parse(source, &|script| inspect(&directory, script))
-            .map_err(|errors| ProjectError::Unsound(Arc::new(errors)))?;
+            .map_err(|errors| ProjectError::Invalid(Arc::new(errors)))?;
+        let mut names = BTreeSet::new();
         let mut files = vec![ProjectFile {
             path: CONFIG_FILE.into(),
             mode: 0o644,
@@ -112,7 +114,7 @@ impl Project {
         }];
         for (_, step) in config.steps() {
             let name = step.script.as_str();
-            if files.iter().any(|file| file.path == name) {
+            if name == CONFIG_FILE || !names.insert(name) {
                 continue;
             }
             let script = directory.join(name);
@@ -138,66 +140,66 @@ impl Project {
     }
 }
 
-/// What is wrong with a script, and what to do about it.
-fn inspect(directory: &Path, script: &ScriptPath) -> Result<(), (String, String)> {
+/// A fault of a script, and its remedy.
+type Flaw = (String, String);
+
+/// Finds the flaws of a script, all at once.
+fn inspect(directory: &Path, script: &ScriptPath) -> Result<(), Vec<Flaw>> {
     let path = directory.join(script.as_str());
-    let problem =
-        |what: &str, remedy: String| Err((format!("the script `{script}` {what}"), remedy));
-    let resolved = match fs::canonicalize(&path) {
-        Ok(resolved) => resolved,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return problem(
-                "does not exist",
-                format!("create {}, or correct the name", path.display()),
-            );
-        }
-        Err(error) => {
-            return problem(
-                &format!("cannot be read: {error}"),
-                "check its path and permissions".into(),
-            );
-        }
+    let flaw = |fault: &str, remedy: String| (format!("the script `{script}` {fault}"), remedy);
+    let unreadable = |error: &io::Error| {
+        let remedy = "check its path and permissions".into();
+        vec![flaw(&format!("cannot be read: {error}"), remedy)]
     };
+    let resolved = fs::canonicalize(&path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            let remedy = format!("create {}, or correct the name", path.display());
+            vec![flaw("does not exist", remedy)]
+        }
+        _ => unreadable(&error),
+    })?;
     if !resolved.starts_with(directory) {
-        return problem(
+        let remedy = "put the script itself there".into();
+        return Err(vec![flaw(
             "is a link that leaves the config file's directory",
-            "put the script itself there".into(),
-        );
+            remedy,
+        )]);
     }
-    let Ok(metadata) = fs::metadata(&resolved) else {
-        return problem("cannot be read", "check its permissions".into());
-    };
+    let metadata = fs::metadata(&resolved).map_err(|error| unreadable(&error))?;
     if !metadata.is_file() {
-        return problem("is not a file", "give the path of a script".into());
+        return Err(vec![flaw(
+            "is not a file",
+            "give the path of a script".into(),
+        )]);
     }
+    let mut flaws = Vec::new();
     if metadata.permissions().mode() & 0o111 == 0 {
-        return problem("is not executable", format!("chmod +x {}", path.display()));
+        flaws.push(flaw(
+            "is not executable",
+            format!("chmod +x {}", path.display()),
+        ));
     }
     let mut start = Vec::new();
-    let read = fs::File::open(&resolved).and_then(|file| file.take(256).read_to_end(&mut start));
-    if let Err(error) = read {
-        return problem(
-            &format!("cannot be read: {error}"),
-            "check its permissions".into(),
-        );
-    }
+    fs::File::open(&resolved)
+        .and_then(|file| file.take(256).read_to_end(&mut start))
+        .map_err(|error| unreadable(&error))?;
     let line = start
         .split(|byte| *byte == b'\n')
         .next()
         .unwrap_or_default();
     if line.starts_with(b"#!") && line.ends_with(b"\r") {
-        return problem(
+        flaws.push(flaw(
             "has Windows line ends: its interpreter would not be found",
             format!("sed -i 's/\\r$//' {}", path.display()),
-        );
+        ));
     }
     if !line.starts_with(b"#!") && !start.starts_with(ELF) {
-        return problem(
+        flaws.push(flaw(
             "has no interpreter line",
             "start it with `#!/bin/sh`, `#!/usr/bin/env python3`, …".into(),
-        );
+        ));
     }
-    Ok(())
+    if flaws.is_empty() { Ok(()) } else { Err(flaws) }
 }
 
 #[cfg(test)]
@@ -227,9 +229,10 @@ mod tests {
         fs::create_dir(directory.join("dir")).unwrap();
         let told = |name: &str| {
             let problem = inspect(&directory, &ScriptPath::parse(name).unwrap());
-            problem.map_err(|(message, remedy)| {
-                assert!(!remedy.is_empty());
-                message
+            problem.map_err(|flaws| {
+                assert!(flaws.iter().all(|(_, remedy)| !remedy.is_empty()));
+                let faults = flaws.into_iter().map(|(fault, _)| fault);
+                faults.collect::<Vec<_>>().join("; ")
             })
         };
         assert_eq!(told("good.sh"), Ok(()));
@@ -244,6 +247,11 @@ mod tests {
         ] {
             assert!(told(name).unwrap_err().contains(message), "{name}");
         }
+        script(&directory, "both.sh", "echo hello\n", 0o644);
+        assert_eq!(
+            told("both.sh").unwrap_err(),
+            "the script `both.sh` is not executable; the script `both.sh` has no interpreter line"
+        );
     }
 
     #[test]

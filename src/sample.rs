@@ -16,7 +16,7 @@ use tracing::Instrument as _;
 
 use crate::cancel::Completion;
 use crate::collect::collect;
-use crate::config::Config;
+use crate::config::{Config, collect_reserve};
 use crate::instance::{Instance, InstanceId, LeaseToken, RunId};
 use crate::interrupt::Interrupt;
 use crate::job::kill_all;
@@ -40,11 +40,6 @@ type Host<'a, P> = RemoteHost<Watched<'a, <P as Provider>::Shell, P>>;
 /// The time that local steps which a signal left behind have after TERM, and the deadline for ending them.
 const LEFTOVER_GRACE: Duration = Duration::from_millis(300);
 const LEFTOVER_DEADLINE: Duration = Duration::from_millis(1200);
-
-/// The part of `max_lifetime` that is kept for bringing the results home, and its limits.
-const COLLECT_RESERVE: f64 = 0.1;
-const COLLECT_RESERVE_MIN: Duration = Duration::from_secs(5);
-const COLLECT_RESERVE_MAX: Duration = Duration::from_mins(10);
 
 /// What a run is to do. Everything in it has been checked.
 #[derive(Debug)]
@@ -225,9 +220,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         self.results.name_after(id);
         self.journal.end(true);
         let lifetime = self.run.plan.config.max_lifetime;
-        let reserve = lifetime
-            .mul_f64(COLLECT_RESERVE)
-            .clamp(COLLECT_RESERVE_MIN, COLLECT_RESERVE_MAX);
+        let reserve = collect_reserve(lifetime);
         let launched = Instant::now();
         self.last_call = launched.checked_add(lifetime.saturating_sub(reserve));
         let end_of_life = launched.checked_add(lifetime);

@@ -63,7 +63,7 @@ impl fmt::Display for ScriptPath {
     }
 }
 
-/// Where a step runs.
+/// The machine that a step runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Place {
     /// On the machine that runs collector (`local: true`).
@@ -79,7 +79,7 @@ pub enum Place {
 pub struct Step {
     /// The script.
     pub script: ScriptPath,
-    /// Where it runs.
+    /// The machine that it runs on.
     pub place: Place,
     /// After this the step is ended and the run goes on; `None` waits for ever.
     pub timeout: Option<Duration>,
@@ -91,7 +91,7 @@ pub struct Step {
     pub env: Vec<(String, String)>,
 }
 
-/// How a step ended.
+/// The end of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepOutcome {

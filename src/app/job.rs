@@ -23,10 +23,9 @@ const SECRETS: [&str; 5] = [
 
 /// Carries out a run, and hands over everything that came of it.
 pub(super) fn run(args: &RunArgs, job: &WorkflowJob) -> ExitStatus {
-    let config = args.config.as_deref().unwrap_or("".as_ref());
-    let log = WorkflowLog::new(job, config).detailed(args.verbose > 0);
+    let log = WorkflowLog::new(job, &args.config).detailed(args.verbose > 0);
     for secret in SECRETS.iter().filter_map(|name| env::var(name).ok()) {
-        log.mask(&Secret::new(secret));
+        log.mask(&Secret::new(secret.trim()));
     }
     let config = log.config();
     let log = match reporters(log, args.events.as_deref()) {

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use rustix::process::geteuid;
 
 use super::places::{expand_home, local, records, state_directory};
 use crate::cancel::{Completion, until_cancelled};
@@ -53,10 +54,14 @@ pub(super) async fn run(
         }
         _ => path.to_owned(),
     };
-    let revision = args.revision().parse()?;
-    let config = args.config.as_deref().unwrap_or(Path::new(""));
-    let mut project = Project::open(&in_workspace(config), args.local)?;
+    let revision = args.revision.parse()?;
+    let mut project = Project::open(&in_workspace(&args.config), args.local)?;
     args.override_config(&mut project.config);
+    if job.is_none() && project.config.provider == ProviderSpec::Local && geteuid().is_root() {
+        let warning =
+            "a rehearsal as root: the steps may change this machine, for example install packages";
+        reporter.report(Event::Warning(warning.into()));
+    }
     let output = expand_home(args.output.as_deref().unwrap_or(&project.config.output));
     let plan = Plan {
         config: project.config,
@@ -180,7 +185,7 @@ fn refuse_expiring_credentials(
     if given("AWS_ACCESS_KEY_ID").is_none() || given("AWS_SESSION_TOKEN").is_none() {
         return Ok(());
     }
-    let longest = config.longest();
+    let longest = config.max_duration();
     let end = given("AWS_CREDENTIAL_EXPIRATION").and_then(|end| end.parse::<Timestamp>().ok());
     let Some(end) = end else {
         if longest > DEFAULT_SESSION {

@@ -1,167 +1,402 @@
-//! The keys of `main`: one table for reading, hints, and the reference in the README.
+//! The keys of the config file, a table a section: reading, hints and the reference page come from it.
 
-/// A key of `main`.
-#[derive(Debug, Clone, Copy)]
+use std::fmt;
+
+use crate::phase::Phase;
+
+/// The most samples that one process measures on.
+pub const MAX_SAMPLES: u32 = 256;
+
+/// A key of the config file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key {
-    /// The key.
+    /// The key as it is written.
     pub name: &'static str,
-    /// Its default, as the reference names it.
-    pub default: &'static str,
-    /// A value that a hint gives as an example.
+    /// The values that it takes.
+    pub kind: Kind,
+    /// The providers that it is for.
+    pub scope: Scope,
+    /// The value that stands in where the key is not given.
+    pub default: DefaultValue,
+    /// A value as an example, in YAML.
     pub example: &'static str,
     /// Its meaning, in Markdown.
     pub meaning: &'static str,
 }
 
+/// The values that a key takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A text that is not empty.
+    Text,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// `ami-…` or `resolve:ssm:…`.
+    Image,
+    /// A login name as `useradd` takes it.
+    UserName,
+    /// `true` or `false`.
+    Boolean,
+    /// A whole number from 1 to this.
+    Count(u32),
+    /// A TCP port.
+    Port,
+    /// `90s`, `15m`, `1h30m`, a bare number of minutes; at least so many seconds.
+    Duration(u64),
+    /// A glob or a list of globs.
+    Globs,
+    /// A network in CIDR notation, or a list of networks.
+    Networks,
+    /// A list of arguments.
+    Arguments,
+    /// A map of environment variables.
+    Variables,
+    /// A map with keys of its own.
+    Section,
+    /// A list of scripts.
+    Steps,
+    /// No value yet: the key belongs to a later version and is refused by name.
+    Planned,
+}
+
+/// The providers that a key is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// EC2 and a rehearsal.
+    EveryProvider,
+    /// EC2; a rehearsal may leave it out, and checks it nevertheless.
+    Ec2,
+}
+
+/// The value that stands in where a key is not given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DefaultValue {
+    /// None: the key has to be given.
+    Required,
+    /// This value, in YAML.
+    Value(&'static str),
+    /// No value; in words, the behaviour without one.
+    Behaviour(&'static str),
+}
+
+impl Key {
+    /// The default as the reference shows it.
+    pub fn default_text(&self) -> String {
+        match (self.default, self.scope) {
+            (DefaultValue::Required, Scope::EveryProvider) => "required".into(),
+            (DefaultValue::Required, Scope::Ec2) => "required on EC2".into(),
+            (DefaultValue::Value(value), _) => format!("`{value}`"),
+            (DefaultValue::Behaviour(words), _) => words.into(),
+        }
+    }
+
+    /// Whether the key exists in this version.
+    pub fn is_supported(&self) -> bool {
+        self.kind != Kind::Planned
+    }
+
+    const fn ec2(self) -> Self {
+        Self {
+            scope: Scope::Ec2,
+            ..self
+        }
+    }
+}
+
+/// A noun for messages and the reference, with its article.
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text => f.write_str("a text"),
+            Self::Choice(words) => {
+                for (index, word) in words.iter().enumerate() {
+                    f.write_str(match index {
+                        0 => "",
+                        _ if index + 1 == words.len() => " or ",
+                        _ => ", ",
+                    })?;
+                    write!(f, "`{word}`")?;
+                }
+                Ok(())
+            }
+            Self::Image => f.write_str("an image"),
+            Self::UserName => f.write_str("a user name"),
+            Self::Boolean => f.write_str("`true` or `false`"),
+            Self::Count(most) => write!(f, "a whole number from 1 to {most}"),
+            Self::Port => f.write_str("a port from 1 to 65535"),
+            Self::Duration(_) => f.write_str("a duration"),
+            Self::Globs => f.write_str("a glob or a list of globs"),
+            Self::Networks => f.write_str("a network or a list of networks"),
+            Self::Arguments => f.write_str("a list"),
+            Self::Variables | Self::Section => f.write_str("a map"),
+            Self::Steps => f.write_str("a list of scripts"),
+            Self::Planned => f.write_str("nothing yet"),
+        }
+    }
+}
+
+use DefaultValue::{Behaviour, Required, Value};
+
 const fn key(
     name: &'static str,
-    default: &'static str,
+    kind: Kind,
+    default: DefaultValue,
     example: &'static str,
     meaning: &'static str,
 ) -> Key {
     Key {
         name,
+        kind,
+        scope: Scope::EveryProvider,
         default,
         example,
         meaning,
     }
 }
 
-/// Every key that is read, in the order of the reference.
-pub const KEYS: [Key; 17] = [
+const fn phase(phase: Phase, meaning: &'static str) -> Key {
+    key(
+        phase.key(),
+        Kind::Steps,
+        Behaviour("no steps"),
+        "[script.sh]",
+        meaning,
+    )
+}
+
+const fn planned(name: &'static str, meaning: &'static str) -> Key {
+    key(name, Kind::Planned, Behaviour("none"), "", meaning)
+}
+
+/// The keys of the file itself.
+pub const FILE_KEYS: [Key; 8] = [
+    key(
+        "main",
+        Kind::Section,
+        Required,
+        "{output: ./results, …}",
+        "what is rented, and what comes home",
+    ),
+    phase(
+        Phase::BeforeAwsStart,
+        "on this machine: checks; if one fails, nothing is launched",
+    ),
+    phase(
+        Phase::AfterAwsStart,
+        "on the instance: prepares the machine",
+    ),
+    phase(
+        Phase::Setup,
+        "on the instance: installs the software at `VERSION`",
+    ),
+    phase(Phase::Run, "on the instance: measures"),
+    phase(
+        Phase::BeforeCollect,
+        "on the instance: prepares the results",
+    ),
+    phase(
+        Phase::AfterCollect,
+        "on the instance: once the results are home",
+    ),
+    phase(Phase::BeforeAwsTerminate, "on the instance: a last look"),
+];
+
+/// The keys of `main`, in the order of the reference.
+pub const MAIN_KEYS: [Key; 39] = [
     key(
         "performance_results",
-        "required",
+        Kind::Globs,
+        Required,
         "/tmp/*.csv",
         "a glob or a list of globs on the instance: `*`, `?`, `[…]`, `**`, `{a,b}`; relative ones start in the login user's home; a directory stands for all files in it; one that matches nothing is a warning",
     ),
     key(
         "output",
-        "required",
+        Kind::Text,
+        Required,
         "~/performance_info/",
         "where results go on this machine; `~` is your home; relative to where you call `collect`; created when it is missing",
     ),
     key(
         "ec2_instance_size",
-        "required on EC2",
+        Kind::Text,
+        Required,
         "c7i.large",
         "the instance type",
-    ),
+    )
+    .ec2(),
     key(
         "ami",
-        "required on EC2",
+        Kind::Image,
+        Required,
         "resolve:ssm:/aws/service/debian/release/13/latest/amd64",
         "`ami-…`, or `resolve:ssm:` and the name of a parameter, which EC2 resolves",
-    ),
+    )
+    .ec2(),
     key(
         "user",
-        "`collector`",
+        Kind::UserName,
+        Value("collector"),
         "ubuntu",
         "the login user; cloud-init creates it where the image has none",
-    ),
+    )
+    .ec2(),
     key(
         "security_group",
-        "a temporary one",
+        Kind::Text,
+        Behaviour("a temporary one"),
         "sg-0abc…",
         "id (`sg-…`) or name, used as it is; a name is looked up in the VPC of the `subnet`, else in the default VPC. Without it, or with a name that does not exist (a warning), a temporary group lets in this machine's public address on `ssh_port` only, and is deleted after the run",
-    ),
+    )
+    .ec2(),
     key(
         "ssh_from",
-        "this machine's public address",
+        Kind::Networks,
+        Behaviour("this machine's public address"),
         "203.0.113.7/32",
         "the networks that a temporary group lets in, such as `203.0.113.7/32`: one or a list",
-    ),
+    )
+    .ec2(),
     key(
         "keypair",
-        "none",
+        Kind::Text,
+        Behaviour("none"),
         "collector",
         "an EC2 key pair whose owner can log in too; collector does not need it; if it does not exist, that is a warning",
-    ),
+    )
+    .ec2(),
     key(
         "ssh_port",
-        "`22`",
-        "22",
+        Kind::Port,
+        Value("22"),
+        "2222",
         "where the image's sshd listens; collector does not reconfigure sshd",
-    ),
+    )
+    .ec2(),
     key(
         "address",
-        "`auto`",
-        "auto",
+        Kind::Choice(&["auto", "public", "private"]),
+        Value("auto"),
+        "private",
         "the address to connect to: `public`, `private`, or `auto`: public where there is one, else private",
-    ),
+    )
+    .ec2(),
     key(
         "provider",
-        "`ec2`",
-        "ec2",
+        Kind::Choice(&["ec2", "local"]),
+        Value("ec2"),
+        "local",
         "`ec2`, or `local` for this machine; `--local` does the same",
     ),
     key(
         "region",
-        "from the environment",
+        Kind::Text,
+        Behaviour("from the environment"),
         "eu-central-1",
         "the AWS region",
-    ),
+    )
+    .ec2(),
     key(
         "subnet",
-        "EC2's choice",
+        Kind::Text,
+        Behaviour("EC2's choice"),
         "subnet-0abc…",
         "the id of a subnet",
-    ),
+    )
+    .ec2(),
     key(
         "max_lifetime",
-        "`6h`",
-        "6h",
+        Kind::Duration(10),
+        Value("6h"),
+        "2h",
         "the instance ends itself after this, whatever it is doing; at least 10 s, at most 30 days. A step that still runs shortly before is ended, so that there is time to collect",
     ),
     key(
         "samples",
-        "`1`",
+        Kind::Count(MAX_SAMPLES),
+        Value("1"),
         "5",
         "the number of instances to measure on, side by side, 256 at most; a rehearsal measures one after the other",
     ),
     key(
         "parallel",
-        "all",
+        Kind::Count(MAX_SAMPLES),
+        Behaviour("all"),
         "5",
         "the number of instances that there are at once",
     ),
     key(
         "fail_fast",
-        "`false`",
+        Kind::Boolean,
+        Value("false"),
         "true",
         "the first sample that fails ends the others",
     ),
+    planned("S3", "a bucket that also gets the archive"),
+    planned("access", "the way to an instance without a public address"),
+    planned("availability_zone", "the zone to launch in"),
+    planned("baseline", "a revision to compare with"),
+    planned("cpu_options", "cores, and threads a core"),
+    planned(
+        "fail_on",
+        "the change for the worse that fails a comparison",
+    ),
+    planned("figures", "the collected files that hold the figures"),
+    planned("host_key", "trust in an image without cloud-init"),
+    planned("iam_instance_profile", "the role of the instance"),
+    planned("jump", "a host to connect through"),
+    planned("launch_template", "a launch template of EC2"),
+    planned("max_cost", "the most that a run may cost"),
+    planned("metrics", "the interval of built-in system metrics"),
+    planned("placement_group", "a placement group of EC2"),
+    planned("repeat", "the number of turns of each revision"),
+    planned(
+        "repository",
+        "the repository in which the revision is looked up",
+    ),
+    planned("root_volume", "size and type of the root volume"),
+    planned("spot", "whether spot capacity is used"),
+    planned("subnets", "several subnets, tried in turn"),
+    planned("tags", "further tags of the instance"),
+    planned("tenancy", "dedicated hardware"),
+    planned("upload", "further files that the scripts need"),
 ];
 
-/// Keys whose feature does not exist yet; they are refused by name.
-pub const PLANNED: [&str; 22] = [
-    "S3",
-    "access",
-    "availability_zone",
-    "baseline",
-    "cpu_options",
-    "fail_on",
-    "figures",
-    "host_key",
-    "iam_instance_profile",
-    "jump",
-    "launch_template",
-    "max_cost",
-    "metrics",
-    "placement_group",
-    "repeat",
-    "repository",
-    "root_volume",
-    "spot",
-    "subnets",
-    "tags",
-    "tenancy",
-    "upload",
+/// The options of a step.
+pub const STEP_KEYS: [Key; 5] = [
+    key(
+        "local",
+        Kind::Boolean,
+        Value("false"),
+        "true",
+        "run it on this machine",
+    ),
+    key(
+        "timeout",
+        Kind::Duration(0),
+        Behaviour("none"),
+        "15m",
+        "end the step after this and go on; not a failure. A bare number is minutes; `90s`, `15m`, `1h30m`, `1d`",
+    ),
+    key(
+        "warn_only",
+        Kind::Boolean,
+        Value("false"),
+        "true",
+        "a non-zero exit is a warning and the run goes on",
+    ),
+    key(
+        "args",
+        Kind::Arguments,
+        Behaviour("none"),
+        "[--level, 3.10]",
+        "a list of arguments",
+    ),
+    key(
+        "env",
+        Kind::Variables,
+        Behaviour("none"),
+        "{LEVEL: 9}",
+        "a map of further variables",
+    ),
 ];
-
-/// The example that hints give for a key.
-pub(super) fn example(name: &str) -> &'static str {
-    KEYS.iter()
-        .find(|key| key.name == name)
-        .map_or("…", |key| key.example)
-}

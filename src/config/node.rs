@@ -1,9 +1,10 @@
 //! A YAML document as a tree in which every node knows its place, so that all problems can be reported at once.
 
 use std::fmt;
+use std::ops::Range;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy};
+use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPolicy};
 use serde_saphyr::{Location, Spanned};
 
 use super::problem::Problem;
@@ -37,9 +38,11 @@ impl From<Location> for At {
 pub(super) struct Node {
     pub(super) value: Value,
     pub(super) at: At,
+    /// The text of a scalar in the file; that of the anchor's where the node is an alias.
+    pub(super) bytes: Range<usize>,
 }
 
-/// What a node is.
+/// The value of a node.
 #[derive(Debug, Clone)]
 pub(super) enum Value {
     Null,
@@ -54,7 +57,7 @@ impl Value {
     /// The name of the type for a message, with its article.
     pub(super) const fn kind(&self) -> &'static str {
         match self {
-            Self::Null => "nothing",
+            Self::Null => "empty",
             Self::Bool(_) => "a boolean",
             Self::Number(_) => "a number",
             Self::Text(_) => "a text",
@@ -76,6 +79,7 @@ pub(super) fn read(text: &str) -> Result<Node, Problem> {
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         merge_keys: MergeKeyPolicy::Merge,
         strict_booleans: true,
+        non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
     };
     let spanned: Spanned<Value> =
         serde_saphyr::from_str_with_options(text, options).map_err(|error| {
@@ -97,9 +101,17 @@ fn first_line(error: &impl fmt::Display) -> String {
 
 impl From<Spanned<Value>> for Node {
     fn from(spanned: Spanned<Value>) -> Self {
+        let span = spanned.defined.span();
+        let bound = |offset: Option<u64>| {
+            offset
+                .and_then(|offset| usize::try_from(offset).ok())
+                .unwrap_or_default()
+        };
+        let start = bound(span.byte_offset());
         Self {
             at: spanned.referenced.into(),
             value: spanned.value,
+            bytes: start..start + bound(span.byte_len()),
         }
     }
 }

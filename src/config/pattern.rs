@@ -1,6 +1,6 @@
 //! A glob on the instance: `*`, `?`, `[…]`, `**` and `{a,b}`.
 
-/// How many patterns one pattern with braces may become.
+/// The most patterns that one pattern with braces may become.
 const MAX_ALTERNATIVES: usize = 1000;
 
 /// One glob without braces, absolute or relative to the login user's home directory.

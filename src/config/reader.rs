@@ -1,212 +1,338 @@
-//! Takes a tree apart key by key and keeps every problem on the way.
+//! Readers of values, one for each kind, that keep every problem on the way.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use super::duration;
+use super::keys::{Key, Kind};
 use super::node::{At, Node, Value};
+use super::pattern::Pattern;
 use super::problem::Problem;
 
-/// How far a typing error may be from the key that was meant.
-const NEAREST: f64 = 0.7;
-
 /// Collects problems, so that the first is not the only one.
-#[derive(Debug, Default)]
-pub(super) struct Problems(pub(super) Vec<Problem>);
+#[derive(Debug)]
+pub(super) struct Problems<'s> {
+    /// The file, for values that are kept as they are written.
+    pub(super) source: &'s str,
+    pub(super) found: Vec<Problem>,
+}
 
-impl Problems {
-    pub(super) fn add(&mut self, at: At, message: impl Into<String>, remedy: impl Into<String>) {
-        self.0.push(Problem::new(at, message, remedy));
+impl<'s> Problems<'s> {
+    pub(super) const fn of(source: &'s str) -> Self {
+        Self {
+            source,
+            found: Vec::new(),
+        }
     }
 
-    fn wrong_type(&mut self, node: &Node, key: &str, wanted: &str, example: &str) {
-        let found = node.value.kind();
+    pub(super) fn add(&mut self, at: At, message: impl Into<String>, remedy: impl Into<String>) {
+        self.found.push(Problem::new(at, message, remedy));
+    }
+
+    fn add_empty(&mut self, key: &Key, node: &Node) {
+        let Key { name, example, .. } = key;
         self.add(
             node.at,
-            format!("`{key}` is {found}, {wanted} is expected"),
-            format!("for example `{key}: {example}`"),
+            format!("`{name}` is empty"),
+            format!("give it a value, for example `{name}: {example}`, or remove the key"),
         );
     }
 
-    pub(super) fn text(&mut self, node: &Node, key: &str, example: &str) -> Option<String> {
-        match &node.value {
-            Value::Text(text) if !text.trim().is_empty() => return Some(text.clone()),
-            Value::Text(_) | Value::Null => self.add(
+    fn add_wrong_type(&mut self, key: &Key, node: &Node, expected: &str) {
+        let Key { name, example, .. } = key;
+        self.add(
+            node.at,
+            format!("`{name}` is {}, {expected} is expected", node.value.kind()),
+            format!("for example `{name}: {example}`"),
+        );
+    }
+
+    /// A text, of one of the kinds that are written as a text.
+    pub(super) fn text(&mut self, key: &Key, node: &Node) -> Option<String> {
+        let name = key.name;
+        let text = match &node.value {
+            Value::Text(text) if !text.trim().is_empty() => text,
+            Value::Text(_) | Value::Null => {
+                self.add_empty(key, node);
+                return None;
+            }
+            Value::Number(_) | Value::Bool(_) => {
+                self.add(
+                    node.at,
+                    format!("`{name}` is {}, a text is expected", node.value.kind()),
+                    "put it in quotes",
+                );
+                return None;
+            }
+            Value::List(_) | Value::Map(_) => {
+                self.add_wrong_type(key, node, "a text");
+                return None;
+            }
+        };
+        match key.kind {
+            Kind::Choice(words) if !words.contains(&text.as_str()) => self.add(
                 node.at,
-                format!("`{key}` is empty"),
-                format!("give it a value, for example `{key}: {example}`, or remove the key"),
+                format!("unknown {name} `{text}`"),
+                key.kind.to_string(),
             ),
-            Value::Number(_) | Value::Bool(_) => self.add(
+            Kind::Image if !is_image(text) => self.add(
                 node.at,
-                format!("`{key}` is {}, a text is expected", node.value.kind()),
-                "put it in quotes",
+                format!("{text:?} is not an image"),
+                "give `ami-` and hexadecimal digits, or `resolve:ssm:` and the name of a parameter",
             ),
-            _ => self.wrong_type(node, key, "a text", example),
+            Kind::UserName if !is_user_name(text) => self.add(
+                node.at,
+                format!("{text:?} is not a user name"),
+                "give the login user of the image, for example `ubuntu`",
+            ),
+            _ => {}
         }
-        None
+        Some(text.clone())
     }
 
     /// One text, or a list of texts.
-    pub(super) fn texts(&mut self, node: &Node, key: &str, example: &str) -> Vec<(At, String)> {
+    fn texts(&mut self, key: &Key, node: &Node) -> Option<Vec<(At, String)>> {
         match &node.value {
-            Value::List(items) => items
-                .iter()
-                .filter_map(|item| Some((item.at, self.text(item, key, example)?)))
-                .collect(),
-            _ => self
-                .text(node, key, example)
-                .map(|text| (node.at, text))
-                .into_iter()
-                .collect(),
+            Value::List(items) if items.is_empty() => {
+                self.add_empty(key, node);
+                None
+            }
+            Value::List(items) => Some(
+                items
+                    .iter()
+                    .filter_map(|item| Some((item.at, self.text(key, item)?)))
+                    .collect(),
+            ),
+            _ => Some(vec![(node.at, self.text(key, node)?)]),
         }
     }
 
-    pub(super) fn boolean(&mut self, node: &Node, key: &str) -> Option<bool> {
+    pub(super) fn boolean(&mut self, key: &Key, node: &Node) -> Option<bool> {
         if let Value::Bool(value) = node.value {
             return Some(value);
         }
-        self.wrong_type(node, key, "`true` or `false`", "true");
+        self.add_wrong_type(key, node, "`true` or `false`");
         None
     }
 
-    pub(super) fn duration(&mut self, node: &Node, key: &str) -> Option<Duration> {
+    pub(super) fn duration(&mut self, key: &Key, node: &Node) -> Option<Duration> {
+        let name = key.name;
         let parsed = match &node.value {
             Value::Number(minutes) => duration::from_minutes(*minutes),
             Value::Text(text) => duration::parse(text),
             _ => {
-                self.wrong_type(node, key, "a duration", "15m");
+                self.add_wrong_type(key, node, "a duration");
                 return None;
             }
         };
-        parsed
+        let duration = parsed
             .map_err(|why| {
                 self.add(
                     node.at,
-                    format!("`{key}` {why}"),
-                    format!("write `{key}: 90s`, `15m` or `1h`; a bare number is minutes"),
+                    format!("`{name}` {why}"),
+                    format!("write `{name}: 90s`, `15m` or `1h`; a bare number is minutes"),
                 );
             })
-            .ok()
+            .ok()?;
+        if let Kind::Duration(least) = key.kind
+            && duration < Duration::from_secs(least)
+        {
+            self.add(
+                node.at,
+                format!("`{name}` is shorter than {least} s"),
+                "an instance needs time to boot: give it minutes or hours",
+            );
+        }
+        Some(duration)
     }
 
-    /// A port number.
-    /// A whole number from 1 to `most`.
-    pub(super) fn count(&mut self, node: &Node, key: &str, most: u32) -> Option<NonZeroU32> {
-        if let Value::Number(number) = node.value
-            && number.fract() == 0.0
-            && (1.0..=f64::from(most)).contains(&number)
-        {
-            return format!("{number}").parse().ok();
+    /// A whole number, from 1 to what the key allows.
+    pub(super) fn count(&mut self, key: &Key, node: &Node) -> Option<NonZeroU32> {
+        let Kind::Count(most) = key.kind else {
+            return None;
+        };
+        if let Some(count) = whole(node, most) {
+            return Some(count);
         }
+        let Key { name, example, .. } = key;
         self.add(
             node.at,
-            format!("`{key}` is not a whole number from 1 to {most}"),
-            format!("give a number, for example `{key}: 5`"),
+            format!("`{name}` is not {}", key.kind),
+            format!("give a number, for example `{name}: {example}`"),
         );
         None
     }
 
     /// A TCP port.
-    pub(super) fn port(&mut self, node: &Node, key: &str) -> Option<u16> {
-        if let Value::Number(number) = node.value
-            && number.fract() == 0.0
-            && (1.0..=65535.0).contains(&number)
-        {
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "just checked"
-            )]
-            return Some(number as u16);
+    pub(super) fn port(&mut self, key: &Key, node: &Node) -> Option<u16> {
+        let port = whole(node, u16::MAX.into()).and_then(|port| u16::try_from(port.get()).ok());
+        if port.is_none() {
+            self.add_wrong_type(key, node, "a port from 1 to 65535");
         }
-        self.wrong_type(node, key, "a port from 1 to 65535", "22");
-        None
+        port
     }
 
-    /// A text or a number or a boolean, as the text that the user wrote for it.
-    pub(super) fn scalar(&mut self, node: &Node, key: &str) -> Option<String> {
+    /// Globs, with their braces expanded.
+    pub(super) fn globs(&mut self, key: &Key, node: &Node) -> Option<Vec<Pattern>> {
+        let mut patterns = Vec::new();
+        for (at, text) in self.texts(key, node)? {
+            match Pattern::parse(&text) {
+                Ok(expanded) => patterns.extend(expanded),
+                Err(why) => self.add(
+                    at,
+                    format!("the pattern {why}"),
+                    "give a glob such as `/tmp/*.csv`",
+                ),
+            }
+        }
+        Some(patterns)
+    }
+
+    /// Networks in CIDR notation; a lone address is a network of one.
+    pub(super) fn networks(&mut self, key: &Key, node: &Node) -> Option<Vec<IpNet>> {
+        let mut networks = Vec::new();
+        for (at, text) in self.texts(key, node)? {
+            let network = text
+                .parse::<IpNet>()
+                .or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+            match network {
+                Ok(network) => networks.push(network),
+                Err(_) => self.add(
+                    at,
+                    format!("`{text}` is not a network"),
+                    "give an address or a network such as `203.0.113.7/32` or `2001:db8::/64`",
+                ),
+            }
+        }
+        Some(networks)
+    }
+
+    /// Arguments of a script.
+    pub(super) fn arguments(&mut self, key: &Key, node: &Node) -> Option<Vec<String>> {
+        let Value::List(items) = &node.value else {
+            self.add_wrong_type(key, node, "a list");
+            return None;
+        };
+        Some(
+            items
+                .iter()
+                .filter_map(|item| self.scalar(key.name, item))
+                .collect(),
+        )
+    }
+
+    /// Environment variables of a script.
+    pub(super) fn variables(&mut self, key: &Key, node: &Node) -> Option<Vec<(String, String)>> {
+        let mut variables = Vec::new();
+        for (name, at, node) in self.pairs(node, &format!("`{}`", key.name))? {
+            let legal = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+                && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+            if !legal {
+                self.add(
+                    at,
+                    format!("{name:?} is not the name of a variable"),
+                    "use letters, digits and `_`",
+                );
+            } else if name == "VERSION" || name.starts_with("COLLECTOR_") {
+                self.add(
+                    at,
+                    format!("`{name}` is set by collector"),
+                    "choose another name",
+                );
+            } else if let Some(value) = self.scalar(&name, node) {
+                variables.push((name, value));
+            }
+        }
+        Some(variables)
+    }
+
+    /// A text, or a number or a boolean exactly as it is written: `3.10` and `0755` are not numbers to a script.
+    pub(super) fn scalar(&mut self, name: &str, node: &Node) -> Option<String> {
         match &node.value {
             Value::Text(text) if text.contains('\0') => {
-                self.add(node.at, format!("`{key}` contains a NUL"), "remove it");
+                self.add(node.at, format!("`{name}` contains a NUL"), "remove it");
                 None
             }
             Value::Text(text) => Some(text.clone()),
-            Value::Number(number) => Some(number.to_string()),
-            Value::Bool(value) => Some(value.to_string()),
-            _ => {
-                self.wrong_type(node, key, "a text", "value");
+            Value::Number(_) | Value::Bool(_) => {
+                self.source.get(node.bytes.clone()).map(str::to_owned)
+            }
+            Value::Null | Value::List(_) | Value::Map(_) => {
+                self.add(
+                    node.at,
+                    format!("`{name}` is {}, a text is expected", node.value.kind()),
+                    "give a text, or `\"\"` for an empty one",
+                );
                 None
             }
         }
     }
-}
 
-/// The entries of a map, to be taken one by one; what is left over is unknown.
-#[derive(Debug)]
-pub(super) struct Entries<'a> {
-    left: Vec<(String, At, &'a Node)>,
-}
-
-impl<'a> Entries<'a> {
-    /// Checks that the node is a map with text keys that do not repeat.
-    pub(super) fn of(node: &'a Node, what: &str, problems: &mut Problems) -> Option<Self> {
+    /// The entries of a map; a key that repeats is a problem.
+    pub(super) fn pairs<'n>(
+        &mut self,
+        node: &'n Node,
+        title: &str,
+    ) -> Option<Vec<(String, At, &'n Node)>> {
         let Value::Map(pairs) = &node.value else {
-            problems.add(
+            self.add(
                 node.at,
-                format!("{what} is {}, a map is expected", node.value.kind()),
+                format!("{title} is {}, a map is expected", node.value.kind()),
                 "write `key: value` lines",
             );
             return None;
         };
-        let mut left: Vec<(String, At, &Node)> = Vec::new();
+        let mut first_lines = BTreeMap::new();
+        let mut distinct = Vec::new();
         for (key, value) in pairs {
-            let Some(name) = problems.scalar(key, "key") else {
+            let Some(name) = self.scalar("key", key) else {
                 continue;
             };
-            match left.iter().find(|(earlier, ..)| *earlier == name) {
-                Some((_, first, _)) => problems.add(
+            if let Some(line) = first_lines.get(&name) {
+                self.add(
                     key.at,
                     format!("`{name}` is given twice"),
-                    format!("keep one; the first is in line {}", first.line),
-                ),
-                None => left.push((name, key.at, value)),
+                    format!("keep one; the first is in line {line}"),
+                );
+            } else {
+                first_lines.insert(name.clone(), key.at.line);
+                distinct.push((name, key.at, value));
             }
         }
-        Some(Self { left })
+        Some(distinct)
     }
+}
 
-    /// Removes and returns the value of a key.
-    pub(super) fn take(&mut self, key: &str) -> Option<&'a Node> {
-        let index = self.left.iter().position(|(name, ..)| name == key)?;
-        Some(self.left.swap_remove(index).2)
-    }
-
-    /// Reports all keys that nobody took, each with the nearest of `known`.
-    pub(super) fn finish(self, known: &[&str], what: &str, problems: &mut Problems) {
-        for (name, at, _) in self.left {
-            let nearest = known
-                .iter()
-                .map(|key| {
-                    (
-                        strsim::normalized_damerau_levenshtein(
-                            &name.to_lowercase(),
-                            &key.to_lowercase(),
-                        ),
-                        *key,
-                    )
-                })
-                .filter(|(score, _)| *score >= NEAREST)
-                .max_by(|a, b| a.0.total_cmp(&b.0));
-            let remedy = match nearest {
-                Some((_, key)) => format!("did you mean `{key}`?"),
-                None => format!("known keys: {}", known.join(", ")),
-            };
-            problems.add(at, format!("unknown key `{name}` in {what}"), remedy);
+/// A whole number from 1 to `most`.
+fn whole(node: &Node, most: u32) -> Option<NonZeroU32> {
+    match node.value {
+        Value::Number(number)
+            if number.fract() == 0.0 && (1.0..=f64::from(most)).contains(&number) =>
+        {
+            format!("{number}").parse().ok()
         }
+        _ => None,
     }
+}
 
-    /// The remaining entries, with their keys.
-    pub(super) fn into_pairs(self) -> impl Iterator<Item = (String, At, &'a Node)> {
-        self.left.into_iter()
-    }
+fn is_image(text: &str) -> bool {
+    let id = text
+        .strip_prefix("ami-")
+        .is_some_and(|id| !id.is_empty() && id.chars().all(|c| c.is_ascii_hexdigit()));
+    let parameter = text
+        .strip_prefix("resolve:ssm:")
+        .is_some_and(|name| !name.is_empty() && !name.contains(char::is_whitespace));
+    id || parameter
+}
+
+fn is_user_name(name: &str) -> bool {
+    name.len() <= 32
+        && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c))
 }

@@ -7,7 +7,7 @@ use crate::step::Place;
 const SEED: &str = include_str!("../../examples/seed/config.yml");
 
 #[expect(clippy::unnecessary_wraps, reason = "the type that the parser takes")]
-fn sound(_: &ScriptPath) -> Result<(), (String, String)> {
+fn flawless(_: &ScriptPath) -> Result<(), Vec<(String, String)>> {
     Ok(())
 }
 
@@ -18,7 +18,7 @@ fn parse(text: &str) -> Result<Config, ConfigErrors> {
             text,
             local: false,
         },
-        &sound,
+        &flawless,
     )
 }
 
@@ -36,9 +36,10 @@ fn problems(text: &str) -> Vec<String> {
         .collect()
 }
 
+/// A valid `main` with further lines, and a step.
 fn main_with(lines: &str) -> String {
     format!(
-        "main:\n  output: out\n  performance_results: /tmp/*\n  ec2_instance_size: m1.small\n  ami: ami-1\n  security_group: g\n{lines}"
+        "main:\n  output: out\n  performance_results: /tmp/*\n  ec2_instance_size: m1.small\n  ami: ami-1\n  security_group: g\n{lines}before_collect: [pack.sh]\n"
     )
 }
 
@@ -124,11 +125,10 @@ collekt:
     assert_eq!(
         problems(text),
         [
-            "2:3 `main.performance_results` is missing",
             "3:3 unknown key `performance_result` in `main`",
             "4:22 `ec2_instance_size` is a number, a text is expected",
             "5:8 \"debian\" is not an image",
-            "6:9 `main.spot` is not supported by this version of collector",
+            "6:9 `spot` in `main` is not supported by this version of collector",
             "7:3 `output` is given twice",
             "10:5 the script path \"../escape.sh\" leaves the config file's directory with `..`",
             "12:7 unknown key `timout` in the options of `ok.sh`",
@@ -150,39 +150,237 @@ fn the_report_shows_the_line_and_the_nearest_key() {
 
 #[test]
 fn each_planned_key_is_refused_by_name() {
-    for key in PLANNED {
-        let found = problems(&main_with(&format!("  {key}: 1\n")));
+    for key in MAIN_KEYS.iter().filter(|key| !key.is_supported()) {
+        let name = key.name;
+        let found = problems(&main_with(&format!("  {name}: 1\n")));
         assert_eq!(found.len(), 1, "{found:?}");
-        assert!(found[0].contains(&format!("`main.{key}`")), "{found:?}");
+        assert!(
+            found[0].contains(&format!("`{name}` in `main`")),
+            "{found:?}"
+        );
+    }
+}
+
+/// `main` with this value for a key, and a step with that value for an option.
+fn with_value(table: &[Key], key: &Key, value: &str) -> String {
+    let Key { name, .. } = key;
+    if table == STEP_KEYS {
+        return main_with(&format!("run:\n  - a.sh:\n      {name}: {value}\n"));
+    }
+    let text = main_with("run: [a.sh]\n");
+    let others = text
+        .lines()
+        .filter(|line| !line.starts_with(&format!("  {name}:")));
+    let others: Vec<&str> = others.collect();
+    others
+        .join("\n")
+        .replacen("main:", &format!("main:\n  {name}: {value}"), 1)
+}
+
+#[test]
+fn each_key_of_a_table_is_read_and_its_default_is_as_good_as_none() {
+    let without = parse(&main_with("run: [a.sh]\n")).unwrap();
+    for table in [&MAIN_KEYS[..], &STEP_KEYS] {
+        for key in table.iter().filter(|key| key.is_supported()) {
+            let given = |value| {
+                parse(&with_value(table, key, value))
+                    .unwrap_or_else(|errors| panic!("{}: {errors}", key.name))
+            };
+            assert_ne!(given(key.example), without, "{} is not read", key.name);
+            if let DefaultValue::Value(default) = key.default {
+                assert_eq!(given(default), without, "{}", key.name);
+            }
+        }
     }
 }
 
 #[test]
+fn a_misspelt_key_does_not_hide_the_problems_below_it() {
+    let text = "\
+mian: {output: 7, performance_results: x, provider: local}
+setpu:
+  - ../a.sh
+runn:
+  - b.sh:
+      - timeout: 0
+run_later: [c.sh]
+";
+    assert_eq!(
+        problems(text),
+        [
+            "1:1 unknown key `mian` in the file",
+            "1:16 `output` is a number, a text is expected",
+            "2:1 unknown key `setpu` in the file",
+            "3:5 the script path \"../a.sh\" leaves the config file's directory with `..`",
+            "4:1 unknown key `runn` in the file",
+            "6:18 `timeout` must be longer than zero",
+            "7:1 unknown key `run_later` in the file",
+        ]
+    );
+}
+
+#[test]
 fn a_rehearsal_needs_no_image() {
-    let text = "main: {output: o, performance_results: x}\n";
+    let text = "main: {output: o, performance_results: x}\nrun: [a.sh]\n";
     assert_eq!(problems(text).len(), 2);
+    let nothing = text.replace("results: x", "results: []");
+    assert_eq!(problems(&nothing).len(), 3);
     let config = Config::parse(
         Source {
             path: Path::new("config.yml"),
             text,
             local: true,
         },
-        &sound,
+        &flawless,
     );
     assert_eq!(config.unwrap().provider, ProviderSpec::Local);
-    let chosen = parse("main: {output: o, performance_results: x, provider: local}\n");
+    let chosen = parse("main: {output: o, performance_results: x, provider: local}\nrun: [a.sh]\n");
     assert_eq!(chosen.unwrap().provider, ProviderSpec::Local);
 }
 
 #[test]
-fn a_timeout_beyond_the_life_of_the_instance_is_refused() {
-    let found = problems(&main_with(
-        "  max_lifetime: 1h\nrun:\n  - a.sh: {timeout: 2h}\n",
-    ));
+fn timeouts_that_the_instance_does_not_live_to_see_are_refused() {
+    let found = |main: &str, phases: &str| problems(&(main_with(main) + phases));
+    let alone = "run:\n  - a.sh: {timeout: 6h}\n";
     assert_eq!(
-        found,
-        ["9:21 `timeout` 2h00m is longer than the instance lives (1h00m)"]
+        found("", alone),
+        [
+            "9:21 the time-outs of the steps are 6h00m in all, but of `max_lifetime` (6h00m) steps have 5h50m, the rest is for collecting"
+        ]
     );
+    let together = "setup:\n  - a.sh: {timeout: 3h}\nrun:\n  - b.sh: {timeout: 3h}\n";
+    assert_eq!(found("", together).len(), 1);
+    assert!(found("", together)[0].starts_with("11:21 "));
+    // What runs before the launch is not the instance's time.
+    let before = together.replace("setup", "before_aws_start");
+    assert!(parse(&(main_with("") + &before)).is_ok());
+    // A life that cannot be read is one problem.
+    assert_eq!(found("  max_lifetime: 6x\n", alone).len(), 1);
+    // What the remedy says is enough.
+    for timeout in ["10s", "59s", "3m", "80m", "6h", "29d"] {
+        let phases = format!("run:\n  - a.sh: {{timeout: {timeout}}}\n");
+        let text = main_with("  max_lifetime: 10s\n") + &phases;
+        let remedy = parse(&text).unwrap_err().problems()[0].remedy.clone();
+        let (_, after) = remedy.split_once("`main.max_lifetime` to ").unwrap();
+        let lifetime = after.split(' ').next().unwrap();
+        assert!(
+            parse(&text.replace("10s\nbefore", &format!("{lifetime}\nbefore"))).is_ok(),
+            "{remedy}"
+        );
+    }
+}
+
+#[test]
+fn numbers_and_booleans_reach_a_script_as_they_are_written() {
+    let written = [
+        "3.10",
+        "0755",
+        "1700000000123456789",
+        "1e3",
+        "0x1F",
+        "true",
+        "True",
+        "yes",
+        "-0.50",
+        "+1",
+        "1_000",
+        "340282366920938463463374607431768211456",
+        "1e999",
+        ".inf",
+        "0o17",
+        "12e03",
+        "null_",
+        "1.",
+    ];
+    let args = written.join(", ");
+    let env: String = written
+        .iter()
+        .enumerate()
+        .fold(String::new(), |text, (index, value)| {
+            text + &format!("          V{index}: {value} # é\n")
+        });
+    let text = main_with("");
+    for (start, env) in [("", env.clone()), ("\u{feff}", env.replace('\n', "\r\n"))] {
+        let text =
+            format!("{start}{text}# é\nrun:\n  - a.sh:\n      args: [{args}]\n      env:\n{env}");
+        let step = &parse(&text).unwrap().phases[&Phase::Run][0];
+        assert_eq!(step.args, written);
+        let values: Vec<&str> = step.env.iter().map(|(_, value)| value.as_str()).collect();
+        assert_eq!(values, written);
+    }
+    // By way of an anchor, a merge and a name.
+    let text = main_with(
+        "run:\n  - a.sh:\n      args: [&x 3.10, *x, !!float 2.50]\n  - b.sh: {env: &e {X: 0755}}\n  - c.sh: {env: {<<: *e}}\n  - 1.50.sh\n",
+    );
+    let config = parse(&text).unwrap();
+    let steps = &config.phases[&Phase::Run];
+    assert_eq!(steps[0].args, ["3.10", "3.10", "2.50"]);
+    for step in &steps[1..3] {
+        assert_eq!(step.env, [("X".to_owned(), "0755".to_owned())]);
+    }
+}
+
+#[test]
+fn a_config_without_a_step_is_refused() {
+    let without = main_with("").replace("before_collect: [pack.sh]\n", "");
+    for phases in ["", "run:\n", "run: []\nsetup:\n"] {
+        let found = problems(&format!("{without}{phases}"));
+        assert_eq!(
+            found,
+            ["1:1 there is no step: no phase has a script"],
+            "{phases}"
+        );
+    }
+    // A phase that cannot be read is one problem.
+    assert_eq!(problems(&format!("{without}run: a.sh\n")).len(), 1);
+}
+
+#[test]
+fn a_script_that_cannot_run_does_not_hide_the_problems_of_its_options() {
+    let inspect = |_: &ScriptPath| Err(vec![("bad".to_owned(), "mend it".to_owned())]);
+    let text = main_with("run:\n  - a.sh: {timeout: 0, warn_only: 1}\n");
+    let source = Source {
+        path: Path::new("config.yml"),
+        text: &text,
+        local: false,
+    };
+    let errors = Config::parse(source, &inspect).unwrap_err();
+    assert_eq!(errors.problems().len(), 4, "{errors}");
+}
+
+#[test]
+fn a_report_is_short_whatever_the_file() {
+    let lines = (0..9_000).fold(String::new(), |text, n| {
+        text + &format!("  unknown_{n}: x\n")
+    });
+    let many = parse(&main_with(&lines)).unwrap_err();
+    assert_eq!(many.problems().len(), 9_000);
+    let report = many.to_string();
+    assert_eq!(report.matches("hint:").count(), 20);
+    assert!(report.ends_with("9000 problems in config.yml, of which the first 20 are shown"));
+
+    let long = "é".repeat(100_000);
+    let text = main_with(&format!("  {long}: {{a: 1}}\n  output: {{{long}: x}}\n"));
+    let report = parse(&text).unwrap_err().to_string();
+    assert!(report.chars().count() < 3_000, "{report}");
+}
+
+#[test]
+fn a_long_line_is_cut_around_the_problem() {
+    let padding = "p".repeat(150);
+    let text = main_with(&format!(
+        "run:\n  - a.sh: {{args: [{padding}], tymeout: 5, env: {{A: {padding}}}}}\n"
+    ));
+    let report = parse(&text).unwrap_err().to_string();
+    let lines: Vec<&str> = report.lines().collect();
+    let column = lines[2].chars().position(|c| c == '^').unwrap();
+    let from: String = lines[1].chars().skip(column).collect();
+    assert!(from.starts_with("tymeout: 5"), "{report}");
+    assert!(
+        lines[1].contains("| …ppp") && lines[1].ends_with("ppp…"),
+        "{report}"
+    );
+    assert!(lines[1].chars().count() < 120, "{report}");
 }
 
 #[test]
@@ -229,17 +427,20 @@ proptest! {
 
 #[test]
 fn a_run_lasts_as_long_as_its_timeouts_or_as_its_instance() {
-    let longest = |main: &str, phases: &str| {
-        let text = main_with(main) + phases;
-        parse(&text).unwrap().longest()
+    let max_duration = |main: &str, phases: &str| {
+        let text = main_with(main).replace("before_collect: [pack.sh]\n", "") + phases;
+        parse(&text).unwrap().max_duration()
     };
     let minutes = Duration::from_mins;
     let bounded = "setup:\n  - a.sh: {timeout: 5}\nrun:\n  - b.sh: {timeout: 10}\n";
-    assert_eq!(longest("", bounded), minutes(5 + 10) + BETWEEN_STEPS);
-    assert_eq!(longest("  max_lifetime: 20m\n", bounded), minutes(20));
+    assert_eq!(max_duration("", bounded), minutes(5 + 10) + BETWEEN_STEPS);
+    assert_eq!(max_duration("  max_lifetime: 20m\n", bounded), minutes(20));
     let unbounded = "run:\n  - a.sh: {timeout: 5}\n  - b.sh\n";
-    assert_eq!(longest("", unbounded), MAX_LIFETIME);
+    assert_eq!(max_duration("", unbounded), Duration::from_hours(6));
     let before = "before_aws_start:\n  - a.sh: {timeout: 15}\n  - b.sh: {timeout: 1}\n";
     let both = format!("{before}{bounded}");
-    assert_eq!(longest("  max_lifetime: 20m\n", &both), minutes(16 + 20));
+    assert_eq!(
+        max_duration("  max_lifetime: 20m\n", &both),
+        minutes(16 + 20)
+    );
 }

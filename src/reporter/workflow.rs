@@ -163,7 +163,7 @@ impl WorkflowLog {
         }
     }
 
-    fn unsound(&self, errors: &ConfigErrors) {
+    fn invalid_config(&self, errors: &ConfigErrors) {
         for line in errors.to_string().lines() {
             self.line(line);
         }
@@ -172,7 +172,7 @@ impl WorkflowLog {
             at: At { line, column },
             message,
             remedy,
-        } in errors.problems()
+        } in errors.shown()
         {
             let place = Place {
                 file: file.clone(),
@@ -180,7 +180,7 @@ impl WorkflowLog {
                 column: Some(*column),
             };
             let text = format!("{message}\nhint: {remedy}");
-            self.annotate(Level::Error, "The config is not sound", Some(&place), &text);
+            self.annotate(Level::Error, "The config is not valid", Some(&place), &text);
         }
     }
 
@@ -341,7 +341,7 @@ impl WorkflowLog {
                 run,
             } => self.line(&table::remains(resource, region, run)),
             Event::Finished(report) => self.finished(report),
-            Event::InvalidConfig(errors) => self.unsound(errors),
+            Event::InvalidConfig(errors) => self.invalid_config(errors),
             Event::Error(complaint) => self.error(complaint),
             Event::Leaked {
                 id,

@@ -161,9 +161,15 @@ impl Desk {
         self
     }
 
-    /// A config for EC2 or this machine: `main` with these lines, then the phases.
+    /// A config for EC2 or this machine: `main` with these lines, then the phases, or a step that does nothing.
     pub(crate) fn config(&self, main: &str, phases: &str) -> &Self {
         let output = self.output();
+        let phases = if phases.is_empty() {
+            self.script("nothing.sh", ":");
+            "run:\n  - nothing.sh\n"
+        } else {
+            phases
+        };
         let main = main
             .lines()
             .fold(String::new(), |text, line| text + "  " + line + "\n");

@@ -661,7 +661,8 @@ fn check_reports_all_problems_and_rents_nothing() {
         "`absent.sh` does not exist",
         "`plain.sh` is not executable",
         "chmod +x",
-        "`main.ami` is missing",
+        "`ami` is missing in `main`",
+        "`plain.sh` has no interpreter line",
     ] {
         assert!(
             finished.stderr.contains(words),

@@ -8,6 +8,8 @@ mod artifact;
 #[cfg(test)]
 mod command;
 #[cfg(test)]
+mod command_line;
+#[cfg(test)]
 mod comment;
 #[cfg(test)]
 mod container;
@@ -31,6 +33,8 @@ mod limits;
 mod policy;
 #[cfg(test)]
 mod readme;
+#[cfg(test)]
+mod reference;
 #[cfg(test)]
 mod rehearsal;
 #[cfg(test)]

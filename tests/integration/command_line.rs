@@ -1,0 +1,249 @@
+//! Words of the command line, and all that `--help` and `check` print.
+
+use std::process::Command;
+
+use crate::command::{Desk, Finished, run};
+
+/// Both streams of a program that has ended, without the desk's path.
+fn printed(desk: &Desk, finished: &Finished) -> String {
+    let text = format!("{}{}", finished.stdout, finished.stderr);
+    text.replace(
+        &desk.path().canonicalize().unwrap().display().to_string(),
+        "…",
+    )
+    .replace(&desk.path().display().to_string(), "…")
+}
+
+/// What `collect check` prints about a config with these scripts beside it, in this order: a good one, one that cannot be
+/// executed and has no interpreter line, one with Windows line ends.
+fn check(config: &str, status: i32) -> String {
+    let desk = Desk::new();
+    desk.file("config.yml", config)
+        .script("good.sh", "exit 0")
+        .file("plain.sh", "echo\n")
+        .script("dos.sh", "")
+        .file("dos.sh", "#!/bin/sh\r\n");
+    let finished = run(desk.collect(&["check", "config.yml"])).expect(status);
+    printed(&desk, &finished)
+}
+
+#[test]
+fn help_of_every_command() {
+    let desk = Desk::new();
+    for (name, words) in [
+        ("help", &["--help"][..]),
+        ("help_short", &["-h"]),
+        ("help_run", &["run", "--help"]),
+        ("help_check", &["check", "--help"]),
+        ("help_list", &["list", "--help"]),
+        ("help_reap", &["reap", "--help"]),
+    ] {
+        let finished = run(desk.collect(words)).expect(0);
+        assert_eq!(finished.stderr, "");
+        insta::assert_snapshot!(name, finished.stdout);
+    }
+}
+
+#[test]
+fn faults_of_the_command_line() {
+    let desk = Desk::new();
+    let faults = [
+        &[][..],
+        &["config.yml"],
+        &["--fast", "config.yml", "v1"],
+        &["--samples", "0", "config.yml", "v1"],
+        &["--parallel", "257", "config.yml", "v1"],
+        &["--quiet", "--verbose", "config.yml", "v1"],
+        &["check"],
+        &["check", "absent"],
+        &["reap"],
+        &["reap", "--run", "*"],
+        &["chek", "config.yml"],
+        &["lst"],
+    ];
+    let text = faults.map(|words| {
+        let finished = run(desk.collect(words)).expect(2);
+        let printed = printed(&desk, &finished);
+        format!("$ collect {}\n{printed}\n", words.join(" "))
+    });
+    insta::assert_snapshot!("faults_of_the_command_line", text.concat());
+}
+
+#[test]
+fn check_of_a_valid_config() {
+    let main = "main:\n  output: out\n  performance_results: x\n  provider: local\n";
+    let one = check(&format!("{main}run: [good.sh]\n"), 0);
+    assert_eq!(one, "config.yml is valid: 1 step, 1 pattern\n");
+    let main = main.replace(" x\n", " '*.{a,b}'\n");
+    let several = check(&format!("{main}run: [good.sh, good.sh, good.sh]\n"), 0);
+    assert_eq!(several, "config.yml is valid: 3 steps, 2 patterns\n");
+}
+
+#[test]
+fn check_of_a_bad_main_section() {
+    let config = "\
+main:
+  output: ''
+  performance_result: ['a\\0', 7, '{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}']
+  ec2_instance_size: [c7i.large]
+  ami: debian
+  user: a b
+  ssh_from: [203.0.113.7, everywhere]
+  keypare: 1
+  ssh_port: 70000
+  address: ipv6
+  provider: gce
+  region:
+  max_lifetime: 1s
+  samples: 300
+  fail_fast: yes
+  spot: true
+  something: else
+  output: again
+run:
+  - good.sh
+";
+    insta::assert_snapshot!("check_main", check(config, 2));
+}
+
+#[test]
+fn check_of_bad_steps() {
+    let config = "\
+main: {output: out, performance_results: x, provider: local, max_lifetime: 1h}
+before_aws_start:
+  - good.sh: {local: false}
+setpu:
+  - plain.sh
+  - dos.sh
+  - absent.sh: {timeout: 0}
+  - ../escape.sh
+  - [good.sh]
+  - good.sh: {}
+    plain.sh: {}
+  -
+run:
+  - good.sh:
+      - timeout: 50m
+      - timout: 1h
+      - 15m
+  - good.sh: {args: one, env: {VERSION: 1, a-b: 2, LIST: [1], EMPTY: }}
+  - good.sh: {timeout: 30m, warn_only: 1, args: [{a: b}]}
+before_collect: good.sh
+after: [good.sh]
+";
+    insta::assert_snapshot!("check_steps", check(config, 2));
+}
+
+#[test]
+fn check_of_files_that_are_no_config() {
+    let long = "x".repeat(400);
+    let files = [
+        ("an empty file", String::new()),
+        ("a text", "just a text\n".into()),
+        ("broken YAML", "main: [unclosed\n".into()),
+        ("no main", "run: [good.sh]\n".into()),
+        ("an empty main", "main:\nrun: [good.sh]\n".into()),
+        (
+            "no step",
+            "main: {output: o, performance_results: x, provider: local}\nrun:\n".into(),
+        ),
+        (
+            "a long line",
+            format!("main: {{output: {long}, tags: x, {long}: y}}\n"),
+        ),
+        (
+            "many problems",
+            (0..25).fold("main:\n".to_owned(), |text, n| {
+                text + &format!("  unknown_{n}: x\n")
+            }),
+        ),
+    ];
+    let text = files.map(|(title, config)| format!("== {title}\n{}", check(&config, 2)));
+    insta::assert_snapshot!("check_no_config", text.concat());
+}
+
+fn rehearsal() -> Desk {
+    let desk = Desk::new();
+    desk.config(
+        "performance_results: x\nprovider: local",
+        "run:\n  - make.sh\n",
+    )
+    .script("make.sh", "echo \"$VERSION\" > x");
+    desk
+}
+
+#[test]
+fn the_command_run_may_be_said() {
+    let desk = rehearsal();
+    run(desk.collect(&["run", ".", "v1"])).expect(0);
+    assert_eq!(desk.samples("v1").len(), 1);
+}
+
+#[test]
+fn a_directory_with_almost_the_name_of_a_command_is_a_config() {
+    let desk = rehearsal();
+    std::fs::create_dir(desk.path().join("chek")).unwrap();
+    for name in ["config.yml", "make.sh"] {
+        std::fs::copy(desk.path().join(name), desk.path().join("chek").join(name)).unwrap();
+    }
+    run(desk.collect(&["chek", "v1"])).expect(0);
+}
+
+#[test]
+fn check_takes_the_region_of_a_run() {
+    let desk = rehearsal();
+    run(desk.collect(&["check", "--region", "eu-central-1", "."])).expect(0);
+}
+
+#[test]
+fn inputs_are_taken_without_the_white_space_around_them() {
+    let desk = rehearsal();
+    let input = |command: &mut Command, name: &str, value: &str| {
+        command.env(format!("INPUT_{name}"), value);
+    };
+    let mut command = desk.collect(&[]);
+    for (name, value) in [
+        ("CONFIG", " .\n"),
+        ("REVISION", "v1\n"),
+        ("OUTPUT", "results\n"),
+        ("LOCAL", "true\n"),
+        ("SAMPLES", " 1 \n"),
+        ("DESCRIPTION", "\n"),
+    ] {
+        input(&mut command, name, value);
+    }
+    run(command).expect(0);
+    assert!(desk.path().join("results/v1").is_dir());
+
+    // An argument outranks an input, and an input the revision of the event.
+    let mut command = desk.collect(&[".", "v2"]);
+    input(&mut command, "REVISION", "v1\n");
+    run(command).expect(0);
+    assert_eq!(desk.samples("v2").len(), 1);
+    let mut command = desk.collect(&["."]);
+    input(&mut command, "REVISION", "v3\n");
+    command.env("GITHUB_SHA", "abc");
+    run(command).expect(0);
+    assert_eq!(desk.samples("v3").len(), 1);
+    let mut command = desk.collect(&["run", "."]);
+    command.env("GITHUB_SHA", "abc");
+    run(command).expect(0);
+    assert_eq!(desk.samples("abc").len(), 1);
+}
+
+#[test]
+fn a_token_with_white_space_around_it_is_not_shown() {
+    let desk = rehearsal();
+    let mut command = desk.collect(&["--help"]);
+    command.env("INPUT_GITHUB-TOKEN", "ghs_secret\n");
+    let finished = run(command).expect(0);
+    assert!(!finished.stdout.contains("ghs_secret"));
+}
+
+#[test]
+fn a_rehearsal_as_root_is_warned_of() {
+    let desk = rehearsal();
+    let finished = run(desk.collect(&[".", "v1"])).expect(0);
+    let root = rustix::process::geteuid().is_root();
+    assert_eq!(finished.stderr.contains("a rehearsal as root"), root);
+}

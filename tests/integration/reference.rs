@@ -1,0 +1,94 @@
+//! `docs/config.md` is the program's tables of keys, rendered.
+
+use std::fs;
+use std::path::Path;
+
+use collector::config::{DefaultValue, FILE_KEYS, Key, MAIN_KEYS, STEP_KEYS, Scope};
+
+/// The variable that has the page written anew.
+const UPDATE: &str = "UPDATE";
+
+fn page() -> String {
+    let file = rows(&FILE_KEYS, |key| {
+        format!("`{}` | {} | {}", key.name, key.kind, key.meaning)
+    });
+    let planned = MAIN_KEYS.iter().filter(|key| !key.is_supported());
+    let planned = rows(planned, |key| format!("`{}` | {}", key.name, key.meaning));
+    let main = table(&MAIN_KEYS);
+    let step = table(&STEP_KEYS);
+    format!(
+        "\
+# The config file
+
+<!-- Made from the tables in src/config/keys.rs; `{UPDATE}=1 cargo test --test integration reference` makes it anew. -->
+
+A YAML file with the section `main` and a list of steps for each phase that is wanted. Every problem is reported at once,
+with its line and a remedy, and nothing is launched unless the file is valid. Any other key is an error.
+
+| key | value | meaning |
+|---|---|---|
+{file}
+A step is `script.sh`, or `script.sh:` with options below it, as one map or as a list of maps. At least one phase has a
+step.
+
+## `main`
+
+{main}
+A rehearsal (`--local`, or `provider: local`) may leave out the keys marked EC2; those that are there are checked.
+
+## Options of a step
+
+{step}
+Numbers and booleans in `args` and `env` reach the script as they are written: `3.10` stays `3.10`, `0755` stays `0755`.
+
+The time-outs, those in `before_aws_start` aside, may not be longer in all than what `max_lifetime` leaves for steps: a
+tenth of it, at least five seconds and at most ten minutes, is kept for collecting.
+
+## Keys of later versions
+
+They are refused by name, so that no run differs from what the file says.
+
+| key | meaning |
+|---|---|
+{planned}"
+    )
+}
+
+fn rows<'a>(keys: impl IntoIterator<Item = &'a Key>, row: impl Fn(&Key) -> String) -> String {
+    let rows = keys.into_iter().map(row);
+    rows.fold(String::new(), |rows, row| rows + "| " + &row + " |\n")
+}
+
+/// The supported keys of a section, with a head.
+fn table(keys: &[Key]) -> String {
+    let rows = rows(keys.iter().filter(|key| key.is_supported()), |key| {
+        let scope = match key.scope {
+            Scope::Ec2 if key.default != DefaultValue::Required => " (EC2)",
+            Scope::Ec2 | Scope::EveryProvider => "",
+        };
+        let Key {
+            name,
+            kind,
+            example,
+            meaning,
+            ..
+        } = key;
+        let default = key.default_text();
+        format!("`{name}`{scope} | {kind} | {default} | `{example}` | {meaning}")
+    });
+    format!("| key | value | default | example | meaning |\n|---|---|---|---|---|\n{rows}")
+}
+
+#[test]
+fn the_reference_page_is_what_the_tables_say() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/config.md");
+    let page = page();
+    if std::env::var_os(UPDATE).is_some() {
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, &page).unwrap();
+    }
+    assert!(
+        fs::read_to_string(&file).is_ok_and(|text| text == page),
+        "docs/config.md is out of date; write it anew with `{UPDATE}=1 cargo test --test integration reference`"
+    );
+}

@@ -21,10 +21,11 @@ use crate::shell::{ShellError, ask};
 
 use crate::instance::LOCAL_REGION as REGION;
 
-/// How long what runs on the instance has after TERM.
-const GRACE: Duration = Duration::from_millis(500);
+/// The time that processes of an instance have between TERM and KILL.
+const TERM_GRACE: Duration = Duration::from_millis(500);
 
-const FACTS: &str = "instance.json";
+/// The record of an instance, in its directory.
+const FACTS_FILE: &str = "instance.json";
 
 /// Rents out this machine.
 #[derive(Debug, Clone)]
@@ -75,7 +76,7 @@ impl Local {
     }
 
     fn facts(&self, id: &InstanceId) -> Option<Facts> {
-        let text = fs::read(self.place(id).join(FACTS)).ok()?;
+        let text = fs::read(self.place(id).join(FACTS_FILE)).ok()?;
         serde_json::from_slice(&text).ok()
     }
 }
@@ -83,26 +84,25 @@ impl Local {
 impl Local {
     async fn end(&self, id: &InstanceId) -> Result<(), ProviderError> {
         let place = self.place(id);
+        let shell = ProcessShell::in_directory("/");
         if let Some(facts) = self.facts(id) {
             let jobs = self.jobs(id);
-            let shell = ProcessShell::in_directory("/");
-            let survivors = job::kill_all(&shell, &facts.lease, &jobs.to_string_lossy(), GRACE)
-                .await
-                .map_err(|error| {
-                    failed("ending the processes of", &place)(io::Error::other(error))
-                })?;
+            let survivors =
+                job::kill_all(&shell, &facts.lease, &jobs.to_string_lossy(), TERM_GRACE)
+                    .await
+                    .map_err(|error| {
+                        failed("ending the processes of", &place)(io::Error::other(error))
+                    })?;
             if survivors > 0 {
                 let error = io::Error::other(format!("{survivors} processes are still running"));
                 return Err(failed("ending the processes of", &place)(error));
             }
         }
-        let removed = tokio::fs::remove_dir_all(&place).await;
-        match removed {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(failed("removing", &place)(error))
-            }
-            _ => Ok(()),
-        }
+        let remove = job::remove(&place.to_string_lossy());
+        ask(&shell, "removing it", &remove, &[])
+            .await
+            .map_err(|error| failed("removing", &place)(io::Error::other(error)))?;
+        Ok(())
     }
 }
 
@@ -209,7 +209,7 @@ impl Provider for Local {
             revision: request.revision.to_string(),
             expires_at: request.expires_at,
         };
-        let path = place.join(FACTS);
+        let path = place.join(FACTS_FILE);
         let text =
             serde_json::to_vec(&facts).map_err(|error| failed("writing", &path)(error.into()))?;
         fs::write(&path, text).map_err(failed("writing", &path))?;

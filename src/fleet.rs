@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 
 use futures_util::StreamExt as _;
+use futures_util::future::join_all;
 use futures_util::stream;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
@@ -92,11 +93,11 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
             }
             next += count;
         }
-        for sample in &self.samples {
-            if !sample.passed() || self.cancel.is_cancelled() {
-                sample.end_leftovers().await;
-            }
-        }
+        let left = self
+            .samples
+            .iter()
+            .filter(|sample| !sample.passed() || self.cancel.is_cancelled());
+        join_all(left.map(Sample::end_leftovers)).await;
     }
 
     /// Launches the samples from `first` on in one call and carries each out. Returns whether more may follow.
@@ -125,11 +126,12 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
                 return false;
             }
         };
-        let lessor = Lessor {
-            provider: self.run.provider,
-            records: self.run.records,
-            cancel: &self.cancel,
-        };
+        let lessor = Lessor::new(
+            self.run.provider,
+            self.run.records,
+            &self.cancel,
+            self.run.interrupt.token(),
+        );
         let shared = Shared {
             readiness: Readiness::new(self.run.provider),
             transfers: Semaphore::new(TRANSFERS),

@@ -90,6 +90,13 @@ pub trait Provider: Reclaim {
         instance: &Instance,
         lease: &LeaseToken,
     ) -> Result<RemoteHost<Self::Shell>, ShellError>;
+
+    /// Tells an instance that was connected to before to power itself off, which ends it without the provider's consent.
+    /// Returns whether it was told. Safe to drop.
+    async fn power_off(&self, id: &InstanceId) -> bool {
+        let _ = id;
+        false
+    }
 }
 
 /// The answer to [`Provider::resolve`].
@@ -142,6 +149,27 @@ pub enum ProviderError {
         kind: RefusalKind,
         /// The remedy.
         hint: Option<&'static str>,
+    },
+    /// The provider answered, but with a failure of its own or in a form that is not understood: unless the call only
+    /// describes, it may have been carried out.
+    #[error("{action} failed: {message}")]
+    Failed {
+        /// The call.
+        action: &'static str,
+        /// The failure.
+        message: String,
+        /// The call only describes.
+        read_only: bool,
+    },
+    /// There is no connection to a region, and no region of that name is known.
+    #[error("{action} did not get through: no AWS region is named `{region}`{nearest}")]
+    UnknownRegion {
+        /// The call.
+        action: &'static str,
+        /// The name.
+        region: String,
+        /// The nearest known name, as a question.
+        nearest: String,
     },
     /// The request was never sent, or it changes nothing.
     #[error("{action} did not get through: {message}")]
@@ -236,14 +264,36 @@ pub enum RefusalKind {
     Final,
     /// There is no such machine free just now: another candidate may do.
     Capacity,
-    /// The provider is busy or out of order; nothing was done.
+    /// The provider is busy; nothing was done.
     Transient,
+    /// There is no such thing, or none yet.
+    NotFound,
+    /// It is there already: an earlier attempt was carried out.
+    Duplicate,
+    /// Something else still uses it.
+    InUse,
 }
 
 impl ProviderError {
     /// Whether what was asked for may have been done in spite of the error.
     pub const fn may_have_taken_effect(&self) -> bool {
-        matches!(self, Self::Unanswered { .. } | Self::Io { .. })
+        matches!(
+            self,
+            Self::Unanswered { .. }
+                | Self::Io { .. }
+                | Self::Failed {
+                    read_only: false,
+                    ..
+                }
+        )
+    }
+
+    /// What the refusal means, where the provider refused.
+    pub const fn refusal(&self) -> Option<RefusalKind> {
+        match self {
+            Self::Refused { kind, .. } => Some(*kind),
+            _ => None,
+        }
     }
 
     /// Whether the same call may do better a little later.
@@ -251,6 +301,7 @@ impl ProviderError {
         matches!(
             self,
             Self::Unanswered { .. }
+                | Self::Failed { .. }
                 | Self::Unreachable { .. }
                 | Self::Refused {
                     kind: RefusalKind::Transient,
@@ -280,6 +331,12 @@ impl ProviderError {
             Self::Refused { hint, .. } => return *hint,
             Self::Unreachable { .. } => {
                 "check `region`, the network, the proxy and AWS_ENDPOINT_URL"
+            }
+            Self::Failed { .. } => {
+                "the trouble is on AWS's side: try again later; https://health.aws.amazon.com tells of outages"
+            }
+            Self::UnknownRegion { .. } => {
+                "correct `region` in the config, `--region` or AWS_REGION"
             }
             Self::Unanswered { .. } => {
                 "check the network and AWS_ENDPOINT_URL; `collect list` shows what is left, `collect reap` ends it"

@@ -179,6 +179,10 @@ fn expect_one_complete_call(lab: &Lab) {
     assert_eq!(instance["shutdown_behavior"], "terminate");
     assert_eq!(instance["metadata_options"]["http_tokens"], "required");
     assert_eq!(instance["key_name"], "collector");
+    let launch = &lab.calls("RunInstances")[0]["params"];
+    let volume = |key: &str| launch[format!("BlockDeviceMapping.1.{key}")].as_str();
+    assert_eq!(volume("DeviceName"), Some("/dev/sda1"), "{launch}");
+    assert_eq!(volume("Ebs.DeleteOnTermination"), Some("true"), "{launch}");
     let lease = instance["client_token"].as_str().unwrap();
     for tags in ["tags", "volume_tags", "network_interface_tags"] {
         let tags = &instance[tags];
@@ -421,7 +425,7 @@ fn each_refusal_is_a_sentence_with_a_remedy() {
     refused(
         &with(&ami, "ami: ami-00000000"),
         3,
-        &["RunInstances", "InvalidAMIID", "`ami` and `region`"],
+        &["DescribeImages", "InvalidAMIID", "`ami` and `region`"],
     );
     refused(
         &with(

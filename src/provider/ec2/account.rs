@@ -1,6 +1,6 @@
 //! The account: credentials, and what every call has in common.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -9,26 +9,29 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 use aws_sdk_ec2::Client;
-use aws_sdk_ec2::error::ProvideErrorMetadata as _;
 use aws_sdk_ec2::types::{Filter, Instance, InstanceStateName, Tag};
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::{Builder, Connector, tls};
 use jiff::Timestamp;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::refusal::{chain, from_sdk_error};
+use super::region::suspect_region;
 use super::role::{AssumedRole, Role};
 use crate::instance::{
     Found, FoundResource, InstanceId, InstanceState, LeaseToken, Owner, Resource, RunId,
 };
-use crate::provider::{ProviderError, Reclaim};
+use crate::provider::{ProviderError, Reclaim, RefusalKind};
 
-/// Limits of one call: for the connection, for one attempt, for all attempts.
-const CONNECT: Duration = Duration::from_secs(5);
-const ATTEMPT: Duration = Duration::from_secs(20);
-const OPERATION: Duration = Duration::from_mins(1);
-const ATTEMPTS: u32 = 3;
+/// The limits of one call: for the connection, for one attempt, for all attempts.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(20);
+const CALL_TIMEOUT: Duration = Duration::from_mins(1);
+const MAX_ATTEMPTS: u32 = 3;
+
+/// The deadline for the question whose account this is; a machine in a private network may not reach STS at all.
+const IDENTITY_DEADLINE: Duration = Duration::from_secs(3);
 
 /// The number of values that a filter takes.
 const FILTER_VALUES: usize = 200;
@@ -49,8 +52,9 @@ const LIVING: [&str; 4] = ["pending", "running", "stopping", "stopped"];
 #[derive(Debug)]
 pub struct Account {
     pub(super) client: Client,
+    sts: aws_sdk_sts::Client,
     region: String,
-    owner: Option<String>,
+    owner: OnceCell<String>,
     role: Option<AssumedRole>,
     launched: Cell<Option<Instant>>,
 }
@@ -73,14 +77,14 @@ impl Account {
             connector.build()
         });
         let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT)
-            .operation_attempt_timeout(ATTEMPT)
-            .operation_timeout(OPERATION)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .operation_timeout(CALL_TIMEOUT)
             .build();
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .http_client(http)
             .timeout_config(timeouts)
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
+            .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS));
         if let Some(region) = region {
             loader = loader.region(Region::new(region.to_owned()));
         }
@@ -109,8 +113,12 @@ impl Account {
             })?;
         Ok(Self {
             client: Client::new(&config),
+            sts: aws_sdk_sts::Client::new(&config),
             region,
-            owner: credentials.account_id().map(|id| id.as_str().to_owned()),
+            owner: credentials
+                .account_id()
+                .map(|id| id.as_str().to_owned().into())
+                .unwrap_or_default(),
             role,
             launched: Cell::new(None),
         })
@@ -124,8 +132,23 @@ impl Account {
         }
     }
 
-    /// Remembers that something was launched just now: for a while EC2 may deny to know it.
-    pub(super) fn launched(&self) {
+    /// Asks whose account this is, where the credentials do not tell. That nobody answers is no error: a lease without an
+    /// account is kept until a person forgets it.
+    pub async fn identify(&self) {
+        if self.owner.get().is_some() {
+            return;
+        }
+        let answer = timeout(IDENTITY_DEADLINE, self.sts.get_caller_identity().send()).await;
+        if let Ok(Ok(identity)) = answer
+            && let Some(account) = identity.account()
+        {
+            let _ = self.owner.set(account.to_owned());
+        }
+    }
+
+    /// Remembers that EC2 was asked to launch something just now, or has just named something that lives: for a while it
+    /// may deny to know it.
+    pub(super) fn expect_instances(&self) {
         self.launched.set(Some(Instant::now()));
     }
 
@@ -133,11 +156,6 @@ impl Account {
     fn may_lag(&self) -> bool {
         let launched = self.launched.get();
         launched.is_some_and(|at| at.elapsed() < EVENTUAL_CONSISTENCY)
-    }
-
-    /// The id of the account that the credentials belong to, where they tell.
-    pub(super) fn account(&self) -> Option<&str> {
-        self.owner.as_deref()
     }
 
     /// Those of the instances that EC2 knows. A filter, unlike a list of ids, is no error where one is unknown.
@@ -209,12 +227,12 @@ impl Reclaim for Account {
     }
 
     fn account(&self) -> Option<&str> {
-        self.owner.as_deref()
+        self.owner.get().map(String::as_str)
     }
 
     async fn terminate(&self, ids: &[InstanceId]) -> Result<Vec<InstanceId>, ProviderError> {
         match self.terminate_known(ids).await {
-            Err(ProviderError::Refused { code, .. }) if code == "InvalidInstanceID.NotFound" => {}
+            Err(error) if error.refusal() == Some(RefusalKind::NotFound) => {}
             // The call may have been carried out all the same; its effect can be seen.
             Err(error) if error.may_have_taken_effect() => {
                 let known = self.describe(ids).await.map_err(|_| error)?;
@@ -293,9 +311,11 @@ impl Reclaim for Account {
             .await;
         match answer {
             Ok(_) => Ok(true),
-            Err(error) if error.code() == Some("InvalidGroup.NotFound") => Ok(true),
-            Err(error) if error.code() == Some("DependencyViolation") => Ok(false),
-            Err(error) => Err(from_sdk_error("DeleteSecurityGroup", &error)),
+            Err(error) => match from_sdk_error("DeleteSecurityGroup", &error) {
+                error if error.refusal() == Some(RefusalKind::NotFound) => Ok(true),
+                error if error.refusal() == Some(RefusalKind::InUse) => Ok(false),
+                error => Err(error),
+            },
         }
     }
 
@@ -309,7 +329,9 @@ impl Reclaim for Account {
             .send();
         let mut found = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| from_sdk_error("DescribeInstances", &error))?;
+            let page = page.map_err(|error| {
+                suspect_region(from_sdk_error("DescribeInstances", &error), &self.region)
+            })?;
             for instance in page
                 .reservations()
                 .iter()
@@ -332,6 +354,9 @@ impl Reclaim for Account {
                         .map_or_else(String::new, |name| name.as_str().to_owned()),
                 });
             }
+        }
+        if !found.is_empty() {
+            self.expect_instances();
         }
         Ok(found)
     }

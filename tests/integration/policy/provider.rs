@@ -121,6 +121,23 @@ fn termination_is_tried_until_it_works() {
 }
 
 #[test]
+fn an_instance_that_the_provider_does_not_take_back_is_told_to_power_itself_off() {
+    let refused = || run().faults(terminate(Terminate::RefusedForGood));
+    refused()
+        .go()
+        .exits(0)
+        .ran(&Phase::ALL)
+        .gave_back()
+        .collected();
+    refused()
+        .measure("echo busy; sleep 300")
+        .when(Moment::Says("busy"), TERM)
+        .go()
+        .exits(143)
+        .gave_back();
+}
+
+#[test]
 fn what_cannot_be_terminated_outranks_everything() {
     for fault in [Terminate::Never, Terminate::Hangs] {
         let faults = terminate(fault);

@@ -73,6 +73,43 @@ fn a_refusal_after_an_answer_that_was_lost_does_not_hide_the_instance() {
 }
 
 #[test]
+fn an_instance_is_not_gone_because_one_call_does_not_know_it() {
+    let Some(lab) = Lab::start(Guest::None) else {
+        return;
+    };
+    lab.fault(&json!({"action": "RunInstances", "count": 1, "kill": "after"}));
+    lab.fault(&json!({"action": "RunInstances", "count": 1, "code": "AuthFailure", "status": 401}));
+    let unknown = json!({
+        "action": "TerminateInstances", "count": 3, "code": "InvalidInstanceID.NotFound",
+    });
+    lab.fault(&unknown);
+    let desk = quick_desk(&lab, "");
+    run(go(&lab, &desk)).expect(3);
+    assert_eq!(lab.calls("TerminateInstances").len(), 4);
+    lab.expect_nothing_left();
+}
+
+#[test]
+fn when_nobody_answers_any_more_a_signal_still_ends_the_process_in_time() {
+    let Some(lab) = Lab::start(Guest::None) else {
+        return;
+    };
+    lab.fault(&json!({"action": "RunInstances", "count": -1, "delay": 20.0}));
+    let desk = quick_desk(&lab, "");
+    let running = Running::spawn(go(&lab, &desk));
+    wait_for("the launch", || {
+        (!lab.calls("RunInstances").is_empty()).then_some(())
+    });
+    lab.fault(&json!({"action": "*", "count": -1, "delay": 20.0}));
+    let since = Instant::now();
+    running.signal(Signal::TERM);
+    let finished = running.finish().expect(4);
+    assert!(since.elapsed() < GONE, "{:?}", since.elapsed());
+    finished.says("--region us-east-1");
+    assert_eq!(leases(&desk).len(), 1);
+}
+
+#[test]
 fn a_termination_that_is_carried_out_but_never_answered_is_seen() {
     let Some(lab) = Lab::start(Guest::Sshd) else {
         return;
@@ -109,6 +146,7 @@ fn with_expired_credentials_the_instance_ends_and_the_remedy_is_told() {
     assert!(since.elapsed() < GONE, "{:?}", since.elapsed());
     finished.says("log in again");
     finished.says("told to power itself off");
+    finished.says("--region us-east-1` tries again; the instance ends itself at 20");
     let last = finished.stderr.lines().last().unwrap();
     assert!(last.contains("until it ends itself at 20"), "{last}");
     assert_eq!(leases(&desk).len(), 1);

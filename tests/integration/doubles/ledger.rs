@@ -24,6 +24,8 @@ pub(crate) enum Launch {
     #[default]
     Works,
     Refused,
+    /// No such machine is free.
+    NoCapacity,
     /// The instance exists, but nobody hears of it.
     AnswerLost,
     /// The instance exists, and all that is heard of it is the refusal of the second attempt.
@@ -379,6 +381,15 @@ impl Provider for Ledger {
         self.book.borrow_mut().recorded = Some(recorded);
         match self.faults.launch {
             Launch::Refused => return Err(refused("launch")),
+            Launch::NoCapacity => {
+                return Err(ProviderError::Refused {
+                    action: "launch",
+                    code: "InsufficientInstanceCapacity".into(),
+                    message: "the test says so".into(),
+                    kind: RefusalKind::Capacity,
+                    hint: None,
+                });
+            }
             Launch::RequestLost => {
                 self.world.at(Moment::Launching);
                 return Err(unanswered("launch"));

@@ -57,10 +57,9 @@ fn an_instance_whose_launch_got_no_answer_is_found_and_given_back() {
 
 #[test]
 fn a_launch_that_never_arrived_is_looked_for_in_vain() {
-    frozen(launch(Launch::RequestLost))
-        .go()
-        .exits(3)
-        .launched_nothing();
+    let done = frozen(launch(Launch::RequestLost)).go();
+    done.exits(3).launched_nothing();
+    assert_eq!(done.leases.len(), 1, "`reap` can look again");
 }
 
 #[test]

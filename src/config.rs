@@ -139,7 +139,7 @@ impl Config {
 
     /// How long a run can last: the time-outs of its steps and some time for what collector does in between, where every
     /// step on the instance has one, else as long as the instance lives.
-    pub fn longest(&self) -> Duration {
+    pub fn max_duration(&self) -> Duration {
         let sum = |before: bool| -> Option<Duration> {
             let steps = self.steps();
             let steps = steps.filter(|(phase, _)| (*phase == Phase::BeforeAwsStart) == before);

@@ -21,10 +21,10 @@ use crate::schedule::schedule;
 use crate::shell::Shell;
 
 /// The number of samples that bring their results home at the same time.
-const TRANSFERS: usize = 4;
+const MAX_TRANSFERS: usize = 4;
 
 /// The number of archives that are written at the same time.
-const ARCHIVES: usize = 2;
+const MAX_ARCHIVES: usize = 2;
 
 /// Runs everything and reports what came of it; every instance is gone by then, or the report says so.
 ///
@@ -134,7 +134,7 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
         );
         let shared = Shared {
             readiness: Readiness::new(self.run.provider),
-            transfers: Semaphore::new(TRANSFERS),
+            transfers: Semaphore::new(MAX_TRANSFERS),
         };
         let schedule = schedule(&self.run.plan.config);
         let fail_fast = self.run.plan.config.fail_fast.then_some(&self.cancel);
@@ -233,7 +233,7 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
         let run = self.run;
         let mut samples: Vec<SampleReport> = stream::iter(self.samples)
             .map(|sample| sample.finish(started))
-            .buffer_unordered(ARCHIVES)
+            .buffer_unordered(MAX_ARCHIVES)
             .collect()
             .await;
         samples.sort_by_key(|sample| sample.sample);

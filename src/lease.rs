@@ -19,7 +19,7 @@ pub use terminate::{sweep, terminate_all};
 
 use crate::cancel::{Completion, until_cancelled};
 use crate::instance::{InstanceId, LaunchRequest, Owner, Resource};
-use crate::provider::{Provider, ProviderError, Reclaim};
+use crate::provider::{Provider, ProviderError, Sweep};
 use crate::report::Release;
 use terminate::{Terminations, attempt};
 
@@ -232,7 +232,7 @@ impl<'a, P: Provider> Lessor<'a, P> {
 ///
 /// # Errors
 /// The reason for which it is not known whether there are any.
-pub async fn delete_resources<P: Reclaim>(
+pub async fn delete_resources<P: Sweep>(
     provider: &P,
     owner: &Owner,
     deadline: Instant,

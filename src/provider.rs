@@ -12,8 +12,8 @@ use crate::instance::{
 use crate::remote_host::RemoteHost;
 use crate::shell::{Shell, ShellError};
 
-/// Takes back whatever was made under a lease, whoever made it.
-pub trait Reclaim {
+/// Finds and terminates whatever was made under a lease, whoever made it.
+pub trait Sweep {
     /// `ec2` or `local`.
     fn name(&self) -> &'static str;
 
@@ -25,7 +25,7 @@ pub trait Reclaim {
         None
     }
 
-    /// Ends the instances in one request. Returns those of which it is confirmed that billing has stopped, also when
+    /// Terminates the instances in one request. Returns those of which it is confirmed that billing has stopped, also when
     /// they are long gone; the others may be asked for again.
     async fn terminate(&self, ids: &[InstanceId]) -> Result<Vec<InstanceId>, ProviderError>;
 
@@ -52,7 +52,7 @@ pub trait Reclaim {
 }
 
 /// Rents instances out and takes them back.
-pub trait Provider: Reclaim {
+pub trait Provider: Sweep {
     /// A way to launch: everything that was looked up for it.
     type Candidate;
 

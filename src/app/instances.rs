@@ -15,7 +15,7 @@ use crate::lease::{
     terminate_all,
 };
 use crate::provider::ec2::Account;
-use crate::provider::{ProviderError, Reclaim};
+use crate::provider::{ProviderError, Sweep};
 use crate::report::Release;
 use crate::reporter::console::Console;
 use crate::reporter::table::aligned;
@@ -192,7 +192,7 @@ fn forget(
 
 impl Reaping<'_> {
     /// Ends what the owner has in one place.
-    async fn reap_from(&self, provider: &impl Reclaim) -> Result<Reaped, Error> {
+    async fn reap_from(&self, provider: &impl Sweep) -> Result<Reaped, Error> {
         let Self {
             owner,
             expired,
@@ -250,7 +250,7 @@ impl Reaping<'_> {
     }
 
     /// Removes the leases on this machine that left nothing any more, and says why another one stays.
-    async fn forget_orphans(&self, provider: &impl Reclaim) {
+    async fn forget_orphans(&self, provider: &impl Sweep) {
         let theirs = |record: &&LeaseRecord| {
             record.provider == provider.name() && record.region == provider.region()
         };
@@ -269,7 +269,7 @@ impl Reaping<'_> {
     async fn forget_orphan(
         &self,
         record: &LeaseRecord,
-        provider: &impl Reclaim,
+        provider: &impl Sweep,
     ) -> Result<(), String> {
         if record.saved_at.duration_until(Timestamp::now()) <= ORPHAN_AGE {
             return Err("it is young, and its instances may be about to appear".into());
@@ -318,7 +318,7 @@ fn in_region(records: &[LeaseRecord], region: &str, source: ProviderError) -> Er
 /// Deletes the resources that outlived their instances; with `expired`, those whose time is over only, for others may
 /// belong to a run that is about to launch. Returns how many there were, and the leases of those that are still in use.
 async fn delete_leftovers(
-    provider: &impl Reclaim,
+    provider: &impl Sweep,
     owner: &Owner,
     expired: bool,
     console: &Console,

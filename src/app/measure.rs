@@ -181,7 +181,7 @@ fn refuse_expiring_credentials(
     if given("AWS_ACCESS_KEY_ID").is_none() || given("AWS_SESSION_TOKEN").is_none() {
         return Ok(());
     }
-    let longest = config.longest();
+    let longest = config.max_duration();
     let end = given("AWS_CREDENTIAL_EXPIRATION").and_then(|end| end.parse::<Timestamp>().ok());
     let Some(end) = end else {
         if longest > DEFAULT_SESSION {

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::lease::{DELETION_DEADLINE, EVENTUAL_CONSISTENCY, delete_resources, sweep};
 use crate::provider::ec2::Account;
-use crate::provider::{ProviderError, Reclaim};
+use crate::provider::{ProviderError, Sweep};
 use crate::report::{Diagnostic, Release};
 use crate::reporter::console::{Console, Verbosity};
 use crate::reporter::workflow::WorkflowLog;

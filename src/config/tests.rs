@@ -231,7 +231,7 @@ proptest! {
 fn a_run_lasts_as_long_as_its_timeouts_or_as_its_instance() {
     let longest = |main: &str, phases: &str| {
         let text = main_with(main) + phases;
-        parse(&text).unwrap().longest()
+        parse(&text).unwrap().max_duration()
     };
     let minutes = Duration::from_mins;
     let bounded = "setup:\n  - a.sh: {timeout: 5}\nrun:\n  - b.sh: {timeout: 10}\n";

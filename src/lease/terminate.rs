@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{Backoff, has_ended};
 use crate::cancel::{Completion, until_panicked};
 use crate::instance::{InstanceId, Owner};
-use crate::provider::{Provider, ProviderError, Reclaim, RefusalKind};
+use crate::provider::{Provider, ProviderError, RefusalKind, Sweep};
 use crate::report::Release;
 
 /// The reason of what nobody gave a reason for.
@@ -150,7 +150,7 @@ fn unconfirmed(id: &InstanceId, reason: &str) -> Release {
 }
 
 /// Terminates instances, all in one request at a time, until each is confirmed or the deadline has passed.
-pub async fn terminate_all<P: Reclaim>(
+pub async fn terminate_all<P: Sweep>(
     provider: &P,
     ids: &[InstanceId],
     deadline: Instant,
@@ -184,7 +184,7 @@ pub async fn terminate_all<P: Reclaim>(
 ///
 /// # Errors
 /// The reason for which it is not known whether there are any.
-pub async fn sweep<P: Reclaim>(
+pub async fn sweep<P: Sweep>(
     provider: &P,
     owner: &Owner,
     waiting: Instant,

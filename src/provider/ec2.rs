@@ -21,7 +21,7 @@ use aws_sdk_ec2::types::{
     InstanceType, ResourceType, ShutdownBehavior, Tag, TagSpecification,
 };
 
-use super::{Provider, ProviderError, Reclaim, RefusalKind, Resolved};
+use super::{Provider, ProviderError, RefusalKind, Resolved, Sweep};
 use crate::config::{AddressKind, Ec2Spec};
 use crate::instance::{
     Found, FoundResource, Instance, InstanceId, InstanceState, LaunchRequest, LeaseToken, Owner,
@@ -43,7 +43,7 @@ pub use role::Role;
 const JOBS_DIR: &str = "/var/lib/collector";
 
 /// The value of the tag `Name`, as in the first collector.
-const NAME: &str = "collector";
+const NAME_VALUE: &str = "collector";
 
 /// The number of network hops that an answer of the metadata service may take: none beyond the instance, so that no
 /// container on it borrows the instance's role.
@@ -218,7 +218,7 @@ fn tags(
     kinds: impl IntoIterator<Item = ResourceType>,
 ) -> Vec<TagSpecification> {
     let pairs = [
-        ("Name", NAME.to_owned()),
+        ("Name", NAME_VALUE.to_owned()),
         (TAG_LEASE, request.lease.to_string()),
         (TAG_RUN, request.run.to_string()),
         (TAG_REVISION, request.revision.to_string()),
@@ -245,7 +245,7 @@ fn tags(
         .collect()
 }
 
-impl Reclaim for Ec2 {
+impl Sweep for Ec2 {
     fn name(&self) -> &'static str {
         self.account.name()
     }

@@ -120,6 +120,22 @@ fn a_termination_that_is_carried_out_but_never_answered_is_seen() {
 }
 
 #[test]
+fn an_instance_that_somebody_else_terminates_ends_the_run_with_its_reason() {
+    let Some(lab) = Lab::start(Guest::Sshd) else {
+        return;
+    };
+    let desk = desk_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
+    let mut running = Running::spawn(go(&lab, &desk));
+    running.wait_for_output("waiting\n");
+    run(lab.collect(&Desk::new(), &["reap", "--all"])).expect(0);
+    let since = Instant::now();
+    let finished = running.finish().expect(3);
+    assert!(since.elapsed().as_secs() < 60, "{:?}", since.elapsed());
+    finished.says("went to `terminated`");
+    assert!(leases(&desk).is_empty());
+}
+
+#[test]
 fn an_instance_that_aws_does_not_take_back_is_told_to_power_itself_off() {
     let Some(lab) = Lab::start(Guest::Sshd) else {
         return;
@@ -320,7 +336,10 @@ fn a_group_that_its_instance_still_holds_is_listed_and_deleted_later() {
     let finished = running.finish().expect(143);
     assert!(since.elapsed() < GONE, "{:?}", since.elapsed());
     finished.says("can be deleted when its instances are gone");
-    assert_eq!(leases(&desk).len(), 1, "`reap` knows where to look");
+    let kept = leases(&desk);
+    assert_eq!(kept.len(), 1, "`reap` knows where to look");
+    let record = fs::read_to_string(&kept[0]).unwrap();
+    assert!(record.contains("\"123456789012\""), "{record}");
     let listed = || run(lab.collect(&desk, &["list"])).expect(0).stdout;
     assert!(listed().contains("security group"), "{}", listed());
     lab.wait_for_state("terminated");

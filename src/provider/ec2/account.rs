@@ -22,7 +22,7 @@ use super::role::{AssumedRole, Role};
 use crate::instance::{
     Found, FoundResource, InstanceId, InstanceState, LeaseToken, Owner, Resource, RunId,
 };
-use crate::provider::{ProviderError, Reclaim, RefusalKind};
+use crate::provider::{ProviderError, RefusalKind, Sweep};
 
 /// The limits of one call: for the connection, for one attempt, for all attempts.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -34,7 +34,7 @@ const MAX_ATTEMPTS: u32 = 3;
 const IDENTITY_DEADLINE: Duration = Duration::from_secs(3);
 
 /// The number of values that a filter takes.
-const FILTER_VALUES: usize = 200;
+const MAX_FILTER_VALUES: usize = 200;
 
 /// EC2 is eventually consistent: for this long after a launch, `NotFound` does not mean gone.
 const EVENTUAL_CONSISTENCY: Duration = Duration::from_mins(1);
@@ -46,7 +46,7 @@ pub(super) const TAG_REVISION: &str = "collector:revision";
 pub(super) const TAG_EXPIRES: &str = "collector:expires-at";
 
 /// States in which an instance costs money or may come to cost it again.
-const LIVING: [&str; 4] = ["pending", "running", "stopping", "stopped"];
+const LIVING_STATES: [&str; 4] = ["pending", "running", "stopping", "stopped"];
 
 /// An account in one region.
 #[derive(Debug)]
@@ -164,7 +164,7 @@ impl Account {
         ids: &[InstanceId],
     ) -> Result<Vec<Instance>, ProviderError> {
         let mut instances = Vec::new();
-        for ids in ids.chunks(FILTER_VALUES) {
+        for ids in ids.chunks(MAX_FILTER_VALUES) {
             let ids = filter("instance-id", ids.iter().map(InstanceId::as_str));
             let mut pages = self
                 .client
@@ -217,7 +217,7 @@ fn of_owner(owner: &Owner) -> Filter {
     }
 }
 
-impl Reclaim for Account {
+impl Sweep for Account {
     fn name(&self) -> &'static str {
         "ec2"
     }
@@ -324,7 +324,7 @@ impl Reclaim for Account {
             .client
             .describe_instances()
             .filters(of_owner(owner))
-            .filters(filter("instance-state-name", LIVING))
+            .filters(filter("instance-state-name", LIVING_STATES))
             .into_paginator()
             .send();
         let mut found = Vec::new();

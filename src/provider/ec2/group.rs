@@ -11,7 +11,7 @@ use super::refusal::from_sdk_error;
 use super::tags;
 use crate::config::{AddressKind, Ec2Spec};
 use crate::instance::LaunchRequest;
-use crate::provider::{ProviderError, Reclaim as _, RefusalKind};
+use crate::provider::{ProviderError, RefusalKind, Sweep as _};
 
 /// The description of a temporary group in the AWS console.
 const DESCRIPTION: &str = "temporary group of a collector run";

@@ -127,7 +127,7 @@ const TABLE: [Row; 40] = [
 ];
 
 /// Codes of answers that leave open whether the request was carried out.
-const INTERNAL: [&str; 6] = [
+const INTERNAL_CODES: [&str; 6] = [
     "InternalError",
     "InternalFailure",
     "InternalServerError",
@@ -154,7 +154,7 @@ where
     R: std::fmt::Debug,
 {
     if let (SdkError::ServiceError(_), Some(code)) = (error, error.code())
-        && !INTERNAL.contains(&code)
+        && !INTERNAL_CODES.contains(&code)
     {
         let (kind, hint) = look_up(code);
         let message = error.message().unwrap_or("no reason given");
@@ -261,7 +261,7 @@ mod tests {
 
     #[test]
     fn trouble_of_aws_itself_leaves_open_what_a_change_did() {
-        for code in INTERNAL {
+        for code in INTERNAL_CODES {
             let error = answer("RunInstances", code);
             assert!(error.is_transient() && error.may_have_taken_effect());
             assert!(error.to_string().contains(code), "{error}");

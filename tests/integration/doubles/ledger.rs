@@ -11,7 +11,7 @@ use collector::instance::{
 };
 use collector::job;
 use collector::lease::LeaseRecords;
-use collector::provider::{Provider, ProviderError, Reclaim, RefusalKind, Resolved};
+use collector::provider::{Provider, ProviderError, RefusalKind, Resolved, Sweep};
 use collector::remote_host::RemoteHost;
 use collector::shell::ShellError;
 use collector::shell::process::ProcessShell;
@@ -249,7 +249,7 @@ impl Ledger {
     }
 }
 
-impl Reclaim for Ledger {
+impl Sweep for Ledger {
     fn name(&self) -> &'static str {
         "ledger"
     }

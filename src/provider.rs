@@ -272,6 +272,8 @@ pub enum RefusalKind {
     Duplicate,
     /// Something else still uses it.
     InUse,
+    /// One of several is protected against it, and the request was refused for all.
+    Protected,
 }
 
 impl ProviderError {

@@ -120,6 +120,28 @@ fn a_termination_that_is_carried_out_but_never_answered_is_seen() {
 }
 
 #[test]
+fn one_that_is_protected_does_not_keep_the_others() {
+    let Some(lab) = Lab::start(Guest::None) else {
+        return;
+    };
+    let desk = quick_desk(&lab, "samples: 3");
+    let mut running = Running::spawn(go(&lab, &desk));
+    running.wait_for_output("is up at");
+    running.signal(Signal::KILL);
+    running.finish();
+    let protected = json!({
+        "action": "TerminateInstances", "count": 2, "code": "OperationNotPermitted",
+        "message": "The instance may not be terminated.",
+    });
+    lab.fault(&protected);
+    let reaped = run(lab.collect(&desk, &["reap", "--all"])).expect(0);
+    assert_eq!(reaped.stdout.matches("terminated i-").count(), 3);
+    // All, each alone, and the one that was refused among them once more.
+    assert_eq!(lab.calls("TerminateInstances").len(), 5);
+    lab.expect_nothing_left();
+}
+
+#[test]
 fn an_instance_that_somebody_else_terminates_ends_the_run_with_its_reason() {
     let Some(lab) = Lab::start(Guest::Sshd) else {
         return;

@@ -181,6 +181,25 @@ impl Account {
         Ok(instances)
     }
 
+    /// Terminates those of several that can be, each in a request of its own.
+    ///
+    /// # Errors
+    /// Of the last one that failed, where none could be terminated.
+    async fn terminate_each(&self, ids: &[InstanceId]) -> Result<Vec<InstanceId>, ProviderError> {
+        let mut gone = Vec::new();
+        let mut failed = None;
+        for id in ids {
+            match self.terminate_known(std::slice::from_ref(id)).await {
+                Ok(one) => gone.extend(one),
+                Err(error) => failed = Some(error),
+            }
+        }
+        match failed {
+            Some(error) if gone.is_empty() => Err(error),
+            _ => Ok(gone),
+        }
+    }
+
     async fn terminate_known(&self, ids: &[InstanceId]) -> Result<Vec<InstanceId>, ProviderError> {
         let ids = Some(ids.iter().map(ToString::to_string).collect());
         let answer = self
@@ -233,6 +252,10 @@ impl Sweep for Account {
     async fn terminate(&self, ids: &[InstanceId]) -> Result<Vec<InstanceId>, ProviderError> {
         match self.terminate_known(ids).await {
             Err(error) if error.refusal() == Some(RefusalKind::NotFound) => {}
+            Err(error) if error.refusal() == Some(RefusalKind::Protected) && ids.len() > 1 => {
+                // Boxed: rare, and as large as everything else here together.
+                return Box::pin(self.terminate_each(ids)).await;
+            }
             // The call may have been carried out all the same; its effect can be seen.
             Err(error) if error.may_have_taken_effect() => {
                 let known = self.describe(ids).await.map_err(|_| error)?;

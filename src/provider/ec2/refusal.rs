@@ -20,10 +20,10 @@ const BUSY: &str = "AWS is busy or throttles this account: try again later";
 const ACCOUNT: &str = "AWS does not let this account launch yet: its message says why; see the account's e-mail or AWS support";
 const FITTING: &str = "check `ec2_instance_size` and `ami`: not every type exists in every region, nor fits every image";
 
-use RefusalKind::{Capacity, Duplicate, Final, InUse, NotFound, Transient};
+use RefusalKind::{Capacity, Duplicate, Final, InUse, NotFound, Protected, Transient};
 
 /// Every code that is known, from EC2's reference of error codes. What is not here is final and has no hint but its words.
-const TABLE: [Row; 40] = [
+const TABLE: [Row; 41] = [
     ("AccessDenied", Final, POLICY),
     ("AccessDeniedException", Final, POLICY),
     ("UnauthorizedOperation", Final, POLICY),
@@ -39,6 +39,11 @@ const TABLE: [Row; 40] = [
         "OptInRequired",
         Final,
         "this account is not signed up for the region or the product: enable it in the AWS console",
+    ),
+    (
+        "OperationNotPermitted",
+        Protected,
+        "switch off the termination protection of the instance in the EC2 console",
     ),
     ("PendingVerification", Final, ACCOUNT),
     (

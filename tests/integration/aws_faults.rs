@@ -242,7 +242,7 @@ fn fewer_instances_than_asked_for_are_used_and_said() {
     none.says("InsufficientInstanceCapacity");
 }
 
-/// A server that takes one request at a time, and what it was asked.
+/// A server that takes one request on each connection, and what it was asked.
 struct Server {
     port: u16,
     requests: Arc<Mutex<Vec<String>>>,
@@ -250,18 +250,24 @@ struct Server {
 
 impl Server {
     /// One that answers every request with this.
-    fn start(answer: impl Fn(&str) -> String + Send + 'static) -> Self {
+    fn start(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let requests = Arc::new(Mutex::new(Vec::new()));
         let seen = requests.clone();
+        let answer = Arc::new(answer);
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let Ok(mut stream) = stream else { return };
-                let request = read_request(&stream);
-                let first = request.lines().next().unwrap_or_default().to_owned();
-                seen.lock().unwrap().push(first);
-                let _ = stream.write_all(answer(&request).as_bytes());
+                let (seen, answer) = (seen.clone(), answer.clone());
+                // A client may connect and then think better of it.
+                thread::spawn(move || {
+                    let request = read_request(&stream);
+                    if let Some(first) = request.lines().next() {
+                        seen.lock().unwrap().push(first.to_owned());
+                        let _ = stream.write_all(answer(&request).as_bytes());
+                    }
+                });
             }
         });
         Self { port, requests }
@@ -306,6 +312,19 @@ fn http_answer(body: &str) -> String {
     )
 }
 
+/// A proxy that forwards every request to the laboratory, whomever it is for.
+fn forwarding_to(lab: &Lab) -> Server {
+    let address = lab.address().to_owned();
+    Server::start(move |request| {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        let closing = request.replacen("\r\n", "\r\nConnection: close\r\n", 1);
+        stream.write_all(closing.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    })
+}
+
 #[test]
 fn a_temporary_group_lets_in_this_machine_on_one_port_and_nobody_else() {
     let Some(lab) = Lab::start(Guest::None) else {
@@ -317,13 +336,30 @@ fn a_temporary_group_lets_in_this_machine_on_one_port_and_nobody_else() {
     let urls = [&v4, &v6, &broken].map(Server::url).join(" ");
     let desk = Desk::new();
     let main = lab.main("performance_results: /etc/os-release\nssh_port: 2222");
-    desk.config(&main.replace("security_group: collector\n", ""), "");
+    desk.config(
+        &main.replace("security_group: collector\n", "security_group: absent\n"),
+        "",
+    );
+    // AWS is behind a proxy, which has an address of its own.
+    let proxy = forwarding_to(&lab);
     let mut command = go(&lab, &desk);
-    command.env("COLLECTOR_PUBLIC_ADDRESS_URLS", urls);
+    command
+        .env("COLLECTOR_PUBLIC_ADDRESS_URLS", urls)
+        .env("AWS_ENDPOINT_URL", "http://ec2.invalid")
+        .env("HTTP_PROXY", proxy.url());
     let running = Running::spawn(command);
     wait_for("the launch", || (!lab.instances().is_empty()).then_some(()));
     running.signal(Signal::TERM);
-    running.finish().expect(143);
+    let finished = running.finish().expect(143);
+    finished.says("no security group is named `absent`");
+    finished.says("a temporary one is used");
+    let proxied = proxy.requests();
+    assert!(
+        proxied
+            .iter()
+            .all(|request| request.contains("http://ec2.invalid/")),
+        "{proxied:?}"
+    );
     lab.expect_nothing_left();
     let allowed = lab.calls("AuthorizeSecurityGroupIngress");
     assert_eq!(allowed.len(), 1);
@@ -501,15 +537,7 @@ fn calls_to_aws_go_through_the_proxy_of_the_environment() {
     through("ec2.invalid");
     assert_eq!(tunnel.requests(), seen, "NO_PROXY is heard");
 
-    let address = lab.address().to_owned();
-    let forward = Server::start(move |request| {
-        let mut stream = TcpStream::connect(&address).unwrap();
-        let closing = request.replacen("\r\n", "\r\nConnection: close\r\n", 1);
-        stream.write_all(closing.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    });
+    let forward = forwarding_to(&lab);
     let mut listing = lab.collect(&desk, &["list"]);
     listing
         .env("AWS_ENDPOINT_URL", "http://ec2.invalid")

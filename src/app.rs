@@ -4,8 +4,9 @@ mod delivery;
 mod instances;
 mod job;
 mod measure;
-mod places;
+mod paths;
 mod post;
+mod state_directory;
 mod trace;
 
 use std::future::Future;

@@ -16,7 +16,7 @@ use clap::{
 
 use crate::config::{Config, MAX_SAMPLES, ProviderSpec};
 use crate::github::artifact::ArtifactName;
-use crate::instance::RunId;
+use crate::instance::{LeaseToken, RunId};
 
 /// The revision of the event, where no other one is given.
 const EVENT_REVISION: &str = "GITHUB_SHA";
@@ -170,6 +170,11 @@ fn run_id(text: &str) -> Result<RunId, &'static str> {
     }
 }
 
+/// A lease is the name of a file, too: it must lead nowhere else.
+fn lease(text: &str) -> Result<LeaseToken, &'static str> {
+    run_id(text).map(|id| LeaseToken::new(id.as_str()))
+}
+
 /// The place where instances are looked for.
 #[derive(Debug, Args)]
 pub struct AccountArgs {
@@ -194,6 +199,9 @@ pub struct ReapArgs {
     /// All that collector launched, also those of runs that are going on
     #[arg(long)]
     pub all: bool,
+    /// None: drop a lease on record here whose region or account is out of reach for good
+    #[arg(long, value_name = "LEASE", value_parser = lease)]
+    pub forget: Option<LeaseToken>,
 }
 
 /// A check of a config.

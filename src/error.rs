@@ -1,7 +1,10 @@
 //! What can go wrong before there is a report, and the exit status of each.
 
+use std::path::PathBuf;
+
 use crate::github::http::HttpError;
 use crate::github::state::StateError;
+use crate::instance::LeaseToken;
 use crate::project::ProjectError;
 use crate::provider::ProviderError;
 use crate::report::Signal;
@@ -36,6 +39,32 @@ pub enum Error {
     /// A signal came before there was anything to end.
     #[error("a signal ended the run before anything was launched")]
     Interrupted(Option<Signal>),
+    /// Somebody else may have written what collector would believe.
+    #[error("the state directory {} cannot be used: {reason}", path.display())]
+    StateDirectory {
+        /// The directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A region with a lease cannot be looked at.
+    #[error("lease {leases} in {region} cannot be looked for: {source}")]
+    Region {
+        /// The region.
+        region: String,
+        /// The leases on record there.
+        leases: String,
+        /// The failure.
+        source: Box<ProviderError>,
+    },
+    /// There is no such lease on record.
+    #[error("no lease `{lease}` is on record here{known}")]
+    UnknownLease {
+        /// The lease that was named.
+        lease: LeaseToken,
+        /// Those that are.
+        known: String,
+    },
     /// No keys.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -69,7 +98,16 @@ impl Error {
             Self::Usage(_) => {
                 Some("the README and `collect --help` have all inputs and what they may be")
             }
-            Self::Interrupted(_) | Self::Key(_) | Self::System { .. } => None,
+            Self::Interrupted(_)
+            | Self::Key(_)
+            | Self::System { .. }
+            | Self::UnknownLease { .. } => None,
+            Self::StateDirectory { .. } => {
+                Some("set COLLECTOR_STATE_DIR to a directory of your own")
+            }
+            Self::Region { .. } => Some(
+                "`collect reap --forget LEASE` drops a lease whose region or account is out of reach for good",
+            ),
             Self::NotReaped(_) => Some("try again, or end them in the EC2 console"),
         }
     }
@@ -83,11 +121,14 @@ impl Error {
             | Self::Project(_)
             | Self::Revision(_)
             | Self::Results(_)
+            | Self::UnknownLease { .. }
             | Self::Provider(ProviderError::NoRegion | ProviderError::NotBuilt) => 2,
             Self::Provider(_)
             | Self::State(_)
             | Self::Http(_)
             | Self::Key(_)
+            | Self::StateDirectory { .. }
+            | Self::Region { .. }
             | Self::System { .. } => 3,
             Self::NotReaped(_) => 4,
         }

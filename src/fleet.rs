@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 
 use futures_util::StreamExt as _;
+use futures_util::future::join_all;
 use futures_util::stream;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
@@ -20,10 +21,10 @@ use crate::schedule::schedule;
 use crate::shell::Shell;
 
 /// The number of samples that bring their results home at the same time.
-const TRANSFERS: usize = 4;
+const MAX_TRANSFERS: usize = 4;
 
 /// The number of archives that are written at the same time.
-const ARCHIVES: usize = 2;
+const MAX_ARCHIVES: usize = 2;
 
 /// Runs everything and reports what came of it; every instance is gone by then, or the report says so.
 ///
@@ -92,11 +93,11 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
             }
             next += count;
         }
-        for sample in &self.samples {
-            if !sample.passed() || self.cancel.is_cancelled() {
-                sample.end_leftovers().await;
-            }
-        }
+        let left = self
+            .samples
+            .iter()
+            .filter(|sample| !sample.passed() || self.cancel.is_cancelled());
+        join_all(left.map(Sample::end_leftovers)).await;
     }
 
     /// Launches the samples from `first` on in one call and carries each out. Returns whether more may follow.
@@ -125,14 +126,15 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
                 return false;
             }
         };
-        let lessor = Lessor {
-            provider: self.run.provider,
-            records: self.run.records,
-            cancel: &self.cancel,
-        };
+        let lessor = Lessor::new(
+            self.run.provider,
+            self.run.records,
+            &self.cancel,
+            self.run.interrupt.token(),
+        );
         let shared = Shared {
             readiness: Readiness::new(self.run.provider),
-            transfers: Semaphore::new(TRANSFERS),
+            transfers: Semaphore::new(MAX_TRANSFERS),
         };
         let schedule = schedule(&self.run.plan.config);
         let fail_fast = self.run.plan.config.fail_fast.then_some(&self.cancel);
@@ -231,7 +233,7 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
         let run = self.run;
         let mut samples: Vec<SampleReport> = stream::iter(self.samples)
             .map(|sample| sample.finish(started))
-            .buffer_unordered(ARCHIVES)
+            .buffer_unordered(MAX_ARCHIVES)
             .collect()
             .await;
         samples.sort_by_key(|sample| sample.sample);

@@ -21,6 +21,7 @@ const FOLLOW: &str = include_str!("job/follow.sh");
 const FINISH: &str = include_str!("job/finish.sh");
 const KILL: &str = include_str!("job/kill.sh");
 const EXPIRE: &str = include_str!("job/expire.sh");
+const REMOVE: &str = include_str!("job/remove.sh");
 
 /// A step without its variables would measure something else, and pass: on a full disk it does not start.
 const NO_ROOM: &str = "printf '%-15s\\n' 125 1<> exit; exit 125";
@@ -238,8 +239,20 @@ pub fn expire(lease: &LeaseToken, jobs: &str, directory: &str, lifetime: Duratio
     let seconds = lifetime.as_secs().max(1).to_string();
     Command::new(
         EXPIRE,
-        [&seconds, &lease_marker(lease), jobs, directory, KILL],
+        [
+            &seconds,
+            &lease_marker(lease),
+            jobs,
+            directory,
+            KILL,
+            REMOVE,
+        ],
     )
+}
+
+/// A command that removes a directory in which steps ran, but nothing that they mounted in it.
+pub fn remove(directory: &str) -> Command {
+    Command::new(REMOVE, [directory])
 }
 
 async fn kill(

@@ -5,6 +5,7 @@ mod ready;
 mod records;
 mod terminate;
 
+use std::cell::OnceCell;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -18,21 +19,25 @@ pub use terminate::{sweep, terminate_all};
 
 use crate::cancel::{Completion, until_cancelled};
 use crate::instance::{InstanceId, LaunchRequest, Owner, Resource};
-use crate::provider::{Provider, ProviderError, Reclaim};
+use crate::provider::{Provider, ProviderError, Sweep};
 use crate::report::Release;
 use terminate::{Terminations, attempt};
 
 /// The deadline of a termination after a run that ended by itself, and of one that `reap` asks for.
 pub const TERMINATION_DEADLINE: Duration = Duration::from_mins(2);
 
-/// The same after a signal: the runner kills the process 10 s after its first one.
-const TERMINATION_DEADLINE_AFTER_SIGNAL: Duration = Duration::from_secs(3);
+/// The deadline of everything under a lease after a signal, counted from the signal: the process is to be gone within 6 s,
+/// and the runner kills it after 10 s.
+const CLEAN_UP_DEADLINE_AFTER_SIGNAL: Duration = Duration::from_secs(4);
+
+/// The part of it that is kept for deleting what costs nothing.
+const DELETION_RESERVE: Duration = Duration::from_millis(500);
 
 /// The time in which an instance whose launch got no answer shows up: EC2 is eventually consistent.
 pub const EVENTUAL_CONSISTENCY: Duration = Duration::from_secs(20);
 
 /// The deadline for deleting what costs nothing; what must wait for the instance is left to `reap` and the post step.
-const DELETION_DEADLINE: Duration = Duration::from_secs(2);
+pub const DELETION_DEADLINE: Duration = Duration::from_secs(2);
 
 /// The pause between two attempts, at first; it doubles up to [`MAX_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -41,12 +46,14 @@ const MAX_PAUSE: Duration = Duration::from_secs(4);
 /// The parties to a lease.
 #[derive(Debug)]
 pub struct Lessor<'a, P> {
-    /// The provider that rents out.
-    pub provider: &'a P,
-    /// The leases on disk.
-    pub records: &'a LeaseRecords,
+    provider: &'a P,
+    records: &'a LeaseRecords,
     /// Ends the work, but not the clean-up.
-    pub cancel: &'a CancellationToken,
+    cancel: &'a CancellationToken,
+    /// Leaves the clean-up little time.
+    signal: &'a CancellationToken,
+    /// The end of that time, from when the signal was noticed.
+    hurried: OnceCell<Instant>,
 }
 
 /// An instance that was lent, and is over.
@@ -77,7 +84,46 @@ pub struct Leased<T> {
     pub remaining: Vec<Resource>,
 }
 
-impl<P: Provider> Lessor<'_, P> {
+impl<'a, P: Provider> Lessor<'a, P> {
+    /// Rents from this provider and notes it in these records. `cancel` ends the work; `signal`, which ends it too, leaves
+    /// the clean-up a few seconds.
+    pub const fn new(
+        provider: &'a P,
+        records: &'a LeaseRecords,
+        cancel: &'a CancellationToken,
+        signal: &'a CancellationToken,
+    ) -> Self {
+        Self {
+            provider,
+            records,
+            cancel,
+            signal,
+            hurried: OnceCell::new(),
+        }
+    }
+
+    /// The end of the clean-up after a signal. The first to notice the signal starts the clock.
+    fn deadline_after_signal(&self) -> Instant {
+        *self
+            .hurried
+            .get_or_init(|| Instant::now() + CLEAN_UP_DEADLINE_AFTER_SIGNAL)
+    }
+
+    /// The same, for terminations.
+    fn termination_deadline_after_signal(&self) -> Instant {
+        self.deadline_after_signal() - DELETION_RESERVE
+    }
+
+    /// The deadline for deleting resources from now on.
+    fn deletion_deadline(&self) -> Instant {
+        let unhurried = Instant::now() + DELETION_DEADLINE;
+        if self.signal.is_cancelled() {
+            unhurried.min(self.deadline_after_signal())
+        } else {
+            unhurried
+        }
+    }
+
     /// Lends instances, each to a `work` of its own, and terminates each however its work ends. There is no other way to
     /// get one. Fewer instances than asked for may come.
     ///
@@ -124,7 +170,7 @@ impl<P: Provider> Lessor<'_, P> {
             }
         };
         let owner = Owner::Lease(request.lease.clone());
-        let remaining = delete_resources(self.provider, &owner).await;
+        let remaining = delete_resources(self.provider, &owner, self.deletion_deadline()).await;
         // Where nobody knows, `reap` looks again.
         keep_record |= !matches!(&remaining, Ok(remaining) if remaining.is_empty());
         leased.remaining = remaining.unwrap_or_default();
@@ -155,14 +201,17 @@ impl<P: Provider> Lessor<'_, P> {
                     Ok(work) => until_cancelled(self.cancel, work).await,
                     Err(_) => Completion::Panicked("before the work began".into()),
                 };
+                if self.signal.is_cancelled() {
+                    self.deadline_after_signal();
+                }
                 let terminate_started = Timestamp::now();
                 let since = Instant::now();
                 // A signal does not end the termination, but it leaves it less time.
                 let unhurried = terminations.terminate(&id, since + TERMINATION_DEADLINE);
-                let release = match until_cancelled(self.cancel, unhurried).await {
+                let release = match until_cancelled(self.signal, unhurried).await {
                     Completion::Returned(release) => release,
                     Completion::Cancelled | Completion::Panicked(_) => {
-                        let deadline = Instant::now() + TERMINATION_DEADLINE_AFTER_SIGNAL;
+                        let deadline = self.termination_deadline_after_signal();
                         terminations.terminate(&id, deadline).await
                     }
                 };
@@ -179,22 +228,20 @@ impl<P: Provider> Lessor<'_, P> {
     }
 }
 
-/// Deletes the resources of an owner that nothing uses any more. Returns the others.
+/// Deletes the resources of an owner that nothing uses any more, up to a deadline. Returns the others.
 ///
 /// # Errors
 /// The reason for which it is not known whether there are any.
-pub async fn delete_resources<P: Reclaim>(
+pub async fn delete_resources<P: Sweep>(
     provider: &P,
     owner: &Owner,
+    deadline: Instant,
 ) -> Result<Vec<Resource>, String> {
-    let deadline = Instant::now() + DELETION_DEADLINE;
-    let mut reason = "no answer in time".to_owned();
-    let found = attempt(deadline, provider.find_resources(owner), &mut reason).await;
+    let found = attempt(deadline, provider.find_resources(owner)).await;
     let mut remaining = Vec::new();
-    for found in found.ok_or(reason)? {
-        let mut reason = String::new();
-        let deleted = attempt(deadline, provider.delete(&found.resource), &mut reason).await;
-        if deleted != Some(true) {
+    for found in found.map_err(|failure| failure.reason)? {
+        let deleted = attempt(deadline, provider.delete(&found.resource)).await;
+        if !deleted.unwrap_or(false) {
             remaining.push(found.resource);
         }
     }

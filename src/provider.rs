@@ -13,8 +13,8 @@ use crate::instance::{
 use crate::remote_host::RemoteHost;
 use crate::shell::{Shell, ShellError};
 
-/// Takes back whatever was made under a lease, whoever made it.
-pub trait Reclaim {
+/// Finds and terminates whatever was made under a lease, whoever made it.
+pub trait Sweep {
     /// `ec2` or `local`.
     fn name(&self) -> &'static str;
 
@@ -26,7 +26,7 @@ pub trait Reclaim {
         None
     }
 
-    /// Ends the instances in one request. Returns those of which it is confirmed that billing has stopped, also when
+    /// Terminates the instances in one request. Returns those of which it is confirmed that billing has stopped, also when
     /// they are long gone; the others may be asked for again.
     async fn terminate(&self, ids: &[InstanceId]) -> Result<Vec<InstanceId>, ProviderError>;
 
@@ -53,7 +53,7 @@ pub trait Reclaim {
 }
 
 /// Rents instances out and takes them back.
-pub trait Provider: Reclaim {
+pub trait Provider: Sweep {
     /// A way to launch: everything that was looked up for it.
     type Candidate;
 
@@ -91,6 +91,13 @@ pub trait Provider: Reclaim {
         instance: &Instance,
         lease: &LeaseToken,
     ) -> Result<RemoteHost<Self::Shell>, ShellError>;
+
+    /// Tells an instance that was connected to before to power itself off, which ends it without the provider's consent.
+    /// Returns whether it was told. Safe to drop.
+    async fn power_off(&self, id: &InstanceId) -> bool {
+        let _ = id;
+        false
+    }
 }
 
 /// The answer to [`Provider::resolve`].
@@ -146,6 +153,27 @@ pub enum ProviderError {
         kind: RefusalKind,
         /// The remedy.
         hint: Option<&'static str>,
+    },
+    /// The provider answered, but with a failure of its own or in a form that is not understood: unless the call only
+    /// describes, it may have been carried out.
+    #[error("{action} failed: {message}")]
+    Failed {
+        /// The call.
+        action: &'static str,
+        /// The failure.
+        message: String,
+        /// The call only describes.
+        read_only: bool,
+    },
+    /// There is no connection to a region, and no region of that name is known.
+    #[error("{action} did not get through: no AWS region is named `{region}`{nearest}")]
+    UnknownRegion {
+        /// The call.
+        action: &'static str,
+        /// The name.
+        region: String,
+        /// The nearest known name, as a question.
+        nearest: String,
     },
     /// The request was never sent, or it changes nothing.
     #[error("{action} did not get through: {message}")]
@@ -240,14 +268,38 @@ pub enum RefusalKind {
     Final,
     /// There is no such machine free just now: another candidate may do.
     Capacity,
-    /// The provider is busy or out of order; nothing was done.
+    /// The provider is busy; nothing was done.
     Transient,
+    /// There is no such thing, or none yet.
+    NotFound,
+    /// It is there already: an earlier attempt was carried out.
+    Duplicate,
+    /// Something else still uses it.
+    InUse,
+    /// One of several is protected against it, and the request was refused for all.
+    Protected,
 }
 
 impl ProviderError {
     /// Whether what was asked for may have been done in spite of the error.
     pub const fn may_have_taken_effect(&self) -> bool {
-        matches!(self, Self::Unanswered { .. } | Self::Io { .. })
+        matches!(
+            self,
+            Self::Unanswered { .. }
+                | Self::Io { .. }
+                | Self::Failed {
+                    read_only: false,
+                    ..
+                }
+        )
+    }
+
+    /// What the refusal means, where the provider refused.
+    pub const fn refusal(&self) -> Option<RefusalKind> {
+        match self {
+            Self::Refused { kind, .. } => Some(*kind),
+            _ => None,
+        }
     }
 
     /// Whether the same call may do better a little later.
@@ -255,6 +307,7 @@ impl ProviderError {
         matches!(
             self,
             Self::Unanswered { .. }
+                | Self::Failed { .. }
                 | Self::Unreachable { .. }
                 | Self::Refused {
                     kind: RefusalKind::Transient,
@@ -287,6 +340,12 @@ impl ProviderError {
             Self::Refused { hint, .. } => return *hint,
             Self::Unreachable { .. } => {
                 "check `region`, the network, the proxy and AWS_ENDPOINT_URL"
+            }
+            Self::Failed { .. } => {
+                "the trouble is on AWS's side: try again later; https://health.aws.amazon.com tells of outages"
+            }
+            Self::UnknownRegion { .. } => {
+                "correct `region` in the config, `--region` or AWS_REGION"
             }
             Self::Unanswered { .. } => {
                 "check the network and AWS_ENDPOINT_URL; `collect list` shows what is left, `collect reap` ends it"

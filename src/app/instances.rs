@@ -3,15 +3,19 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
 
 use super::ExitStatus;
-use super::places::{local, records};
+use super::state_directory::{local, records};
 use crate::cli::{AccountArgs, ReapArgs};
 use crate::error::Error;
-use crate::instance::{Found, FoundResource, LeaseToken, Owner, Resource};
-use crate::lease::{LeaseRecord, TERMINATION_DEADLINE, delete_resources, terminate_all};
+use crate::instance::{Found, FoundResource, LOCAL_REGION, LeaseToken, Owner, Resource};
+use crate::lease::{
+    DELETION_DEADLINE, LeaseRecord, LeaseRecords, TERMINATION_DEADLINE, delete_resources,
+    terminate_all,
+};
 use crate::provider::ec2::Account;
-use crate::provider::{ProviderError, Reclaim};
+use crate::provider::{ProviderError, Sweep};
 use crate::report::Release;
 use crate::reporter::console::Console;
 use crate::reporter::table::aligned;
@@ -23,14 +27,18 @@ const ORPHAN_AGE: SignedDuration = SignedDuration::from_mins(15);
 pub(super) async fn list(args: &AccountArgs, console: &Console) -> Result<ExitStatus, Error> {
     let mut rows =
         vec![["instance", "region", "state", "run", "revision", "expires"].map(str::to_owned)];
-    for instance in local().find(&Owner::Anyone).await? {
+    for instance in local()?.find(&Owner::Anyone).await? {
         rows.push(row(instance));
     }
     let (accounts, mut failed) = accounts(args, console).await?;
+    let records = records()?.all();
     for account in accounts {
         match account.find(&Owner::Anyone).await {
             Ok(found) => rows.extend(found.into_iter().map(row)),
-            Err(error) => failed = Some(error.into()),
+            Err(error) => {
+                failed = Some(in_region(&records, account.region(), error));
+                continue;
+            }
         }
         match account.find_resources(&Owner::Anyone).await {
             Ok(found) => rows.extend(
@@ -79,27 +87,57 @@ fn shown(at: Option<Timestamp>) -> String {
     )
 }
 
+/// What `reap` looks for, and where it notes what became of it.
+struct Reaping<'a> {
+    owner: Owner,
+    /// Only what has outlived its tag.
+    expired: bool,
+    records: LeaseRecords,
+    console: &'a Console,
+}
+
+/// What was found in one place.
+#[derive(Debug, Default)]
+struct Reaped {
+    /// Instances and resources.
+    found: usize,
+    /// Instances that could not be ended.
+    left: usize,
+}
+
 /// Ends instances that were left over.
 pub(super) async fn reap(
     args: &AccountArgs,
     which: &ReapArgs,
     console: &Console,
 ) -> Result<ExitStatus, Error> {
-    let owner = which
-        .run
-        .as_ref()
-        .map_or(Owner::Anyone, |run| Owner::Run(run.clone()));
-    let (accounts, unreachable) = accounts(args, console).await?;
-    let mut failed = unreachable;
-    let mut left = 0;
-    let mut reaped = vec![reap_from(&local(), &owner, which.expired, console).await];
-    for account in accounts {
-        reaped.push(reap_from(&account, &owner, which.expired, console).await);
+    let reaping = Reaping {
+        owner: which
+            .run
+            .as_ref()
+            .map_or(Owner::Anyone, |run| Owner::Run(run.clone())),
+        expired: which.expired,
+        records: records()?,
+        console,
+    };
+    if let Some(lease) = &which.forget {
+        return forget(lease, &reaping.records, console);
     }
+    let (accounts, mut failed) = accounts(args, console).await?;
+    let mut places = vec![(LOCAL_REGION, reaping.reap_from(&local()?).await)];
+    for account in &accounts {
+        places.push((account.region(), reaping.reap_from(account).await));
+    }
+    let mut total = Reaped::default();
+    let mut searched = Vec::new();
     // What cannot be looked at in one place does not keep the others from being reaped.
-    for result in reaped {
-        match result {
-            Ok(count) => left += count,
+    for (region, reaped) in places {
+        match reaped {
+            Ok(Reaped { found, left }) => {
+                total.found += found;
+                total.left += left;
+                searched.push(region);
+            }
             Err(error) => {
                 if let Some(earlier) = failed.replace(error) {
                     console.error(&earlier.to_string(), earlier.hint());
@@ -107,82 +145,193 @@ pub(super) async fn reap(
             }
         }
     }
+    if total.found == 0 && !searched.is_empty() {
+        let whose = match &reaping.owner {
+            Owner::Run(run) => format!("run {run} has"),
+            _ if reaping.expired => "nothing has expired: there is".into(),
+            _ => "there is".into(),
+        };
+        let places = searched.join(", ");
+        console.note(&format!("{whose} no instance to end in: {places}"));
+    }
     match failed {
-        Some(error) if left > 0 => {
+        Some(error) if total.left > 0 => {
             console.error(&error.to_string(), error.hint());
-            Err(Error::NotReaped(left))
+            Err(Error::NotReaped(total.left))
         }
         Some(error) => Err(error),
-        None if left > 0 => Err(Error::NotReaped(left)),
+        None if total.left > 0 => Err(Error::NotReaped(total.left)),
         None => Ok(ExitStatus(0)),
     }
 }
 
-/// Ends what the owner has and returns how many could not be ended.
-async fn reap_from(
-    provider: &impl Reclaim,
-    owner: &Owner,
-    expired: bool,
+/// Drops a lease that nobody can look for any more.
+fn forget(
+    lease: &LeaseToken,
+    records: &LeaseRecords,
     console: &Console,
-) -> Result<usize, Error> {
-    let now = Timestamp::now();
-    let mut left = 0;
-    let found = provider.find(owner).await?;
-    let found: Vec<Found> = found
-        .into_iter()
-        .filter(|instance| !expired || instance.expired(now))
-        .collect();
-    let ids: Vec<_> = found.iter().map(|found| found.id.clone()).collect();
-    let deadline = tokio::time::Instant::now() + TERMINATION_DEADLINE;
-    let releases = if ids.is_empty() {
-        Vec::new()
-    } else {
-        terminate_all(provider, &ids, deadline).await
+) -> Result<ExitStatus, Error> {
+    let all = records.all();
+    let Some(record) = all.iter().find(|record| record.lease == *lease) else {
+        let known: Vec<_> = all.iter().map(|record| record.lease.as_str()).collect();
+        return Err(Error::UnknownLease {
+            lease: lease.clone(),
+            known: match known.as_slice() {
+                [] => String::new(),
+                known => format!("; there are: {}", known.join(", ")),
+            },
+        });
     };
-    let mut unsettled = BTreeSet::new();
-    for (instance, (_, release)) in found.iter().zip(releases) {
-        let Found { id, region, .. } = instance;
-        if let Release::Unconfirmed { reason, .. } = release {
-            left += 1;
-            unsettled.extend(instance.lease.clone());
-            console.error(&format!("{id} in {region}: {reason}"), None);
+    records.forget(lease);
+    console.say(&format!(
+        "forgot lease {lease} in {}; what it launched, if anything, was not looked for",
+        record.region
+    ));
+    Ok(ExitStatus(0))
+}
+
+impl Reaping<'_> {
+    /// Ends what the owner has in one place.
+    async fn reap_from(&self, provider: &impl Sweep) -> Result<Reaped, Error> {
+        let Self {
+            owner,
+            expired,
+            records,
+            console,
+        } = self;
+        let now = Timestamp::now();
+        let found = provider.find(owner).await;
+        let found = found.map_err(|error| in_region(&records.all(), provider.region(), error))?;
+        let found: Vec<Found> = found
+            .into_iter()
+            .filter(|instance| !expired || instance.expired(now))
+            .collect();
+        let mut reaped = Reaped {
+            found: found.len(),
+            left: 0,
+        };
+        let ids: Vec<_> = found.iter().map(|found| found.id.clone()).collect();
+        let deadline = Instant::now() + TERMINATION_DEADLINE;
+        let releases = if ids.is_empty() {
+            Vec::new()
         } else {
-            console.say(&format!("terminated {id} in {region}"));
+            terminate_all(provider, &ids, deadline).await
+        };
+        let mut unsettled = BTreeSet::new();
+        for (instance, (_, release)) in found.iter().zip(releases) {
+            let Found { id, region, .. } = instance;
+            if let Release::Unconfirmed { reason, .. } = release {
+                reaped.left += 1;
+                unsettled.extend(instance.lease.clone());
+                console.error(&format!("{id} in {region}: {reason}"), None);
+            } else {
+                console.say(&format!("terminated {id} in {region}"));
+            }
+        }
+        match delete_leftovers(provider, owner, *expired, console).await {
+            Ok((count, leases)) => {
+                reaped.found += count;
+                unsettled.extend(leases);
+            }
+            // What costs money is ended; what cannot be looked at keeps every lease on record.
+            Err(error) => {
+                console.error(&error.to_string(), error.hint());
+                return Ok(reaped);
+            }
+        }
+        // A lease is settled when all of its instances and resources are gone.
+        for lease in found.into_iter().filter_map(|instance| instance.lease) {
+            if !unsettled.contains(&lease) {
+                records.forget(&lease);
+            }
+        }
+        self.forget_orphans(provider).await;
+        Ok(reaped)
+    }
+
+    /// Removes the leases on this machine that left nothing any more, and says why another one stays.
+    async fn forget_orphans(&self, provider: &impl Sweep) {
+        let theirs = |record: &&LeaseRecord| {
+            record.provider == provider.name() && record.region == provider.region()
+        };
+        for record in self.records.all().iter().filter(theirs) {
+            let Err(reason) = self.forget_orphan(record, provider).await else {
+                continue;
+            };
+            self.console.note(&format!(
+                "lease {} in {} stays on record: {reason}",
+                record.lease, record.region
+            ));
         }
     }
-    match delete_leftovers(provider, owner, expired, console).await {
-        Ok(leases) => unsettled.extend(leases),
-        // What costs money is ended; what cannot be looked at keeps every lease on record.
-        Err(error) => {
-            console.error(&error.to_string(), error.hint());
-            return Ok(left);
+
+    /// Removes a lease that left nothing.
+    async fn forget_orphan(
+        &self,
+        record: &LeaseRecord,
+        provider: &impl Sweep,
+    ) -> Result<(), String> {
+        if record.saved_at.duration_until(Timestamp::now()) <= ORPHAN_AGE {
+            return Err("it is young, and its instances may be about to appear".into());
         }
-    }
-    // A lease is settled when all of its instances and resources are gone.
-    for lease in found.into_iter().filter_map(|instance| instance.lease) {
-        if !unsettled.contains(&lease) {
-            records().forget(&lease);
+        // Another account cannot tell whether the instances of this one are gone.
+        if record.provider == "ec2" {
+            let unknown = "an account that is not known";
+            let of_record = record.account.as_deref().unwrap_or(unknown);
+            let of_provider = provider.account().unwrap_or(unknown);
+            if of_record != of_provider || of_record == unknown {
+                return Err(format!(
+                    "it is of {of_record}, and these credentials are of {of_provider}; `collect reap --forget {}` drops it",
+                    record.lease
+                ));
+            }
         }
+        let owner = Owner::Lease(record.lease.clone());
+        let found = provider.find(&owner).await;
+        if !found.map_err(|error| error.to_string())?.is_empty() {
+            return Err("its instances live".into());
+        }
+        let deadline = Instant::now() + DELETION_DEADLINE;
+        let remaining = delete_resources(provider, &owner, deadline).await?;
+        if let Some(resource) = remaining.first() {
+            return Err(format!("{resource} cannot be deleted yet"));
+        }
+        self.records.forget(&record.lease);
+        Ok(())
     }
-    forget_orphans(provider, console).await;
-    Ok(left)
+}
+
+/// The error with the leases that are on record for its region.
+fn in_region(records: &[LeaseRecord], region: &str, source: ProviderError) -> Error {
+    let of_region = records.iter().filter(|record| record.region == region);
+    let leases: Vec<_> = of_region.map(|record| record.lease.as_str()).collect();
+    if leases.is_empty() {
+        return source.into();
+    }
+    Error::Region {
+        region: region.to_owned(),
+        leases: leases.join(", "),
+        source: Box::new(source),
+    }
 }
 
 /// Deletes the resources that outlived their instances; with `expired`, those whose time is over only, for others may
-/// belong to a run that is about to launch. Returns the leases of those that are still in use.
+/// belong to a run that is about to launch. Returns how many there were, and the leases of those that are still in use.
 async fn delete_leftovers(
-    provider: &impl Reclaim,
+    provider: &impl Sweep,
     owner: &Owner,
     expired: bool,
     console: &Console,
-) -> Result<Vec<LeaseToken>, ProviderError> {
+) -> Result<(usize, Vec<LeaseToken>), ProviderError> {
     let now = Timestamp::now();
+    let mut count = 0;
     let mut left = Vec::new();
     for found in provider.find_resources(owner).await? {
         let over = found.expires_at.is_some_and(|at| at <= now);
         if expired && !over {
             continue;
         }
+        count += 1;
         let FoundResource { resource, .. } = &found;
         let region = provider.region();
         if provider.delete(resource).await? {
@@ -194,34 +343,7 @@ async fn delete_leftovers(
             left.extend(found.lease);
         }
     }
-    Ok(left)
-}
-
-/// Removes the leases on this machine that left nothing any more; a young one may be about to get its instances.
-async fn forget_orphans(provider: &impl Reclaim, console: &Console) {
-    let records = records();
-    let ours = |record: &LeaseRecord| {
-        let old = record.saved_at.duration_until(Timestamp::now()) > ORPHAN_AGE;
-        // Another account cannot tell whether the instances of this one are gone.
-        let account = match (record.account.as_deref(), provider.account()) {
-            (Some(recorded), account) => account == Some(recorded),
-            (None, _) => true,
-        };
-        old && account && record.provider == provider.name() && record.region == provider.region()
-    };
-    for record in records.all().iter().filter(|record| ours(record)) {
-        let owner = Owner::Lease(record.lease.clone());
-        match provider.find(&owner).await {
-            Ok(found) if found.is_empty() => {
-                let remaining = delete_resources(provider, &owner).await;
-                if remaining.is_ok_and(|remaining| remaining.is_empty()) {
-                    records.forget(&record.lease);
-                }
-            }
-            Ok(_) => {}
-            Err(error) => console.error(&error.to_string(), error.hint()),
-        }
-    }
+    Ok((count, left))
 }
 
 /// The regions to look in: the one that was asked for or is configured, and those with a lease on this machine.
@@ -248,15 +370,24 @@ async fn accounts(
         Err(error) => return Err(error.into()),
     }
     let mut failed = None;
-    for record in records().all() {
+    let records = records()?.all();
+    for record in &records {
         let known = accounts
             .iter()
             .any(|account| account.region() == record.region);
         if record.provider == "ec2" && !known {
             match Account::open(Some(&record.region), None).await {
                 Ok(account) => accounts.push(account),
-                Err(error) => failed = Some(error.into()),
+                Err(error) => failed = Some(in_region(&records, &record.region, error)),
             }
+        }
+    }
+    for account in &accounts {
+        if records
+            .iter()
+            .any(|record| record.region == account.region())
+        {
+            account.identify().await;
         }
     }
     Ok((accounts, failed))

@@ -4,7 +4,8 @@ use std::env;
 
 use super::delivery::Delivery;
 use super::{
-    ExitStatus, block_on, delivery, finish, listen, measure, places, report_error, reporters, trace,
+    ExitStatus, block_on, delivery, finish, listen, measure, report_error, reporters,
+    state_directory, trace,
 };
 use crate::cli::RunArgs;
 use crate::error::Error;
@@ -52,7 +53,7 @@ pub(super) fn run(args: &RunArgs, job: &WorkflowJob) -> ExitStatus {
         listener.abort();
         status
     });
-    places::hand_over_state();
+    state_directory::hand_over_state();
     let status = result.unwrap_or_else(|error| {
         delivery::deliver_refusal(&error, job, &log);
         report_error(&error, &log)

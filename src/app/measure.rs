@@ -7,7 +7,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use rustix::process::geteuid;
 
-use super::places::{expand_home, local, records, state_directory};
+use super::paths::expand_home;
+use super::state_directory::{local, records, state_directory};
 use crate::cancel::{Completion, until_cancelled};
 use crate::cli::{JobArgs, RunArgs};
 use crate::config::{Config, Ec2Spec, ProviderSpec};
@@ -79,7 +80,7 @@ pub(super) async fn run(
         interrupt,
     };
     match plan.config.provider.clone() {
-        ProviderSpec::Local => run_on(&plan, &local(), &invocation).await,
+        ProviderSpec::Local => run_on(&plan, &local()?, &invocation).await,
         ProviderSpec::Ec2(spec) => Box::pin(run_on_ec2(&plan, spec, &invocation)).await,
     }
 }
@@ -92,7 +93,7 @@ async fn run_on<P: Provider, R: Reporter>(
 ) -> Result<RunReport, Error> {
     let local = LocalHost {
         shell: ProcessShell::in_directory(&plan.directory),
-        jobs_dir: state_directory().join("steps").join(plan.run.as_str()),
+        jobs_dir: state_directory()?.join("steps").join(plan.run.as_str()),
     };
     let state = State {
         run: plan.run.clone(),
@@ -110,7 +111,7 @@ async fn run_on<P: Provider, R: Reporter>(
     let run = Run {
         plan,
         provider,
-        records: &records(),
+        records: &records()?,
         local: &local,
         reporter: invocation.reporter,
         interrupt: invocation.interrupt,

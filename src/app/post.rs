@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::measure::role;
-use super::places::{hand_over_state, local};
+use super::state_directory::{hand_over_state, local};
 use super::{ExitStatus, block_on};
 use crate::error::Error;
 use crate::github::WorkflowJob;
@@ -12,16 +12,16 @@ use crate::github::state::State;
 use crate::instance::{InstanceId, Owner};
 use tokio::time::{Instant, sleep};
 
-use crate::lease::{EVENTUAL_CONSISTENCY, delete_resources, sweep};
+use crate::lease::{DELETION_DEADLINE, EVENTUAL_CONSISTENCY, delete_resources, sweep};
 use crate::provider::ec2::Account;
-use crate::provider::{ProviderError, Reclaim};
+use crate::provider::{ProviderError, Sweep};
 use crate::report::{Diagnostic, Release};
 use crate::reporter::console::{Console, Verbosity};
 use crate::reporter::workflow::WorkflowLog;
 use crate::reporter::{Event, Reporter as _};
 
-/// What AWS has to answer in.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// The deadline for AWS to answer in.
+const SWEEP_DEADLINE: Duration = Duration::from_mins(1);
 
 /// The deadline for deleting a temporary group, which its instances hold until they are terminated; and the pause between
 /// two attempts. What is left then is for `reap`.
@@ -29,7 +29,7 @@ const GROUP_DEADLINE: Duration = Duration::from_mins(2);
 const GROUP_PAUSE: Duration = Duration::from_secs(5);
 
 /// The shortest time that a role can be assumed for, in seconds.
-const SHORT_SESSION: i32 = 900;
+const MIN_SESSION: i32 = 900;
 
 /// Sweeps up after the run of this job.
 pub(super) fn run() -> ExitStatus {
@@ -82,18 +82,18 @@ async fn swept(
 ) -> Result<Vec<(InstanceId, Release)>, Error> {
     let now = Instant::now();
     let owner = Owner::Run(state.run.clone());
-    let local = local();
+    let local = local()?;
     let swept = if state.provider == local.name() {
-        sweep(&local, &owner, now + waiting, now + PATIENCE).await
+        sweep(&local, &owner, now + waiting, now + SWEEP_DEADLINE).await
     } else {
         let role = state
             .role
             .as_ref()
-            .map(|arn| role(arn, SHORT_SESSION, Some(job)))
+            .map(|arn| role(arn, MIN_SESSION, Some(job)))
             .transpose()?;
         let account = Account::open(Some(&state.region), role).await?;
         {
-            let swept = sweep(&account, &owner, now + waiting, now + PATIENCE).await;
+            let swept = sweep(&account, &owner, now + waiting, now + SWEEP_DEADLINE).await;
             delete_when_free(&account, &owner).await;
             swept
         }
@@ -108,9 +108,11 @@ async fn swept(
 /// Deletes the temporary group of the run, which must wait until its instances are quite gone.
 async fn delete_when_free(account: &Account, owner: &Owner) {
     let deadline = Instant::now() + GROUP_DEADLINE;
-    while !matches!(delete_resources(account, owner).await, Ok(remaining) if remaining.is_empty())
-        && Instant::now() < deadline
-    {
+    loop {
+        let remaining = delete_resources(account, owner, Instant::now() + DELETION_DEADLINE).await;
+        if remaining.is_ok_and(|remaining| remaining.is_empty()) || Instant::now() >= deadline {
+            return;
+        }
         sleep(GROUP_PAUSE).await;
     }
 }

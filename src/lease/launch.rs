@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::{
-    Backoff, EVENTUAL_CONSISTENCY, Lessor, TERMINATION_DEADLINE, TERMINATION_DEADLINE_AFTER_SIGNAL,
-    sweep,
-};
+use super::{Backoff, EVENTUAL_CONSISTENCY, Lessor, TERMINATION_DEADLINE, sweep};
 use crate::cancel::{Completion, until_cancelled, until_panicked};
 use crate::instance::{InstanceId, LaunchRequest, Owner};
 use crate::provider::{Provider, ProviderError, RefusalKind};
@@ -15,6 +12,9 @@ use crate::report::Release;
 
 /// The deadline of a launch: past it a provider that is busy is not asked again.
 const LAUNCH_DEADLINE: Duration = Duration::from_mins(2);
+
+/// The deadline of a launch that no connection was made for: a network that is down is told soon.
+const CONNECTION_DEADLINE: Duration = Duration::from_secs(20);
 
 /// The time that a launch still has after a signal, before its instances are looked for by their tag instead.
 const LAUNCH_GRACE_AFTER_SIGNAL: Duration = Duration::from_secs(1);
@@ -113,12 +113,14 @@ impl<P: Provider> Lessor<'_, P> {
         candidate: &P::Candidate,
         request: &LaunchRequest,
     ) -> Result<Vec<InstanceId>, Failed> {
-        let mut backoff = Backoff::until(Instant::now() + LAUNCH_DEADLINE);
+        let since = Instant::now();
+        let mut backoff = Backoff::until(since + LAUNCH_DEADLINE);
         let mut may_have_launched = false;
         loop {
             // Not raced with the token: a launch that is dropped is an instance forgotten. Only its time is limited.
             let too_late = async {
-                self.cancel.cancelled().await;
+                self.signal.cancelled().await;
+                self.deadline_after_signal();
                 sleep(LAUNCH_GRACE_AFTER_SIGNAL).await;
             };
             let error = tokio::select! { biased;
@@ -137,7 +139,10 @@ impl<P: Provider> Lessor<'_, P> {
             };
             // A refusal says nothing about an earlier attempt that got no answer.
             may_have_launched |= error.may_have_taken_effect();
+            let unconnected =
+                !may_have_launched && matches!(error, ProviderError::Unreachable { .. });
             let again = error.is_transient()
+                && !(unconnected && since.elapsed() >= CONNECTION_DEADLINE)
                 && matches!(
                     until_cancelled(self.cancel, backoff.wait()).await,
                     Completion::Returned(true)
@@ -154,9 +159,9 @@ impl<P: Provider> Lessor<'_, P> {
     /// Ends what a launch without an answer may have left.
     async fn find_unanswered(&self, request: &LaunchRequest) -> Release {
         let now = Instant::now();
-        let hurry = self.cancel.is_cancelled();
+        let hurry = self.signal.is_cancelled();
         let (waiting, deadline) = if hurry {
-            let deadline = now + TERMINATION_DEADLINE_AFTER_SIGNAL;
+            let deadline = self.termination_deadline_after_signal();
             (deadline, deadline)
         } else {
             (now + EVENTUAL_CONSISTENCY, now + TERMINATION_DEADLINE)

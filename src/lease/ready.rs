@@ -9,7 +9,7 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use crate::instance::{Instance, InstanceId, InstanceState};
-use crate::provider::{ProviderError, Reclaim};
+use crate::provider::{ProviderError, Sweep};
 
 /// The deadline for an instance that was granted to run.
 const RUNNING_DEADLINE: Duration = Duration::from_mins(5);
@@ -21,7 +21,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 const ALIVE_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Asks whether an instance has ended, and if so why; `None` also where the provider does not tell.
-pub async fn has_ended<P: Reclaim>(provider: &P, id: &InstanceId) -> Option<ProviderError> {
+pub async fn has_ended<P: Sweep>(provider: &P, id: &InstanceId) -> Option<ProviderError> {
     let ids = [id.clone()];
     let states = timeout(ALIVE_DEADLINE, provider.states(&ids)).await;
     states
@@ -45,7 +45,7 @@ pub struct Readiness<'a, P> {
     asking: Mutex<Instant>,
 }
 
-impl<'a, P: Reclaim> Readiness<'a, P> {
+impl<'a, P: Sweep> Readiness<'a, P> {
     /// Nothing is asked until somebody waits.
     pub fn new(provider: &'a P) -> Self {
         Self {

@@ -3,34 +3,65 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
 
-use super::Backoff;
+use super::{Backoff, has_ended};
 use crate::cancel::{Completion, until_panicked};
 use crate::instance::{InstanceId, Owner};
-use crate::provider::{ProviderError, Reclaim};
+use crate::provider::{Provider, ProviderError, RefusalKind, Sweep};
 use crate::report::Release;
+
+/// The reason of what nobody gave a reason for.
+const NO_ANSWER: &str = "no answer in time";
+
+/// The time that an instance has to be seen ending after it was told to power itself off.
+const POWER_OFF_DEADLINE: Duration = Duration::from_secs(20);
+
+/// An attempt that failed.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Failure {
+    /// The failure and its remedy.
+    pub(super) reason: String,
+    /// The provider refused, and will not change its mind by itself.
+    is_final: bool,
+}
+
+impl Failure {
+    /// Takes a later failure in its place, unless that one only says that time was up.
+    fn update(&mut self, later: Self) {
+        if self.reason.is_empty() || later.reason != NO_ANSWER {
+            *self = later;
+        }
+    }
+}
 
 /// Asks the provider once; a panic is an error like any other, for the instance costs money all the same.
 pub(super) async fn attempt<T>(
     deadline: Instant,
     request: impl Future<Output = Result<T, ProviderError>>,
-    reason: &mut String,
-) -> Option<T> {
-    match timeout_at(deadline, until_panicked(request)).await {
-        Ok(Completion::Returned(Ok(answer))) => return Some(answer),
+) -> Result<T, Failure> {
+    let reason = match timeout_at(deadline, until_panicked(request)).await {
+        Ok(Completion::Returned(Ok(answer))) => return Ok(answer),
         Ok(Completion::Returned(Err(error))) => {
-            *reason = match error.hint() {
+            let reason = match error.hint() {
                 Some(hint) => format!("{error}; {hint}"),
                 None => error.to_string(),
             };
+            return Err(Failure {
+                reason,
+                is_final: error.refusal() == Some(RefusalKind::Final),
+            });
         }
-        Ok(Completion::Panicked(message)) => *reason = format!("collector panicked: {message}"),
-        Ok(Completion::Cancelled) | Err(_) => {}
-    }
-    None
+        Ok(Completion::Panicked(message)) => format!("collector panicked: {message}"),
+        Ok(Completion::Cancelled) | Err(_) => NO_ANSWER.into(),
+    };
+    Err(Failure {
+        reason,
+        is_final: false,
+    })
 }
 
 /// The terminations of one lease: what is asked for while a request is under way shares the next one.
@@ -45,10 +76,10 @@ pub(super) struct Terminations<'a, P> {
 struct State {
     wanted: BTreeSet<InstanceId>,
     gone: BTreeSet<InstanceId>,
-    reason: String,
+    failure: Failure,
 }
 
-impl<'a, P: Reclaim> Terminations<'a, P> {
+impl<'a, P: Provider> Terminations<'a, P> {
     pub(super) fn new(provider: &'a P) -> Self {
         Self {
             provider,
@@ -57,24 +88,25 @@ impl<'a, P: Reclaim> Terminations<'a, P> {
         }
     }
 
-    /// Terminates an instance.
+    /// Terminates an instance. Where the provider refuses for good, the instance is told to end itself.
     pub(super) async fn terminate(&self, id: &InstanceId, deadline: Instant) -> Release {
         let mut backoff = Backoff::until(deadline);
+        let mut powered_off = None;
         self.state.borrow_mut().wanted.insert(id.clone());
         loop {
             if let Ok(turn) = timeout_at(deadline, self.under_way.lock()).await {
                 let wanted: Vec<_> = self.state.borrow().wanted.iter().cloned().collect();
                 if wanted.contains(id) {
-                    let mut reason = String::new();
-                    let gone =
-                        attempt(deadline, self.provider.terminate(&wanted), &mut reason).await;
+                    let answer = attempt(deadline, self.provider.terminate(&wanted)).await;
                     let mut state = self.state.borrow_mut();
-                    for id in gone.into_iter().flatten() {
-                        state.wanted.remove(&id);
-                        state.gone.insert(id);
-                    }
-                    if !reason.is_empty() {
-                        state.reason = reason;
+                    match answer {
+                        Ok(gone) => {
+                            for id in gone {
+                                state.wanted.remove(&id);
+                                state.gone.insert(id);
+                            }
+                        }
+                        Err(failure) => state.failure.update(failure),
                     }
                 }
                 drop(turn);
@@ -82,19 +114,35 @@ impl<'a, P: Reclaim> Terminations<'a, P> {
             if self.state.borrow().gone.contains(id) {
                 return Release::Terminated;
             }
+            let Failure { reason, is_final } = self.state.borrow().failure.clone();
+            if is_final && powered_off.is_none() {
+                let told = timeout_at(deadline, self.provider.power_off(id)).await;
+                powered_off = Some(told.unwrap_or(false));
+                if powered_off == Some(true) {
+                    backoff = Backoff::until(deadline.min(Instant::now() + POWER_OFF_DEADLINE));
+                }
+            }
+            if powered_off == Some(true) {
+                let ended = timeout_at(deadline, has_ended(self.provider, id)).await;
+                if let Ok(Some(_)) = ended {
+                    return Release::Terminated;
+                }
+            }
             if !backoff.wait().await {
-                return unconfirmed(id, &self.state.borrow().reason);
+                return match powered_off {
+                    Some(true) => unconfirmed(
+                        id,
+                        &format!("{reason}; over SSH it was told to power itself off"),
+                    ),
+                    _ => unconfirmed(id, &reason),
+                };
             }
         }
     }
 }
 
 fn unconfirmed(id: &InstanceId, reason: &str) -> Release {
-    let reason = if reason.is_empty() {
-        "no answer in time"
-    } else {
-        reason
-    };
+    let reason = if reason.is_empty() { NO_ANSWER } else { reason };
     Release::Unconfirmed {
         id: Some(id.clone()),
         reason: reason.into(),
@@ -102,23 +150,25 @@ fn unconfirmed(id: &InstanceId, reason: &str) -> Release {
 }
 
 /// Terminates instances, all in one request at a time, until each is confirmed or the deadline has passed.
-pub async fn terminate_all<P: Reclaim>(
+pub async fn terminate_all<P: Sweep>(
     provider: &P,
     ids: &[InstanceId],
     deadline: Instant,
 ) -> Vec<(InstanceId, Release)> {
     let mut backoff = Backoff::until(deadline);
     let mut wanted = ids.to_vec();
-    let mut reason = String::new();
+    let mut failed = Failure::default();
     loop {
-        let gone = attempt(deadline, provider.terminate(&wanted), &mut reason).await;
-        wanted.retain(|id| !gone.iter().flatten().any(|gone| gone == id));
+        match attempt(deadline, provider.terminate(&wanted)).await {
+            Ok(gone) => wanted.retain(|id| !gone.contains(id)),
+            Err(failure) => failed.update(failure),
+        }
         if wanted.is_empty() || !backoff.wait().await {
             return ids
                 .iter()
                 .map(|id| {
                     let release = if wanted.contains(id) {
-                        unconfirmed(id, &reason)
+                        unconfirmed(id, &failed.reason)
                     } else {
                         Release::Terminated
                     };
@@ -134,7 +184,7 @@ pub async fn terminate_all<P: Reclaim>(
 ///
 /// # Errors
 /// The reason for which it is not known whether there are any.
-pub async fn sweep<P: Reclaim>(
+pub async fn sweep<P: Sweep>(
     provider: &P,
     owner: &Owner,
     waiting: Instant,
@@ -143,13 +193,15 @@ pub async fn sweep<P: Reclaim>(
     let mut unanswered = Backoff::until(deadline);
     let mut empty = Backoff::until(waiting);
     let mut answered = false;
-    let mut reason = "no answer".to_owned();
+    let mut failed = Failure::default();
     loop {
-        let found = attempt(deadline, provider.find(owner), &mut reason).await;
-        answered |= found.is_some();
-        let ids: Vec<_> = found.into_iter().flatten().map(|found| found.id).collect();
-        if !ids.is_empty() {
-            return Ok(terminate_all(provider, &ids, deadline).await);
+        match attempt(deadline, provider.find(owner)).await {
+            Ok(found) if found.is_empty() => answered = true,
+            Ok(found) => {
+                let ids: Vec<_> = found.into_iter().map(|found| found.id).collect();
+                return Ok(terminate_all(provider, &ids, deadline).await);
+            }
+            Err(failure) => failed.update(failure),
         }
         let backoff = if answered {
             &mut empty
@@ -160,7 +212,7 @@ pub async fn sweep<P: Reclaim>(
             return if answered {
                 Ok(Vec::new())
             } else {
-                Err(reason)
+                Err(failed.reason)
             };
         }
     }

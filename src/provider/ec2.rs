@@ -5,33 +5,36 @@ mod call_trace;
 mod group;
 mod public_address;
 mod refusal;
+mod region;
 mod role;
 mod user_data;
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt;
 use std::time::Duration;
 
 use aws_sdk_ec2::config::retry::RetryConfig;
-use aws_sdk_ec2::error::ProvideErrorMetadata as _;
 use aws_sdk_ec2::primitives::Blob;
 use aws_sdk_ec2::types::{
-    HttpTokensState, InstanceMetadataOptionsRequest, InstanceType, ResourceType, ShutdownBehavior,
-    Tag, TagSpecification,
+    BlockDeviceMapping, EbsBlockDevice, HttpTokensState, InstanceMetadataOptionsRequest,
+    InstanceType, ResourceType, ShutdownBehavior, Tag, TagSpecification,
 };
 
-use super::{Provider, ProviderError, Reclaim, Resolved};
+use super::{Provider, ProviderError, RefusalKind, Resolved, Sweep};
 use crate::config::{AddressKind, Ec2Spec};
 use crate::instance::{
     Found, FoundResource, Instance, InstanceId, InstanceState, LaunchRequest, LeaseToken, Owner,
     Resource,
 };
 use crate::remote_host::RemoteHost;
-use crate::shell::ShellError;
 use crate::shell::ssh::{KeyError, Keys, SshShell, Target};
+use crate::shell::{Command, ShellError, ask};
 use account::{TAG_EXPIRES, TAG_LEASE, TAG_REVISION, TAG_RUN};
 use group::Group;
 use refusal::from_sdk_error;
+use region::suspect_region;
 use user_data::FirstBoot;
 
 pub use account::Account;
@@ -41,11 +44,15 @@ pub use role::Role;
 const JOBS_DIR: &str = "/var/lib/collector";
 
 /// The value of the tag `Name`, as in the first collector.
-const NAME: &str = "collector";
+const NAME_VALUE: &str = "collector";
 
 /// The number of network hops that an answer of the metadata service may take: none beyond the instance, so that no
 /// container on it borrows the instance's role.
 const METADATA_HOPS: i32 = 1;
+
+/// Powers a machine off once the command has been answered.
+const POWER_OFF: &str =
+    "setsid sh -c 'sleep 0.2; poweroff || shutdown -h now' < /dev/null > /dev/null 2>&1 &";
 
 /// Instances as a config describes them.
 pub struct Ec2 {
@@ -53,6 +60,8 @@ pub struct Ec2 {
     spec: Ec2Spec,
     keys: Keys,
     user_data: Blob,
+    /// The instances that were connected to.
+    targets: RefCell<BTreeMap<InstanceId, Target>>,
 }
 
 impl fmt::Debug for Ec2 {
@@ -69,6 +78,7 @@ impl fmt::Debug for Ec2 {
 pub struct Candidate {
     group: Group,
     keypair: Option<String>,
+    volumes: Vec<BlockDeviceMapping>,
 }
 
 impl Ec2 {
@@ -95,6 +105,7 @@ impl Ec2 {
             spec,
             keys,
             user_data: Blob::new(cloud_config),
+            targets: RefCell::default(),
         })
     }
 
@@ -117,15 +128,38 @@ impl Ec2 {
             .await;
         match answer {
             Ok(_) => Ok((Some(name.clone()), None)),
-            Err(error) if error.code() == Some("InvalidKeyPair.NotFound") => {
-                let warning = format!(
-                    "the key pair `{name}` does not exist in {}: only collector can log in",
-                    self.account.region()
-                );
-                Ok((None, Some(warning)))
-            }
-            Err(error) => Err(from_sdk_error("DescribeKeyPairs", &error)),
+            Err(error) => match from_sdk_error("DescribeKeyPairs", &error) {
+                error if error.refusal() == Some(RefusalKind::NotFound) => {
+                    let warning = format!(
+                        "the key pair `{name}` does not exist in {}: only collector can log in",
+                        self.account.region()
+                    );
+                    Ok((None, Some(warning)))
+                }
+                error => Err(error),
+            },
         }
+    }
+
+    /// The volumes of the image that would outlive the instance, changed so that they do not. An image behind a parameter
+    /// is known to EC2 only.
+    async fn volumes(&self) -> Result<Vec<BlockDeviceMapping>, ProviderError> {
+        if !self.spec.image.starts_with("ami-") {
+            return Ok(Vec::new());
+        }
+        let answer = self
+            .account
+            .client
+            .describe_images()
+            .image_ids(&self.spec.image)
+            .send()
+            .await
+            .map_err(|error| from_sdk_error("DescribeImages", &error))?;
+        let mappings = answer
+            .images()
+            .iter()
+            .flat_map(aws_sdk_ec2::types::Image::block_device_mappings);
+        Ok(mappings.filter_map(ending_with_instance).collect())
     }
 
     fn describe(
@@ -164,13 +198,28 @@ impl Ec2 {
     }
 }
 
+/// The change of a volume that is kept when its instance ends; `None` for one that is not.
+fn ending_with_instance(mapping: &BlockDeviceMapping) -> Option<BlockDeviceMapping> {
+    let kept = mapping.ebs()?.delete_on_termination == Some(false);
+    kept.then(|| {
+        BlockDeviceMapping::builder()
+            .set_device_name(mapping.device_name().map(str::to_owned))
+            .ebs(
+                EbsBlockDevice::builder()
+                    .delete_on_termination(true)
+                    .build(),
+            )
+            .build()
+    })
+}
+
 /// The tags of everything that a launch makes, on each of these kinds of resources.
 fn tags(
     request: &LaunchRequest,
     kinds: impl IntoIterator<Item = ResourceType>,
 ) -> Vec<TagSpecification> {
     let pairs = [
-        ("Name", NAME.to_owned()),
+        ("Name", NAME_VALUE.to_owned()),
         (TAG_LEASE, request.lease.to_string()),
         (TAG_RUN, request.run.to_string()),
         (TAG_REVISION, request.revision.to_string()),
@@ -197,7 +246,7 @@ fn tags(
         .collect()
 }
 
-impl Reclaim for Ec2 {
+impl Sweep for Ec2 {
     fn name(&self) -> &'static str {
         self.account.name()
     }
@@ -262,10 +311,22 @@ impl Provider for Ec2 {
     type Shell = SshShell;
 
     async fn resolve(&self) -> Result<Resolved<Candidate>, ProviderError> {
-        let ((group, group_warning), (keypair, keypair_warning)) =
-            tokio::try_join!(group::resolve(&self.account, &self.spec), self.keypair())?;
+        let look_ups = async {
+            tokio::try_join!(
+                group::resolve(&self.account, &self.spec),
+                self.keypair(),
+                self.volumes()
+            )
+        };
+        let (looked_up, ()) = tokio::join!(look_ups, self.account.identify());
+        let ((group, group_warning), (keypair, keypair_warning), volumes) =
+            looked_up.map_err(|error| suspect_region(error, self.region()))?;
         Ok(Resolved {
-            candidates: vec![Candidate { group, keypair }],
+            candidates: vec![Candidate {
+                group,
+                keypair,
+                volumes,
+            }],
             warnings: [group_warning, keypair_warning]
                 .into_iter()
                 .flatten()
@@ -304,6 +365,9 @@ impl Provider for Ec2 {
         let one_attempt =
             aws_sdk_ec2::config::Config::builder().retry_config(RetryConfig::disabled());
         let count = i32::try_from(request.count.get()).unwrap_or(i32::MAX);
+        let volumes = Some(candidate.volumes.clone()).filter(|volumes| !volumes.is_empty());
+        // Before the call: its answer may be lost.
+        self.account.expect_instances();
         let answer = self
             .account
             .client
@@ -316,6 +380,7 @@ impl Provider for Ec2 {
             .set_security_group_ids(candidate.group.id().map(|id| vec![id.to_owned()]))
             .set_key_name(candidate.keypair.clone())
             .set_subnet_id(self.spec.subnet.clone())
+            .set_block_device_mappings(volumes)
             .instance_initiated_shutdown_behavior(ShutdownBehavior::Terminate)
             .metadata_options(metadata)
             .set_tag_specifications(Some(tags(request, tagged)))
@@ -324,8 +389,8 @@ impl Provider for Ec2 {
             .config_override(one_attempt)
             .send()
             .await
-            .map_err(|error| from_sdk_error(ACTION, &error))?;
-        self.account.launched();
+            .map_err(|error| suspect_region(from_sdk_error(ACTION, &error), self.region()))?;
+        self.account.expect_instances();
         let mut instances: Vec<_> = answer.instances().iter().collect();
         instances.sort_by_key(|instance| instance.ami_launch_index());
         Ok(instances
@@ -346,11 +411,26 @@ impl Provider for Ec2 {
             user: self.spec.user.clone(),
             keys: self.keys.clone(),
         };
+        let shell = SshShell::connect(target.clone()).await?;
+        self.targets
+            .borrow_mut()
+            .insert(instance.id.clone(), target);
         Ok(RemoteHost {
-            shell: SshShell::connect(target).await?,
+            shell,
             jobs_dir: JOBS_DIR.into(),
             just_booted: true,
         })
+    }
+
+    /// Over a connection of its own, for the other one may be busy or broken: it needs the run's keys and nothing of AWS.
+    async fn power_off(&self, id: &InstanceId) -> bool {
+        let target = self.targets.borrow().get(id).cloned();
+        let Some(target) = target else { return false };
+        let Ok(shell) = SshShell::connect(target).await else {
+            return false;
+        };
+        let command = Command::new(POWER_OFF, [] as [&str; 0]).as_root();
+        ask(&shell, "powering off", &command, &[]).await.is_ok()
     }
 }
 

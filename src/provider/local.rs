@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{Provider, ProviderError, Reclaim, Resolved};
+use super::{Provider, ProviderError, Resolved, Sweep};
 use crate::instance::{
     Found, Instance, InstanceId, InstanceState, LaunchRequest, LeaseToken, Owner, RunId,
 };
@@ -21,10 +21,11 @@ use crate::shell::{ShellError, ask};
 
 use crate::instance::LOCAL_REGION as REGION;
 
-/// How long what runs on the instance has after TERM.
-const GRACE: Duration = Duration::from_millis(500);
+/// The time that processes of an instance have between TERM and KILL.
+const TERM_GRACE: Duration = Duration::from_millis(500);
 
-const FACTS: &str = "instance.json";
+/// The record of an instance, in its directory.
+const FACTS_FILE: &str = "instance.json";
 
 /// Rents out this machine.
 #[derive(Debug, Clone)]
@@ -62,51 +63,50 @@ impl Local {
 
     /// The home directory of an instance.
     pub fn home(&self, id: &InstanceId) -> PathBuf {
-        self.place(id).join("home")
+        self.instance_dir(id).join("home")
     }
 
     /// The directory of an instance's jobs.
     pub fn jobs(&self, id: &InstanceId) -> PathBuf {
-        self.place(id).join("jobs")
+        self.instance_dir(id).join("jobs")
     }
 
-    fn place(&self, id: &InstanceId) -> PathBuf {
+    fn instance_dir(&self, id: &InstanceId) -> PathBuf {
         self.directory.join(id.as_str())
     }
 
     fn facts(&self, id: &InstanceId) -> Option<Facts> {
-        let text = fs::read(self.place(id).join(FACTS)).ok()?;
+        let text = fs::read(self.instance_dir(id).join(FACTS_FILE)).ok()?;
         serde_json::from_slice(&text).ok()
     }
 }
 
 impl Local {
-    async fn end(&self, id: &InstanceId) -> Result<(), ProviderError> {
-        let place = self.place(id);
+    async fn terminate_one(&self, id: &InstanceId) -> Result<(), ProviderError> {
+        let directory = self.instance_dir(id);
+        let shell = ProcessShell::in_directory("/");
         if let Some(facts) = self.facts(id) {
             let jobs = self.jobs(id);
-            let shell = ProcessShell::in_directory("/");
-            let survivors = job::kill_all(&shell, &facts.lease, &jobs.to_string_lossy(), GRACE)
-                .await
-                .map_err(|error| {
-                    failed("ending the processes of", &place)(io::Error::other(error))
-                })?;
+            let survivors =
+                job::kill_all(&shell, &facts.lease, &jobs.to_string_lossy(), TERM_GRACE)
+                    .await
+                    .map_err(|error| {
+                        failed("ending the processes of", &directory)(io::Error::other(error))
+                    })?;
             if survivors > 0 {
                 let error = io::Error::other(format!("{survivors} processes are still running"));
-                return Err(failed("ending the processes of", &place)(error));
+                return Err(failed("ending the processes of", &directory)(error));
             }
         }
-        let removed = tokio::fs::remove_dir_all(&place).await;
-        match removed {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(failed("removing", &place)(error))
-            }
-            _ => Ok(()),
-        }
+        let remove = job::remove(&directory.to_string_lossy());
+        ask(&shell, "removing it", &remove, &[])
+            .await
+            .map_err(|error| failed("removing", &directory)(io::Error::other(error)))?;
+        Ok(())
     }
 }
 
-impl Reclaim for Local {
+impl Sweep for Local {
     fn name(&self) -> &'static str {
         "local"
     }
@@ -117,7 +117,7 @@ impl Reclaim for Local {
 
     async fn terminate(&self, ids: &[InstanceId]) -> Result<Vec<InstanceId>, ProviderError> {
         for id in ids {
-            self.end(id).await?;
+            self.terminate_one(id).await?;
         }
         Ok(ids.to_vec())
     }
@@ -199,7 +199,7 @@ impl Provider for Local {
                 format!("{name}{byte:02x}")
             });
         let id = InstanceId::new(name);
-        let place = self.place(&id);
+        let directory = self.instance_dir(&id);
         for directory in [self.home(&id), self.jobs(&id)] {
             fs::create_dir_all(&directory).map_err(failed("creating", &directory))?;
         }
@@ -209,24 +209,24 @@ impl Provider for Local {
             revision: request.revision.to_string(),
             expires_at: request.expires_at,
         };
-        let path = place.join(FACTS);
+        let path = directory.join(FACTS_FILE);
         let text =
             serde_json::to_vec(&facts).map_err(|error| failed("writing", &path)(error.into()))?;
         fs::write(&path, text).map_err(failed("writing", &path))?;
         let timer = job::expire(
             &request.lease,
             &self.jobs(&id).to_string_lossy(),
-            &place.to_string_lossy(),
+            &directory.to_string_lossy(),
             request.max_lifetime,
         );
         ask(
-            &ProcessShell::in_directory(&place),
+            &ProcessShell::in_directory(&directory),
             "arming the timer",
             &timer,
             &[],
         )
         .await
-        .map_err(|error| failed("arming the timer in", &place)(io::Error::other(error)))?;
+        .map_err(|error| failed("arming the timer in", &directory)(io::Error::other(error)))?;
         Ok(vec![id])
     }
 

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::instance::InstanceId;
 use crate::lease::has_ended;
-use crate::provider::Reclaim;
+use crate::provider::Sweep;
 use crate::shell::{Command, Exit, Output, Shell, ShellError};
 
 /// The pause between two questions.
@@ -23,7 +23,7 @@ pub(super) struct Watched<'a, S, P> {
     pub(super) next_question: Cell<Option<Instant>>,
 }
 
-impl<S: Shell, P: Reclaim> Watched<'_, S, P> {
+impl<S: Shell, P: Sweep> Watched<'_, S, P> {
     async fn ended(&self) -> Option<ShellError> {
         let now = Instant::now();
         if self.next_question.get().is_some_and(|next| now < next) {
@@ -37,7 +37,7 @@ impl<S: Shell, P: Reclaim> Watched<'_, S, P> {
     }
 }
 
-impl<S: Shell, P: Reclaim> Shell for Watched<'_, S, P> {
+impl<S: Shell, P: Sweep> Shell for Watched<'_, S, P> {
     async fn execute(
         &self,
         command: &Command,

@@ -179,6 +179,10 @@ fn expect_one_complete_call(lab: &Lab) {
     assert_eq!(instance["shutdown_behavior"], "terminate");
     assert_eq!(instance["metadata_options"]["http_tokens"], "required");
     assert_eq!(instance["key_name"], "collector");
+    let launch = &lab.calls("RunInstances")[0]["params"];
+    let volume = |key: &str| launch[format!("BlockDeviceMapping.1.{key}")].as_str();
+    assert_eq!(volume("DeviceName"), Some("/dev/sda1"), "{launch}");
+    assert_eq!(volume("Ebs.DeleteOnTermination"), Some("true"), "{launch}");
     let lease = instance["client_token"].as_str().unwrap();
     for tags in ["tags", "volume_tags", "network_interface_tags"] {
         let tags = &instance[tags];
@@ -421,7 +425,7 @@ fn each_refusal_is_a_sentence_with_a_remedy() {
     refused(
         &with(&ami, "ami: ami-00000000"),
         3,
-        &["RunInstances", "InvalidAMIID", "`ami` and `region`"],
+        &["DescribeImages", "InvalidAMIID", "`ami` and `region`"],
     );
     refused(
         &with(
@@ -614,6 +618,67 @@ fn a_rehearsal_that_nobody_ends_expires() {
             .is_none()
             .then_some(())
     });
+}
+
+/// A bind mount in the home of a rehearsal, of a directory that belongs to somebody else.
+const MOUNTS: &str = "mkdir 'a home'\nmount --bind \"$PRECIOUS\" 'a home'\nls 'a home'";
+
+/// The directory that a rehearsal mounts, with a file in it; `None`, and a line that says so, where nobody may mount.
+fn precious(desk: &Desk) -> Option<std::path::PathBuf> {
+    if !rustix::process::geteuid().is_root() {
+        skip("only root can mount");
+        return None;
+    }
+    desk.file("precious/file", "theirs\n");
+    Some(desk.path().join("precious"))
+}
+
+#[test]
+fn what_a_rehearsal_mounts_survives_it() {
+    let desk = Desk::new();
+    let Some(precious) = precious(&desk) else {
+        return;
+    };
+    desk.config(
+        "performance_results: 'a home/file'",
+        &format!(
+            "run:\n  - mount.sh: {{env: {{PRECIOUS: '{}'}}}}\n",
+            precious.display()
+        ),
+    )
+    .script("mount.sh", MOUNTS);
+    run(desk.collect(&["config.yml", "v1", "--local"])).expect(0);
+    assert_eq!(read(&precious.join("file")), "theirs\n");
+    assert_eq!(read(&desk.sample("v1").join("file")), "theirs\n");
+    let instances = desk.path().join("state/instances");
+    assert!(fs::read_dir(&instances).unwrap().next().is_none());
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    assert!(!mounts.contains(&instances.display().to_string()));
+}
+
+#[test]
+fn what_an_expired_rehearsal_mounted_survives_it() {
+    let desk = Desk::new();
+    let Some(precious) = precious(&desk) else {
+        return;
+    };
+    desk.config(
+        "performance_results: /etc/os-release\nmax_lifetime: 10s",
+        &format!(
+            "run:\n  - mount.sh: {{env: {{PRECIOUS: '{}'}}}}\n",
+            precious.display()
+        ),
+    )
+    .script("mount.sh", &format!("{MOUNTS}\nsleep 600"));
+    Running::spawn(desk.collect(&["config.yml", "v1", "--local"])).kill_after("file\n");
+    wait_for("the home to go", || {
+        fs::read_dir(desk.path().join("state/instances"))
+            .unwrap()
+            .next()
+            .is_none()
+            .then_some(())
+    });
+    assert_eq!(read(&precious.join("file")), "theirs\n");
 }
 
 #[test]

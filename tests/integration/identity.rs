@@ -295,3 +295,22 @@ fn a_post_step_that_cannot_look_says_so_and_fails() {
     let finished = run(nobody).expect(4);
     finished.logs("::error title=collector::nobody knows whether an instance of run 20261122T120000Z-00000000 is left in us-east-1");
 }
+
+#[test]
+fn the_post_step_deletes_the_group_that_the_instance_still_held() {
+    let (Some(stand), Some(lab)) = (Stand::start(), Lab::shutting_down_for(Guest::Sshd, "3"))
+    else {
+        return;
+    };
+    let desk = Desk::new();
+    let main = lab.main("performance_results: /etc/os-release\nssh_from: 192.0.2.7/32");
+    desk.config(&main.replace("security_group: collector\n", ""), "");
+    let mut job = stand.job();
+    let mut command = step_on_ec2(&lab, &desk, &mut job, &[]);
+    lab.surround(&mut command);
+    run(command).expect(0);
+    let listed = || run(lab.collect(&desk, &["list"])).expect(0).stdout;
+    assert!(listed().contains("security group"), "{}", listed());
+    run(post(&desk, &job, &lab)).expect(0);
+    assert!(!listed().contains("security group"), "{}", listed());
+}

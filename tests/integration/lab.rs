@@ -43,6 +43,15 @@ impl Lab {
     /// `None` where this machine cannot run such guests and need not.
     #[track_caller]
     pub(crate) fn start(guest: Guest) -> Option<Self> {
+        Self::start_with(guest, &[])
+    }
+
+    /// One whose instances shut down for so many seconds before they are terminated.
+    pub(crate) fn shutting_down_for(guest: Guest, seconds: &str) -> Option<Self> {
+        Self::start_with(guest, &["--shutting-down", seconds])
+    }
+
+    fn start_with(guest: Guest, args: &[&str]) -> Option<Self> {
         let kind = match guest {
             Guest::None => "none",
             Guest::Sshd => "sshd",
@@ -51,7 +60,8 @@ impl Lab {
         let companion = Companion::start(
             Command::new(cache().join("venv/bin/python"))
                 .arg(directory().join("lab.py"))
-                .args(["--guest", kind, "--pending", "0.3"]),
+                .args(["--guest", kind, "--pending", "0.3"])
+                .args(args),
         );
         let companion = match companion {
             Ok(companion) => companion,
@@ -107,6 +117,20 @@ impl Lab {
             "/lab/session",
             &serde_json::json!({ "seconds": seconds }).to_string(),
         );
+    }
+
+    /// There is room for so many instances at once.
+    pub(crate) fn capacity(&self, instances: u32) {
+        self.http(
+            "POST",
+            "/lab/capacity",
+            &serde_json::json!({ "instances": instances }).to_string(),
+        );
+    }
+
+    /// The address of the API, as `host:port`.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
     }
 
     fn http(&self, method: &str, path: &str, body: &str) -> Value {

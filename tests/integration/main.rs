@@ -6,6 +6,8 @@ mod action;
 #[cfg(test)]
 mod artifact;
 #[cfg(test)]
+mod aws_faults;
+#[cfg(test)]
 mod command;
 #[cfg(test)]
 mod command_line;

@@ -169,7 +169,20 @@ def resolve_image(backend, image):
     return image
 
 
-def check_launch(backend, params):
+def granted(lab, params):
+    """How many instances EC2 gives: as many as it has room for, MaxCount at most, and none below MinCount."""
+    wanted, least = int(params.get("MaxCount", 1)), int(params.get("MinCount", 1))
+    if lab.capacity is None:
+        return wanted
+    living = sum(machine.instance.state in ("pending", "running") for machine in lab.machines.values())
+    room = lab.capacity - living
+    if room < least:
+        refuse("InsufficientInstanceCapacity", "We currently do not have sufficient capacity in the Availability Zone "
+               "you requested.")
+    return min(wanted, room)
+
+
+def check_launch(lab, backend, params):
     """Refuses what EC2 refuses and moto does not, and fills in what EC2 fills in."""
     if image := params.get("ImageId"):
         params["ImageId"] = resolve_image(backend, image)
@@ -199,7 +212,7 @@ def check_launch(backend, params):
 
     # moto launches MinCount, gives addresses of its own outside of named subnets, and keeps what EC2 deletes with
     # the instance.
-    params["MinCount"] = params.get("MaxCount", 1)
+    params["MinCount"] = granted(lab, params)
     zone = params.get("Placement", {}).get("AvailabilityZone", f"{backend.region_name}a")
     default_subnet = backend.get_default_subnets().get(zone)
     if not default_subnet:
@@ -210,8 +223,15 @@ def check_launch(backend, params):
             interface.setdefault("DeleteOnTermination", True)
     if not interfaces:
         params.setdefault("SubnetId", default_subnet.id)
+    image = backend.amis.get(params.get("ImageId"))
+    volumes = {volume["DeviceName"]: volume["Ebs"] for volume in (image.block_device_mappings if image else [])}
     for mapping in params.get("BlockDeviceMappings", []):
         if "Ebs" in mapping:
+            # What a mapping leaves out is the image's.
+            volume = volumes.get(mapping.get("DeviceName"), {})
+            for key in ("SnapshotId", "VolumeSize"):
+                if key in volume:
+                    mapping["Ebs"].setdefault(key, volume[key])
             mapping["Ebs"].setdefault("DeleteOnTermination", True)
 
 
@@ -244,7 +264,7 @@ def install(lab):
                     refuse("IdempotentParameterMismatch", "Arguments on this idempotent request are inconsistent with "
                            "arguments used in previous request(s).")
                 return ActionResult(reservation)
-            check_launch(self.ec2_backend, self.params)
+            check_launch(lab, self.ec2_backend, self.params)
             result = moto_run(self)
             launches[key] = request, result.result
             tags = utils.convert_tag_spec(request.get("TagSpecifications", []))

@@ -52,6 +52,7 @@ class Lab:
         self.lock = threading.RLock()
         self.machines, self.faults, self.calls = {}, [], []
         self.filter = None
+        self.capacity = None  # living instances; None is as many as are asked for
         self.session = None  # seconds; None is as long as is asked for
 
     def next_fault(self, action):
@@ -177,6 +178,9 @@ class Application:
                 return {}
             case "POST /lab/session":
                 lab.session = body["seconds"]
+                return {}
+            case "POST /lab/capacity":
+                lab.capacity = body["instances"]
                 return {}
             case "POST /lab/cut":
                 return lab.cut(lab.machines[body["instance"]])

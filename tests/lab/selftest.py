@@ -250,6 +250,47 @@ def test_none_refuses_what_ec2_refuses():
         refused("InvalidParameterValue", lab.launch, ImageId="resolve:ssm:/aws/service/nothing")
 
 
+def test_none_volumes_are_the_images():
+    with Lab("--guest", "none") as lab:
+        image = lab.ec2.describe_images(ImageIds=[lab.ami])["Images"][0]["BlockDeviceMappings"][0]
+        assert image["Ebs"]["DeleteOnTermination"] is False
+        change = {"DeviceName": image["DeviceName"], "Ebs": {"DeleteOnTermination": True}}
+        i = lab.launch(BlockDeviceMappings=[change])
+        volumes = [v for v in lab.ec2.describe_volumes()["Volumes"] if v["Attachments"][0]["InstanceId"] == i]
+        assert [v["SnapshotId"] for v in volumes] == [image["Ebs"]["SnapshotId"]], volumes
+        lab.ec2.terminate_instances(InstanceIds=[i])
+        lab.wait_for(i, "terminated")
+        left = [v["VolumeId"] for v in lab.ec2.describe_volumes()["Volumes"]]
+        assert volumes[0]["VolumeId"] not in left, left
+
+
+def test_none_capacity():
+    with Lab("--guest", "none") as lab:
+        lab.http("POST", "capacity", {"instances": 2})
+        run = dict(ImageId=lab.ami, InstanceType="m1.small", MinCount=1)
+        ids = [i["InstanceId"] for i in lab.ec2.run_instances(MaxCount=3, **run)["Instances"]]
+        assert len(ids) == 2
+        refused("InsufficientInstanceCapacity", lab.ec2.run_instances, MaxCount=1, **run)
+        lab.ec2.terminate_instances(InstanceIds=ids[:1])
+        refused("InsufficientInstanceCapacity", lab.ec2.run_instances, MaxCount=2, **{**run, "MinCount": 2})
+        assert len(lab.ec2.run_instances(MaxCount=2, **run)["Instances"]) == 1
+        lab.http("POST", "capacity", {"instances": None})
+        assert len(lab.ec2.run_instances(MaxCount=3, **run)["Instances"]) == 3
+
+
+def test_none_a_group_is_kept_by_its_instances():
+    with Lab("--guest", "none", "--shutting-down", "0.5") as lab:
+        vpc = lab.ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+        group = lab.ec2.create_security_group(GroupName="g", Description="g", VpcId=vpc)["GroupId"]
+        i = lab.launch(SecurityGroupIds=[group])
+        refused("DependencyViolation", lab.ec2.delete_security_group, GroupId=group)
+        lab.ec2.terminate_instances(InstanceIds=[i])
+        refused("DependencyViolation", lab.ec2.delete_security_group, GroupId=group)
+        lab.wait_for(i, "terminated")
+        lab.ec2.delete_security_group(GroupId=group)
+        refused("InvalidGroup.NotFound", lab.ec2.delete_security_group, GroupId=group)
+
+
 def test_none_faults():
     with Lab("--guest", "none") as lab:
         lab.http("POST", "faults", {"action": "RunInstances", "count": 2, "code": "InsufficientInstanceCapacity",

@@ -8,7 +8,7 @@ use crate::github::environment::IdTokenRequest;
 use crate::instance::{
     Found, Instance, InstanceId, InstanceState, LaunchRequest, LeaseToken, Owner,
 };
-use crate::provider::{Provider, ProviderError, Reclaim, Resolved};
+use crate::provider::{Provider, ProviderError, Resolved, Sweep};
 use crate::remote_host::RemoteHost;
 use crate::shell::ShellError;
 use crate::shell::ssh::{KeyError, Keys, SshShell};
@@ -52,12 +52,17 @@ impl Account {
     }
 
     /// Cannot be called.
+    pub async fn identify(&self) {
+        match *self {}
+    }
+
+    /// Cannot be called.
     pub async fn renew_credentials(&self) -> Infallible {
         match *self {}
     }
 }
 
-impl Reclaim for Account {
+impl Sweep for Account {
     fn name(&self) -> &'static str {
         match *self {}
     }

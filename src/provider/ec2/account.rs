@@ -1,6 +1,6 @@
 //! The account: credentials, and what every call has in common.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -9,30 +9,33 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 use aws_sdk_ec2::Client;
-use aws_sdk_ec2::error::ProvideErrorMetadata as _;
 use aws_sdk_ec2::types::{Filter, Instance, InstanceStateName, Tag};
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::{Builder, Connector, tls};
 use jiff::Timestamp;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::call_trace::CallTrace;
 use super::refusal::{chain, from_sdk_error};
+use super::region::suspect_region;
 use super::role::{AssumedRole, Role};
 use crate::instance::{
     Found, FoundResource, InstanceId, InstanceState, LeaseToken, Owner, Resource, RunId,
 };
-use crate::provider::{ProviderError, Reclaim};
+use crate::provider::{ProviderError, RefusalKind, Sweep};
 
-/// Limits of one call: for the connection, for one attempt, for all attempts.
-const CONNECT: Duration = Duration::from_secs(5);
-const ATTEMPT: Duration = Duration::from_secs(20);
-const OPERATION: Duration = Duration::from_mins(1);
-const ATTEMPTS: u32 = 3;
+/// The limits of one call: for the connection, for one attempt, for all attempts.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(20);
+const CALL_TIMEOUT: Duration = Duration::from_mins(1);
+const MAX_ATTEMPTS: u32 = 3;
+
+/// The deadline for the question whose account this is; a machine in a private network may not reach STS at all.
+const IDENTITY_DEADLINE: Duration = Duration::from_secs(3);
 
 /// The number of values that a filter takes.
-const FILTER_VALUES: usize = 200;
+const MAX_FILTER_VALUES: usize = 200;
 
 /// EC2 is eventually consistent: for this long after a launch, `NotFound` does not mean gone.
 const EVENTUAL_CONSISTENCY: Duration = Duration::from_mins(1);
@@ -44,14 +47,15 @@ pub(super) const TAG_REVISION: &str = "collector:revision";
 pub(super) const TAG_EXPIRES: &str = "collector:expires-at";
 
 /// States in which an instance costs money or may come to cost it again.
-const LIVING: [&str; 4] = ["pending", "running", "stopping", "stopped"];
+const LIVING_STATES: [&str; 4] = ["pending", "running", "stopping", "stopped"];
 
 /// An account in one region.
 #[derive(Debug)]
 pub struct Account {
     pub(super) client: Client,
+    sts: aws_sdk_sts::Client,
     region: String,
-    owner: Option<String>,
+    owner: OnceCell<String>,
     role: Option<AssumedRole>,
     launched: Cell<Option<Instant>>,
 }
@@ -74,14 +78,14 @@ impl Account {
             connector.build()
         });
         let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT)
-            .operation_attempt_timeout(ATTEMPT)
-            .operation_timeout(OPERATION)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .operation_timeout(CALL_TIMEOUT)
             .build();
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .http_client(http)
             .timeout_config(timeouts)
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
+            .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS));
         if let Some(region) = region {
             loader = loader.region(Region::new(region.to_owned()));
         }
@@ -114,8 +118,12 @@ impl Account {
                     .interceptor(CallTrace)
                     .build(),
             ),
+            sts: aws_sdk_sts::Client::new(&config),
             region,
-            owner: credentials.account_id().map(|id| id.as_str().to_owned()),
+            owner: credentials
+                .account_id()
+                .map(|id| id.as_str().to_owned().into())
+                .unwrap_or_default(),
             role,
             launched: Cell::new(None),
         })
@@ -129,8 +137,23 @@ impl Account {
         }
     }
 
-    /// Remembers that something was launched just now: for a while EC2 may deny to know it.
-    pub(super) fn launched(&self) {
+    /// Asks whose account this is, where the credentials do not tell. That nobody answers is no error: a lease without an
+    /// account is kept until a person forgets it.
+    pub async fn identify(&self) {
+        if self.owner.get().is_some() {
+            return;
+        }
+        let answer = timeout(IDENTITY_DEADLINE, self.sts.get_caller_identity().send()).await;
+        if let Ok(Ok(identity)) = answer
+            && let Some(account) = identity.account()
+        {
+            let _ = self.owner.set(account.to_owned());
+        }
+    }
+
+    /// Remembers that EC2 was asked to launch something just now, or has just named something that lives: for a while it
+    /// may deny to know it.
+    pub(super) fn expect_instances(&self) {
         self.launched.set(Some(Instant::now()));
     }
 
@@ -140,18 +163,13 @@ impl Account {
         launched.is_some_and(|at| at.elapsed() < EVENTUAL_CONSISTENCY)
     }
 
-    /// The id of the account that the credentials belong to, where they tell.
-    pub(super) fn account(&self) -> Option<&str> {
-        self.owner.as_deref()
-    }
-
     /// Those of the instances that EC2 knows. A filter, unlike a list of ids, is no error where one is unknown.
     pub(super) async fn describe(
         &self,
         ids: &[InstanceId],
     ) -> Result<Vec<Instance>, ProviderError> {
         let mut instances = Vec::new();
-        for ids in ids.chunks(FILTER_VALUES) {
+        for ids in ids.chunks(MAX_FILTER_VALUES) {
             let ids = filter("instance-id", ids.iter().map(InstanceId::as_str));
             let mut pages = self
                 .client
@@ -166,6 +184,25 @@ impl Account {
             }
         }
         Ok(instances)
+    }
+
+    /// Terminates those of several that can be, each in a request of its own.
+    ///
+    /// # Errors
+    /// Of the last one that failed, where none could be terminated.
+    async fn terminate_each(&self, ids: &[InstanceId]) -> Result<Vec<InstanceId>, ProviderError> {
+        let mut gone = Vec::new();
+        let mut failed = None;
+        for id in ids {
+            match self.terminate_known(std::slice::from_ref(id)).await {
+                Ok(one) => gone.extend(one),
+                Err(error) => failed = Some(error),
+            }
+        }
+        match failed {
+            Some(error) if gone.is_empty() => Err(error),
+            _ => Ok(gone),
+        }
     }
 
     async fn terminate_known(&self, ids: &[InstanceId]) -> Result<Vec<InstanceId>, ProviderError> {
@@ -204,7 +241,7 @@ fn of_owner(owner: &Owner) -> Filter {
     }
 }
 
-impl Reclaim for Account {
+impl Sweep for Account {
     fn name(&self) -> &'static str {
         "ec2"
     }
@@ -214,12 +251,16 @@ impl Reclaim for Account {
     }
 
     fn account(&self) -> Option<&str> {
-        self.owner.as_deref()
+        self.owner.get().map(String::as_str)
     }
 
     async fn terminate(&self, ids: &[InstanceId]) -> Result<Vec<InstanceId>, ProviderError> {
         match self.terminate_known(ids).await {
-            Err(ProviderError::Refused { code, .. }) if code == "InvalidInstanceID.NotFound" => {}
+            Err(error) if error.refusal() == Some(RefusalKind::NotFound) => {}
+            Err(error) if error.refusal() == Some(RefusalKind::Protected) && ids.len() > 1 => {
+                // Boxed: rare, and as large as everything else here together.
+                return Box::pin(self.terminate_each(ids)).await;
+            }
             // The call may have been carried out all the same; its effect can be seen.
             Err(error) if error.may_have_taken_effect() => {
                 let known = self.describe(ids).await.map_err(|_| error)?;
@@ -298,9 +339,11 @@ impl Reclaim for Account {
             .await;
         match answer {
             Ok(_) => Ok(true),
-            Err(error) if error.code() == Some("InvalidGroup.NotFound") => Ok(true),
-            Err(error) if error.code() == Some("DependencyViolation") => Ok(false),
-            Err(error) => Err(from_sdk_error("DeleteSecurityGroup", &error)),
+            Err(error) => match from_sdk_error("DeleteSecurityGroup", &error) {
+                error if error.refusal() == Some(RefusalKind::NotFound) => Ok(true),
+                error if error.refusal() == Some(RefusalKind::InUse) => Ok(false),
+                error => Err(error),
+            },
         }
     }
 
@@ -309,12 +352,14 @@ impl Reclaim for Account {
             .client
             .describe_instances()
             .filters(of_owner(owner))
-            .filters(filter("instance-state-name", LIVING))
+            .filters(filter("instance-state-name", LIVING_STATES))
             .into_paginator()
             .send();
         let mut found = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| from_sdk_error("DescribeInstances", &error))?;
+            let page = page.map_err(|error| {
+                suspect_region(from_sdk_error("DescribeInstances", &error), &self.region)
+            })?;
             for instance in page
                 .reservations()
                 .iter()
@@ -337,6 +382,9 @@ impl Reclaim for Account {
                         .map_or_else(String::new, |name| name.as_str().to_owned()),
                 });
             }
+        }
+        if !found.is_empty() {
+            self.expect_instances();
         }
         Ok(found)
     }

@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 
-use aws_sdk_ec2::error::ProvideErrorMetadata as _;
 use aws_sdk_ec2::types::{IpPermission, IpRange, Ipv6Range, ResourceType};
 use ipnet::IpNet;
 
@@ -12,7 +11,7 @@ use super::refusal::from_sdk_error;
 use super::tags;
 use crate::config::{AddressKind, Ec2Spec};
 use crate::instance::LaunchRequest;
-use crate::provider::{ProviderError, Reclaim as _};
+use crate::provider::{ProviderError, RefusalKind, Sweep as _};
 
 /// The description of a temporary group in the AWS console.
 const DESCRIPTION: &str = "temporary group of a collector run";
@@ -62,15 +61,17 @@ impl Group {
             .await;
         let id = match created {
             Ok(created) => created.group_id().unwrap_or_default().to_owned(),
-            // An earlier attempt was carried out, and its answer lost.
-            Err(error) if error.code() == Some("InvalidGroup.Duplicate") => {
-                let found = find(account, &name, vpc).await?;
-                let [id] = found.as_slice() else {
-                    return Err(from_sdk_error("CreateSecurityGroup", &error));
-                };
-                id.clone()
-            }
-            Err(error) => return Err(from_sdk_error("CreateSecurityGroup", &error)),
+            Err(error) => match from_sdk_error("CreateSecurityGroup", &error) {
+                // An earlier attempt was carried out, and its answer lost.
+                error if error.refusal() == Some(RefusalKind::Duplicate) => {
+                    let found = find(account, &name, vpc).await?;
+                    let [id] = found.as_slice() else {
+                        return Err(error);
+                    };
+                    id.clone()
+                }
+                error => return Err(error),
+            },
         };
         let allowed = account
             .client
@@ -79,10 +80,11 @@ impl Group {
             .ip_permissions(ingress(from, port))
             .send()
             .await;
-        match allowed {
-            Ok(_) => {}
-            Err(error) if error.code() == Some("InvalidPermission.Duplicate") => {}
-            Err(error) => return Err(from_sdk_error("AuthorizeSecurityGroupIngress", &error)),
+        if let Err(error) = allowed {
+            let error = from_sdk_error("AuthorizeSecurityGroupIngress", &error);
+            if error.refusal() != Some(RefusalKind::Duplicate) {
+                return Err(error);
+            }
         }
         *self = Self::Existing(id);
         Ok(())

@@ -20,10 +20,10 @@ const BUSY: &str = "AWS is busy or throttles this account: try again later";
 const ACCOUNT: &str = "AWS does not let this account launch yet: its message says why; see the account's e-mail or AWS support";
 const FITTING: &str = "check `ec2_instance_size` and `ami`: not every type exists in every region, nor fits every image";
 
-use RefusalKind::{Capacity, Final, Transient};
+use RefusalKind::{Capacity, Duplicate, Final, InUse, NotFound, Protected, Transient};
 
 /// Every code that is known, from EC2's reference of error codes. What is not here is final and has no hint but its words.
-const TABLE: [Row; 35] = [
+const TABLE: [Row; 41] = [
     ("AccessDenied", Final, POLICY),
     ("AccessDeniedException", Final, POLICY),
     ("UnauthorizedOperation", Final, POLICY),
@@ -40,6 +40,11 @@ const TABLE: [Row; 35] = [
         Final,
         "this account is not signed up for the region or the product: enable it in the AWS console",
     ),
+    (
+        "OperationNotPermitted",
+        Protected,
+        "switch off the termination protection of the instance in the EC2 console",
+    ),
     ("PendingVerification", Final, ACCOUNT),
     (
         "InvalidAMI*",
@@ -48,14 +53,39 @@ const TABLE: [Row; 35] = [
     ),
     ("InvalidInstanceType*", Final, FITTING),
     (
+        "InvalidInstanceID.NotFound",
+        NotFound,
+        "EC2 does not know the instance: it is long gone, or in another region",
+    ),
+    (
         "InvalidKeyPair.NotFound",
-        Final,
+        NotFound,
         "check `keypair`, or remove it: collector does not need it",
+    ),
+    (
+        "InvalidGroup.NotFound",
+        NotFound,
+        "check `security_group`: it must be in the VPC of the `subnet`",
+    ),
+    (
+        "InvalidGroup.Duplicate",
+        Duplicate,
+        "a security group of that name exists already",
     ),
     (
         "InvalidGroup*",
         Final,
         "check `security_group`: it must be in the VPC of the `subnet`",
+    ),
+    (
+        "InvalidPermission.Duplicate",
+        Duplicate,
+        "the security group has that rule already",
+    ),
+    (
+        "DependencyViolation",
+        InUse,
+        "its instances must be gone first: `collect reap` deletes it then",
     ),
     (
         "InvalidSecurityGroup*",
@@ -102,7 +132,7 @@ const TABLE: [Row; 35] = [
 ];
 
 /// Codes of answers that leave open whether the request was carried out.
-const INTERNAL: [&str; 6] = [
+const INTERNAL_CODES: [&str; 6] = [
     "InternalError",
     "InternalFailure",
     "InternalServerError",
@@ -129,7 +159,7 @@ where
     R: std::fmt::Debug,
 {
     if let (SdkError::ServiceError(_), Some(code)) = (error, error.code())
-        && !INTERNAL.contains(&code)
+        && !INTERNAL_CODES.contains(&code)
     {
         let (kind, hint) = look_up(code);
         let message = error.message().unwrap_or("no reason given");
@@ -143,16 +173,23 @@ where
     }
     let message = match (error, error.code()) {
         // The SDK's own words for these are debug output.
-        (SdkError::ServiceError(_), Some(code)) => format!("AWS failed inside ({code})"),
+        (SdkError::ServiceError(_), Some(code)) => {
+            format!("AWS reports trouble of its own ({code})")
+        }
         (SdkError::ServiceError(_) | SdkError::ResponseError(_), _) => {
             "AWS answered, but not in a form that is understood".into()
         }
         _ => chain(error),
     };
-    if was_never_sent(error) || action.starts_with("Describe") {
-        ProviderError::Unreachable { action, message }
-    } else {
-        ProviderError::Unanswered { action, message }
+    let read_only = action.starts_with("Describe");
+    match error {
+        SdkError::ServiceError(_) | SdkError::ResponseError(_) => ProviderError::Failed {
+            action,
+            message,
+            read_only,
+        },
+        _ if read_only || was_never_sent(error) => ProviderError::Unreachable { action, message },
+        _ => ProviderError::Unanswered { action, message },
     }
 }
 
@@ -198,13 +235,44 @@ pub(super) fn chain(error: &dyn Error) -> String {
 mod tests {
     use super::*;
 
+    use aws_sdk_ec2::error::ErrorMetadata;
+
+    /// What collector makes of an answer of EC2's with this code.
+    fn answer(action: &'static str, code: &str) -> ProviderError {
+        let error = ErrorMetadata::builder()
+            .code(code)
+            .message("EC2's words.")
+            .build();
+        from_sdk_error(action, &SdkError::service_error(error, ()))
+    }
+
     #[test]
-    fn every_row_of_the_table_is_found_by_its_code() {
+    fn every_code_of_the_table_is_a_refusal_with_its_meaning_and_its_remedy() {
         for (code, kind, hint) in TABLE {
             let code = code.replace('*', "Something");
-            assert_eq!(look_up(&code), (kind, Some(hint)), "{code}");
+            let error = answer("RunInstances", &code);
+            assert_eq!(
+                error.to_string(),
+                format!("RunInstances was refused: EC2's words ({code})")
+            );
+            assert_eq!((error.refusal(), error.hint()), (Some(kind), Some(hint)));
+            assert_eq!(error.is_transient(), kind == Transient, "{code}");
+            assert!(!error.may_have_taken_effect(), "{code}");
         }
-        assert_eq!(look_up("Unheard.Of"), (Final, None));
+        let unheard_of = answer("RunInstances", "Unheard.Of");
+        assert_eq!(unheard_of.refusal(), Some(Final));
+        assert_eq!(unheard_of.hint(), None);
+    }
+
+    #[test]
+    fn trouble_of_aws_itself_leaves_open_what_a_change_did() {
+        for code in INTERNAL_CODES {
+            let error = answer("RunInstances", code);
+            assert!(error.is_transient() && error.may_have_taken_effect());
+            assert!(error.to_string().contains(code), "{error}");
+            assert!(error.hint().is_some_and(|hint| !hint.contains("network")));
+            assert!(!answer("DescribeVpcs", code).may_have_taken_effect());
+        }
     }
 
     #[test]

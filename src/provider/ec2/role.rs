@@ -15,17 +15,17 @@ use tokio::time::sleep;
 use crate::github::environment::IdTokenRequest;
 use crate::github::id_token::id_token;
 
-/// Whom AWS wants the token to be for.
+/// The `aud` claim that AWS requires.
 const AUDIENCE: &str = "sts.amazonaws.com";
 
-/// The session's name in `CloudTrail`.
-const SESSION: &str = "collector";
+/// The name of the session in `CloudTrail`.
+const SESSION_NAME: &str = "collector";
 
-/// New credentials are fetched so long before the old ones end; until then a failure to do so does no harm.
-const EARLY: Duration = Duration::from_mins(5);
+/// The margin before the old credentials end in which new ones are fetched; a failure to do so does no harm until then.
+const REFRESH_BEFORE_EXPIRY: Duration = Duration::from_mins(5);
 
-/// Between two looks at how fresh they are.
-const LOOK: Duration = Duration::from_secs(30);
+/// The pause between two checks of how long the credentials still hold.
+const CREDENTIAL_CHECK_INTERVAL: Duration = Duration::from_secs(30);
 
 /// A role, and whoever proves who wants to assume it.
 #[derive(Debug, Clone)]
@@ -66,7 +66,7 @@ impl AssumedRole {
     /// Renews them in time for as long as it is polled, so that whoever needs them finds them.
     pub(super) async fn renew_credentials(&self) -> Infallible {
         loop {
-            sleep(LOOK).await;
+            sleep(CREDENTIAL_CHECK_INTERVAL).await;
             // What is held still holds; the next look tries again.
             let _ = self.credentials().await;
         }
@@ -80,7 +80,7 @@ impl AssumedRole {
             end.duration_since(SystemTime::now()).unwrap_or_default()
         });
         match (&*held, left.unwrap_or_default()) {
-            (Some(fresh), left) if left > EARLY => Ok(fresh.clone()),
+            (Some(fresh), left) if left > REFRESH_BEFORE_EXPIRY => Ok(fresh.clone()),
             (old, left) => match (self.assume().await, old) {
                 (Ok(new), _) => Ok(held.insert(new).clone()),
                 (Err(_), Some(old)) if left > Duration::ZERO => Ok(old.clone()),
@@ -105,7 +105,7 @@ impl AssumedRole {
             .sts
             .assume_role_with_web_identity()
             .role_arn(arn)
-            .role_session_name(SESSION)
+            .role_session_name(SESSION_NAME)
             .duration_seconds(*seconds)
             .web_identity_token(token.expose())
             .send()

@@ -1,14 +1,14 @@
 //! What the instance is told at its first boot, as cloud-config.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde_json::json;
 
-/// A machine that does not power off politely is cut off after this, in seconds.
-const LAST_RESORT: u64 = 120;
+/// The time after which a machine that does not power off by itself is cut off, in seconds.
+const POWER_CUT_DELAY: u64 = 120;
 
 /// The keys and the clock of a fresh instance.
-#[derive(Debug)]
 pub(super) struct FirstBoot<'a> {
     /// The login user; made where the image has none.
     pub(super) user: &'a str,
@@ -20,6 +20,16 @@ pub(super) struct FirstBoot<'a> {
     pub(super) host_public: &'a str,
     /// The instance powers itself off after this.
     pub(super) max_lifetime: Duration,
+}
+
+/// Without the private key.
+impl fmt::Debug for FirstBoot<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FirstBoot")
+            .field("user", &self.user)
+            .field("max_lifetime", &self.max_lifetime)
+            .finish_non_exhaustive()
+    }
 }
 
 impl FirstBoot<'_> {
@@ -57,12 +67,12 @@ impl FirstBoot<'_> {
     /// default dependencies: it waits for the boot, which waits for this.
     fn timer(&self) -> String {
         let seconds = self.max_lifetime.as_secs();
-        let last = seconds + LAST_RESORT;
+        let last = seconds + POWER_CUT_DELAY;
         format!(
             "run='timeout 10 systemd-run --quiet --timer-property=AccuracySec=1s \
              --timer-property=DefaultDependencies=no --property=DefaultDependencies=no'\n\
              if ! $run --unit=collector-lifetime --on-active={seconds} systemctl poweroff; then\n\
-             setsid sh -c 'sleep {seconds}; poweroff; sleep {LAST_RESORT}; poweroff -f' < /dev/null > /dev/null 2>&1 &\n\
+             setsid sh -c 'sleep {seconds}; poweroff; sleep {POWER_CUT_DELAY}; poweroff -f' < /dev/null > /dev/null 2>&1 &\n\
              else\n\
              $run --unit=collector-last-resort --on-active={last} systemctl poweroff --force --force\n\
              fi"

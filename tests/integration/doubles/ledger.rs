@@ -11,7 +11,7 @@ use collector::instance::{
 };
 use collector::job;
 use collector::lease::LeaseRecords;
-use collector::provider::{Provider, ProviderError, Reclaim, RefusalKind, Resolved};
+use collector::provider::{Provider, ProviderError, RefusalKind, Resolved, Sweep};
 use collector::remote_host::RemoteHost;
 use collector::shell::ShellError;
 use collector::shell::process::ProcessShell;
@@ -24,6 +24,8 @@ pub(crate) enum Launch {
     #[default]
     Works,
     Refused,
+    /// No such machine is free.
+    NoCapacity,
     /// The instance exists, but nobody hears of it.
     AnswerLost,
     /// The instance exists, and all that is heard of it is the refusal of the second attempt.
@@ -55,6 +57,8 @@ pub(crate) enum Terminate {
     /// So many times, then it works.
     Fails(u32),
     Never,
+    /// It is refused for good, but the instance can be told to power itself off.
+    RefusedForGood,
     Hangs,
 }
 
@@ -245,7 +249,7 @@ impl Ledger {
     }
 }
 
-impl Reclaim for Ledger {
+impl Sweep for Ledger {
     fn name(&self) -> &'static str {
         "ledger"
     }
@@ -261,7 +265,7 @@ impl Reclaim for Ledger {
         match self.faults.terminate {
             Terminate::Works => {}
             Terminate::Fails(times) if refusals >= times => {}
-            Terminate::Fails(_) | Terminate::Never => {
+            Terminate::Fails(_) | Terminate::Never | Terminate::RefusedForGood => {
                 self.book.borrow_mut().refused += 1;
                 return Err(refused("terminate"));
             }
@@ -279,7 +283,17 @@ impl Reclaim for Ledger {
         self.world.at(Moment::BecomingReady);
         let asked = self.book.borrow().states_asked;
         self.book.borrow_mut().states_asked += 1;
+        let living = |id: &InstanceId| {
+            let book = self.book.borrow();
+            book.rentals
+                .iter()
+                .any(|rental| rental.id == *id && rental.living)
+        };
         let state = |id: &InstanceId| match self.faults.ready {
+            _ if !living(id) => InstanceState::Gone {
+                state: "terminated".into(),
+                reason: "it powered itself off".into(),
+            },
             Ready::Vanishes if asked > 0 => InstanceState::Gone {
                 state: "terminated".into(),
                 reason: "somebody else ended it".into(),
@@ -298,9 +312,8 @@ impl Reclaim for Ledger {
             },
             Ready::Hangs => InstanceState::Pending,
         };
-        let mut book = self.book.borrow_mut();
-        if book.troubles < self.faults.troubles {
-            book.troubles += 1;
+        if self.book.borrow().troubles < self.faults.troubles {
+            self.book.borrow_mut().troubles += 1;
             return Err(ProviderError::Unreachable {
                 action: "states",
                 message: "the test says so".into(),
@@ -368,6 +381,15 @@ impl Provider for Ledger {
         self.book.borrow_mut().recorded = Some(recorded);
         match self.faults.launch {
             Launch::Refused => return Err(refused("launch")),
+            Launch::NoCapacity => {
+                return Err(ProviderError::Refused {
+                    action: "launch",
+                    code: "InsufficientInstanceCapacity".into(),
+                    message: "the test says so".into(),
+                    kind: RefusalKind::Capacity,
+                    hint: None,
+                });
+            }
             Launch::RequestLost => {
                 self.world.at(Moment::Launching);
                 return Err(unanswered("launch"));
@@ -387,6 +409,15 @@ impl Provider for Ledger {
             Launch::Hangs => std::future::pending().await,
             _ => Ok(ids),
         }
+    }
+
+    async fn power_off(&self, id: &InstanceId) -> bool {
+        let told = matches!(self.faults.terminate, Terminate::RefusedForGood);
+        if told {
+            self.world.thaw();
+            self.switch_off(id).await;
+        }
+        told
     }
 
     async fn connect(

@@ -159,6 +159,11 @@ impl Scenario {
         self
     }
 
+    /// Deadlines pass at once from this moment on.
+    pub(super) fn in_no_time(self, from: Moment) -> Self {
+        self.when(from, Deed::FreezeTime)
+    }
+
     /// Results go to this directory, not to one of their own.
     pub(super) fn output(mut self, output: &Path) -> Self {
         self.output = Some(output.into());

@@ -57,10 +57,9 @@ fn an_instance_whose_launch_got_no_answer_is_found_and_given_back() {
 
 #[test]
 fn a_launch_that_never_arrived_is_looked_for_in_vain() {
-    frozen(launch(Launch::RequestLost))
-        .go()
-        .exits(3)
-        .launched_nothing();
+    let done = frozen(launch(Launch::RequestLost)).go();
+    done.exits(3).launched_nothing();
+    assert_eq!(done.leases.len(), 1, "`reap` can look again");
 }
 
 #[test]
@@ -118,6 +117,23 @@ fn termination_is_tried_until_it_works() {
         .ran(&Phase::ALL)
         .gave_back()
         .collected();
+}
+
+#[test]
+fn an_instance_that_the_provider_does_not_take_back_is_told_to_power_itself_off() {
+    let refused = || run().faults(terminate(Terminate::RefusedForGood));
+    refused()
+        .go()
+        .exits(0)
+        .ran(&Phase::ALL)
+        .gave_back()
+        .collected();
+    refused()
+        .measure("echo busy; sleep 300")
+        .when(Moment::Says("busy"), TERM)
+        .go()
+        .exits(143)
+        .gave_back();
 }
 
 #[test]

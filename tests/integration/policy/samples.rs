@@ -9,7 +9,7 @@ use collector::step::StepOutcome;
 
 use super::done::Done;
 use super::harness::{Scenario, run, script};
-use crate::doubles::{Deed, Faults, Moment, Terminate};
+use crate::doubles::{Deed, Faults, Launch, Moment, Ready, Terminate};
 
 const SAMPLES: u32 = 3;
 
@@ -27,6 +27,197 @@ fn ids(done: &Done) -> Vec<InstanceId> {
 fn outcomes(done: &Done) -> Vec<Outcome> {
     let samples = done.report.samples.iter();
     samples.map(|sample| sample.outcome).collect()
+}
+
+/// Every way in which a run can end that gets its instances and can give them back, and its exit status.
+fn endings() -> Vec<(&'static str, Scenario, u8)> {
+    let busy = |phase| three().on(phase, "echo busy; sleep 300");
+    let term = Deed::Cancel(Signal::Term);
+    let faulty = |faults| three().faults(faults);
+    let launch = |launch| {
+        faulty(Faults {
+            launch,
+            ..Faults::default()
+        })
+    };
+    let terminate = |terminate| {
+        faulty(Faults {
+            terminate,
+            ..Faults::default()
+        })
+    };
+    let ready = |ready| {
+        faulty(Faults {
+            ready,
+            ..Faults::default()
+        })
+    };
+    let mut endings = vec![
+        ("a pass", three(), 0),
+        ("a step that fails", three().measure("exit 3"), 1),
+        (
+            "a step that may fail",
+            three().measure(script("exit 3").warn_only()),
+            0,
+        ),
+        (
+            "a time-out",
+            three().measure(script("sleep 300").timeout_ms(100)),
+            0,
+        ),
+        ("nothing to collect", three().results("absent"), 1),
+        (
+            "a connection that is lost",
+            three()
+                .measure("echo busy; sleep 0.2")
+                .when(Moment::Says("busy"), Deed::LoseConnection),
+            0,
+        ),
+        (
+            "a connection that is lost for ever",
+            busy(Phase::Run).when(Moment::Says("busy"), Deed::CutConnection),
+            3,
+        ),
+        (
+            "an instance that vanishes",
+            ready(Ready::Vanishes)
+                .measure("echo busy; sleep 1")
+                .when(Moment::Says("busy"), Deed::LoseConnection),
+            3,
+        ),
+        ("instances that never run", ready(Ready::Fails), 3),
+        (
+            "a launch without an answer",
+            launch(Launch::AnswerLost).in_no_time(Moment::Launching),
+            3,
+        ),
+        (
+            "a refusal after a lost answer",
+            launch(Launch::AnswerLostThenRefused),
+            3,
+        ),
+        (
+            "a signal in a launch that hangs",
+            launch(Launch::Hangs)
+                .in_no_time(Moment::Launching)
+                .when(Moment::Launching, term),
+            143,
+        ),
+        (
+            "a termination that is refused for good",
+            terminate(Terminate::RefusedForGood),
+            0,
+        ),
+        (
+            "a bug of collector's",
+            three()
+                .measure("echo busy; sleep 0.2")
+                .when(Moment::Says("busy"), Deed::Panic),
+            3,
+        ),
+    ];
+    for phase in Phase::ALL.into_iter().skip(1) {
+        endings.push((
+            "a signal in a phase",
+            busy(phase).when(Moment::Says("busy"), term),
+            143,
+        ));
+    }
+    for moment in [
+        Moment::Launching,
+        Moment::BecomingReady,
+        Moment::Terminating,
+    ] {
+        endings.push(("a signal in between", three().when(moment, term), 143));
+    }
+    endings
+}
+
+#[test]
+fn however_it_ends_as_many_are_terminated_as_were_launched() {
+    for (ending, scenario, status) in endings() {
+        let done = scenario.go();
+        assert_eq!(
+            (done.launched, done.terminated, done.report.exit_status()),
+            (3, 3, status),
+            "{ending}: {:?}",
+            done.report.errors
+        );
+        let released = done.report.samples.iter().map(|sample| &sample.released);
+        for released in released {
+            assert_eq!(*released, Release::Terminated, "{ending}");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_launched_need_not_be_terminated() {
+    let launch = |launch| Faults {
+        launch,
+        ..Faults::default()
+    };
+    for (faults, status) in [
+        (launch(Launch::Refused), 3),
+        (launch(Launch::NoCapacity), 3),
+        (
+            Faults {
+                grants: Some(0),
+                ..launch(Launch::Works)
+            },
+            3,
+        ),
+    ] {
+        let done = three().in_no_time(Moment::Resolving).faults(faults).go();
+        done.exits(status).launched_nothing();
+    }
+    let signal = Deed::Cancel(Signal::Term);
+    let look_ups = three()
+        .faults(launch(Launch::LookUpHangs))
+        .when(Moment::Resolving, signal);
+    look_ups.go().exits(143).launched_nothing();
+    let before = three()
+        .on(Phase::BeforeAwsStart, "echo busy; sleep 300")
+        .when(Moment::Says("busy"), signal);
+    before.go().exits(143).launched_nothing();
+}
+
+#[test]
+fn terminations_that_are_not_confirmed_are_told_of_each() {
+    for terminate in [Terminate::Never, Terminate::Hangs] {
+        let done = three()
+            .faults(Faults {
+                terminate,
+                ..Faults::default()
+            })
+            .when(Moment::Terminating, Deed::FreezeTime)
+            .go();
+        done.leaked();
+        assert_eq!((done.launched, done.terminated), (3, 0));
+        for sample in &done.report.samples {
+            let Release::Unconfirmed { id: Some(id), .. } = &sample.released else {
+                panic!("{:?}", sample.released);
+            };
+            assert_eq!(
+                Some(id),
+                sample.instance.as_ref().map(|instance| &instance.id)
+            );
+        }
+    }
+}
+
+#[test]
+fn a_failure_that_ends_the_others_leaves_them_all_the_time_to_be_terminated() {
+    let done = three()
+        .fail_fast()
+        .measure("[ \"$COLLECTOR_SAMPLE\" = 2 ] || sleep 300; exit 3")
+        .faults(Faults {
+            terminate: Terminate::Fails(8),
+            ..Faults::default()
+        })
+        .when(Moment::Terminating, Deed::FreezeTime)
+        .go();
+    done.exits(1);
+    gave_all_back(&done);
 }
 
 /// All three were launched, and all three are gone.

@@ -9,10 +9,10 @@ mod post;
 
 use std::future::Future;
 use std::path::Path;
-use std::process::ExitCode;
 
 use crate::cli::{Cli, Command, RunArgs};
 use crate::error::Error;
+use crate::exit_status::ExitStatus;
 use crate::github::WorkflowJob;
 use crate::interrupt::Interrupt;
 use crate::project::{Project, ProjectError};
@@ -22,16 +22,6 @@ use crate::reporter::events_file::{Also, EventsFile};
 use crate::reporter::writer::Writer;
 use crate::reporter::{Event, Reporter, SampleReporter};
 use crate::shutdown;
-
-/// What the process ends with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ExitStatus(u8);
-
-impl From<ExitStatus> for ExitCode {
-    fn from(status: ExitStatus) -> Self {
-        status.0.into()
-    }
-}
 
 /// Does what the command line asks for, and has said so when it returns.
 pub fn main(cli: Cli) -> ExitStatus {
@@ -66,7 +56,11 @@ pub fn report_usage_error(error: &clap::Error) -> ExitStatus {
         _ => {
             // Nobody is left to tell when the terminal is gone.
             let _ = error.print();
-            ExitStatus(u8::try_from(error.exit_code()).unwrap_or(2))
+            if error.use_stderr() {
+                ExitStatus::Misused
+            } else {
+                ExitStatus::Passed
+            }
         }
     }
 }
@@ -98,7 +92,7 @@ fn check(config: &Path, local: bool, console: &Console) -> Result<ExitStatus, Er
         project.config.steps().count(),
         project.config.performance_results.len()
     ));
-    Ok(ExitStatus(0))
+    Ok(ExitStatus::Passed)
 }
 
 /// Carries out a run that a person started.
@@ -115,7 +109,7 @@ fn run(args: &RunArgs, console: Console) -> ExitStatus {
         listener.abort();
         let report = report?;
         conclude(&report, &reporter);
-        Ok(ExitStatus(report.exit_status()))
+        Ok(report.exit_status())
     });
     let status = result.unwrap_or_else(|error| report_error(&error, &reporter));
     finish(&reporter);
@@ -168,7 +162,7 @@ fn report_error(error: &Error, reporter: &impl Reporter) -> ExitStatus {
             reporter.report(Event::Error(diagnostic));
         }
     }
-    ExitStatus(error.exit_status())
+    error.exit_status()
 }
 
 /// The last words of a run: what went wrong, and above all whether an instance may be left.

@@ -31,6 +31,9 @@ const HASH: &str = "exec xargs -0 -r sha256sum -z --";
 /// What is on its way from the shell to the disk, in bytes.
 const IN_FLIGHT: usize = 256 * 1024;
 
+/// The room that is kept for a file's entry in the manifest, in bytes.
+const MANIFEST_ENTRY_ROOM: u64 = 512;
+
 /// A file that is still being written to when it is collected is read again this often.
 const MAX_ROUNDS: u32 = 4;
 
@@ -208,9 +211,12 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
             source: source.into(),
         };
         let space = rustix::fs::statvfs(self.into).map_err(write)?;
-        let free = space.f_bavail.saturating_mul(space.f_frsize);
         let mut pending: Vec<usize> = (0..self.files.len()).collect();
-        if needed <= free {
+        let manifest = MANIFEST_ENTRY_ROOM.saturating_mul(pending.len() as u64);
+        let free = space.f_bavail.saturating_mul(space.f_frsize);
+        let free = free.saturating_sub(manifest);
+        // A file system without any blocks does not tell its size.
+        if needed <= free || space.f_blocks == 0 {
             return Ok((pending, None));
         }
         let size = |index: &usize| self.files.get(*index).map_or(0, |file| file.size);

@@ -1,5 +1,6 @@
 //! What can go wrong before there is a report, and the exit status of each.
 
+use crate::exit_status::ExitStatus;
 use crate::github::http::HttpError;
 use crate::github::state::StateError;
 use crate::project::ProjectError;
@@ -75,21 +76,21 @@ impl Error {
     }
 
     /// The exit status that says it.
-    pub const fn exit_status(&self) -> u8 {
+    pub const fn exit_status(&self) -> ExitStatus {
         match self {
-            Self::Interrupted(Some(signal)) => signal.exit_status(),
-            Self::Interrupted(None) => Signal::Int.exit_status(),
+            Self::Interrupted(Some(signal)) => ExitStatus::Signalled(*signal),
+            Self::Interrupted(None) => ExitStatus::Signalled(Signal::Int),
             Self::Usage(_)
             | Self::Project(_)
             | Self::Revision(_)
             | Self::Results(_)
-            | Self::Provider(ProviderError::NoRegion) => 2,
+            | Self::Provider(ProviderError::NoRegion) => ExitStatus::Misused,
             Self::Provider(_)
             | Self::State(_)
             | Self::Http(_)
             | Self::Key(_)
-            | Self::System { .. } => 3,
-            Self::NotReaped(_) => 4,
+            | Self::System { .. } => ExitStatus::Unavailable,
+            Self::NotReaped(_) => ExitStatus::Leaked,
         }
     }
 }

@@ -91,7 +91,7 @@ impl Delivery<'_> {
             }
         }
         conclude(&report, log);
-        ExitStatus(report.exit_status())
+        report.exit_status()
     }
 }
 

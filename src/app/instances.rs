@@ -12,7 +12,7 @@ use crate::instance::{Found, FoundResource, LeaseToken, Owner, Resource};
 use crate::lease::{LeaseRecord, TERMINATION_DEADLINE, delete_resources, terminate_all};
 use crate::provider::ec2::Account;
 use crate::provider::{ProviderError, Reclaim};
-use crate::report::Release;
+use crate::report::{Release, utc_to_the_second};
 use crate::reporter::console::Console;
 use crate::reporter::table::aligned;
 
@@ -44,7 +44,7 @@ pub(super) async fn list(args: &AccountArgs, console: &Console) -> Result<ExitSt
     for line in aligned(&rows) {
         console.say(&line);
     }
-    failed.map_or(Ok(ExitStatus(0)), Err)
+    failed.map_or(Ok(ExitStatus::Passed), Err)
 }
 
 fn row(found: Found) -> [String; 6] {
@@ -73,10 +73,7 @@ fn resource_row(found: FoundResource, region: &str) -> [String; 6] {
 }
 
 fn shown(at: Option<Timestamp>) -> String {
-    at.map_or_else(
-        || "?".into(),
-        |at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-    )
+    at.map_or_else(|| "?".into(), |at| utc_to_the_second(at))
 }
 
 /// Ends instances that were left over.
@@ -114,7 +111,7 @@ pub(super) async fn reap(
         }
         Some(error) => Err(error),
         None if left > 0 => Err(Error::NotReaped(left)),
-        None => Ok(ExitStatus(0)),
+        None => Ok(ExitStatus::Passed),
     }
 }
 

@@ -82,3 +82,29 @@ fn by_directory(index: &Path) -> HashMap<String, IndexEntry> {
         .map(|sample| (sample.directory.clone(), sample))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::results::RECORDS;
+
+    const ENTRY: &str = r#"{"run": "r", "started": "2026-11-22T19:56:04Z", "finished": "2026-11-22T19:57:04Z",
+        "outcome": "passed", "description": null, "provider": "local", "instance": null,
+        "collected": {"files": 1, "bytes": 2, "incomplete": 0}, "collector": "0", "directory": "newer"}"#;
+
+    #[test]
+    fn a_report_that_cannot_be_read_stays_in_the_index() {
+        let directory = tempfile::tempdir().unwrap();
+        let records = directory.path().join("newer").join(RECORDS);
+        fs::create_dir_all(&records).unwrap();
+        fs::write(records.join("run.json"), r#"{"format": 99}"#).unwrap();
+        let index = directory.path().join(Index::FILE);
+        let text = format!(r#"{{"format": 1, "revision": "v1", "samples": [{ENTRY}]}}"#);
+        fs::write(&index, text).unwrap();
+        let temporary = directory.path().join("temporary");
+        write(directory.path(), "v1".parse().unwrap(), &temporary).unwrap();
+        let Index { samples, .. } = read_record(&index).unwrap();
+        assert_eq!(samples[0].directory, "newer");
+        assert_eq!(samples[0].sample, 1);
+    }
+}

@@ -9,7 +9,7 @@ use crate::cancel::{Completion, until_cancelled};
 use crate::interrupt::Interrupt;
 use crate::phase::Stage;
 use crate::provider::Provider;
-use crate::report::{Outcome, Release, SampleReport};
+use crate::report::{Outcome, Release, SampleReport, utc_to_the_second};
 use crate::reporter::{Event, Reporter};
 use crate::results::Results;
 use crate::shell::Shell;
@@ -32,7 +32,7 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
                 "`collect reap --run {} --region {}` tries again; the instance ends itself at {}",
                 self.run.plan.run,
                 self.run.provider.region(),
-                self.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+                utc_to_the_second(self.expires_at)
             );
             self.journal.fail(
                 Outcome::Leaked,

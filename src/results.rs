@@ -13,6 +13,7 @@ mod sample_directory;
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use crate::instance::{InstanceId, RunId};
@@ -320,14 +321,13 @@ fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let (kind, target) = (entry.file_type()?, to.join(entry.file_name()));
+        let taken = target.symlink_metadata().is_ok();
         if kind.is_dir() {
             fs::create_dir_all(&target)?;
             copy_tree(&entry.path(), &target)?;
-        } else if target.symlink_metadata().is_ok() {
-            continue;
-        } else if kind.is_symlink() {
-            std::os::unix::fs::symlink(fs::read_link(entry.path())?, &target)?;
-        } else if kind.is_file() {
+        } else if kind.is_symlink() && !taken {
+            symlink(fs::read_link(entry.path())?, &target)?;
+        } else if kind.is_file() && !taken {
             fs::copy(entry.path(), &target)?;
         }
     }
@@ -349,7 +349,7 @@ mod tests {
         first.write("sub/file", b"x".into()).await.unwrap();
         let socket = first.path().join("socket");
         let _socket = std::os::unix::net::UnixListener::bind(socket).unwrap();
-        std::os::unix::fs::symlink("sub", first.path().join("link")).unwrap();
+        symlink("sub", first.path().join("link")).unwrap();
         second.copy_from(&first).await.unwrap();
         let copied = second.path();
         assert_eq!(fs::read(copied.join("sub/file")).unwrap(), b"x");

@@ -73,7 +73,7 @@ fn resource_row(found: FoundResource, region: &str) -> [String; 6] {
 }
 
 fn shown(at: Option<Timestamp>) -> String {
-    at.map_or_else(|| "?".into(), |at| utc_to_the_second(at))
+    at.map_or_else(|| "?".into(), utc_to_the_second)
 }
 
 /// Ends instances that were left over.

@@ -45,8 +45,8 @@ fn names_are_only_names() {
     assert_eq!(done.read("deep/.hidden"), "hidden");
     assert_eq!(done.sample().collected.files, 17);
     let manifest: Manifest = SampleDirectory::new(done.results()).read().unwrap();
-    let named: BTreeSet<_> = manifest.files.iter().map(|file| &file.path).collect();
-    assert_eq!(named.len(), 17);
+    let distinct: BTreeSet<_> = manifest.files.iter().map(|file| &file.path).collect();
+    assert_eq!(distinct.len(), 17);
     for file in &manifest.files {
         let there = fs::metadata(done.results().join(file.path.as_path())).unwrap();
         assert_eq!(there.len(), file.size, "{}", file.path);
@@ -128,7 +128,7 @@ fn an_index_that_stays_locked_costs_neither_the_archive_nor_the_run() {
     fs::create_dir(&revision).unwrap();
     let lock = fs::File::create(revision.join(".index.lock")).unwrap();
     lock.lock().unwrap();
-    let done = bare_run().output(output.path()).go();
+    let done = run().output(output.path()).go();
     done.exits(0)
         .gave_back()
         .collected()

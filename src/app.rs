@@ -11,11 +11,11 @@ mod trace;
 
 use std::future::Future;
 use std::path::Path;
-use std::process::ExitCode;
 
 use crate::cli::{CheckArgs, Request, RunArgs};
 use crate::config::plural;
 use crate::error::Error;
+use crate::exit_status::ExitStatus;
 use crate::github::WorkflowJob;
 use crate::interrupt::Interrupt;
 use crate::project::{Project, ProjectError};
@@ -28,16 +28,6 @@ use crate::shutdown;
 
 /// The threads beside the policy's own: for the ciphers of connections, and for signals.
 const WORKERS: usize = 2;
-
-/// The exit status of the process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ExitStatus(u8);
-
-impl From<ExitStatus> for ExitCode {
-    fn from(status: ExitStatus) -> Self {
-        status.0.into()
-    }
-}
 
 /// Carries out a request, and has said how it ended when it returns.
 pub fn main(request: Request) -> ExitStatus {
@@ -75,7 +65,11 @@ pub fn report_usage_error(error: &clap::Error) -> ExitStatus {
         _ => {
             // Nobody is left to tell when the terminal is gone.
             let _ = error.print();
-            ExitStatus(u8::try_from(error.exit_code()).unwrap_or(2))
+            if error.use_stderr() {
+                ExitStatus::Misused
+            } else {
+                ExitStatus::Passed
+            }
         }
     }
 }
@@ -108,7 +102,7 @@ fn check(args: &CheckArgs, console: &Console) -> Result<ExitStatus, Error> {
         plural(project.config.steps().count(), "step"),
         plural(project.config.performance_results.len(), "pattern")
     ));
-    Ok(ExitStatus(0))
+    Ok(ExitStatus::Passed)
 }
 
 /// Carries out a run that a person started.
@@ -126,7 +120,7 @@ fn run(args: &RunArgs, console: Console) -> ExitStatus {
         listener.abort();
         let report = report?;
         conclude(&report, &reporter);
-        Ok(ExitStatus(report.exit_status()))
+        Ok(report.exit_status())
     });
     let status = result.unwrap_or_else(|error| report_error(&error, &reporter));
     finish(&reporter);
@@ -187,7 +181,7 @@ fn report_error(error: &Error, reporter: &impl Reporter) -> ExitStatus {
             reporter.report(Event::Error(diagnostic));
         }
     }
-    ExitStatus(error.exit_status())
+    error.exit_status()
 }
 
 /// The last words of a run: what went wrong, and above all whether an instance may be left.

@@ -6,15 +6,17 @@ mod unpack;
 
 use std::collections::HashSet;
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use serde::Serialize;
+use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 use tokio_util::io::SyncIoBridge;
 
 use crate::config::Pattern;
+use crate::records::{FilePath, FileState, Manifest, ManifestEntry, Sha256};
 use crate::report::Collected;
 use crate::reporter::{Event, Reporter};
 use crate::shell::{Captured, Command, RECONNECT, RETRY_PAUSE, Shell, ShellError};
@@ -28,6 +30,9 @@ const HASH: &str = "exec xargs -0 -r sha256sum -z --";
 
 /// What is on its way from the shell to the disk, in bytes.
 const IN_FLIGHT: usize = 256 * 1024;
+
+/// The room that is kept for a file's entry in the manifest, in bytes.
+const MANIFEST_ENTRY_ROOM: u64 = 512;
 
 /// A file that is still being written to when it is collected is read again this often.
 const MAX_ROUNDS: u32 = 4;
@@ -84,37 +89,6 @@ impl CollectError {
     }
 }
 
-/// How a collected file compares with its original.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum State {
-    /// Same size and same SHA-256.
-    Verified,
-    /// Here, but it changed on the instance while it was read.
-    Changed,
-    /// Not here.
-    Missing,
-}
-
-/// A line of `manifest.json`.
-#[derive(Debug, Serialize)]
-struct Entry {
-    path: String,
-    source: String,
-    size: u64,
-    sha256: Option<String>,
-    mode: String,
-    modified: String,
-    state: State,
-}
-
-/// `manifest.json`: every file that was found, and whether it is here.
-#[derive(Debug, Serialize)]
-pub struct Manifest {
-    format: u32,
-    files: Vec<Entry>,
-}
-
 /// What came home, and why not everything.
 #[derive(Debug)]
 pub struct Collection {
@@ -152,7 +126,7 @@ struct Collecting<'a, S, R> {
     into: &'a Path,
     reporter: &'a R,
     files: Vec<Listed>,
-    states: Vec<State>,
+    states: Vec<FileState>,
     warnings: Vec<String>,
 }
 
@@ -225,7 +199,7 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
         }
         self.warnings.extend(listing.warnings);
         self.files = listing.files;
-        self.states = vec![State::Missing; self.files.len()];
+        self.states = vec![FileState::Missing; self.files.len()];
         Ok(())
     }
 
@@ -237,9 +211,12 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
             source: source.into(),
         };
         let space = rustix::fs::statvfs(self.into).map_err(write)?;
-        let free = space.f_bavail.saturating_mul(space.f_frsize);
         let mut pending: Vec<usize> = (0..self.files.len()).collect();
-        if needed <= free {
+        let manifest = MANIFEST_ENTRY_ROOM.saturating_mul(pending.len() as u64);
+        let free = space.f_bavail.saturating_mul(space.f_frsize);
+        let free = free.saturating_sub(manifest);
+        // A file system without any blocks does not tell its size.
+        if needed <= free || space.f_blocks == 0 {
             return Ok((pending, None));
         }
         let size = |index: &usize| self.files.get(*index).map_or(0, |file| file.size);
@@ -343,9 +320,9 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
                 file.size = size;
                 file.sha256 = Some(sha256);
                 *state = if verified {
-                    State::Verified
+                    FileState::Verified
                 } else {
-                    State::Changed
+                    FileState::Changed
                 };
                 settled.insert(index);
             }
@@ -365,21 +342,24 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
         let mut collected = Collected::default();
         let mut first = None;
         for (file, state) in self.files.iter().zip(&self.states) {
-            if *state == State::Verified {
+            if *state == FileState::Verified {
                 collected.files += 1;
                 collected.bytes += file.size;
             } else {
                 collected.incomplete += 1;
                 first.get_or_insert_with(|| file.shown());
             }
-            if *state == State::Changed {
+            if *state == FileState::Changed {
                 self.warnings.push(format!(
                     "{} changed while it was collected: the copy is not checked",
                     file.shown()
                 ));
             }
         }
-        let missing = self.states.iter().filter(|state| **state == State::Missing);
+        let missing = self
+            .states
+            .iter()
+            .filter(|state| **state == FileState::Missing);
         if let (Some(first), None, 1..) = (first, &error, missing.count()) {
             error = Some(CollectError::Incomplete {
                 count: collected.incomplete,
@@ -390,18 +370,18 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
             .files
             .iter()
             .zip(&self.states)
-            .map(|(file, state)| Entry {
-                path: file.destination.to_string_lossy().into_owned(),
-                source: file.source_text(),
+            .map(|(file, state)| ManifestEntry {
+                path: FilePath::new(file.destination.as_os_str().as_bytes()),
+                source: FilePath::new(file.source.as_slice()),
                 size: file.size,
-                sha256: file.sha256.as_ref().map(listing::hex),
-                mode: format!("{:04o}", file.mode),
-                modified: file.modified_text(),
+                sha256: file.sha256.map(Sha256),
+                mode: file.mode,
+                modified: Timestamp::try_from(file.modified).ok(),
                 state: *state,
             })
             .collect();
         Collection {
-            manifest: Manifest { format: 1, files },
+            manifest: Manifest::new(files),
             collected,
             warnings: self.warnings,
             error,

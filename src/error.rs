@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::exit_status::ExitStatus;
 use crate::github::http::HttpError;
 use crate::github::state::StateError;
 use crate::instance::LeaseToken;
@@ -113,24 +114,26 @@ impl Error {
     }
 
     /// The exit status that says it.
-    pub const fn exit_status(&self) -> u8 {
+    pub const fn exit_status(&self) -> ExitStatus {
         match self {
-            Self::Interrupted(Some(signal)) => signal.exit_status(),
-            Self::Interrupted(None) => Signal::Int.exit_status(),
+            Self::Interrupted(Some(signal)) => ExitStatus::Signalled(*signal),
+            Self::Interrupted(None) => ExitStatus::Signalled(Signal::Int),
             Self::Usage(_)
             | Self::Project(_)
             | Self::Revision(_)
             | Self::Results(_)
             | Self::UnknownLease { .. }
-            | Self::Provider(ProviderError::NoRegion | ProviderError::NotBuilt) => 2,
+            | Self::Provider(ProviderError::NoRegion | ProviderError::NotBuilt) => {
+                ExitStatus::Misused
+            }
             Self::Provider(_)
             | Self::State(_)
             | Self::Http(_)
             | Self::Key(_)
             | Self::StateDirectory { .. }
             | Self::Region { .. }
-            | Self::System { .. } => 3,
-            Self::NotReaped(_) => 4,
+            | Self::System { .. } => ExitStatus::Unavailable,
+            Self::NotReaped(_) => ExitStatus::Leaked,
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::lease::{Leased, Lessor, Readiness};
 use crate::provider::{Provider, ProviderError, Resolved};
 use crate::report::{Diagnostic, Outcome, Release, RunReport, SampleReport};
 use crate::reporter::{Event, Reporter};
-use crate::results::{ResultsError, write_run};
+use crate::results::{ResultsError, create_run, write_run};
 use crate::sample::{Run, Sample, Shared};
 use crate::schedule::schedule;
 use crate::shell::Shell;
@@ -40,7 +40,10 @@ pub async fn run<P: Provider, H: Shell, R: Reporter>(
         samples: asked,
     });
     let first = Sample::create(&run, 1, expiry(&run))?;
-    first.write_config()?;
+    first.write_config().await?;
+    if asked > 1 {
+        create_run(&run.plan.output, &run.plan.revision, &run.plan.run)?;
+    }
     let mut fleet = Fleet {
         run: &run,
         cancel: run.interrupt.token().child_token(),
@@ -103,14 +106,15 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
     /// Launches the samples from `first` on in one call and carries each out. Returns whether more may follow.
     async fn launch(&mut self, first: u32, count: u32) -> bool {
         for index in first.max(2)..first + count {
-            let fork = self.samples.first().map(|sample| sample.fork(index));
-            match fork {
-                Some(Ok(sample)) => self.samples.push(sample),
-                Some(Err(error)) => {
+            let Some(sample) = self.samples.first() else {
+                return false;
+            };
+            match sample.fork(index).await {
+                Ok(sample) => self.samples.push(sample),
+                Err(error) => {
                     self.fail(error.to_string(), error.hint());
                     return false;
                 }
-                None => return false,
             }
         }
         let start = usize::try_from(first - 1).unwrap_or(usize::MAX);
@@ -122,7 +126,8 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
         let candidates = match self.resolve().await {
             Ok(candidates) => candidates,
             Err(error) => {
-                self.no_launch(start, error, &Release::NothingLaunched);
+                self.no_launch(start, error, &Release::NothingLaunched)
+                    .await;
                 return false;
             }
         };
@@ -161,7 +166,7 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
         self.remaining.extend(remaining);
         let granted = rentals.len();
         if granted == 0 {
-            self.no_launch(start, error, &unanswered);
+            self.no_launch(start, error, &unanswered).await;
             return false;
         }
         let samples = self.samples.get_mut(start..).unwrap_or_default();
@@ -171,7 +176,7 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
         let asked = usize::try_from(count).unwrap_or(usize::MAX);
         if granted < asked {
             for sample in self.samples.drain(start + granted..) {
-                sample.discard();
+                sample.discard().await;
             }
             self.fail(
                 format!("{granted} of {asked} instances could be launched"),
@@ -202,10 +207,10 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
     }
 
     /// The launch gave no instance: the first of its samples says why, the others never were.
-    fn no_launch(&mut self, start: usize, error: Option<ProviderError>, release: &Release) {
+    async fn no_launch(&mut self, start: usize, error: Option<ProviderError>, release: &Release) {
         let rest = (start + 1).min(self.samples.len());
         for sample in self.samples.drain(rest..) {
-            sample.discard();
+            sample.discard().await;
         }
         if let Some(sample) = self.samples.get_mut(start) {
             sample.end_launch(error, release.clone());
@@ -255,7 +260,8 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
         };
         report.update_outcome();
         if report.asked > 1
-            && let Err(error) = write_run(&run.plan.output, &run.plan.revision, &report).await
+            && let Err(error) =
+                write_run(&run.plan.output, &run.plan.revision, report.clone()).await
         {
             report.fail(Outcome::Unavailable, error.to_string(), error.hint());
         }

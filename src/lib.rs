@@ -7,7 +7,7 @@
 //! 3  provider::{ec2,local} · shell::{ssh,process} · github · reporter::{console,events_file,table,workflow,writer} · project  adapters
 //! 2  fleet → sample → lease · job · collect · results      policy: it knows only the seams
 //! 1  provider · remote_host · shell · reporter · interrupt · cancel  the seams: one trait, one error type each
-//! 0  config · phase · step · schedule · project_file · revision · instance · report  values: no I/O, no async
+//! 0  config · phase · step · schedule · project_file · revision · instance · report · records · exit_status  values: no I/O, no async
 //! ```
 //!
 //! A run flows from [`app`] through [`project`] (the config and its scripts, checked) into [`fleet`], which leases
@@ -25,6 +25,7 @@ pub mod cli;
 pub mod collect;
 pub mod config;
 pub mod error;
+pub mod exit_status;
 pub mod fleet;
 pub mod github;
 pub mod instance;
@@ -35,6 +36,7 @@ pub mod phase;
 pub mod project;
 pub mod project_file;
 pub mod provider;
+pub mod records;
 pub mod remote_host;
 pub mod report;
 pub mod reporter;

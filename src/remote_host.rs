@@ -1,11 +1,11 @@
 //! The instance as a host for steps: booted, with the user's scripts on it, and described.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::timeout;
 
 use crate::project_file::ProjectFile;
+use crate::records::HostFacts;
 use crate::shell::{Command, Shell, ShellError, ask_again};
 
 const SETTLE: &str = include_str!("remote_host/settle.sh");
@@ -64,7 +64,7 @@ impl<S: Shell> RemoteHost<S> {
     ///
     /// # Errors
     /// When it cannot be talked to.
-    pub async fn host_facts(&self) -> Result<BTreeMap<String, String>, ShellError> {
+    pub async fn host_facts(&self) -> Result<HostFacts, ShellError> {
         let command = Command::new::<&str>(HOST, []);
         let Ok(answer) = timeout(
             HOST_FACTS,
@@ -72,14 +72,12 @@ impl<S: Shell> RemoteHost<S> {
         )
         .await
         else {
-            return Ok(BTreeMap::new());
+            return Ok(HostFacts::from_answer(""));
         };
-        Ok(String::from_utf8_lossy(&answer?.stdout)
-            .lines()
-            .filter_map(|line| line.split_once('\t'))
-            .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
-            .filter(|(_, value)| !value.is_empty())
-            .collect())
+        let answer = answer?;
+        Ok(HostFacts::from_answer(&String::from_utf8_lossy(
+            &answer.stdout,
+        )))
     }
 }
 

@@ -1,18 +1,22 @@
 //! What came of a run, as written to `run.json` and shown at the end.
 
+mod text;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use indicatif::HumanBytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::config::human_duration;
+use crate::exit_status::ExitStatus;
 use crate::instance::{Instance, InstanceId, LeaseToken, Resource, RunId};
 use crate::phase::Stage;
 use crate::revision::Revision;
 use crate::step::{Place, StepOutcome};
+
+pub use text::{human_bytes, utc_to_the_second};
 
 /// How a run ended, from best to worst; the worst that happened is the run's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -94,11 +98,6 @@ impl Signal {
             Self::Xcpu => 24,
             Self::Xfsz => 25,
         }
-    }
-
-    /// The exit status that tells a shell of the signal.
-    pub const fn exit_status(self) -> u8 {
-        128 + self.number()
     }
 }
 
@@ -225,7 +224,7 @@ impl fmt::Display for Collected {
             incomplete,
         } = self;
         let noun = if *files == 1 { "file" } else { "files" };
-        write!(f, "{files} {noun}, {}", HumanBytes(*bytes))?;
+        write!(f, "{files} {noun}, {}", human_bytes(*bytes))?;
         match incomplete {
             0 => Ok(()),
             count => write!(f, ", {count} not complete"),
@@ -386,13 +385,13 @@ impl RunReport {
     }
 
     /// The exit status of the process.
-    pub fn exit_status(&self) -> u8 {
+    pub fn exit_status(&self) -> ExitStatus {
         match self.outcome {
-            Outcome::Passed => 0,
-            Outcome::StepFailed => 1,
-            Outcome::Unavailable => 3,
-            Outcome::Leaked => 4,
-            Outcome::Interrupted => self.signal.unwrap_or(Signal::Int).exit_status(),
+            Outcome::Passed => ExitStatus::Passed,
+            Outcome::StepFailed => ExitStatus::StepFailed,
+            Outcome::Unavailable => ExitStatus::Unavailable,
+            Outcome::Leaked => ExitStatus::Leaked,
+            Outcome::Interrupted => ExitStatus::Signalled(self.signal.unwrap_or(Signal::Int)),
         }
     }
 }

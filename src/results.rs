@@ -2,23 +2,28 @@
 //!
 //! They grow in a directory with a temporary name, `.<run>.partial`, and get their final name when what is
 //! collected is complete; a killed collector leaves the temporary one behind, with all logs.
+//!
+//! Making, renaming and opening a file is done where it is asked for; what takes as long as there are bytes is done on a
+//! thread that may wait for the disk.
 
-use std::fs::{self, File, TryLockError};
-use std::io::{self, BufWriter, Read as _, Write as _};
+mod archive;
+mod index;
+mod record_file;
+mod sample_directory;
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant};
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use serde::Serialize;
-use serde_json::Value;
-
-use crate::instance::InstanceId;
+use crate::instance::{InstanceId, RunId};
 use crate::phase::Phase;
+use crate::records::{Index, Manifest, Record};
 use crate::report::{RunReport, SampleReport};
 use crate::revision::Revision;
 use crate::step::ScriptPath;
+
+pub use sample_directory::{ReadError, SampleDirectory};
 
 /// Where collector's own records lie, below the results.
 pub const RECORDS: &str = "collector";
@@ -27,9 +32,15 @@ pub const RECORDS: &str = "collector";
 /// interface for analysis tools.
 pub const CONFIG: &str = "config";
 
-/// The deadline for the lock of an index that other processes write, too.
-const LOCK_DEADLINE: Duration = Duration::from_secs(10);
-const LOCK_POLL_INTERVAL: Duration = Duration::from_millis(20);
+/// The records that are written at the end of a sample, and the room that is set aside for each, in bytes.
+const RESERVES: [(&str, u64); 3] = [
+    (SampleReport::FILE, 256 * 1024),
+    (Manifest::FILE, 128 * 1024),
+    (Index::FILE, 64 * 1024),
+];
+
+/// The room for the report of a run of several samples.
+const RUN_RESERVE: u64 = 256 * 1024;
 
 /// Something on this machine's disk went wrong.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +65,9 @@ impl ResultsError {
             | io::ErrorKind::AlreadyExists
             | io::ErrorKind::DirectoryNotEmpty => {
                 Some("a file is in the way: remove it, or choose another `output`")
+            }
+            io::ErrorKind::TimedOut => {
+                Some("the results are complete; the next run of the revision writes the index anew")
             }
             _ => None,
         }
@@ -93,12 +107,20 @@ impl Results {
         let logs = path.join(RECORDS).join("logs");
         fs::create_dir_all(&logs).map_err(failed("creating", &logs))?;
         let path = fs::canonicalize(&path).map_err(failed("opening", &path))?;
-        Ok(Self {
+        let results = Self {
             revision_directory: path.parent().unwrap_or(&path).to_owned(),
             revision: revision.clone(),
             name: name.to_owned(),
             path,
-        })
+        };
+        for (name, bytes) in RESERVES {
+            let temporary = results.temporary(name);
+            record_file::reserve(&temporary, bytes)
+                .map_err(failed("setting room aside for", &temporary))?;
+        }
+        let lock = results.revision_directory.join(index::LOCK);
+        File::create(&lock).map_err(failed("creating", &lock))?;
+        Ok(results)
     }
 
     /// Where the results are now, absolute.
@@ -128,14 +150,16 @@ impl Results {
     ///
     /// # Errors
     /// When one cannot be read or written.
-    pub fn copy_from(&self, other: &Self) -> Result<(), ResultsError> {
-        copy_tree(&other.path, &self.path).map_err(failed("copying to", &self.path))
+    pub async fn copy_from(&self, other: &Self) -> Result<(), ResultsError> {
+        let (from, to) = (other.path.clone(), self.path.clone());
+        off_the_runtime("copying to", &self.path, move || copy_tree(&from, &to)).await
     }
 
     /// Removes the results of a sample that never was.
-    pub fn discard(&self) {
+    pub async fn discard(self) {
+        let path = self.path.clone();
         // What stays is hidden, and small.
-        let _ = fs::remove_dir_all(&self.path);
+        let _ = off_the_runtime("removing", &self.path, move || fs::remove_dir_all(path)).await;
     }
 
     /// The path of a step's log, relative to the results.
@@ -162,19 +186,32 @@ impl Results {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn write(&self, name: &str, content: &[u8]) -> Result<(), ResultsError> {
+    pub async fn write(&self, name: &str, content: Vec<u8>) -> Result<(), ResultsError> {
+        let mut file = self.file(name)?;
         let path = self.path.join(name);
-        self.file(name)?
-            .write_all(content)
-            .map_err(failed("writing", &path))
+        off_the_runtime("writing", &path, move || file.write_all(&content)).await
     }
 
-    /// Writes a record as JSON; it appears whole or not at all.
+    /// Writes a record; it appears whole or not at all.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub async fn record(&self, name: &str, value: &impl Serialize) -> Result<(), ResultsError> {
-        write_json(self.path.join(RECORDS).join(name), value).await
+    pub async fn record<T: Record + Send + 'static>(&self, record: T) -> Result<(), ResultsError> {
+        let temporary = self.temporary(T::FILE);
+        write_record(temporary, self.path.join(RECORDS).join(T::FILE), record).await
+    }
+
+    /// The name of a record, or of the index, while it is written.
+    fn temporary(&self, name: &str) -> PathBuf {
+        record_file::temporary(&self.path.join(RECORDS), name)
+    }
+
+    /// Gives up the room for records that were not written.
+    pub fn release_reserve(&self) {
+        for (name, _) in RESERVES {
+            // Most are written by now, and have their name.
+            let _ = fs::remove_file(self.temporary(name));
+        }
     }
 
     /// Packs the results into `<instance-id>.tar.gz` beside them, paths starting with `<revision>/<instance-id>/`.
@@ -182,19 +219,19 @@ impl Results {
     /// # Errors
     /// When the archive cannot be written; nothing but the archive is lost then.
     pub fn archive(&self) -> Result<PathBuf, ResultsError> {
-        let archive = self
+        let packed = self
             .revision_directory
             .join(format!("{}.tar.gz", self.name));
         let temporary = self.unfinished_archive();
         let root = Path::new(&self.revision.directory()).join(&self.name);
-        pack(&self.path, &root, &temporary)
-            .and_then(|()| fs::rename(&temporary, &archive))
+        archive::pack(&self.path, &root, &temporary)
+            .and_then(|()| fs::rename(&temporary, &packed))
             .map_err(|error| {
                 // Half an archive is worth nothing, and its space may be what is missing.
                 let _ = fs::remove_file(&temporary);
-                failed("writing", &archive)(error)
+                failed("writing", &packed)(error)
             })?;
-        Ok(archive)
+        Ok(packed)
     }
 
     fn unfinished_archive(&self) -> PathBuf {
@@ -208,196 +245,90 @@ impl Results {
         let _ = fs::remove_file(self.unfinished_archive());
     }
 
-    /// Writes `run.json`, and the index with it.
+    /// Writes `index.json` of the revision anew from the reports that are there.
     ///
     /// # Errors
-    /// When one of them cannot be written.
-    pub async fn index_after(&self, report: &SampleReport) -> Result<(), ResultsError> {
-        self.record("run.json", report).await?;
-        let results = self.clone();
-        off_the_runtime(&self.revision_directory, move || results.index()).await
-    }
-
-    /// Writes `index.json` of the revision anew from what lies there, under a lock: right with any number of writers.
-    ///
-    /// # Errors
-    /// When the directory cannot be read or written.
-    pub fn index(&self) -> Result<(), ResultsError> {
-        let directory = &self.revision_directory;
-        let lock = directory.join(".index.lock");
-        let file = File::create(&lock).map_err(failed("creating", &lock))?;
-        wait_for_lock(&file).map_err(failed("locking", &lock))?;
-        let samples = samples(directory).map_err(failed("reading", directory))?;
-        let index = serde_json::json!({
-            "format": 1,
-            "revision": self.revision,
-            "samples": samples,
-        });
-        let path = directory.join("index.json");
-        let text = to_json(&index).map_err(failed("writing", &path))?;
-        write_whole(&path, &text).map_err(failed("writing", &path))
+    /// When the directory cannot be read or written, or another process keeps its lock.
+    pub async fn index(&self) -> Result<(), ResultsError> {
+        let (directory, revision) = (self.revision_directory.clone(), self.revision.clone());
+        let temporary = self.temporary(Index::FILE);
+        let path = directory.join(Index::FILE);
+        off_the_runtime("writing", &path, move || {
+            index::write(&directory, revision, &temporary)
+        })
+        .await
     }
 }
 
-/// Waits until no other process writes the index. A file system without locks is as good as one where nobody else writes.
-fn wait_for_lock(file: &File) -> io::Result<()> {
-    let deadline = Instant::now() + LOCK_DEADLINE;
-    loop {
-        match file.try_lock() {
-            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                thread::sleep(LOCK_POLL_INTERVAL);
-            }
-            Err(TryLockError::WouldBlock) => {
-                return Err(io::Error::new(
-                    io::ErrorKind::TimedOut,
-                    "another process holds the lock",
-                ));
-            }
-            Ok(()) | Err(TryLockError::Error(_)) => return Ok(()),
-        }
-    }
-}
-
-/// Runs file work on a thread that may wait for the disk.
+/// Does file work on a thread that may wait for the disk.
 async fn off_the_runtime(
+    action: &'static str,
     path: &Path,
-    work: impl FnOnce() -> Result<(), ResultsError> + Send + 'static,
+    work: impl FnOnce() -> io::Result<()> + Send + 'static,
 ) -> Result<(), ResultsError> {
     tokio::task::spawn_blocking(work)
         .await
-        .unwrap_or_else(|panic| Err(failed("writing", path)(io::Error::other(panic))))
+        .unwrap_or_else(|panic| Err(io::Error::other(panic)))
+        .map_err(failed(action, path))
 }
 
-/// Writes what belongs to all samples of a run, beside them: `<output>/<revision>/<run>/run.json`.
+async fn write_record<T: Record + Send + 'static>(
+    temporary: PathBuf,
+    path: PathBuf,
+    record: T,
+) -> Result<(), ResultsError> {
+    let target = path.clone();
+    off_the_runtime("writing", &path, move || {
+        record_file::write(&temporary, &target, &record.to_json()?)
+    })
+    .await
+}
+
+/// The directory of what belongs to all samples of a run: `<output>/<revision>/<run>/`.
+fn run_directory(output: &Path, revision: &Revision, run: &RunId) -> PathBuf {
+    output.join(revision.directory()).join(run.as_str())
+}
+
+/// Makes the directory of a run of several samples, with room for its report.
+///
+/// # Errors
+/// When `output` cannot be written to.
+pub fn create_run(output: &Path, revision: &Revision, run: &RunId) -> Result<(), ResultsError> {
+    let directory = run_directory(output, revision, run);
+    fs::create_dir_all(&directory).map_err(failed("creating", &directory))?;
+    let temporary = record_file::temporary(&directory, RunReport::FILE);
+    record_file::reserve(&temporary, RUN_RESERVE)
+        .map_err(failed("setting room aside for", &temporary))
+}
+
+/// Writes what belongs to all samples of a run, beside them.
 ///
 /// # Errors
 /// When it cannot be written.
 pub async fn write_run(
     output: &Path,
     revision: &Revision,
-    report: &RunReport,
+    report: RunReport,
 ) -> Result<(), ResultsError> {
-    let directory = output.join(revision.directory()).join(report.run.as_str());
-    write_json(directory.join("run.json"), report).await
+    let directory = run_directory(output, revision, &report.run);
+    let temporary = record_file::temporary(&directory, RunReport::FILE);
+    write_record(temporary, directory.join(RunReport::FILE), report).await
 }
 
+/// Copies what is in a directory, but for the room that is set aside in both. Links stay links, wherever they lead;
+/// sockets and pipes have no content.
 fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
+        let (kind, target) = (entry.file_type()?, to.join(entry.file_name()));
+        let taken = target.symlink_metadata().is_ok();
+        if kind.is_dir() {
             fs::create_dir_all(&target)?;
             copy_tree(&entry.path(), &target)?;
-        } else {
+        } else if kind.is_symlink() && !taken {
+            symlink(fs::read_link(entry.path())?, &target)?;
+        } else if kind.is_file() && !taken {
             fs::copy(entry.path(), &target)?;
-        }
-    }
-    Ok(())
-}
-
-/// Every complete sample of a revision: what its `run.json` says, in the order of their starts.
-fn samples(directory: &Path) -> io::Result<Vec<Value>> {
-    const KEPT: [&str; 9] = [
-        "run",
-        "started",
-        "finished",
-        "outcome",
-        "description",
-        "provider",
-        "instance",
-        "collected",
-        "collector",
-    ];
-    let mut samples = Vec::new();
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with('.') {
-            continue;
-        }
-        let Ok(text) = fs::read(entry.path().join(RECORDS).join("run.json")) else {
-            continue;
-        };
-        let Ok(Value::Object(run)) = serde_json::from_slice(&text) else {
-            continue;
-        };
-        let mut sample: serde_json::Map<String, Value> = run
-            .into_iter()
-            .filter(|(key, _)| KEPT.contains(&key.as_str()))
-            .collect();
-        let archive = format!("{name}.tar.gz");
-        if directory.join(&archive).exists() {
-            sample.insert("archive".into(), archive.into());
-        }
-        sample.insert("directory".into(), name.into());
-        samples.push(Value::Object(sample));
-    }
-    let started = |sample: &Value| sample.get("started").map(ToString::to_string);
-    samples.sort_by_key(started);
-    Ok(samples)
-}
-
-fn to_json(value: &impl Serialize) -> io::Result<Vec<u8>> {
-    let mut text = serde_json::to_vec_pretty(value)?;
-    text.push(b'\n');
-    Ok(text)
-}
-
-async fn write_json(path: PathBuf, value: &impl Serialize) -> Result<(), ResultsError> {
-    let text = to_json(value).map_err(failed("writing", &path))?;
-    let written = path.clone();
-    off_the_runtime(&path, move || {
-        write_whole(&written, &text).map_err(failed("writing", &written))
-    })
-    .await
-}
-
-/// Writes a file that appears whole or not at all.
-fn write_whole(path: &Path, text: &[u8]) -> io::Result<()> {
-    if let Some(directory) = path.parent() {
-        fs::create_dir_all(directory)?;
-    }
-    let temporary = path.with_extension("json.partial");
-    let mut file = File::create(&temporary)?;
-    file.write_all(text)?;
-    file.sync_all()?;
-    fs::rename(&temporary, path)
-}
-
-fn pack(from: &Path, root: &Path, to: &Path) -> io::Result<()> {
-    let file = BufWriter::new(File::create(to)?);
-    let mut tar = tar::Builder::new(GzEncoder::new(file, Compression::fast()));
-    // A link that a local step made is packed as what it is, not as what it points to.
-    tar.follow_symlinks(false);
-    tar.append_dir(root.join(""), from)?;
-    append_tree(&mut tar, root, from)?;
-    tar.into_inner()?.finish()?.into_inner()?.sync_all()
-}
-
-/// Appends what is in a directory. A file that grows meanwhile is packed as long as it was, one that shrinks is filled up:
-/// either would make the rest of the archive unreadable. Sockets and pipes that a local step left have no content.
-fn append_tree<W: io::Write>(
-    tar: &mut tar::Builder<W>,
-    root: &Path,
-    from: &Path,
-) -> io::Result<()> {
-    let mut entries = fs::read_dir(from)?.collect::<io::Result<Vec<_>>>()?;
-    entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
-        let (path, name) = (entry.path(), root.join(entry.file_name()));
-        let kind = entry.file_type()?;
-        if kind.is_dir() {
-            tar.append_dir(name.join(""), &path)?;
-            append_tree(tar, &name, &path)?;
-        } else if kind.is_symlink() {
-            tar.append_path_with_name(&path, &name)?;
-        } else if kind.is_file() {
-            let file = File::open(&path)?;
-            let metadata = file.metadata()?;
-            let mut header = tar::Header::new_gnu();
-            header.set_metadata(&metadata);
-            let content = file.chain(io::repeat(0)).take(metadata.len());
-            tar.append_data(&mut header, &name, content)?;
         }
     }
     Ok(())
@@ -407,44 +338,42 @@ fn append_tree<W: io::Write>(
 mod tests {
     use super::*;
 
-    /// The names in a tar of a directory, read back.
-    fn packed(directory: &Path) -> Vec<String> {
-        let to = tempfile::NamedTempFile::new().unwrap();
-        pack(directory, Path::new("root"), to.path()).unwrap();
-        let file = flate2::read::GzDecoder::new(File::open(to.path()).unwrap());
-        let mut archive = tar::Archive::new(file);
-        let entries = archive.entries().unwrap();
-        entries
-            .map(|entry| entry.unwrap().path().unwrap().display().to_string())
-            .collect()
+    fn results(output: &Path, name: &str) -> Results {
+        Results::create(output, &"v1".parse().unwrap(), name, name).unwrap()
     }
 
-    #[test]
-    fn a_file_that_grows_while_it_is_packed_leaves_the_archive_readable() {
-        let directory = tempfile::tempdir().unwrap();
-        let growing = directory.path().join("growing");
-        fs::write(&growing, vec![1; 8 << 20]).unwrap();
-        fs::write(directory.path().join("last"), "x").unwrap();
-        let mut writer = File::options().append(true).open(&growing).unwrap();
-        let stop = std::sync::atomic::AtomicBool::new(false);
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
-                    writer.write_all(&[2; 4096]).unwrap();
-                }
-            });
-            let names = packed(directory.path());
-            stop.store(true, std::sync::atomic::Ordering::Relaxed);
-            assert_eq!(names, ["root/", "root/growing", "root/last"]);
-        });
+    #[tokio::test]
+    async fn a_sample_begins_with_everything_that_can_be_copied() {
+        let output = tempfile::tempdir().unwrap();
+        let (first, second) = (results(output.path(), "1"), results(output.path(), "2"));
+        first.write("sub/file", b"x".into()).await.unwrap();
+        let socket = first.path().join("socket");
+        let _socket = std::os::unix::net::UnixListener::bind(socket).unwrap();
+        symlink("sub", first.path().join("link")).unwrap();
+        second.copy_from(&first).await.unwrap();
+        let copied = second.path();
+        assert_eq!(fs::read(copied.join("sub/file")).unwrap(), b"x");
+        assert_eq!(
+            fs::read_link(copied.join("link")).unwrap(),
+            Path::new("sub")
+        );
+        assert!(!copied.join("socket").exists());
+        second.discard().await;
+        assert!(!first.path().with_file_name(".2.partial").exists());
     }
 
-    #[test]
-    fn a_socket_among_the_results_does_not_cost_the_archive() {
-        let directory = tempfile::tempdir().unwrap();
-        let _socket =
-            std::os::unix::net::UnixListener::bind(directory.path().join("socket")).unwrap();
-        fs::write(directory.path().join("file"), "x").unwrap();
-        assert_eq!(packed(directory.path()), ["root/", "root/file"]);
+    #[tokio::test]
+    async fn a_lock_that_is_never_given_back_does_not_hold_the_index_up_for_ever() {
+        let output = tempfile::tempdir().unwrap();
+        let results = results(output.path(), "1");
+        results.index().await.unwrap();
+        let lock = File::open(output.path().join("v1").join(index::LOCK)).unwrap();
+        lock.lock().unwrap();
+        let error = results.index().await.unwrap_err();
+        assert!(
+            error.to_string().contains("another process holds"),
+            "{error}"
+        );
+        assert!(error.hint().is_some());
     }
 }

@@ -144,9 +144,9 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
     ///
     /// # Errors
     /// When `output` cannot be written to.
-    pub(crate) fn fork(&self, index: u32) -> Result<Self, ResultsError> {
+    pub(crate) async fn fork(&self, index: u32) -> Result<Self, ResultsError> {
         let mut fork = Self::create(self.run, index, self.expires_at)?;
-        fork.results.copy_from(&self.results)?;
+        fork.results.copy_from(&self.results).await?;
         fork.journal.stages.clone_from(&self.journal.stages);
         fork.journal.warnings.clone_from(&self.journal.warnings);
         fork.journal.steps = self.journal.steps;
@@ -157,11 +157,11 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub(crate) fn write_config(&self) -> Result<(), ResultsError> {
+    pub(crate) async fn write_config(&self) -> Result<(), ResultsError> {
         let plan = self.run.plan;
         for file in &plan.files {
-            self.results
-                .write(&format!("{CONFIG}/{}", file.path), &file.content)?;
+            let name = format!("{CONFIG}/{}", file.path);
+            self.results.write(&name, file.content.clone()).await?;
         }
         let description: Vec<&str> = plan
             .description
@@ -174,8 +174,10 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             ("description", &description.join(" ")),
             ("collector.revision", OF_COLLECTOR),
         ] {
+            let name = format!("{CONFIG}/{name}");
             self.results
-                .write(&format!("{CONFIG}/{name}"), format!("{line}\n").as_bytes())?;
+                .write(&name, format!("{line}\n").into())
+                .await?;
         }
         Ok(())
     }
@@ -306,7 +308,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         }
         host.upload(&self.run.plan.files).await?;
         let facts = host.host_facts().await?;
-        if let Err(error) = self.results.record("host.json", &facts).await {
+        if let Err(error) = self.results.record(facts).await {
             self.journal.warn(error.to_string());
         }
         Ok(host)
@@ -359,7 +361,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         }
         let recorded = self
             .results
-            .record("manifest.json", &collection.manifest)
+            .record(collection.manifest)
             .await
             .and_then(|()| self.results.finalize_name());
         if let Err(error) = recorded {

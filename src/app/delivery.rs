@@ -2,11 +2,8 @@
 
 mod commenting;
 
-use std::fs::{self, File};
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io;
 use std::path::{Path, PathBuf};
-
-use serde::Deserialize;
 
 use super::{ExitStatus, Reporters, conclude, tell_leaks};
 use crate::cancel::{Completion, until_cancelled};
@@ -19,10 +16,11 @@ use crate::github::summary::{Facts, Failure, refusal, short, summary};
 use crate::github::{WorkflowJob, commands};
 use crate::interrupt::Interrupt;
 use crate::phase::Stage;
+use crate::records::{FileState, Manifest};
 use crate::report::{Diagnostic, Outcome, Release, RunReport, SampleReport};
 use crate::reporter::workflow::WorkflowLog;
 use crate::reporter::{Event, Reporter};
-use crate::results::RECORDS;
+use crate::results::SampleDirectory;
 
 /// So much of the end of a log is looked at, in bytes; a summary shows less.
 const TAIL: u64 = 64 * 1024;
@@ -81,7 +79,7 @@ impl Delivery<'_> {
         report.update_outcome();
         warn(log, outputs(&report, &artifacts, job));
         for (sample, artifact) in report.samples.iter().zip(&artifacts) {
-            warn(log, page(sample, artifact.as_ref(), job));
+            warn(log, page(sample, artifact.as_ref(), job).await);
         }
         if args.job.comment != Commenting::Never {
             let commenting = commenting::comment(&report, &artifacts, args, job, self.config);
@@ -93,7 +91,7 @@ impl Delivery<'_> {
             }
         }
         conclude(&report, log);
-        ExitStatus(report.exit_status())
+        report.exit_status()
     }
 }
 
@@ -282,12 +280,23 @@ fn one_or_list(values: impl Iterator<Item = String>) -> io::Result<String> {
     }
 }
 
-fn page(report: &SampleReport, artifact: Option<&Artifact>, job: &WorkflowJob) -> io::Result<()> {
-    let files = collected(report.directory.as_deref());
+async fn page(
+    report: &SampleReport,
+    artifact: Option<&Artifact>,
+    job: &WorkflowJob,
+) -> io::Result<()> {
     let failed = report.failed_step();
-    let output = failed
-        .zip(report.directory.as_ref())
-        .and_then(|(step, directory)| tail(&directory.join(&step.log)).ok());
+    let results = report.directory.clone().map(SampleDirectory::new);
+    let log_of = failed.cloned();
+    let reading = tokio::task::spawn_blocking(move || {
+        let results = results.as_ref();
+        let files = results.map(collected).unwrap_or_default();
+        let output = results
+            .zip(log_of)
+            .and_then(|(results, step)| results.log_tail(&step, TAIL).ok());
+        (files, output)
+    });
+    let (files, output) = reading.await.map_err(io::Error::other)?;
     let revision = report.revision.as_str();
     let commit_url = is_commit(revision).then(|| job.commit_url(revision));
     let facts = Facts {
@@ -315,57 +324,51 @@ fn is_commit(revision: &str) -> bool {
     revision.len() == 40 && revision.chars().all(|c| c.is_ascii_hexdigit())
 }
 
-#[derive(Deserialize)]
-struct Collected {
-    files: Vec<CollectedFile>,
-}
-
-#[derive(Deserialize)]
-struct CollectedFile {
-    path: String,
-    size: u64,
-    state: String,
-}
-
-/// What the manifest says came home; nothing where there is none.
-fn collected(directory: Option<&Path>) -> Vec<(String, u64)> {
-    let read = || {
-        let manifest = fs::read(directory?.join(RECORDS).join("manifest.json")).ok()?;
-        serde_json::from_slice::<Collected>(&manifest).ok()
-    };
-    let files = read().map(|manifest| manifest.files).unwrap_or_default();
+/// The files that came home, as the manifest has them; none where there is no manifest.
+fn collected(results: &SampleDirectory) -> Vec<(String, u64)> {
+    let manifest = results.read::<Manifest>();
+    let files = manifest.map_or_else(|_| Vec::new(), |manifest| manifest.files);
     files
         .into_iter()
-        .filter(|file| file.state != "missing")
-        .map(|file| (file.path, file.size))
+        .filter(|file| file.state != FileState::Missing)
+        .map(|file| (file.path.to_string(), file.size))
         .collect()
-}
-
-fn tail(log: &Path) -> io::Result<String> {
-    let mut file = File::open(log)?;
-    let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
-    let mut bytes = Vec::new();
-    file.take(TAIL).read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use jiff::Timestamp;
+
     use super::*;
+    use crate::records::{FilePath, ManifestEntry, Record as _};
+    use crate::results::RECORDS;
 
     #[test]
     fn what_did_not_come_home_is_not_listed() {
         let directory = tempfile::tempdir().unwrap();
-        fs::create_dir(directory.path().join(RECORDS)).unwrap();
-        let manifest = r#"{"format": 1, "files": [
-            {"path": "a", "size": 1, "state": "verified"},
-            {"path": "b", "size": 2, "state": "missing"},
-            {"path": "c", "size": 3, "state": "changed"}]}"#;
-        let file = directory.path().join(RECORDS).join("manifest.json");
-        fs::write(file, manifest).unwrap();
-        let listed = collected(Some(directory.path()));
-        assert_eq!(listed, [("a".to_owned(), 1), ("c".to_owned(), 3)]);
-        assert_eq!(collected(None), []);
+        let results = SampleDirectory::new(directory.path());
+        assert_eq!(collected(&results), []);
+        let file = |(name, size, state): (&str, u64, FileState)| ManifestEntry {
+            path: FilePath::new(name),
+            source: FilePath::new(format!("/tmp/{name}")),
+            size,
+            sha256: None,
+            mode: 0o644,
+            modified: Some(Timestamp::UNIX_EPOCH),
+            state,
+        };
+        let files = [
+            ("a", 1, FileState::Verified),
+            ("b", 2, FileState::Missing),
+            ("c", 3, FileState::Changed),
+        ];
+        let manifest = Manifest::new(files.map(file).into());
+        let records = directory.path().join(RECORDS);
+        fs::create_dir(&records).unwrap();
+        fs::write(records.join(Manifest::FILE), manifest.to_json().unwrap()).unwrap();
+        let listed = [("a".to_owned(), 1), ("c".to_owned(), 3)];
+        assert_eq!(collected(&results), listed);
     }
 }

@@ -16,7 +16,7 @@ use crate::lease::{
 };
 use crate::provider::ec2::Account;
 use crate::provider::{ProviderError, Sweep};
-use crate::report::Release;
+use crate::report::{Release, utc_to_the_second};
 use crate::reporter::console::Console;
 use crate::reporter::table::aligned;
 
@@ -52,7 +52,7 @@ pub(super) async fn list(args: &AccountArgs, console: &Console) -> Result<ExitSt
     for line in aligned(&rows) {
         console.say(&line);
     }
-    failed.map_or(Ok(ExitStatus(0)), Err)
+    failed.map_or(Ok(ExitStatus::Passed), Err)
 }
 
 fn row(found: Found) -> [String; 6] {
@@ -81,10 +81,7 @@ fn resource_row(found: FoundResource, region: &str) -> [String; 6] {
 }
 
 fn shown(at: Option<Timestamp>) -> String {
-    at.map_or_else(
-        || "?".into(),
-        |at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-    )
+    at.map_or_else(|| "?".into(), utc_to_the_second)
 }
 
 /// What `reap` looks for, and where it notes what became of it.
@@ -161,7 +158,7 @@ pub(super) async fn reap(
         }
         Some(error) => Err(error),
         None if total.left > 0 => Err(Error::NotReaped(total.left)),
-        None => Ok(ExitStatus(0)),
+        None => Ok(ExitStatus::Passed),
     }
 }
 
@@ -187,7 +184,7 @@ fn forget(
         "forgot lease {lease} in {}; what it launched, if anything, was not looked for",
         record.region
     ));
-    Ok(ExitStatus(0))
+    Ok(ExitStatus::Passed)
 }
 
 impl Reaping<'_> {

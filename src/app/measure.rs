@@ -118,7 +118,9 @@ async fn run_on<P: Provider, R: Reporter>(
     };
     let report = Box::pin(fleet::run(run)).await;
     if let Some(job) = invocation.job {
-        state.hand_over(job);
+        let owner = job.clone();
+        // Every file of the results is looked at. What fails is worth no more than the runner's own complaint.
+        let _ = tokio::task::spawn_blocking(move || state.hand_over(&owner)).await;
         if report.is_err() {
             // Nothing was launched: the post step need not look for it.
             State::save_released(job)?;

@@ -38,14 +38,14 @@ pub(super) fn run() -> ExitStatus {
             "this is the post step of a GitHub Actions job, and here is none",
             Some("`collect reap` ends what was left behind"),
         );
-        return ExitStatus(2);
+        return ExitStatus::Misused;
     };
     let log = WorkflowLog::new(&job, Path::new(""));
     let Some((state, released)) = State::saved() else {
         log.report(Event::Note(
             "no run of this job came so far that it could have left anything".into(),
         ));
-        return ExitStatus(0);
+        return ExitStatus::Passed;
     };
     state.hand_over(&job);
     hand_over_state();
@@ -62,7 +62,7 @@ pub(super) fn run() -> ExitStatus {
                 "run {} gave its instance back; looking again failed: {error}",
                 state.run
             )));
-            ExitStatus(0)
+            ExitStatus::Passed
         }
         Err(error) => {
             let State { run, region, .. } = &state;
@@ -70,7 +70,7 @@ pub(super) fn run() -> ExitStatus {
                 "nobody knows whether an instance of run {run} is left in {region}: {error}"
             );
             complain(&message, &state, &log);
-            ExitStatus(4)
+            ExitStatus::Leaked
         }
     }
 }
@@ -137,7 +137,11 @@ fn tell(found: &[(InstanceId, Release)], state: &State, log: &WorkflowLog) -> Ex
             "run {run} left no instance behind in {region}"
         )));
     }
-    ExitStatus(if left { 4 } else { 0 })
+    if left {
+        ExitStatus::Leaked
+    } else {
+        ExitStatus::Passed
+    }
 }
 
 fn complain(message: &str, state: &State, log: &WorkflowLog) {

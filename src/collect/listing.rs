@@ -6,9 +6,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use jiff::Timestamp;
-
 use crate::config::Pattern;
+use crate::records::Sha256;
 use crate::results::{CONFIG, RECORDS};
 
 /// A SHA-256.
@@ -28,17 +27,9 @@ pub(super) struct Listed {
 }
 
 impl Listed {
-    pub(super) fn source_text(&self) -> String {
-        String::from_utf8_lossy(&self.source).into_owned()
-    }
-
     /// The path for people: what a hostile name may do to a terminal is escaped.
     pub(super) fn shown(&self) -> String {
         shown(&self.source)
-    }
-
-    pub(super) fn modified_text(&self) -> String {
-        Timestamp::try_from(self.modified).map_or_else(|_| String::new(), |at| at.to_string())
     }
 }
 
@@ -228,25 +219,10 @@ pub(super) fn hashes(bytes: &[u8]) -> HashMap<Vec<u8>, Digest> {
             let path = path
                 .strip_prefix(b"  ")
                 .or_else(|| path.strip_prefix(b" *"))?;
-            Some((path.to_vec(), from_hex(digest)?))
+            let Sha256(digest) = std::str::from_utf8(digest).ok()?.parse().ok()?;
+            Some((path.to_vec(), digest))
         })
         .collect()
-}
-
-fn from_hex(text: &[u8]) -> Option<Digest> {
-    let text = std::str::from_utf8(text).ok()?;
-    let mut digest = [0; 32];
-    for (index, byte) in digest.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(index * 2..index * 2 + 2)?, 16).ok()?;
-    }
-    Some(digest)
-}
-
-/// A digest as lower-case hexadecimal digits.
-pub(super) fn hex(digest: &Digest) -> String {
-    digest
-        .iter()
-        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 #[cfg(test)]

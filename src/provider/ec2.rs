@@ -29,6 +29,7 @@ use crate::instance::{
     Resource,
 };
 use crate::remote_host::RemoteHost;
+use crate::report::utc_to_the_second;
 use crate::shell::ssh::{KeyError, Keys, SshShell, Target};
 use crate::shell::{Command, ShellError, ask};
 use account::{TAG_EXPIRES, TAG_LEASE, TAG_REVISION, TAG_RUN};
@@ -223,13 +224,7 @@ fn tags(
         (TAG_LEASE, request.lease.to_string()),
         (TAG_RUN, request.run.to_string()),
         (TAG_REVISION, request.revision.to_string()),
-        (
-            TAG_EXPIRES,
-            request
-                .expires_at
-                .strftime("%Y-%m-%dT%H:%M:%SZ")
-                .to_string(),
-        ),
+        (TAG_EXPIRES, utc_to_the_second(request.expires_at)),
     ];
     let tags: Vec<Tag> = pairs
         .into_iter()

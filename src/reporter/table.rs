@@ -9,7 +9,7 @@ use crate::config::human_duration;
 use crate::instance::LOCAL_REGION;
 use crate::instance::{InstanceId, LeaseToken, Resource, RunId};
 use crate::phase::Stage;
-use crate::report::{Release, RunReport, SampleReport};
+use crate::report::{Release, RunReport, SampleReport, utc_to_the_second};
 
 /// The end of a built-in stage.
 pub fn stage_ended(stage: Stage, ok: bool, took: Duration) -> String {
@@ -112,7 +112,7 @@ pub fn leaked(
     lease: &LeaseToken,
     expires_at: Timestamp,
 ) -> String {
-    let end = expires_at.strftime("%Y-%m-%dT%H:%M:%SZ");
+    let end = utc_to_the_second(expires_at);
     let (instance, url) = match id {
         Some(id) => (format!("instance {id}"), id.console_url(region)),
         None => (

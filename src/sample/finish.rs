@@ -9,15 +9,15 @@ use crate::cancel::{Completion, until_cancelled};
 use crate::interrupt::Interrupt;
 use crate::phase::Stage;
 use crate::provider::Provider;
-use crate::report::{Outcome, Release, SampleReport};
+use crate::report::{Outcome, Release, SampleReport, utc_to_the_second};
 use crate::reporter::{Event, Reporter};
-use crate::results::{Results, ResultsError};
+use crate::results::Results;
 use crate::shell::Shell;
 
 impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
     /// A sample that never got an instance leaves nothing behind.
-    pub(crate) fn discard(self) {
-        self.results.discard();
+    pub(crate) async fn discard(self) {
+        self.results.discard().await;
     }
 
     /// Writes the report, the archive and the index.
@@ -32,7 +32,7 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
                 "`collect reap --run {} --region {}` tries again; the instance ends itself at {}",
                 self.run.plan.run,
                 self.run.provider.region(),
-                self.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+                utc_to_the_second(self.expires_at)
             );
             self.journal.fail(
                 Outcome::Leaked,
@@ -45,27 +45,34 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
         let journal = self.journal;
         let named = results.finalize_name();
         report.directory = Some(results.path().to_owned());
-        let written = match named {
-            Ok(()) => results.index_after(&report).await,
-            Err(error) => Err(error),
-        };
-        match written {
-            Err(error) => {
-                report.fail(Outcome::Unavailable, error.to_string(), error.hint());
-                // Also under the temporary name: what happened is worth keeping. That this fails too is told above.
-                let _ = results.index_after(&report).await;
-            }
-            Ok(()) if cancel.is_cancelled() => {}
-            Ok(()) => {
-                archive(&results, &mut report, &journal, &cancel).await;
-                if cancel.is_cancelled() {
-                    report.signal = self.run.interrupt.signal();
-                    let reason = describe_signal(self.run.interrupt);
-                    report.fail(Outcome::Interrupted, reason, None);
-                    // The results are complete; only their report would not tell of the signal.
-                    let _ = results.index_after(&report).await;
-                }
-            }
+        if let Err(error) = &named {
+            // The report is worth keeping under the temporary name, too.
+            report.fail(Outcome::Unavailable, error.to_string(), error.hint());
+        }
+        let recorded = results.record(report.clone()).await;
+        if let Err(error) = &recorded {
+            report.fail(Outcome::Unavailable, error.to_string(), error.hint());
+        }
+        let indexed = results.index().await;
+        if let Err(error) = &indexed {
+            warn(&mut report, &journal, error.to_string());
+        }
+        results.release_reserve();
+        if named.is_err() || recorded.is_err() || cancel.is_cancelled() {
+            return report;
+        }
+        archive(&results, &mut report, &journal, &cancel).await;
+        if cancel.is_cancelled() {
+            report.signal = self.run.interrupt.signal();
+            let reason = describe_signal(self.run.interrupt);
+            report.fail(Outcome::Interrupted, reason, None);
+            // The results are complete; only their report would not tell of the signal.
+            let _ = results.record(report.clone()).await;
+        }
+        if indexed.is_ok()
+            && let Err(error) = results.index().await
+        {
+            warn(&mut report, &journal, error.to_string());
         }
         report
     }
@@ -126,11 +133,7 @@ async fn archive<R: Reporter>(
     let since = Instant::now();
     journal.report(Event::StageStarted(Stage::Archive));
     let packed = results.clone();
-    let packing = tokio::task::spawn_blocking(move || {
-        let archive = packed.archive()?;
-        packed.index()?;
-        Ok::<_, ResultsError>(archive)
-    });
+    let packing = tokio::task::spawn_blocking(move || packed.archive());
     let mut warnings = Vec::new();
     match until_cancelled(cancel, packing).await {
         Completion::Returned(Ok(Ok(path))) => report.archive = Some(path),
@@ -143,12 +146,17 @@ async fn archive<R: Reporter>(
         }
     }
     for warning in warnings {
-        journal.report(Event::Warning(warning.clone()));
-        report.warnings.push(warning);
+        warn(report, journal, warning);
     }
     journal.report(Event::StageFinished {
         stage: Stage::Archive,
         ok: report.archive.is_some(),
         took: since.elapsed(),
     });
+}
+
+/// Enters a warning that came after the sample was reported on.
+fn warn<R: Reporter>(report: &mut SampleReport, journal: &Journal<'_, R>, warning: String) {
+    journal.report(Event::Warning(warning.clone()));
+    report.warnings.push(warning);
 }

@@ -184,6 +184,30 @@ fn imports_point_down() {
 }
 
 #[test]
+fn values_do_no_io() {
+    const IO: [&str; 7] = [
+        "std::env",
+        "std::fs",
+        "std::io",
+        "indicatif",
+        "reqwest",
+        "tokio",
+        "async fn",
+    ];
+    let floors = floors();
+    let mut violations = Vec::new();
+    for (path, text) in sources() {
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        let is_test = path.ends_with("tests.rs");
+        if floor(&module(&path), &floors) == Some(0) && !is_test {
+            let found = IO.iter().filter(|word| code.contains(**word));
+            violations.extend(found.map(|word| format!("{} has {word}", path.display())));
+        }
+    }
+    assert!(violations.is_empty(), "{violations:#?}");
+}
+
+#[test]
 fn no_source_file_is_too_long() {
     let long: Vec<String> = sources()
         .iter()

@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use collector::config::{Config, Key, MAIN_KEYS, ProviderSpec, STEP_KEYS, Source};
+use collector::exit_status::ExitStatus;
+use collector::report::Signal;
 use serde_json::Value;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -114,7 +116,17 @@ fn the_tables_of_keys_are_those_of_the_program() {
 
 #[test]
 fn the_table_of_exit_statuses_is_complete() {
-    let statuses = ["0", "1", "2", "3", "4", "129", "130", "143"];
+    let statuses = [
+        ExitStatus::Passed,
+        ExitStatus::StepFailed,
+        ExitStatus::Misused,
+        ExitStatus::Unavailable,
+        ExitStatus::Leaked,
+        ExitStatus::Signalled(Signal::Hup),
+        ExitStatus::Signalled(Signal::Int),
+        ExitStatus::Signalled(Signal::Term),
+    ];
+    let statuses = statuses.map(|status| status.to_string());
     assert_eq!(first_column(&readme(), "## Exit status"), statuses);
 }
 

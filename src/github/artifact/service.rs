@@ -13,6 +13,7 @@ use super::frame::Frame;
 use super::{ArtifactError, ArtifactName};
 use crate::github::environment::Secret;
 use crate::github::http::{self, HttpError, again};
+use crate::report::utc_to_the_second;
 
 const PATH: &str = "twirp/github.actions.results.api.v1.ArtifactService";
 
@@ -205,7 +206,7 @@ impl<'a> Service<'a> {
     ) -> Result<Created, ArtifactError> {
         let mut fields = json!({ "name": name.as_str(), "version": VERSION });
         if let (Some(at), Value::Object(fields)) = (expires_at, &mut fields) {
-            let at = at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+            let at = utc_to_the_second(at);
             fields.insert("expires_at".into(), at.into());
         }
         let answer = again(self.patience(), || async {

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use collector::exit_status::ExitStatus;
 use collector::lease::LeaseRecord;
 use collector::phase::{Phase, Stage};
 use collector::report::{Release, RunReport, SampleReport, StepReport};
@@ -35,7 +36,7 @@ impl Done {
     }
 
     pub(super) fn exits(&self, status: u8) -> &Self {
-        assert_eq!(self.report.exit_status(), status, "{}", self.story());
+        assert_eq!(self.report.exit_status().code(), status, "{}", self.story());
         self
     }
 
@@ -130,7 +131,7 @@ impl Done {
         let leaked =
             |sample: &&SampleReport| matches!(sample.released, Release::Unconfirmed { .. });
         if let Some(leaked) = samples.iter().find(leaked) {
-            assert_eq!(self.report.exit_status(), 4, "{story}");
+            assert_eq!(self.report.exit_status(), ExitStatus::Leaked, "{story}");
             assert_eq!(self.leases.len(), 1, "the trace is kept: {story}");
             assert_eq!(self.leases[0].lease, leaked.lease);
         } else {

@@ -1,5 +1,6 @@
 //! Results with names that mean harm, and results of many runs at once.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
@@ -7,7 +8,8 @@ use std::path::Path;
 use std::thread;
 
 use collector::phase::Phase;
-use serde_json::Value;
+use collector::records::{Index, Manifest, Record as _};
+use collector::results::SampleDirectory;
 
 use super::harness::{bare_run, run};
 
@@ -42,6 +44,13 @@ fn names_are_only_names() {
     }
     assert_eq!(done.read("deep/.hidden"), "hidden");
     assert_eq!(done.sample().collected.files, 17);
+    let manifest: Manifest = SampleDirectory::new(done.results()).read().unwrap();
+    let distinct: BTreeSet<_> = manifest.files.iter().map(|file| &file.path).collect();
+    assert_eq!(distinct.len(), 17);
+    for file in &manifest.files {
+        let there = fs::metadata(done.results().join(file.path.as_path())).unwrap();
+        assert_eq!(there.len(), file.size, "{}", file.path);
+    }
     assert!(!finds(done.directory.path(), "pwned") && !Path::new("pwned").exists());
 }
 
@@ -104,16 +113,28 @@ fn an_index_that_eight_runs_write_lists_them_all() {
         leases.push(format!("i-{}", done.sample().lease));
     }
     let index = fs::read(output.path().join("abc1234/index.json")).unwrap();
-    let index: Value = serde_json::from_slice(&index).unwrap();
-    let samples = index["samples"].as_array().unwrap();
-    let mut listed: Vec<&str> = samples
-        .iter()
-        .map(|one| one["directory"].as_str().unwrap())
-        .collect();
+    let Index { samples, .. } = Index::from_json(&index).unwrap();
+    let mut listed: Vec<&str> = samples.iter().map(|one| one.directory.as_str()).collect();
     listed.sort_unstable();
     leases.sort_unstable();
     assert_eq!(listed, leases);
-    assert!(samples.iter().all(|sample| sample["archive"].is_string()));
+    assert!(samples.iter().all(|sample| sample.archive.is_some()));
+}
+
+#[test]
+fn an_index_that_stays_locked_costs_neither_the_archive_nor_the_run() {
+    let output = tempfile::tempdir().unwrap();
+    let revision = output.path().join("abc1234");
+    fs::create_dir(&revision).unwrap();
+    let lock = fs::File::create(revision.join(".index.lock")).unwrap();
+    lock.lock().unwrap();
+    let done = run().output(output.path()).go();
+    done.exits(0)
+        .gave_back()
+        .collected()
+        .warned("another process holds .index.lock");
+    assert!(done.sample().archive.as_ref().unwrap().exists());
+    assert!(!revision.join("index.json").exists());
 }
 
 fn everything(directory: &Path) -> Vec<std::path::PathBuf> {

@@ -138,7 +138,11 @@ fn however_it_ends_as_many_are_terminated_as_were_launched() {
     for (ending, scenario, status) in endings() {
         let done = scenario.go();
         assert_eq!(
-            (done.launched, done.terminated, done.report.exit_status()),
+            (
+                done.launched,
+                done.terminated,
+                done.report.exit_status().code()
+            ),
             (3, 3, status),
             "{ending}: {:?}",
             done.report.errors

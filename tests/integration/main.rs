@@ -6,6 +6,8 @@ mod action;
 #[cfg(test)]
 mod artifact;
 #[cfg(test)]
+mod collection;
+#[cfg(test)]
 mod command;
 #[cfg(test)]
 mod comment;

@@ -101,7 +101,7 @@ impl CollectError {
                 "make room or choose another `output`; as many files as fit were collected, smallest first",
             ),
             Self::Stalled { .. } => Some(
-                "a disk or a network file system of the instance may hang; everything else was collected",
+                "a disk or a network file system of the instance may hang; what came without it is here",
             ),
             Self::TooMany { .. } => {
                 Some("pack them into one file in `before_collect`, or narrow `performance_results`")

@@ -70,7 +70,7 @@ fn a_signal_while_results_come_home_leaves_them_in_one_directory_and_counts_them
     let desk = Desk::new();
     let many = desk.path().join("many");
     desk.config(
-        &format!("performance_results: {}/**", many.display()),
+        &format!("performance_results: {}/*", many.display()),
         "run:\n  - make.sh\n",
     )
     .script("make.sh", &make(&many, 30_000));

@@ -1,41 +1,47 @@
 //! Brings the results home: listed and hashed on the instance, sent as one stream, checked here.
 
+mod fetch;
 mod listing;
+mod names;
 mod streams;
 mod unpack;
+mod warnings;
 
-use std::collections::HashSet;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
-use tokio_util::io::SyncIoBridge;
 
 use crate::config::Pattern;
 use crate::records::{FilePath, FileState, Manifest, ManifestEntry, Sha256};
 use crate::report::Collected;
 use crate::reporter::{Event, Reporter};
-use crate::shell::{Captured, Command, RECONNECT, RETRY_PAUSE, Shell, ShellError};
-use listing::Listed;
-use streams::{Lines, Stream};
-use unpack::{Received, Unpacker};
+use crate::shell::{Command, RECONNECT, RETRY_PAUSE, Shell, ShellError};
+use fetch::{Ended, Fetch, PORTION_FILES, pending};
+use listing::Listing;
+pub use streams::Arrivals;
+use streams::{Reading, SILENCE_LIMIT};
+use warnings::Warnings;
 
 const LIST: &str = include_str!("collect/list.sh");
-const SEND: &str = include_str!("collect/send.sh");
-const HASH: &str = "exec xargs -0 -r sha256sum -z --";
-
-/// What is on its way from the shell to the disk, in bytes.
-const IN_FLIGHT: usize = 256 * 1024;
-
-/// The room that is kept for a file's entry in the manifest, in bytes.
-const MANIFEST_ENTRY_ROOM: u64 = 512;
 
 /// A file that is still being written to when it is collected is read again this often.
 const MAX_ROUNDS: u32 = 4;
+
+/// This many files may have outgrown what was listed before they cost the others a round.
+const MAX_OUTGROWN: usize = 100;
+
+/// After this many portions that came to a standstill the rest is given up.
+const MAX_STANDSTILLS: u32 = 2;
+
+/// The bytes that are left for collector's own records, and for the line of each file in them.
+const RESERVE: u64 = 256 << 10;
+const RESERVE_FOR_FILE: u64 = 512;
+
+/// The size of a block, in bytes: a file takes whole ones.
+const BLOCK: u64 = 4096;
 
 /// Why results are not all here.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +67,20 @@ pub enum CollectError {
         /// Where.
         path: PathBuf,
     },
+    /// A command on the instance fell silent.
+    #[error("{what}: nothing came for {seconds} s")]
+    Stalled {
+        /// What it did.
+        what: &'static str,
+        /// For how long it was waited.
+        seconds: u64,
+    },
+    /// There are more files than one collection can hold.
+    #[error("more files match than can be collected; the first {count} were")]
+    TooMany {
+        /// How many were taken.
+        count: usize,
+    },
     /// Files came that are not what the instance listed.
     #[error(
         "{count} of the files are missing or differ from what the instance listed, the first is {first}"
@@ -82,6 +102,12 @@ impl CollectError {
             Self::NoRoom { .. } => Some(
                 "make room or choose another `output`; as many files as fit were collected, smallest first",
             ),
+            Self::Stalled { .. } => Some(
+                "a disk or a network file system of the instance may hang; what came without it is here",
+            ),
+            Self::TooMany { .. } => {
+                Some("pack them into one file in `before_collect`, or narrow `performance_results`")
+            }
             Self::Incomplete { .. } => Some(
                 "`collector/manifest.json` lists them; stop what still writes to them in `before_collect`",
             ),
@@ -107,42 +133,85 @@ pub async fn collect(
     shell: &impl Shell,
     patterns: &[Pattern],
     into: &Path,
+    arrivals: &Arrivals,
     reporter: &impl Reporter,
 ) -> Collection {
     let mut collecting = Collecting {
         shell,
         into,
+        arrivals,
         reporter,
-        files: Vec::new(),
-        states: Vec::new(),
         warnings: Vec::new(),
+        file_warnings: Warnings::default(),
+        deferred: None,
     };
-    let error = collecting.collect(patterns).await.err();
-    collecting.close(error)
+    let mut entries = Vec::new();
+    let error = collecting.collect(patterns, &mut entries).await.err();
+    collecting.close(entries, error)
 }
 
 struct Collecting<'a, S, R> {
     shell: &'a S,
     into: &'a Path,
+    arrivals: &'a Arrivals,
     reporter: &'a R,
-    files: Vec<Listed>,
-    states: Vec<FileState>,
     warnings: Vec<String>,
+    file_warnings: Warnings,
+    /// Why something is missing although the rest was brought home.
+    deferred: Option<CollectError>,
 }
 
 impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
-    async fn collect(&mut self, patterns: &[Pattern]) -> Result<(), CollectError> {
-        self.list(patterns).await?;
-        let (mut pending, no_room) = self.fitting()?;
+    async fn collect(
+        &mut self,
+        patterns: &[Pattern],
+        entries: &mut Vec<fetch::Entry>,
+    ) -> Result<(), CollectError> {
+        *entries = self.list(patterns).await?;
+        let fitting = self.fitting(entries).await?;
+        let mut fetch = Fetch {
+            shell: self.shell,
+            into: self.into,
+            arrivals: self.arrivals,
+            reporter: self.reporter,
+            total: fitting.iter().map(|entry| entry.listed.size).sum(),
+            settled: 0,
+            outgrown: 0,
+        };
+        let mut standstills = 0;
+        for portion in fitting.chunks_mut(PORTION_FILES) {
+            match self.fetch(&mut fetch, portion).await {
+                Err(error @ CollectError::Stalled { .. }) => {
+                    standstills += 1;
+                    self.deferred.get_or_insert(error);
+                    if standstills >= MAX_STANDSTILLS {
+                        break;
+                    }
+                }
+                fetched => fetched?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings a portion home, in as many rounds and over as many connections as it takes.
+    async fn fetch(
+        &mut self,
+        fetch: &mut Fetch<'_, S, R>,
+        portion: &mut [fetch::Entry],
+    ) -> Result<(), CollectError> {
         let mut deadline = Instant::now() + RECONNECT;
         let mut round = 1;
-        while !pending.is_empty() {
-            let before = pending.len();
-            match self.transfer(&mut pending, round >= MAX_ROUNDS).await {
-                Ok(()) if round >= MAX_ROUNDS => break,
-                Ok(()) => round += 1,
+        while pending(portion) > 0 {
+            let before = pending(portion);
+            let last_round = round >= MAX_ROUNDS;
+            let warnings = &mut self.file_warnings;
+            match fetch.round(portion, last_round, warnings).await {
+                Ok(Ended::Outgrown) if fetch.outgrown <= MAX_OUTGROWN => {}
+                Ok(_) if last_round => break,
+                Ok(_) => round += 1,
                 Err(CollectError::Shell(error)) if error.is_connection() => {
-                    if pending.len() < before {
+                    if pending(portion) < before {
                         deadline = Instant::now() + RECONNECT;
                     }
                     if Instant::now() >= deadline {
@@ -150,241 +219,268 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
                     }
                     self.reporter.report(Event::Warning(format!(
                         "{error}; collecting the remaining {} files again",
-                        pending.len()
+                        pending(portion)
                     )));
                     sleep(RETRY_PAUSE).await;
                 }
                 Err(error) => return Err(error),
             }
         }
-        no_room.map_or(Ok(()), Err)
+        Ok(())
     }
 
-    async fn list(&mut self, patterns: &[Pattern]) -> Result<(), CollectError> {
+    async fn list(&mut self, patterns: &[Pattern]) -> Result<Vec<fetch::Entry>, CollectError> {
         let globs = patterns.iter().map(Pattern::as_str);
         let command = Command::new(LIST, globs).in_bash().as_root();
-        let mut listed = Lines::default();
+        let reading = Reading {
+            shell: self.shell,
+            arrivals: self.arrivals,
+            into: self.into,
+            what: "listing the results",
+            patience: SILENCE_LIMIT,
+        };
         let deadline = Instant::now() + RECONNECT;
-        loop {
-            match self
-                .shell
-                .execute(&command, tokio::io::empty(), &mut listed)
-                .await
-            {
-                Ok(exit) if exit.success() => break,
-                Ok(_) => {
-                    return Err(CollectError::Shell(ShellError::Command {
-                        what: "listing the results",
-                        reason: listed.errors.complaint(),
-                    }));
-                }
-                Err(error) if error.is_connection() && Instant::now() < deadline => {
-                    listed = Lines::default();
+        let answer = loop {
+            let (patterns, into) = (patterns.to_vec(), self.into.to_owned());
+            let answer = reading
+                .run(
+                    &command,
+                    &[],
+                    || (),
+                    move |source| listing::read(&mut source.stream, &patterns, &into),
+                )
+                .await?;
+            match &answer.exit {
+                Err(CollectError::Shell(error))
+                    if error.is_connection() && Instant::now() < deadline =>
+                {
                     sleep(RETRY_PAUSE).await;
                 }
-                Err(error) => return Err(error.into()),
+                _ => break answer,
             }
-        }
-        let complaint = listed.errors.complaint();
-        if !complaint.is_empty() {
+        };
+        let Listing {
+            files,
+            unmatched,
+            warnings,
+            cut,
+        } = answer.read;
+        let failed = match answer.exit {
+            Ok(None) if cut => Some(CollectError::TooMany { count: files.len() }),
+            Ok(Some(exit)) if exit.success() => None,
+            Ok(_) => Some(CollectError::Shell(ShellError::Command {
+                what: reading.what,
+                reason: answer.complaint.clone(),
+            })),
+            Err(error) => Some(error),
+        };
+        if let Some(error) = failed {
+            // What was listed is brought home all the same.
+            if files.is_empty() {
+                return Err(error);
+            }
+            self.deferred = Some(error);
+        } else {
             self.warnings
-                .push(format!("listing the results: {complaint}"));
+                .extend(unmatched.into_iter().filter_map(|index| {
+                    let pattern = patterns.get(index)?;
+                    Some(format!("`{}` matches no file", pattern.as_str()))
+                }));
         }
-        let listing = listing::read(&listed.bytes, patterns, self.into);
-        for index in listing.unmatched {
-            if let Some(pattern) = patterns.get(index) {
-                self.warnings
-                    .push(format!("`{}` matches no file", pattern.as_str()));
-            }
+        if !answer.complaint.is_empty() {
+            self.warnings
+                .push(format!("listing the results: {}", answer.complaint));
         }
-        self.warnings.extend(listing.warnings);
-        self.files = listing.files;
-        self.states = vec![FileState::Missing; self.files.len()];
-        Ok(())
+        self.file_warnings = warnings;
+        Ok(files.into_iter().map(fetch::Entry::from).collect())
     }
 
     /// The files that fit into the free space, smallest first where not all do.
-    fn fitting(&self) -> Result<(Vec<usize>, Option<CollectError>), CollectError> {
-        let needed: u64 = self.files.iter().map(|file| file.size).sum();
-        let write = |source: rustix::io::Errno| CollectError::Write {
+    async fn fitting<'e>(
+        &mut self,
+        entries: &'e mut [fetch::Entry],
+    ) -> Result<&'e mut [fetch::Entry], CollectError> {
+        let path = self.into.to_owned();
+        let write = |source: io::Error| CollectError::Write {
             path: self.into.to_owned(),
-            source: source.into(),
+            source,
         };
-        let space = rustix::fs::statvfs(self.into).map_err(write)?;
-        let mut pending: Vec<usize> = (0..self.files.len()).collect();
-        let manifest = MANIFEST_ENTRY_ROOM.saturating_mul(pending.len() as u64);
+        let space = tokio::task::spawn_blocking(move || rustix::fs::statvfs(&path))
+            .await
+            .map_err(|panic| write(io::Error::other(panic)))?
+            .map_err(|error| write(error.into()))?;
         let free = space.f_bavail.saturating_mul(space.f_frsize);
-        let free = free.saturating_sub(manifest);
-        // A file system without any blocks does not tell its size.
-        if needed <= free || space.f_blocks == 0 {
-            return Ok((pending, None));
+        let block = space.f_frsize.clamp(1, BLOCK);
+        let taken =
+            |entry: &fetch::Entry| entry.listed.size.next_multiple_of(block) + RESERVE_FOR_FILE;
+        // A file system that does not count its blocks has as many as it takes.
+        let room = if space.f_blocks == 0 {
+            u64::MAX
+        } else {
+            free.saturating_sub(RESERVE)
+        };
+        if entries.iter().map(taken).sum::<u64>() <= room {
+            return Ok(entries);
         }
-        let size = |index: &usize| self.files.get(*index).map_or(0, |file| file.size);
-        pending.sort_by_key(size);
-        let mut left = free;
-        pending.retain(|index| {
-            let fits = size(index) <= left;
-            left = if fits { left - size(index) } else { 0 };
-            fits
-        });
-        let error = CollectError::NoRoom {
-            needed,
+        self.deferred = Some(CollectError::NoRoom {
+            needed: entries.iter().map(|entry| entry.listed.size).sum(),
             free,
             path: self.into.to_owned(),
-        };
-        Ok((pending, Some(error)))
-    }
-
-    /// Hashes and fetches the pending files; those that match leave `pending`, in the last round all that came.
-    async fn transfer(
-        &mut self,
-        pending: &mut Vec<usize>,
-        last_round: bool,
-    ) -> Result<(), CollectError> {
-        let wanted: Vec<Listed> = pending
-            .iter()
-            .filter_map(|index| self.files.get(*index).cloned())
-            .collect();
-        let paths: Vec<u8> = wanted
-            .iter()
-            .flat_map(|file| file.source.iter().copied().chain([0]))
-            .collect();
-        let mut hashes = Lines::default();
-        let hash = Command::new::<&str>(HASH, []).as_root();
-        self.shell
-            .execute(&hash, paths.as_slice(), &mut hashes)
-            .await?;
-        let hashes = listing::hashes(&hashes.bytes);
-
-        let done = Arc::new(AtomicU64::new(0));
-        let total = wanted.iter().map(|file| file.size).sum();
-        let (pipe, reader) = tokio::io::duplex(IN_FLIGHT);
-        let unpacker = Unpacker::new(self.into, &wanted, &hashes, last_round, done.clone());
-        let unpacking = tokio::task::spawn_blocking(move || {
-            let mut bridge = SyncIoBridge::new(reader);
-            let result = unpacker.unpack(&mut bridge);
-            if result.error.is_none() {
-                // Padding behind the last file; a disk that is full needs no more of it.
-                let _ = io::copy(&mut bridge, &mut io::sink());
-            }
-            result
         });
-        let mut stream = Stream {
-            pipe,
-            errors: Captured::default(),
-            done,
-            total,
-            reporter: self.reporter,
-        };
-        let send = Command::new::<&str>(SEND, []).as_root();
-        let outcome = self
-            .shell
-            .execute(&send, paths.as_slice(), &mut stream)
-            .await;
-        let complaint = stream.errors.complaint();
-        drop(stream);
-        let received = unpacking.await.map_err(|panic| CollectError::Write {
-            path: self.into.to_owned(),
-            source: io::Error::other(panic),
-        })?;
-        if !complaint.is_empty() {
-            self.reporter
-                .report(Event::Detail(format!("tar: {complaint}")));
-            if last_round {
-                self.warnings
-                    .push(format!("tar on the instance: {complaint}"));
-            }
-        }
-        for (position, error) in received.unplaced {
-            if let Some(file) = wanted.get(position) {
-                self.warnings.push(format!(
-                    "{} could not be written here: {error}",
-                    file.shown()
-                ));
-            }
-        }
-        let mut settled = HashSet::new();
-        for Received {
-            position,
-            size,
-            verified,
-            sha256,
-        } in received.files
-        {
-            let Some(index) = pending.get(position).copied() else {
-                continue;
-            };
-            if let (Some(file), Some(state)) =
-                (self.files.get_mut(index), self.states.get_mut(index))
-            {
-                file.size = size;
-                file.sha256 = Some(sha256);
-                *state = if verified {
-                    FileState::Verified
-                } else {
-                    FileState::Changed
-                };
-                settled.insert(index);
-            }
-        }
-        pending.retain(|index| !settled.contains(index));
-        if let Some(source) = received.error {
-            return Err(CollectError::Write {
-                path: self.into.to_owned(),
-                source,
-            });
-        }
-        outcome?;
-        Ok(())
+        entries.sort_by_key(|entry| entry.listed.size);
+        let mut left = room;
+        let fitting = entries.iter().take_while(|entry| {
+            let rest = left.checked_sub(taken(entry));
+            left = rest.unwrap_or(0);
+            rest.is_some()
+        });
+        let count = fitting.count();
+        let (fitting, _) = entries.split_at_mut(count);
+        Ok(fitting)
     }
 
-    fn close(mut self, mut error: Option<CollectError>) -> Collection {
+    fn close(mut self, entries: Vec<fetch::Entry>, error: Option<CollectError>) -> Collection {
+        let mut error = error.or(self.deferred);
         let mut collected = Collected::default();
         let mut first = None;
-        for (file, state) in self.files.iter().zip(&self.states) {
+        let mut missing = false;
+        for fetch::Entry { listed, state, .. } in &entries {
             if *state == FileState::Verified {
                 collected.files += 1;
-                collected.bytes += file.size;
+                collected.bytes += listed.size;
             } else {
                 collected.incomplete += 1;
-                first.get_or_insert_with(|| file.shown());
+                first.get_or_insert_with(|| listed.shown());
             }
+            missing |= *state == FileState::Missing;
             if *state == FileState::Changed {
-                self.warnings.push(format!(
-                    "{} changed while it was collected: the copy is not checked",
-                    file.shown()
-                ));
+                self.file_warnings.push(|| {
+                    format!(
+                        "{} changed while it was collected: the copy is not checked",
+                        listed.shown()
+                    )
+                });
             }
         }
-        let missing = self
-            .states
-            .iter()
-            .filter(|state| **state == FileState::Missing);
-        if let (Some(first), None, 1..) = (first, &error, missing.count()) {
+        if let (Some(first), None, true) = (first, &error, missing) {
             error = Some(CollectError::Incomplete {
                 count: collected.incomplete,
                 first,
             });
         }
-        let files = self
-            .files
-            .iter()
-            .zip(&self.states)
-            .map(|(file, state)| ManifestEntry {
-                path: FilePath::new(file.destination.as_os_str().as_bytes()),
-                source: FilePath::new(file.source.as_slice()),
-                size: file.size,
-                sha256: file.sha256.map(Sha256),
-                mode: file.mode,
-                modified: Timestamp::try_from(file.modified).ok(),
-                state: *state,
+        let files = entries
+            .into_iter()
+            .map(|fetch::Entry { listed, state, .. }| ManifestEntry {
+                path: FilePath::new(listed.destination.as_os_str().as_bytes()),
+                source: FilePath::new(&*listed.source),
+                size: listed.size,
+                sha256: listed.sha256.map(Sha256),
+                mode: listed.mode,
+                modified: Timestamp::try_from(listed.modified).ok(),
+                state,
             })
             .collect();
+        self.warnings.extend(self.file_warnings.into_lines());
         Collection {
             manifest: Manifest::new(files),
             collected,
             warnings: self.warnings,
             error,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+
+    use tokio::io::AsyncRead;
+
+    use super::*;
+    use crate::reporter::TimedEvent;
+    use crate::shell::process::ProcessShell;
+    use crate::shell::{Exit, Output};
+
+    struct Silent;
+
+    impl Reporter for Silent {
+        fn take(&self, _: TimedEvent) {}
+    }
+
+    /// This machine, on which a file grows before it is sent.
+    struct Growing {
+        shell: ProcessShell,
+        file: PathBuf,
+        size: u64,
+    }
+
+    impl Shell for Growing {
+        async fn execute(
+            &self,
+            command: &Command,
+            stdin: impl AsyncRead + Unpin,
+            output: &mut impl Output,
+        ) -> Result<Exit, ShellError> {
+            if command.words().any(|word| word.contains("tar --create")) {
+                let file = File::options().write(true).open(&self.file).unwrap();
+                file.set_len(self.size).unwrap();
+            }
+            self.shell.execute(command, stdin, output).await
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_of_two_bytes_that_becomes_gibibytes_costs_only_itself() {
+        let instance = tempfile::tempdir().unwrap();
+        let results = tempfile::tempdir().unwrap();
+        let growing = instance.path().join("1-grows");
+        fs::write(&growing, "ab").unwrap();
+        fs::write(instance.path().join("2-stays"), "whole").unwrap();
+        let shell = Growing {
+            shell: ProcessShell::in_directory(instance.path()),
+            file: growing,
+            size: 6 << 30,
+        };
+        let patterns = Pattern::parse("*").unwrap();
+        let arrivals = Arrivals::default();
+        let collection = collect(&shell, &patterns, results.path(), &arrivals, &Silent).await;
+        assert_eq!(collection.collected.files, 1);
+        assert_eq!(fs::read_dir(results.path()).unwrap().count(), 1);
+        let error = collection.error.unwrap();
+        assert!(matches!(error, CollectError::Incomplete { count: 1, .. }));
+        let warnings = collection.warnings.join("\n");
+        assert!(
+            warnings.contains("1-grows grew from 2 to 6442450944 bytes"),
+            "{warnings}"
+        );
+    }
+
+    #[tokio::test]
+    async fn what_was_listed_before_the_listing_failed_is_brought_home() {
+        /// This machine, whose listing says one thing and fails.
+        struct Failing(ProcessShell);
+
+        impl Shell for Failing {
+            async fn execute(
+                &self,
+                command: &Command,
+                stdin: impl AsyncRead + Unpin,
+                output: &mut impl Output,
+            ) -> Result<Exit, ShellError> {
+                let exit = self.0.execute(command, stdin, output).await?;
+                let listing = command.words().any(|word| word == LIST);
+                Ok(if listing { Exit::Code(1) } else { exit })
+            }
+        }
+
+        let instance = tempfile::tempdir().unwrap();
+        let results = tempfile::tempdir().unwrap();
+        fs::write(instance.path().join("file"), "content").unwrap();
+        let shell = Failing(ProcessShell::in_directory(instance.path()));
+        let patterns = Pattern::parse("*").unwrap();
+        let arrivals = Arrivals::default();
+        let collection = collect(&shell, &patterns, results.path(), &arrivals, &Silent).await;
+        assert_eq!(collection.collected.files, 1);
+        assert!(matches!(collection.error, Some(CollectError::Shell(_))));
     }
 }

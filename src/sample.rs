@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tracing::Instrument as _;
 
 use crate::cancel::Completion;
-use crate::collect::collect;
+use crate::collect::{Arrivals, collect};
 use crate::config::{Config, collect_reserve};
 use crate::instance::{Instance, InstanceId, LeaseToken, RunId};
 use crate::interrupt::Interrupt;
@@ -102,6 +102,7 @@ pub(crate) struct Sample<'a, P: Provider, H, R> {
     expires_at: Timestamp,
     results: Results,
     journal: Journal<'a, R>,
+    arrivals: Arrivals,
     /// Past this the instance is about to end itself: a step that still runs is ended as if by its time-out.
     last_call: Option<Instant>,
     release: Release,
@@ -135,6 +136,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             lease,
             expires_at,
             journal: Journal::new(reporter),
+            arrivals: Arrivals::default(),
             last_call: None,
             release: Release::NothingLaunched,
         })
@@ -336,16 +338,17 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             &host.shell,
             &self.run.plan.config.performance_results,
             self.results.path(),
+            &self.arrivals,
             self.journal.reporter(),
         )
         .await;
         drop(turn);
-        self.journal.collected = collection.collected;
+        self.journal.collected = Some(collection.collected.clone());
         for warning in collection.warnings {
             self.journal.warn(warning);
         }
         let nothing = collection.error.is_none()
-            && self.journal.collected == Collected::default()
+            && collection.collected == Collected::default()
             && !self.run.plan.config.performance_results.is_empty();
         if nothing {
             self.journal.fail(

@@ -5,11 +5,23 @@
 set -o pipefail
 shopt -s globstar nullglob
 IFS=
+# Byte order keeps everything below a match right behind it, but for names that begin with the match's own.
+[ -z "$LC_ALL" ] || export LC_CTYPE="$LC_ALL"
+unset LC_ALL GLOBSORT
+export LC_COLLATE=C
 printf '%s\0' "$PWD"
 index=0
 for pattern; do
+    # The matches that the current path begins with, the longest last: what lies below one is listed with it, not again.
+    outer=()
+    depth=0
     for path in $pattern; do
         [ -e "$path" ] || [ -L "$path" ] || continue
+        bare=${path%/}
+        while [ $depth -gt 0 ] && [[ $bare != "${outer[depth]}"* ]]; do depth=$((depth - 1)); done
+        if [ $depth -gt 0 ] && [[ $bare == "${outer[depth]}"/* ]]; then continue; fi
+        depth=$((depth + 1))
+        outer[depth]=$bare
         case $path in
             /*) printf '%s\0' "$path" ;;
             *) printf '%s\0' "$PWD/$path" ;;

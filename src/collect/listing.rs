@@ -2,13 +2,24 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
+use std::io::{BufRead, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use super::names::Names;
+use super::warnings::Warnings;
 use crate::config::Pattern;
 use crate::records::Sha256;
-use crate::results::{CONFIG, RECORDS};
+
+/// The most files, and bytes of their paths, that one collection brings home: a hostile instance is not to fill this
+/// machine's memory.
+const MAX_FILES: usize = 1_000_000;
+const MAX_NAME_BYTES: usize = 64 << 20;
+
+/// The longest record that is read, in bytes: the kernel opens no longer path than 4096, and some fields stand before it.
+const MAX_RECORD_BYTES: u64 = 4096 + 256;
 
 /// A SHA-256.
 pub(super) type Digest = [u8; 32];
@@ -17,9 +28,9 @@ pub(super) type Digest = [u8; 32];
 #[derive(Debug, Clone)]
 pub(super) struct Listed {
     /// Its path on the instance.
-    pub(super) source: Vec<u8>,
+    pub(super) source: Arc<[u8]>,
     /// Its path below the results.
-    pub(super) destination: PathBuf,
+    pub(super) destination: Arc<Path>,
     pub(super) size: u64,
     pub(super) mode: u32,
     pub(super) modified: SystemTime,
@@ -39,49 +50,71 @@ pub(super) struct Listing {
     pub(super) files: Vec<Listed>,
     /// Patterns without a file, by their index.
     pub(super) unmatched: Vec<usize>,
-    pub(super) warnings: Vec<String>,
+    pub(super) warnings: Warnings,
+    /// There was more than one collection can hold.
+    pub(super) cut: bool,
 }
 
 /// Reads what `list.sh` prints and gives every file a free name below `into`.
-pub(super) fn read(bytes: &[u8], patterns: &[Pattern], into: &Path) -> Listing {
-    let mut records = bytes.split(|byte| *byte == 0);
-    let home = records.next().unwrap_or_default().to_owned();
+pub(super) fn read(stream: &mut impl BufRead, patterns: &[Pattern], into: &Path) -> Listing {
+    let mut record = Vec::new();
     let mut listing = Listing::default();
+    let home = match next_record(stream, &mut record) {
+        Next::Record => record.clone(),
+        Next::TooLong | Next::End => Vec::new(),
+    };
     let mut matched = HashSet::new();
     let mut known = HashSet::new();
-    let mut names = Names {
-        into,
-        files: HashSet::new(),
-        directories: HashSet::new(),
-    };
-    for record in records.filter(|record| !record.is_empty()) {
-        let Some(entry) = Record::parse(record) else {
+    let mut names = Names::below(into);
+    let mut bytes = 0;
+    loop {
+        match next_record(stream, &mut record) {
+            Next::End => break,
+            Next::TooLong => {
+                listing
+                    .warnings
+                    .push(|| "a file whose path is too long stays on the instance".into());
+                continue;
+            }
+            Next::Record => {}
+        }
+        let Some(entry) = Record::parse(&record) else {
             listing
                 .warnings
-                .push("the instance listed something unreadable".into());
+                .push(|| "the instance listed something unreadable".into());
             continue;
         };
-        let source = entry.path.to_vec();
-        matched.insert(entry.pattern);
-        if !known.insert(source.clone()) {
+        matched.insert(entry.pattern.min(patterns.len()));
+        if known.contains(entry.path) {
             continue;
         }
         if entry.kind != b"f" {
-            listing.warnings.push(format!(
-                "{} is not a regular file and stays on the instance",
-                shown(&source)
-            ));
+            listing.warnings.push(|| {
+                format!(
+                    "{} is not a regular file and stays on the instance",
+                    shown(entry.path)
+                )
+            });
             continue;
         }
+        bytes += entry.path.len();
+        if bytes > MAX_NAME_BYTES || listing.files.len() >= MAX_FILES {
+            listing.cut = true;
+            break;
+        }
+        let source: Arc<[u8]> = entry.path.into();
+        known.insert(Arc::clone(&source));
         let base = patterns.get(entry.pattern).map_or("", Pattern::base);
         let below = below(&source, base.as_bytes(), &home);
         let destination = names.give(&below);
-        if destination != below {
-            listing.warnings.push(format!(
-                "{} is collected as {}: its own name is taken",
-                shown(&source),
-                shown(destination.as_os_str().as_bytes())
-            ));
+        if *destination != *below {
+            listing.warnings.push(|| {
+                format!(
+                    "{} is collected as {}: its own name is taken",
+                    shown(&source),
+                    shown(destination.as_os_str().as_bytes())
+                )
+            });
         }
         listing.files.push(Listed {
             source,
@@ -92,10 +125,41 @@ pub(super) fn read(bytes: &[u8], patterns: &[Pattern], into: &Path) -> Listing {
             sha256: None,
         });
     }
-    listing.unmatched = (0..patterns.len())
-        .filter(|index| !matched.contains(index))
-        .collect();
+    if !listing.cut {
+        listing.unmatched = (0..patterns.len())
+            .filter(|index| !matched.contains(index))
+            .collect();
+    }
     listing
+}
+
+/// What the next step in a stream of records gave.
+enum Next {
+    Record,
+    TooLong,
+    End,
+}
+
+/// Reads up to the next NUL. What the stream breaks off in the middle of is no record.
+fn next_record(stream: &mut impl BufRead, record: &mut Vec<u8>) -> Next {
+    let mut too_long = false;
+    loop {
+        record.clear();
+        let Ok(count) = stream.by_ref().take(MAX_RECORD_BYTES).read_until(0, record) else {
+            return Next::End;
+        };
+        if record.pop_if(|last| *last == 0).is_some() {
+            return if too_long {
+                Next::TooLong
+            } else {
+                Next::Record
+            };
+        }
+        if (count as u64) < MAX_RECORD_BYTES {
+            return Next::End;
+        }
+        too_long = true;
+    }
 }
 
 struct Record<'a> {
@@ -153,52 +217,6 @@ fn below(source: &[u8], base: &[u8], home: &[u8]) -> PathBuf {
     }
 }
 
-/// The names that are given away below the results.
-struct Names<'a> {
-    into: &'a Path,
-    files: HashSet<PathBuf>,
-    directories: HashSet<PathBuf>,
-}
-
-impl Names<'_> {
-    /// The wanted name; its first part gets `.2`, `.3`, … where it is taken or would hide collector's own.
-    fn give(&mut self, wanted: &Path) -> PathBuf {
-        let mut parts = wanted.components();
-        let first = parts
-            .next()
-            .map(|part| part.as_os_str().to_owned())
-            .unwrap_or_default();
-        let rest = parts.as_path();
-        let mut top = first.clone();
-        let mut number = 1;
-        loop {
-            let candidate = if rest.as_os_str().is_empty() {
-                PathBuf::from(&top)
-            } else {
-                Path::new(&top).join(rest)
-            };
-            if self.is_free(&top, &candidate) {
-                self.directories
-                    .extend(candidate.ancestors().skip(1).map(Path::to_owned));
-                self.files.insert(candidate.clone());
-                return candidate;
-            }
-            number += 1;
-            top.clone_from(&first);
-            top.push(format!(".{number}"));
-        }
-    }
-
-    fn is_free(&self, top: &OsStr, candidate: &Path) -> bool {
-        let reserved = top == RECORDS || top == CONFIG || top == super::unpack::INCOMING;
-        let is_file = |path: &Path| self.files.contains(path) || self.into.join(path).is_file();
-        !reserved
-            && !self.directories.contains(candidate)
-            && !candidate.ancestors().any(is_file)
-            && self.into.join(candidate).symlink_metadata().is_err()
-    }
-}
-
 fn shown(path: &[u8]) -> String {
     let text = String::from_utf8_lossy(path);
     text.chars()
@@ -210,19 +228,27 @@ fn shown(path: &[u8]) -> String {
         .collect()
 }
 
-/// Reads what `sha256sum -z` prints.
-pub(super) fn hashes(bytes: &[u8]) -> HashMap<Vec<u8>, Digest> {
-    bytes
-        .split(|byte| *byte == 0)
-        .filter_map(|record| {
-            let (digest, path) = record.split_at_checked(64)?;
-            let path = path
-                .strip_prefix(b"  ")
-                .or_else(|| path.strip_prefix(b" *"))?;
-            let Sha256(digest) = std::str::from_utf8(digest).ok()?.parse().ok()?;
-            Some((path.to_vec(), digest))
-        })
-        .collect()
+/// Reads what `sha256sum -z` prints, up to `most` files.
+pub(super) fn hashes(stream: &mut impl BufRead, most: usize) -> HashMap<Vec<u8>, Digest> {
+    let mut hashes = HashMap::new();
+    let mut record = Vec::new();
+    while hashes.len() < most {
+        match next_record(stream, &mut record) {
+            Next::End => break,
+            Next::TooLong => {}
+            Next::Record => hashes.extend(hash(&record)),
+        }
+    }
+    hashes
+}
+
+fn hash(record: &[u8]) -> Option<(Vec<u8>, Digest)> {
+    let (digest, path) = record.split_at_checked(64)?;
+    let path = path
+        .strip_prefix(b"  ")
+        .or_else(|| path.strip_prefix(b" *"))?;
+    let Sha256(digest) = std::str::from_utf8(digest).ok()?.parse().ok()?;
+    Some((path.to_vec(), digest))
 }
 
 #[cfg(test)]
@@ -237,7 +263,7 @@ mod tests {
             bytes.extend(format!("0 f 1 644 1.5 {path}\0").into_bytes());
         }
         let empty = tempfile::tempdir().unwrap();
-        read(&bytes, &patterns, empty.path())
+        read(&mut bytes.as_slice(), &patterns, empty.path())
             .files
             .into_iter()
             .map(|file| file.destination.display().to_string())
@@ -270,6 +296,41 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_path_that_is_too_long_costs_only_itself() {
+        let patterns = Pattern::parse("/tmp/*").unwrap();
+        let mut bytes = b"/home/ubuntu\0".to_vec();
+        for path in ["first", &"deep/".repeat(20_000), "last"] {
+            bytes.extend(format!("0 f 1 644 0 /tmp/{path}\0").into_bytes());
+        }
+        let listing = read(&mut bytes.as_slice(), &patterns, Path::new("/nonexistent"));
+        let found: Vec<_> = listing.files.iter().map(Listed::shown).collect();
+        assert_eq!(found, ["/tmp/first", "/tmp/last"]);
+        assert_eq!(listing.warnings.into_lines().len(), 1);
+    }
+
+    #[test]
+    fn what_breaks_off_is_not_listed() {
+        let patterns = Pattern::parse("/tmp/*").unwrap();
+        let bytes = b"/h\x000 f 1 644 0 /tmp/whole\x000 f 1 644 0 /tmp/half";
+        let listing = read(&mut bytes.as_slice(), &patterns, Path::new("/nonexistent"));
+        let found: Vec<_> = listing.files.iter().map(Listed::shown).collect();
+        assert_eq!(found, ["/tmp/whole"]);
+    }
+
+    #[test]
+    fn more_than_one_collection_can_hold_is_cut_and_the_rest_kept() {
+        let patterns = Pattern::parse("/tmp/**").unwrap();
+        let mut bytes = b"/h\0".to_vec();
+        let name = "n".repeat(3900);
+        for number in 0..18_000 {
+            bytes.extend(format!("0 f 1 644 0 /tmp/{number}/{name}\0").into_bytes());
+        }
+        let listing = read(&mut bytes.as_slice(), &patterns, Path::new("/nonexistent"));
+        assert!(listing.cut);
+        assert!(listing.files.len() > 17_000);
+    }
+
     proptest! {
         #[test]
         fn no_listing_escapes(bytes in proptest::collection::vec(any::<u8>(), 0..200), path in "[/.a]{0,20}") {
@@ -277,11 +338,11 @@ mod tests {
             let mut listing = b"/h\0".to_vec();
             listing.extend(&bytes);
             listing.extend(format!("\x000 f 1 644 0 /{path}\0").into_bytes());
-            for file in read(&listing, &patterns, Path::new("/nonexistent")).files {
+            for file in read(&mut listing.as_slice(), &patterns, Path::new("/nonexistent")).files {
                 let plain = file.destination.components().all(|part| matches!(part, Component::Normal(_)));
                 prop_assert!(plain, "{:?}", file.destination);
             }
-            let _ = hashes(&bytes);
+            let _ = hashes(&mut bytes.as_slice(), 10);
         }
     }
 }

@@ -1,59 +1,224 @@
-//! Where the instance's answers go while results are collected: a list, and the stream of files.
+//! What a command on the instance prints, read by a thread of its own: nothing of it is kept in between.
 
-use std::io;
+use std::cell::Cell;
+use std::io::{self, BufReader};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::io::{AsyncWriteExt as _, DuplexStream};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::io::SyncIoBridge;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-use crate::reporter::{Event, Reporter};
-use crate::shell::{Captured, Output};
+use super::CollectError;
+use crate::report::Collected;
+use crate::shell::{Captured, Command, Exit, Output, Shell};
 
-/// No list of results is longer, in bytes; a hostile instance is not to fill this machine's memory.
-const MAX_LIST: usize = 64 << 20;
+/// What is on its way from the shell to the disk, in bytes.
+const IN_FLIGHT: usize = 256 * 1024;
 
-/// Keeps all of standard output: the list of files, a few hundred bytes each.
-#[derive(Default)]
-pub(super) struct Lines {
-    pub(super) bytes: Vec<u8>,
-    pub(super) errors: Captured,
+/// How much the reading thread takes at once, in bytes.
+const READ_BUFFER: usize = 64 * 1024;
+
+/// A command without a word for so long is given up.
+pub(super) const SILENCE_LIMIT: Duration = Duration::from_mins(5);
+
+/// The most that is told of a command's complaints.
+const MAX_COMPLAINT_CHARS: usize = 500;
+
+/// The deadline for a thread that was told to stop: it is in the middle of one write at most.
+const STOP_DEADLINE: Duration = Duration::from_millis(500);
+
+/// What came home so far, and the threads that bring it: both outlive a collection that is dropped.
+#[derive(Debug, Clone, Default)]
+pub struct Arrivals {
+    threads: TaskTracker,
+    files: Arc<AtomicU64>,
+    bytes: Arc<AtomicU64>,
 }
 
-impl Output for Lines {
-    async fn out(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if self.bytes.len() + bytes.len() > MAX_LIST {
-            return Err(io::Error::other(
-                "the instance lists more than 64 MiB of names",
-            ));
+impl Arrivals {
+    /// Counts a file that is here and checked.
+    pub(super) fn add(&self, bytes: u64) {
+        self.files.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Waits for the threads of a collection that was dropped, so that nothing is written any more, and counts what
+    /// they have brought home.
+    pub async fn settle(&self) -> Collected {
+        self.threads.close();
+        // One that hangs in a write is not worth more time: its file does not get its name any more.
+        let _ = timeout(STOP_DEADLINE, self.threads.wait()).await;
+        Collected {
+            files: self.files.load(Ordering::Relaxed),
+            bytes: self.bytes.load(Ordering::Relaxed),
+            incomplete: 0,
         }
-        self.bytes.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn err(&mut self, bytes: &[u8]) {
-        self.errors.err(bytes);
     }
 }
 
-/// Passes the stream on to the unpacking thread and tells how far that is.
-pub(super) struct Stream<'a, R> {
-    pub(super) pipe: DuplexStream,
-    pub(super) errors: Captured,
-    pub(super) done: Arc<AtomicU64>,
-    pub(super) total: u64,
-    pub(super) reporter: &'a R,
+/// What a thread reads from, and how it learns that nobody waits for it any more.
+pub(super) struct Source {
+    pub(super) stream: BufReader<SyncIoBridge<DuplexStream>>,
+    pub(super) stop: CancellationToken,
 }
 
-impl<R: Reporter> Output for Stream<'_, R> {
-    async fn out(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.reporter.report(Event::Transferred {
-            done: self.done.load(Ordering::Relaxed),
-            total: self.total,
+/// What came of a command and of the thread that read its output.
+pub(super) struct Answer<T> {
+    /// What the thread made of it.
+    pub(super) read: T,
+    /// How the command ended; `None` where the thread had enough before.
+    pub(super) exit: Result<Option<Exit>, CollectError>,
+    /// What the command complained of.
+    pub(super) complaint: String,
+}
+
+/// A command on the instance whose output a thread reads.
+pub(super) struct Reading<'a, S> {
+    pub(super) shell: &'a S,
+    pub(super) arrivals: &'a Arrivals,
+    pub(super) into: &'a Path,
+    /// What the command does, for people.
+    pub(super) what: &'static str,
+    /// Without a word for so long it is given up.
+    pub(super) patience: Duration,
+}
+
+impl<S: Shell> Reading<'_, S> {
+    /// Runs the command. `progress` is called as bytes arrive.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        command: &Command,
+        stdin: &[u8],
+        progress: impl FnMut(),
+        read: impl FnOnce(&mut Source) -> T + Send + 'static,
+    ) -> Result<Answer<T>, CollectError> {
+        let (pipe, reader) = tokio::io::duplex(IN_FLIGHT);
+        let stop = CancellationToken::new();
+        let _stop_when_dropped = stop.clone().drop_guard();
+        let reading = self.arrivals.threads.spawn_blocking(move || {
+            let stream = BufReader::with_capacity(READ_BUFFER, SyncIoBridge::new(reader));
+            read(&mut Source { stream, stop })
         });
-        self.pipe.write_all(bytes).await
+        let last_word = Cell::new(Instant::now());
+        let mut output = Piped {
+            pipe,
+            errors: Captured::default(),
+            last_word: &last_word,
+            progress,
+            refused: false,
+        };
+        let ended = tokio::select! {
+            ended = self.shell.execute(command, stdin, &mut output) => Some(ended),
+            () = silence(&last_word, self.patience) => None,
+        };
+        let complaint = output.errors.complaint();
+        let refused = output.refused;
+        // The thread's stream ends here.
+        drop(output);
+        let read = reading.await.map_err(|panic| CollectError::Write {
+            path: self.into.to_owned(),
+            source: io::Error::other(panic),
+        })?;
+        let exit = match ended {
+            Some(_) if refused => Ok(None),
+            Some(ended) => ended.map(Some).map_err(CollectError::Shell),
+            None => Err(CollectError::Stalled {
+                what: self.what,
+                seconds: self.patience.as_secs(),
+            }),
+        };
+        Ok(Answer {
+            read,
+            exit,
+            complaint: complaint.chars().take(MAX_COMPLAINT_CHARS).collect(),
+        })
+    }
+}
+
+/// Waits until nothing was said for so long.
+async fn silence(last_word: &Cell<Instant>, patience: Duration) {
+    loop {
+        let end = last_word.get() + patience;
+        if Instant::now() >= end {
+            return;
+        }
+        sleep_until(end).await;
+    }
+}
+
+/// Passes a command's output on to the reading thread.
+struct Piped<'a, F> {
+    pipe: DuplexStream,
+    errors: Captured,
+    last_word: &'a Cell<Instant>,
+    progress: F,
+    /// The thread takes no more.
+    refused: bool,
+}
+
+impl<F: FnMut()> Output for Piped<'_, F> {
+    async fn out(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.last_word.set(Instant::now());
+        (self.progress)();
+        let written = self.pipe.write_all(bytes).await;
+        self.refused = written.is_err();
+        self.last_word.set(Instant::now());
+        written
     }
 
     fn err(&mut self, bytes: &[u8]) {
+        self.last_word.set(Instant::now());
         self.errors.err(bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+    use crate::shell::process::ProcessShell;
+
+    async fn run(script: &'static str, patience: Duration, most: u64) -> Answer<u64> {
+        let shell = ProcessShell::in_directory("/");
+        let reading = Reading {
+            shell: &shell,
+            arrivals: &Arrivals::default(),
+            into: Path::new("/"),
+            what: "a test",
+            patience,
+        };
+        let command = Command::new::<&str>(script, []);
+        let count = move |source: &mut Source| {
+            io::copy(&mut source.stream.by_ref().take(most), &mut io::sink()).unwrap()
+        };
+        reading.run(&command, &[], || (), count).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_command_that_falls_silent_is_given_up_with_what_it_said() {
+        let answer = run("echo word; exec sleep 300", Duration::from_millis(300), 100).await;
+        assert_eq!(answer.read, 5);
+        assert!(matches!(answer.exit, Err(CollectError::Stalled { .. })));
+    }
+
+    #[tokio::test]
+    async fn a_command_that_goes_on_talking_is_not() {
+        let talk = "for i in 1 2 3 4 5 6 7 8; do echo; sleep 0.3; done";
+        let answer = run(talk, Duration::from_secs(2), 100).await;
+        assert_eq!(answer.read, 8);
+        assert_eq!(answer.exit.unwrap(), Some(Exit::Code(0)));
+    }
+
+    #[tokio::test]
+    async fn a_thread_that_has_enough_ends_the_command() {
+        let answer = run("exec cat /dev/zero", Duration::from_mins(1), 1 << 20).await;
+        assert_eq!(answer.read, 1 << 20);
+        assert_eq!(answer.exit.unwrap(), None);
     }
 }

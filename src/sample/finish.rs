@@ -40,6 +40,10 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
                 Some(&hint),
             );
         }
+        if self.journal.collected.is_none() {
+            // A collection that was dropped may still be writing to where the results are now.
+            self.journal.collected = Some(self.arrivals.settle().await);
+        }
         let mut report = self.report(started);
         let mut results = self.results;
         let journal = self.journal;
@@ -108,7 +112,7 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
             expires_at: self.expires_at,
             released: self.release.clone(),
             stages: stages.clone(),
-            collected: collected.clone(),
+            collected: collected.clone().unwrap_or_default(),
             directory: None,
             archive: None,
         }

@@ -20,7 +20,8 @@ pub(super) struct Journal<'a, R> {
     pub(super) warnings: Vec<String>,
     pub(super) stages: Vec<StageReport>,
     pub(super) instance: Option<Instance>,
-    pub(super) collected: Collected,
+    /// What came home, once a collection has returned.
+    pub(super) collected: Option<Collected>,
     pub(super) steps: u32,
     /// A step failed: setup and run make no sense any more.
     pub(super) failed: bool,
@@ -39,7 +40,7 @@ impl<'a, R: Reporter> Journal<'a, R> {
             warnings: Vec::new(),
             stages: Vec::new(),
             instance: None,
-            collected: Collected::default(),
+            collected: None,
             steps: 0,
             failed: false,
             unreachable: false,

@@ -8,6 +8,8 @@ mod artifact;
 #[cfg(test)]
 mod aws_faults;
 #[cfg(test)]
+mod collection;
+#[cfg(test)]
 mod command;
 #[cfg(test)]
 mod command_line;

@@ -1,0 +1,94 @@
+//! Very many results, and results that are on their way when the run ends.
+
+use std::fs;
+use std::path::Path;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::command::{Desk, Running, run, say, wait_for};
+
+const MIB: u64 = 1 << 20;
+
+/// A script that makes this many small files, twelve directories deep.
+fn make(directory: &Path, count: u32) -> String {
+    let deep: Vec<String> = (1..=12).map(|level| format!("level-{level}")).collect();
+    format!(
+        "mkdir -p '{0}/{1}'; cd '{0}/{1}'; seq {count} | split -l 1 -a 5 - measured-",
+        directory.display(),
+        deep.join("/")
+    )
+}
+
+fn files_below(directory: &Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    let mut open = vec![directory.to_owned()];
+    while let Some(directory) = open.pop() {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn each_of_very_many_files_comes_home_once() {
+    let count: u32 = std::env::var("COLLECTOR_TESTS_FILES").map_or(30_000, |n| n.parse().unwrap());
+    let desk = Desk::new();
+    let many = desk.path().join("many");
+    desk.config(
+        &format!("performance_results: {}/**", many.display()),
+        "run:\n  - make.sh\n",
+    )
+    .script("make.sh", &make(&many, count));
+    let finished = run(desk.collect(&["config.yml", "v1", "--local"])).expect(0);
+    assert!(
+        finished.stdout.contains(&format!("{count} files")),
+        "{}",
+        finished.stdout
+    );
+    say(&format!(
+        "peak memory for {count} small files: {} MiB",
+        finished.peak_memory / MIB
+    ));
+    let sample = desk.sample("v1");
+    let manifest = fs::read(sample.join("collector/manifest.json")).unwrap();
+    let manifest: Value = serde_json::from_slice(&manifest).unwrap();
+    let files = manifest["files"].as_array().unwrap();
+    assert_eq!(files.len(), count as usize);
+    assert!(files.iter().all(|file| file["state"] == "verified"));
+    assert_eq!(files_below(&sample.join("level-1")).len(), files.len());
+}
+
+#[test]
+fn a_signal_while_results_come_home_leaves_them_in_one_directory_and_counts_them() {
+    let desk = Desk::new();
+    let many = desk.path().join("many");
+    desk.config(
+        &format!("performance_results: {}/*", many.display()),
+        "run:\n  - make.sh\n",
+    )
+    .script("make.sh", &make(&many, 30_000));
+    let running = Running::spawn(desk.collect(&["config.yml", "v1", "--local"]));
+    wait_for("the first result", || {
+        let samples = desk.samples("v1");
+        samples
+            .iter()
+            .any(|sample| sample.join("level-1").exists())
+            .then_some(())
+    });
+    running.signal(Signal::TERM);
+    let finished = running.finish().expect(143);
+    let sample = desk.sample("v1");
+    let report = fs::read(sample.join("collector/run.json")).unwrap();
+    let report: Value = serde_json::from_slice(&report).unwrap();
+    let here = files_below(&sample.join("level-1")).len();
+    assert!(here > 0 && here < 30_000, "{here}");
+    assert_eq!(report["collected"]["files"], here, "{}", finished.stdout);
+    assert!(!sample.join(".incoming").exists());
+}

@@ -11,13 +11,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use serde::Serialize;
-use tokio::time::{Instant, sleep};
 use tokio_util::io::SyncIoBridge;
 
 use crate::config::Pattern;
 use crate::report::Collected;
 use crate::reporter::{Event, Reporter};
-use crate::shell::{Captured, Command, RECONNECT, RETRY_PAUSE, Shell, ShellError};
+use crate::shell::{Captured, Command, Reconnect, Shell, ShellError};
 use listing::Listed;
 use streams::{Lines, Stream};
 use unpack::{Received, Unpacker};
@@ -160,7 +159,7 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
     async fn collect(&mut self, patterns: &[Pattern]) -> Result<(), CollectError> {
         self.list(patterns).await?;
         let (mut pending, no_room) = self.fitting()?;
-        let mut deadline = Instant::now() + RECONNECT;
+        let mut reconnect = Reconnect::new(self.shell);
         let mut round = 1;
         while !pending.is_empty() {
             let before = pending.len();
@@ -169,16 +168,13 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
                 Ok(()) => round += 1,
                 Err(CollectError::Shell(error)) if error.is_connection() => {
                     if pending.len() < before {
-                        deadline = Instant::now() + RECONNECT;
-                    }
-                    if Instant::now() >= deadline {
-                        return Err(error.into());
+                        reconnect.progressed();
                     }
                     self.reporter.report(Event::Warning(format!(
                         "{error}; collecting the remaining {} files again",
                         pending.len()
                     )));
-                    sleep(RETRY_PAUSE).await;
+                    reconnect.after(error).await?;
                 }
                 Err(error) => return Err(error),
             }
@@ -190,7 +186,7 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
         let globs = patterns.iter().map(Pattern::as_str);
         let command = Command::new(LIST, globs).in_bash().as_root();
         let mut listed = Lines::default();
-        let deadline = Instant::now() + RECONNECT;
+        let mut reconnect = Reconnect::new(self.shell);
         loop {
             match self
                 .shell
@@ -201,17 +197,16 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
                 Ok(_) => {
                     return Err(CollectError::Shell(ShellError::Command {
                         what: "listing the results",
-                        reason: listed.errors.complaint(),
+                        reason: listed.errors.stderr_line(),
                     }));
                 }
-                Err(error) if error.is_connection() && Instant::now() < deadline => {
+                Err(error) => {
+                    reconnect.after(error).await?;
                     listed = Lines::default();
-                    sleep(RETRY_PAUSE).await;
                 }
-                Err(error) => return Err(error.into()),
             }
         }
-        let complaint = listed.errors.complaint();
+        let complaint = listed.errors.stderr_line();
         if !complaint.is_empty() {
             self.warnings
                 .push(format!("listing the results: {complaint}"));
@@ -304,7 +299,7 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
             .shell
             .execute(&send, paths.as_slice(), &mut stream)
             .await;
-        let complaint = stream.errors.complaint();
+        let complaint = stream.errors.stderr_line();
         drop(stream);
         let received = unpacking.await.map_err(|panic| CollectError::Write {
             path: self.into.to_owned(),

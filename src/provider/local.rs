@@ -17,12 +17,15 @@ use crate::instance::{
 use crate::job;
 use crate::remote_host::RemoteHost;
 use crate::shell::process::ProcessShell;
-use crate::shell::{ShellError, ask};
+use crate::shell::{ShellError, run_script};
 
 use crate::instance::LOCAL_REGION as REGION;
 
 /// How long what runs on the instance has after TERM.
 const GRACE: Duration = Duration::from_millis(500);
+
+/// The deadline for starting the timer.
+const TIMER_DEADLINE: Duration = Duration::from_secs(30);
 
 const FACTS: &str = "instance.json";
 
@@ -219,11 +222,12 @@ impl Provider for Local {
             &place.to_string_lossy(),
             request.max_lifetime,
         );
-        ask(
+        run_script(
             &ProcessShell::in_directory(&place),
             "arming the timer",
             &timer,
             &[],
+            TIMER_DEADLINE,
         )
         .await
         .map_err(|error| failed("arming the timer in", &place)(io::Error::other(error)))?;

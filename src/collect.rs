@@ -12,17 +12,16 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use tokio::time::{Instant, sleep};
 
 use crate::config::Pattern;
 use crate::records::{FilePath, FileState, Manifest, ManifestEntry, Sha256};
 use crate::report::Collected;
 use crate::reporter::{Event, Reporter};
-use crate::shell::{Command, RECONNECT, RETRY_PAUSE, Shell, ShellError};
+use crate::shell::{Command, Reconnect, Shell, ShellError};
 use fetch::{Ended, Fetch, PORTION_FILES, pending};
 use listing::Listing;
 pub use streams::Arrivals;
-use streams::{Reading, SILENCE_LIMIT};
+use streams::{Answer, Reading, SILENCE_LIMIT};
 use warnings::Warnings;
 
 const LIST: &str = include_str!("collect/list.sh");
@@ -67,14 +66,6 @@ pub enum CollectError {
         /// Where.
         path: PathBuf,
     },
-    /// A command on the instance fell silent.
-    #[error("{what}: nothing came for {seconds} s")]
-    Stalled {
-        /// What it did.
-        what: &'static str,
-        /// For how long it was waited.
-        seconds: u64,
-    },
     /// There are more files than one collection can hold.
     #[error("more files match than can be collected; the first {count} were")]
     TooMany {
@@ -101,9 +92,6 @@ impl CollectError {
             Self::Write { .. } => Some("check the directory and its file system"),
             Self::NoRoom { .. } => Some(
                 "make room or choose another `output`; as many files as fit were collected, smallest first",
-            ),
-            Self::Stalled { .. } => Some(
-                "a disk or a network file system of the instance may hang; what came without it is here",
             ),
             Self::TooMany { .. } => {
                 Some("pack them into one file in `before_collect`, or narrow `performance_results`")
@@ -181,7 +169,7 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
         let mut standstills = 0;
         for portion in fitting.chunks_mut(PORTION_FILES) {
             match self.fetch(&mut fetch, portion).await {
-                Err(error @ CollectError::Stalled { .. }) => {
+                Err(error @ CollectError::Shell(ShellError::Stalled { .. })) => {
                     standstills += 1;
                     self.deferred.get_or_insert(error);
                     if standstills >= MAX_STANDSTILLS {
@@ -200,7 +188,7 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
         fetch: &mut Fetch<'_, S, R>,
         portion: &mut [fetch::Entry],
     ) -> Result<(), CollectError> {
-        let mut deadline = Instant::now() + RECONNECT;
+        let mut reconnect = Reconnect::new(self.shell);
         let mut round = 1;
         while pending(portion) > 0 {
             let before = pending(portion);
@@ -212,16 +200,13 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
                 Ok(_) => round += 1,
                 Err(CollectError::Shell(error)) if error.is_connection() => {
                     if pending(portion) < before {
-                        deadline = Instant::now() + RECONNECT;
-                    }
-                    if Instant::now() >= deadline {
-                        return Err(error.into());
+                        reconnect.progressed();
                     }
                     self.reporter.report(Event::Warning(format!(
                         "{error}; collecting the remaining {} files again",
                         pending(portion)
                     )));
-                    sleep(RETRY_PAUSE).await;
+                    reconnect.after(error).await?;
                 }
                 Err(error) => return Err(error),
             }
@@ -239,7 +224,7 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
             what: "listing the results",
             patience: SILENCE_LIMIT,
         };
-        let deadline = Instant::now() + RECONNECT;
+        let mut reconnect = Reconnect::new(self.shell);
         let answer = loop {
             let (patterns, into) = (patterns.to_vec(), self.into.to_owned());
             let answer = reading
@@ -250,13 +235,15 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
                     move |source| listing::read(&mut source.stream, &patterns, &into),
                 )
                 .await?;
-            match &answer.exit {
-                Err(CollectError::Shell(error))
-                    if error.is_connection() && Instant::now() < deadline =>
-                {
-                    sleep(RETRY_PAUSE).await;
-                }
-                _ => break answer,
+            let lost = match answer.exit {
+                Err(error) if error.is_connection() => error,
+                exit => break Answer { exit, ..answer },
+            };
+            if let Err(error) = reconnect.after(lost).await {
+                break Answer {
+                    exit: Err(error),
+                    ..answer
+                };
             }
         };
         let Listing {
@@ -272,7 +259,7 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
                 what: reading.what,
                 reason: answer.complaint.clone(),
             })),
-            Err(error) => Some(error),
+            Err(error) => Some(error.into()),
         };
         if let Some(error) = failed {
             // What was listed is brought home all the same.
@@ -421,7 +408,7 @@ mod tests {
             stdin: impl AsyncRead + Unpin,
             output: &mut impl Output,
         ) -> Result<Exit, ShellError> {
-            if command.words().any(|word| word.contains("tar --create")) {
+            if command.argv().any(|word| word.contains("tar --create")) {
                 let file = File::options().write(true).open(&self.file).unwrap();
                 file.set_len(self.size).unwrap();
             }
@@ -468,7 +455,7 @@ mod tests {
                 output: &mut impl Output,
             ) -> Result<Exit, ShellError> {
                 let exit = self.0.execute(command, stdin, output).await?;
-                let listing = command.words().any(|word| word == LIST);
+                let listing = command.argv().any(|word| word == LIST);
                 Ok(if listing { Exit::Code(1) } else { exit })
             }
         }

@@ -7,12 +7,13 @@
 use std::io;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::instance::LeaseToken;
 use crate::shell::{
-    Captured, Command, Output, RECONNECT, RETRY_PAUSE, Shell, ShellError, ask_again, quote,
+    Captured, Command, Output, Reconnect, Shell, ShellError, execute_unless_stalled, quote,
+    run_idempotent,
 };
 
 const START: &str = include_str!("job/start.sh");
@@ -29,8 +30,17 @@ const NO_ROOM: &str = "printf '%-15s\\n' 125 1<> exit; exit 125";
 /// How long a step has after TERM before KILL.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// No attempt to connect takes that long: what lasted longer was a conversation.
-const ESTABLISHED: Duration = Duration::from_mins(1);
+/// The deadlines for the scripts around a step. [`KILL`] may need its grace and five seconds more, on a machine with
+/// thousands of processes several times that.
+const START_DEADLINE: Duration = Duration::from_mins(1);
+const KILL_DEADLINE: Duration = Duration::from_mins(2);
+
+/// The time after which a log of which nothing moves has stalled.
+const LOG_STALL: Duration = Duration::from_mins(1);
+
+/// The pause before a follower that was ended is followed by another, and how many may end without a byte.
+const FOLLOW_PAUSE: Duration = Duration::from_millis(500);
+const MAX_FAILED_FOLLOWERS: u32 = 100;
 
 /// How a job is to run.
 #[derive(Debug, Clone)]
@@ -42,7 +52,7 @@ pub struct Job {
     /// The directory that holds the jobs of the lease, on the machine that it runs on.
     pub directory: String,
     /// The program and its arguments.
-    pub words: Vec<String>,
+    pub argv: Vec<String>,
     /// Variables of the step.
     pub env: Vec<(String, String)>,
     /// Read the login profile first.
@@ -85,7 +95,7 @@ impl Job {
 
     /// What the supervisor executes: data in front, all of it quoted, then its own fixed text.
     fn program(&self) -> String {
-        let words: Vec<String> = self.words.iter().map(|word| quote(word)).collect();
+        let words: Vec<String> = self.argv.iter().map(|word| quote(word)).collect();
         let environment: Vec<String> = self
             .env
             .iter()
@@ -115,6 +125,7 @@ impl Job {
         let mut log = Counted {
             inner: log,
             bytes: 0,
+            heard: false,
         };
         let why = {
             let followed = self.follow(shell, &mut log);
@@ -149,7 +160,14 @@ impl Job {
     async fn start(&self, shell: &impl Shell) -> Result<(), ShellError> {
         let program = self.program();
         let command = Command::new(START, [self.path(), program.len().to_string()]).as_root();
-        ask_again(shell, "starting a step", &command, program.as_bytes()).await?;
+        run_idempotent(
+            shell,
+            "starting a step",
+            &command,
+            program.as_bytes(),
+            START_DEADLINE,
+        )
+        .await?;
         Ok(())
     }
 
@@ -158,29 +176,33 @@ impl Job {
         shell: &impl Shell,
         log: &mut Counted<'_, impl Output>,
     ) -> Result<(), ShellError> {
-        let mut deadline = Instant::now() + RECONNECT;
+        let mut reconnect = Reconnect::new(shell);
+        let mut failures = 0;
         loop {
             let before = log.bytes;
             let command = Command::new(FOLLOW, [self.path(), before.to_string()]).as_root();
-            let connected = Instant::now();
-            let error = match shell.execute(&command, tokio::io::empty(), log).await {
+            let end = shell.execute(&command, tokio::io::empty(), log).await;
+            if std::mem::take(&mut log.heard) {
+                reconnect.progressed();
+            }
+            if log.bytes > before {
+                failures = 0;
+            }
+            match end {
                 Ok(exit) if exit.success() => return Ok(()),
                 // A follower that was killed says nothing about the job.
-                Ok(exit) => ShellError::Command {
-                    what: "following a step",
-                    reason: format!("{exit:?}"),
-                },
-                Err(error) if error.is_connection() => error,
-                Err(error) => return Err(error),
-            };
-            // A conversation that went well starts the clock anew; an attempt that failed slowly does not.
-            if log.bytes > before || connected.elapsed() > ESTABLISHED {
-                deadline = Instant::now() + RECONNECT;
+                Ok(_) if failures < MAX_FAILED_FOLLOWERS => {
+                    failures += 1;
+                    sleep(FOLLOW_PAUSE).await;
+                }
+                Ok(exit) => {
+                    return Err(ShellError::Command {
+                        what: "following a step",
+                        reason: format!("{exit:?}"),
+                    });
+                }
+                Err(error) => reconnect.after(error).await?,
             }
-            if Instant::now() >= deadline {
-                return Err(error);
-            }
-            sleep(RETRY_PAUSE).await;
         }
     }
 
@@ -190,14 +212,22 @@ impl Job {
         shell: &impl Shell,
         log: &mut Counted<'_, impl Output>,
     ) -> Result<Option<i32>, ShellError> {
-        let deadline = Instant::now() + RECONNECT;
+        let mut reconnect = Reconnect::new(shell);
         loop {
             let command = Command::new(FINISH, [self.path(), log.bytes.to_string()]).as_root();
             let mut tail = Tail {
                 log: &mut *log,
                 status: Captured::default(),
             };
-            match shell.execute(&command, tokio::io::empty(), &mut tail).await {
+            let finishing = execute_unless_stalled(
+                shell,
+                "fetching a log",
+                &command,
+                tokio::io::empty(),
+                &mut tail,
+                LOG_STALL,
+            );
+            match finishing.await {
                 Ok(_) => {
                     let status = String::from_utf8_lossy(&tail.status.stderr);
                     // sudo and a shell may have something of their own to say in front of it.
@@ -206,10 +236,7 @@ impl Job {
                         .rev()
                         .find_map(|line| line.trim().parse().ok()));
                 }
-                Err(error) if error.is_connection() && Instant::now() < deadline => {
-                    sleep(RETRY_PAUSE).await;
-                }
-                Err(error) => return Err(error),
+                Err(error) => reconnect.after(error).await?,
             }
         }
     }
@@ -264,7 +291,7 @@ async fn kill(
     let tenths = (grace.as_millis() / 100).to_string();
     let args = [marker.to_owned(), tenths, directory];
     let command = Command::new(KILL, args).as_root();
-    let captured = ask_again(shell, "ending a step", &command, &[]).await?;
+    let captured = run_idempotent(shell, "ending a step", &command, &[], KILL_DEADLINE).await?;
     let survivors = String::from_utf8_lossy(&captured.stdout);
     Ok(survivors.trim().parse().unwrap_or(0))
 }
@@ -273,17 +300,22 @@ async fn kill(
 struct Counted<'a, O> {
     inner: &'a mut O,
     bytes: u64,
+    /// Something came through.
+    heard: bool,
 }
 
 impl<O: Output> Output for Counted<'_, O> {
     async fn out(&mut self, bytes: &[u8]) -> io::Result<()> {
         // Counted once the log has had its chance: what a time-out cuts off in between is asked for again.
+        self.heard = true;
         let taken = self.inner.out(bytes).await;
         self.bytes += bytes.len() as u64;
         taken
     }
 
-    fn err(&mut self, _: &[u8]) {}
+    fn err(&mut self, _: &[u8]) {
+        self.heard = true;
+    }
 }
 
 /// The last part of a log on one stream, the status on the other.
@@ -305,9 +337,10 @@ impl<O: Output> Output for Tail<'_, '_, O> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shell::{Exit, RECONNECT};
+    use crate::shell::{Exit, RECONNECT_DEADLINE};
     use std::cell::Cell;
     use tokio::io::AsyncRead;
+    use tokio::time::Instant;
 
     /// A machine that starts a job and is not heard of again: each attempt to reach it takes a second.
     #[derive(Default)]
@@ -331,25 +364,54 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_machine_that_is_gone_is_given_up() {
-        let job = Job {
+    fn job() -> Job {
+        Job {
             lease: LeaseToken::new("run-1"),
             number: 1,
             directory: "/jobs".into(),
-            words: vec!["script.sh".into()],
+            argv: vec!["script.sh".into()],
             env: Vec::new(),
             login: true,
-        };
+        }
+    }
+
+    /// A machine that holds the connection and does nothing.
+    struct Hanging;
+
+    impl Shell for Hanging {
+        async fn execute(
+            &self,
+            _: &Command,
+            _: impl AsyncRead + Unpin,
+            _: &mut impl Output,
+        ) -> Result<Exit, ShellError> {
+            std::future::pending().await
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_machine_that_answers_nothing_is_given_up() {
+        let stop = CancellationToken::new();
+        let mut log = Captured::default();
+        let end = job().run(&Hanging, None, &stop, &mut log).await;
+        assert!(matches!(end, Err(ShellError::Stalled { .. })));
+        let lease = LeaseToken::new("run-1");
+        let end = kill_all(&Hanging, &lease, "/jobs", GRACE).await;
+        assert!(matches!(end, Err(ShellError::Stalled { .. })));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_machine_that_is_gone_is_given_up() {
         let since = Instant::now();
         let stop = CancellationToken::new();
         let shell = Vanishing::default();
         let mut log = Captured::default();
+        let job = job();
         let run = job.run(&shell, None, &stop, &mut log);
-        let end = tokio::time::timeout(2 * RECONNECT, run)
+        let end = tokio::time::timeout(2 * RECONNECT_DEADLINE, run)
             .await
             .expect("it hangs");
         assert!(matches!(end, Err(ShellError::Lost { .. })));
-        assert!(since.elapsed() >= RECONNECT);
+        assert!(since.elapsed() >= RECONNECT_DEADLINE);
     }
 }

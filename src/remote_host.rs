@@ -2,21 +2,25 @@
 
 use std::time::Duration;
 
-use tokio::time::timeout;
-
 use crate::project_file::ProjectFile;
 use crate::records::HostFacts;
-use crate::shell::{Command, Shell, ShellError, ask_again};
+use crate::shell::{Command, Shell, ShellError, one_line, run_idempotent};
 
-const SETTLE: &str = include_str!("remote_host/settle.sh");
+const FIRST_BOOT: &str = include_str!("remote_host/first_boot.sh");
 const HOST: &str = include_str!("remote_host/host.sh");
 const RECEIVE: &str = "exec tar --extract --file=- --preserve-permissions --no-same-owner";
 
-/// Past this first boot is not waited for any longer; the run goes on with a warning.
-const FIRST_BOOT: Duration = Duration::from_mins(5);
+/// The time that first boot is given; then the run goes on with a warning.
+const FIRST_BOOT_DEADLINE: Duration = Duration::from_mins(5);
 
-/// Past this a machine that is asked about itself does not answer.
-const HOST_FACTS: Duration = Duration::from_secs(30);
+/// The deadline for the script that waits for first boot: it gives three units a minute each to end.
+const FIRST_BOOT_SCRIPT_DEADLINE: Duration = Duration::from_mins(10);
+
+/// The time after which an upload of which nothing moves has stalled.
+const UPLOAD_STALL: Duration = Duration::from_mins(2);
+
+/// The deadline for a machine that is asked about itself.
+const HOST_FACTS_DEADLINE: Duration = Duration::from_secs(30);
 
 /// A shell on the instance and where jobs may leave their files.
 #[derive(Debug)]
@@ -38,11 +42,23 @@ impl<S: Shell> RemoteHost<S> {
         if !self.just_booted {
             return Ok(Vec::new());
         }
-        let command = Command::new(SETTLE, [FIRST_BOOT.as_secs().to_string()]).as_root();
-        let answer = ask_again(&self.shell, "waiting for first boot", &command, &[]).await?;
+        let command =
+            Command::new(FIRST_BOOT, [FIRST_BOOT_DEADLINE.as_secs().to_string()]).as_root();
+        let answer = run_idempotent(
+            &self.shell,
+            "waiting for first boot",
+            &command,
+            &[],
+            FIRST_BOOT_SCRIPT_DEADLINE,
+        );
+        let answer = match answer.await {
+            Ok(answer) => answer,
+            Err(error @ ShellError::Stalled { .. }) => return Ok(vec![error.to_string()]),
+            Err(error) => return Err(error),
+        };
         Ok(String::from_utf8_lossy(&answer.stdout)
             .lines()
-            .map(str::to_owned)
+            .map(|line| one_line(line.as_bytes()))
             .collect())
     }
 
@@ -51,12 +67,19 @@ impl<S: Shell> RemoteHost<S> {
     /// # Errors
     /// When they cannot be packed here or written there.
     pub async fn upload(&self, files: &[ProjectFile]) -> Result<(), ShellError> {
-        let archive = pack(files).map_err(|source| ShellError::Here {
+        let archive = pack(files).map_err(|source| ShellError::LocalIo {
             what: "packing the scripts",
             source,
         })?;
         let command = Command::new::<&str>(RECEIVE, []);
-        ask_again(&self.shell, "uploading the scripts", &command, &archive).await?;
+        run_idempotent(
+            &self.shell,
+            "uploading the scripts",
+            &command,
+            &archive,
+            UPLOAD_STALL,
+        )
+        .await?;
         Ok(())
     }
 
@@ -66,15 +89,18 @@ impl<S: Shell> RemoteHost<S> {
     /// When it cannot be talked to.
     pub async fn host_facts(&self) -> Result<HostFacts, ShellError> {
         let command = Command::new::<&str>(HOST, []);
-        let Ok(answer) = timeout(
-            HOST_FACTS,
-            ask_again(&self.shell, "describing the host", &command, &[]),
-        )
-        .await
-        else {
-            return Ok(HostFacts::from_answer(""));
+        let answer = run_idempotent(
+            &self.shell,
+            "describing the host",
+            &command,
+            &[],
+            HOST_FACTS_DEADLINE,
+        );
+        let answer = match answer.await {
+            Ok(answer) => answer,
+            Err(ShellError::Stalled { .. }) => return Ok(HostFacts::from_answer("")),
+            Err(error) => return Err(error),
         };
-        let answer = answer?;
         Ok(HostFacts::from_answer(&String::from_utf8_lossy(
             &answer.stdout,
         )))

@@ -1,19 +1,18 @@
 //! The seam to a machine that commands run on: one primitive, everything else is built from it.
 
 pub mod process;
+mod reconnect;
 pub mod ssh;
+mod stall;
 
 use std::io;
 use std::time::Duration;
 
 use tokio::io::AsyncRead;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::Instant;
 
-/// Past this a machine that cannot be reached again is given up.
-pub const RECONNECT: Duration = Duration::from_mins(5);
-
-/// Between two attempts to take up a lost conversation.
-pub const RETRY_PAUSE: Duration = Duration::from_millis(500);
+pub use reconnect::{RECONNECT_DEADLINE, Reconnect};
+pub use stall::execute_unless_stalled;
 
 /// A POSIX shell script with arguments; as root where the shell can be root.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,8 +53,8 @@ impl Command {
         self.root
     }
 
-    /// The words of the command, to be run without a shell in between.
-    pub fn words(&self) -> impl Iterator<Item = &str> {
+    /// The program and its arguments, to be run without a shell in between.
+    pub fn argv(&self) -> impl Iterator<Item = &str> {
         [self.interpreter, "-c", self.script, "collector"]
             .into_iter()
             .chain(self.args.iter().map(String::as_str))
@@ -105,13 +104,19 @@ impl Captured {
     /// Enough for every answer that collector asks for.
     pub const LIMIT: usize = 1 << 20;
 
-    /// Standard error as one line of text.
-    pub fn complaint(&self) -> String {
-        String::from_utf8_lossy(&self.stderr)
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ")
+    /// Standard error as one line of text without control characters: it comes from the machine and goes to a terminal.
+    pub fn stderr_line(&self) -> String {
+        one_line(&self.stderr)
     }
+}
+
+/// What a machine wrote as one line of text that does nothing to a terminal.
+pub fn one_line(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes)
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn keep(buffer: &mut Vec<u8>, bytes: &[u8]) {
@@ -142,6 +147,11 @@ pub trait Shell {
         stdin: impl AsyncRead + Unpin,
         output: &mut impl Output,
     ) -> Result<Exit, ShellError>;
+
+    /// When a connection that is lost now is given up.
+    fn reconnect_until(&self) -> Instant {
+        Instant::now() + RECONNECT_DEADLINE
+    }
 }
 
 /// Why a conversation with a machine failed.
@@ -199,9 +209,17 @@ pub enum ShellError {
         /// What it wrote.
         reason: String,
     },
+    /// The machine answers, but one of collector's own commands does not.
+    #[error("{what} made no progress for {seconds} s")]
+    Stalled {
+        /// What was tried.
+        what: &'static str,
+        /// The deadline.
+        seconds: u64,
+    },
     /// Reading or writing on this machine failed.
     #[error("{what}: {source}")]
-    Here {
+    LocalIo {
         /// What was tried.
         what: &'static str,
         /// Why it failed.
@@ -232,56 +250,57 @@ impl ShellError {
             Self::Command { .. } => {
                 "the image needs a POSIX shell, bash, GNU tar, findutils, coreutils and util-linux, and room on its disk"
             }
-            Self::Here { .. } => return None,
+            Self::Stalled { .. } => {
+                "a disk or a network file system of the machine hangs, or it is short of memory"
+            }
+            Self::LocalIo { .. } => return None,
         })
     }
 }
 
-/// Runs one of collector's own commands and keeps its output.
+/// Runs one of collector's own scripts and keeps its output; ended when nothing moves for `limit`.
 ///
 /// # Errors
-/// When the machine cannot be talked to, and when the command exits with anything but 0.
-pub async fn ask(
+/// When the machine cannot be talked to, when nothing moves, and when the script exits with anything but 0.
+pub async fn run_script(
     shell: &impl Shell,
     what: &'static str,
     command: &Command,
     stdin: &[u8],
+    limit: Duration,
 ) -> Result<Captured, ShellError> {
     let mut captured = Captured::default();
-    let exit = shell.execute(command, stdin, &mut captured).await?;
+    let exit = execute_unless_stalled(shell, what, command, stdin, &mut captured, limit).await?;
     if exit.success() {
         return Ok(captured);
     }
-    let complaint = captured.complaint();
+    let stderr = captured.stderr_line();
     Err(ShellError::Command {
         what,
-        reason: if complaint.is_empty() {
+        reason: if stderr.is_empty() {
             format!("{exit:?}")
         } else {
-            complaint
+            stderr
         },
     })
 }
 
-/// The same for a question that may be asked twice: a lost connection is taken up again, up to [`RECONNECT`].
+/// The same for a script that may run twice: a lost connection is taken up again.
 ///
 /// # Errors
-/// When the machine cannot be reached again, and when the command exits with anything but 0.
-pub async fn ask_again(
+/// Those of [`run_script`], once the machine is given up.
+pub async fn run_idempotent(
     shell: &impl Shell,
     what: &'static str,
     command: &Command,
     stdin: &[u8],
+    limit: Duration,
 ) -> Result<Captured, ShellError> {
-    let deadline = Instant::now() + RECONNECT;
+    let mut reconnect = Reconnect::new(shell);
     loop {
-        match ask(shell, what, command, stdin).await {
-            Err(error) if error.is_connection() => {
-                if timeout_at(deadline, sleep(RETRY_PAUSE)).await.is_err() {
-                    return Err(error);
-                }
-            }
-            other => return other,
+        match run_script(shell, what, command, stdin, limit).await {
+            Err(error) => reconnect.after(error).await?,
+            Ok(captured) => return Ok(captured),
         }
     }
 }
@@ -290,6 +309,13 @@ pub async fn ask_again(
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn what_a_machine_says_does_nothing_to_a_terminal() {
+        let mut captured = Captured::default();
+        captured.err(b"\x1b]0;title\x07 no\r\n\tspace\x1b[31m \xc2\x9bleft");
+        assert_eq!(captured.stderr_line(), "]0;title no space [31m left");
+    }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]

@@ -13,7 +13,7 @@ use super::unpack::{Received, Unpacked, Unpacker};
 use super::warnings::Warnings;
 use crate::records::FileState;
 use crate::reporter::{Event, Reporter};
-use crate::shell::{Command, Shell};
+use crate::shell::{Command, Exit, Shell, ShellError};
 
 const SEND: &str = include_str!("send.sh");
 const HASH: &str = "exec xargs -0 -r sha256sum -z --";
@@ -136,7 +136,7 @@ impl<S: Shell, R: Reporter> Fetch<'_, S, R> {
                 warnings.push(|| format!("tar on the instance: {complaint}"));
             }
         }
-        self.account(portion, answer.read, warnings, answer.exit.map(|_| ()))
+        self.account(portion, answer.read, warnings, answer.exit)
     }
 
     fn reading(&self, what: &'static str, patience: Duration) -> Reading<'_, S> {
@@ -176,7 +176,7 @@ impl<S: Shell, R: Reporter> Fetch<'_, S, R> {
         portion: &mut [Entry],
         unpacked: Unpacked,
         warnings: &mut Warnings,
-        exit: Result<(), CollectError>,
+        exit: Result<Option<Exit>, ShellError>,
     ) -> Result<Ended, CollectError> {
         for (position, error) in unpacked.unplaced {
             if let Some(entry) = portion.get(position) {
@@ -215,6 +215,7 @@ impl<S: Shell, R: Reporter> Fetch<'_, S, R> {
             });
             return Ok(Ended::Outgrown);
         }
-        exit.map(|()| Ended::Whole)
+        exit?;
+        Ok(Ended::Whole)
     }
 }

@@ -1,6 +1,5 @@
 //! What a command on the instance prints, read by a thread of its own: nothing of it is kept in between.
 
-use std::cell::Cell;
 use std::io::{self, BufReader};
 use std::path::Path;
 use std::sync::Arc;
@@ -8,14 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncWriteExt as _, DuplexStream};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::timeout;
 use tokio_util::io::SyncIoBridge;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::CollectError;
 use crate::report::Collected;
-use crate::shell::{Captured, Command, Exit, Output, Shell};
+use crate::shell::{Captured, Command, Exit, Output, Shell, ShellError, execute_unless_stalled};
 
 /// What is on its way from the shell to the disk, in bytes.
 const IN_FLIGHT: usize = 256 * 1024;
@@ -72,7 +71,7 @@ pub(super) struct Answer<T> {
     /// What the thread made of it.
     pub(super) read: T,
     /// How the command ended; `None` where the thread had enough before.
-    pub(super) exit: Result<Option<Exit>, CollectError>,
+    pub(super) exit: Result<Option<Exit>, ShellError>,
     /// What the command complained of.
     pub(super) complaint: String,
 }
@@ -104,19 +103,22 @@ impl<S: Shell> Reading<'_, S> {
             let stream = BufReader::with_capacity(READ_BUFFER, SyncIoBridge::new(reader));
             read(&mut Source { stream, stop })
         });
-        let last_word = Cell::new(Instant::now());
         let mut output = Piped {
             pipe,
             errors: Captured::default(),
-            last_word: &last_word,
             progress,
             refused: false,
         };
-        let ended = tokio::select! {
-            ended = self.shell.execute(command, stdin, &mut output) => Some(ended),
-            () = silence(&last_word, self.patience) => None,
-        };
-        let complaint = output.errors.complaint();
+        let ended = execute_unless_stalled(
+            self.shell,
+            self.what,
+            command,
+            stdin,
+            &mut output,
+            self.patience,
+        )
+        .await;
+        let complaint = output.errors.stderr_line();
         let refused = output.refused;
         // The thread's stream ends here.
         drop(output);
@@ -124,14 +126,7 @@ impl<S: Shell> Reading<'_, S> {
             path: self.into.to_owned(),
             source: io::Error::other(panic),
         })?;
-        let exit = match ended {
-            Some(_) if refused => Ok(None),
-            Some(ended) => ended.map(Some).map_err(CollectError::Shell),
-            None => Err(CollectError::Stalled {
-                what: self.what,
-                seconds: self.patience.as_secs(),
-            }),
-        };
+        let exit = if refused { Ok(None) } else { ended.map(Some) };
         Ok(Answer {
             read,
             exit,
@@ -140,39 +135,24 @@ impl<S: Shell> Reading<'_, S> {
     }
 }
 
-/// Waits until nothing was said for so long.
-async fn silence(last_word: &Cell<Instant>, patience: Duration) {
-    loop {
-        let end = last_word.get() + patience;
-        if Instant::now() >= end {
-            return;
-        }
-        sleep_until(end).await;
-    }
-}
-
 /// Passes a command's output on to the reading thread.
-struct Piped<'a, F> {
+struct Piped<F> {
     pipe: DuplexStream,
     errors: Captured,
-    last_word: &'a Cell<Instant>,
     progress: F,
     /// The thread takes no more.
     refused: bool,
 }
 
-impl<F: FnMut()> Output for Piped<'_, F> {
+impl<F: FnMut()> Output for Piped<F> {
     async fn out(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.last_word.set(Instant::now());
         (self.progress)();
         let written = self.pipe.write_all(bytes).await;
         self.refused = written.is_err();
-        self.last_word.set(Instant::now());
         written
     }
 
     fn err(&mut self, bytes: &[u8]) {
-        self.last_word.set(Instant::now());
         self.errors.err(bytes);
     }
 }
@@ -204,7 +184,7 @@ mod tests {
     async fn a_command_that_falls_silent_is_given_up_with_what_it_said() {
         let answer = run("echo word; exec sleep 300", Duration::from_millis(300), 100).await;
         assert_eq!(answer.read, 5);
-        assert!(matches!(answer.exit, Err(CollectError::Stalled { .. })));
+        assert!(matches!(answer.exit, Err(ShellError::Stalled { .. })));
     }
 
     #[tokio::test]

@@ -1,5 +1,7 @@
 # Streams the log of the job in $1 from byte $2 on and returns when the job is over; the last bytes may be missing.
 cd "$1" || exit 1
+# A step may be silent for hours: this tells that the connection holds.
+echo following >&2
 # It ends with this shell, however that ends.
 tail -c "+$(($2 + 1))" --pid="$$" -f log &
 tail=$!

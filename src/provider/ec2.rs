@@ -31,7 +31,7 @@ use crate::instance::{
 use crate::remote_host::RemoteHost;
 use crate::report::utc_to_the_second;
 use crate::shell::ssh::{KeyError, Keys, SshShell, Target};
-use crate::shell::{Command, ShellError, ask};
+use crate::shell::{Command, ShellError, run_script};
 use account::{TAG_EXPIRES, TAG_LEASE, TAG_REVISION, TAG_RUN};
 use group::Group;
 use refusal::from_sdk_error;
@@ -50,6 +50,9 @@ const NAME_VALUE: &str = "collector";
 /// The number of network hops that an answer of the metadata service may take: none beyond the instance, so that no
 /// container on it borrows the instance's role.
 const METADATA_HOPS: i32 = 1;
+
+/// The deadline for an instance's answer to being told to power off.
+const POWER_OFF_ANSWER_DEADLINE: Duration = Duration::from_secs(20);
 
 /// Powers a machine off once the command has been answered.
 const POWER_OFF: &str =
@@ -425,7 +428,15 @@ impl Provider for Ec2 {
             return false;
         };
         let command = Command::new(POWER_OFF, [] as [&str; 0]).as_root();
-        ask(&shell, "powering off", &command, &[]).await.is_ok()
+        run_script(
+            &shell,
+            "powering off",
+            &command,
+            &[],
+            POWER_OFF_ANSWER_DEADLINE,
+        )
+        .await
+        .is_ok()
     }
 }
 

@@ -17,7 +17,7 @@ use crate::instance::{
 use crate::job;
 use crate::remote_host::RemoteHost;
 use crate::shell::process::ProcessShell;
-use crate::shell::{ShellError, ask};
+use crate::shell::{ShellError, run_script};
 
 use crate::instance::LOCAL_REGION as REGION;
 
@@ -26,6 +26,11 @@ const TERM_GRACE: Duration = Duration::from_millis(500);
 
 /// The record of an instance, in its directory.
 const FACTS_FILE: &str = "instance.json";
+/// The deadline for each file of an instance that is removed.
+const REMOVE_DEADLINE: Duration = Duration::from_mins(1);
+
+/// The deadline for starting the timer.
+const TIMER_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Rents out this machine.
 #[derive(Debug, Clone)]
@@ -99,7 +104,7 @@ impl Local {
             }
         }
         let remove = job::remove(&directory.to_string_lossy());
-        ask(&shell, "removing it", &remove, &[])
+        run_script(&shell, "removing it", &remove, &[], REMOVE_DEADLINE)
             .await
             .map_err(|error| failed("removing", &directory)(io::Error::other(error)))?;
         Ok(())
@@ -219,11 +224,12 @@ impl Provider for Local {
             &directory.to_string_lossy(),
             request.max_lifetime,
         );
-        ask(
+        run_script(
             &ProcessShell::in_directory(&directory),
             "arming the timer",
             &timer,
             &[],
+            TIMER_DEADLINE,
         )
         .await
         .map_err(|error| failed("arming the timer in", &directory)(io::Error::other(error)))?;

@@ -80,7 +80,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             lease: self.job_owner(),
             number,
             directory: jobs_dir.to_owned(),
-            words: self.words(step),
+            argv: self.argv(step),
             env: self.environment(phase, step),
             login: step.place == Place::Instance,
         };
@@ -189,7 +189,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             ),
             Err(error) => {
                 // A command that fails there says that the instance can be talked to.
-                let silent = !matches!(error, ShellError::Command { .. } | ShellError::Here { .. });
+                let silent = !matches!(error, ShellError::Command { .. } | ShellError::LocalIo { .. });
                 self.journal.unreachable |= silent && step.place == Place::Instance;
                 self.journal.fail_script(
                     Outcome::Unavailable,
@@ -202,7 +202,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         outcome
     }
 
-    fn words(&self, step: &Step) -> Vec<String> {
+    fn argv(&self, step: &Step) -> Vec<String> {
         let script = step.script.as_str();
         let program = match step.place {
             Place::Here => self

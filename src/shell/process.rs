@@ -42,10 +42,10 @@ impl ProcessShell {
     }
 
     fn spawn(&self, command: &Command) -> io::Result<tokio::process::Child> {
-        let mut words = command.words();
-        let mut process = Process::new(words.next().unwrap_or("sh"));
+        let mut argv = command.argv();
+        let mut process = Process::new(argv.next().unwrap_or("sh"));
         process
-            .args(words)
+            .args(argv)
             .current_dir(&self.directory)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -86,7 +86,7 @@ impl Shell for ProcessShell {
             what: "a command",
             reason: error.to_string(),
         };
-        let here = |what| move |source| ShellError::Here { what, source };
+        let local_io = |what| move |source| ShellError::LocalIo { what, source };
         let mut child = self.spawn(command).map_err(start)?;
         let raw = child.id().and_then(|id| i32::try_from(id).ok());
         let mut group = Group(raw.and_then(Pid::from_raw));
@@ -108,19 +108,22 @@ impl Shell for ProcessShell {
             tokio::select! {
                 () = &mut feed, if !all_fed => all_fed = true,
                 count = out.read(&mut out_chunk), if out_open => {
-                    let count = count.map_err(here("reading a command's output"))?;
+                    let count = count.map_err(local_io("reading a command's output"))?;
                     out_open = count > 0;
                     let bytes = out_chunk.get(..count).unwrap_or_default();
-                    output.out(bytes).await.map_err(here("passing on a command's output"))?;
+                    output.out(bytes).await.map_err(local_io("passing on a command's output"))?;
                 }
                 count = err.read(&mut err_chunk), if err_open => {
-                    let count = count.map_err(here("reading a command's errors"))?;
+                    let count = count.map_err(local_io("reading a command's errors"))?;
                     err_open = count > 0;
                     output.err(err_chunk.get(..count).unwrap_or_default());
                 }
             }
         }
-        let status = child.wait().await.map_err(here("waiting for a command"))?;
+        let status = child
+            .wait()
+            .await
+            .map_err(local_io("waiting for a command"))?;
         group.0 = None;
         tracing::debug!(%status, "local command ended");
         Ok(status.code().map_or(Exit::Signal, Exit::Code))
@@ -130,7 +133,10 @@ impl Shell for ProcessShell {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shell::{Captured, ask};
+    use crate::shell::{Captured, run_script};
+    use std::time::Duration;
+
+    const LIMIT: Duration = Duration::from_mins(1);
 
     fn runtime() -> tokio::runtime::Runtime {
         tokio::runtime::Builder::new_current_thread()
@@ -157,7 +163,7 @@ mod tests {
         let shell = ProcessShell::at_home(home.path());
         let command = Command::new::<&str>("[ \"$HOME\" = \"$PWD\" ] && echo yes", []);
         let answer = runtime()
-            .block_on(ask(&shell, "asking", &command, &[]))
+            .block_on(run_script(&shell, "asking", &command, &[], LIMIT))
             .unwrap();
         assert_eq!(answer.stdout, b"yes\n");
     }
@@ -168,7 +174,7 @@ mod tests {
         let command = Command::new::<&str>("cat", []);
         let input = vec![7; 900_000];
         let answer = runtime()
-            .block_on(ask(&shell, "echoing", &command, &input))
+            .block_on(run_script(&shell, "echoing", &command, &input, LIMIT))
             .unwrap();
         assert_eq!(answer.stdout, input);
     }

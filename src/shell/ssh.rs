@@ -205,7 +205,7 @@ impl SshShell {
 
     /// The command as the one line that SSH carries.
     fn line(&self, command: &Command) -> String {
-        let words: Vec<String> = command.words().map(quote).collect();
+        let words: Vec<String> = command.argv().map(quote).collect();
         let sudo = if command.wants_root() && self.target.user != "root" {
             "sudo -n -- "
         } else {
@@ -289,10 +289,13 @@ impl Shell for SshShell {
             };
             match message {
                 Some(ChannelMsg::Data { data }) => {
-                    output.out(&data).await.map_err(|source| ShellError::Here {
-                        what: "passing on a command's output",
-                        source,
-                    })?;
+                    output
+                        .out(&data)
+                        .await
+                        .map_err(|source| ShellError::LocalIo {
+                            what: "passing on a command's output",
+                            source,
+                        })?;
                 }
                 Some(ChannelMsg::ExtendedData { data, .. }) => output.err(&data),
                 Some(ChannelMsg::ExitStatus { exit_status }) => {

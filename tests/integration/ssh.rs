@@ -3,9 +3,10 @@
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command};
+use std::time::Duration;
 
 use collector::shell::ssh::{Keys, SshShell, Target};
-use collector::shell::{Captured, Exit, Shell as _, ShellError, ask};
+use collector::shell::{Captured, Exit, Shell as _, ShellError, run_script};
 
 use crate::command::{skip, wait_for};
 
@@ -105,9 +106,15 @@ fn commands_go_through_unchanged_and_megabytes_come_back() {
         assert_eq!(captured.stdout, b"a'b|$(id)||input");
         assert_eq!(captured.stderr, b"oops\n");
         let much = collector::shell::Command::new::<&str>("wc -c", []);
-        let answer = ask(&shell, "counting", &much, &vec![b'x'; 5_000_000])
-            .await
-            .unwrap();
+        let answer = run_script(
+            &shell,
+            "counting",
+            &much,
+            &vec![b'x'; 5_000_000],
+            Duration::from_mins(1),
+        )
+        .await
+        .unwrap();
         assert_eq!(answer.stdout, b"5000000\n");
     });
 }

@@ -45,15 +45,20 @@ impl Wire {
                 self.world.freeze();
                 Some(lost())
             }
+            // A process of this machine is waited for under a deadline: it needs real time.
+            Line::Cut => {
+                self.world.thaw();
+                None
+            }
             _ => None,
         }
     }
 
     /// Whether the answer to this command is lost: the first one is.
     fn loses_answer(&self, command: &Command) -> bool {
-        let words = command.words().map(str::to_owned).collect();
+        let argv = command.argv().map(str::to_owned).collect();
         let mut unanswered = self.world.unanswered.borrow_mut();
-        self.remote && unanswered.as_mut().is_some_and(|seen| seen.insert(words))
+        self.remote && unanswered.as_mut().is_some_and(|seen| seen.insert(argv))
     }
 }
 

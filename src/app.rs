@@ -10,7 +10,9 @@ mod post;
 use std::future::Future;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
+use crate::cancel::{Completion, until_cancelled};
 use crate::cli::{Cli, Command, RunArgs};
 use crate::error::Error;
 use crate::github::WorkflowJob;
@@ -26,6 +28,9 @@ use crate::shutdown;
 /// What the process ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExitStatus(u8);
+
+/// A termination is not confirmed: outranks every other status.
+const LEAKED: ExitStatus = ExitStatus(4);
 
 impl From<ExitStatus> for ExitCode {
     fn from(status: ExitStatus) -> Self {
@@ -43,7 +48,7 @@ pub fn main(cli: Cli) -> ExitStatus {
     let console = Console::new(verbosity);
     let result = match (cli.command, WorkflowJob::current()) {
         (None, Some(job)) => return job::run(&cli.run, &job),
-        (None, None) => return run(&cli.run, console),
+        (None, None) => block_on(run(&cli.run, Console::new(verbosity))),
         (Some(Command::Check { config, local }), _) => check(&config, local, &console),
         (Some(Command::List(account)), _) => block_on(instances::list(&account, &console)),
         (Some(Command::Reap { account, which }), _) => {
@@ -102,24 +107,22 @@ fn check(config: &Path, local: bool, console: &Console) -> Result<ExitStatus, Er
 }
 
 /// Carries out a run that a person started.
-fn run(args: &RunArgs, console: Console) -> ExitStatus {
-    let reporter = match reporters(console, args.events.as_deref()) {
-        Ok(reporter) => reporter,
-        Err((error, console)) => return report_error(&error, &console),
-    };
-    let result = block_on(async {
-        let interrupt = Interrupt::default();
-        let listener = listen(&interrupt)?;
+async fn run(args: &RunArgs, console: Console) -> Result<ExitStatus, Error> {
+    let reporter = reporters(console, args.events.as_deref())?;
+    let interrupt = Interrupt::default();
+    let ended = match listen(&interrupt) {
         // Boxed, here and below: the future of a whole run is too large for a stack frame.
-        let report = Box::pin(measure::run(args, None, &reporter, &interrupt)).await;
-        listener.abort();
-        let report = report?;
-        conclude(&report, &reporter);
-        Ok(ExitStatus(report.exit_status()))
-    });
-    let status = result.unwrap_or_else(|error| report_error(&error, &reporter));
-    finish(&reporter);
-    status
+        Ok(()) => Box::pin(measure::run(args, None, &reporter, &interrupt)).await,
+        Err(error) => Err(error),
+    };
+    let status = match ended {
+        Ok(report) => {
+            conclude(&report, &reporter);
+            ExitStatus(report.exit_status())
+        }
+        Err(error) => report_error(&error, &reporter),
+    };
+    Ok(finish(&reporter, &interrupt, status).await)
 }
 
 /// A reporter for a person or a job, and one for programs where it is asked for.
@@ -128,29 +131,54 @@ type Reporters<R> = Also<Writer<R>, Writer<EventsFile>>;
 fn reporters<R: Reporter + Send + 'static>(
     reporter: R,
     events: Option<&Path>,
-) -> Result<Reporters<R>, (Error, R)> {
-    let also = match events.map(EventsFile::create).transpose() {
-        Ok(file) => file.map(Writer::start),
-        Err(source) => {
-            let what = "creating the file of `--events`";
-            return Err((Error::System { what, source }, reporter));
-        }
-    };
+) -> Result<Reporters<R>, Error> {
+    let file = events.map(EventsFile::create).transpose();
+    let file = file.map_err(|source| Error::System {
+        what: "creating the file of `--events`",
+        source,
+    })?;
     Ok(Also {
         reporter: Writer::start(reporter),
-        also,
+        also: file.map(Writer::start),
     })
 }
 
-/// Waits until everything is written, for as long as somebody takes it.
-fn finish<R: Reporter + Send + 'static>(reporters: &Reporters<R>) {
-    reporters.reporter.finish();
-    if let Some(file) = &reporters.also {
-        file.finish();
+/// The deadline for what is still to be written when a run is over: for a terminal that hangs.
+const FINISH_DEADLINE: Duration = Duration::from_secs(2);
+
+/// The deadline after a signal: what sent it waits for the end of the process.
+const FINISH_DEADLINE_AFTER_SIGNAL: Duration = Duration::from_secs(1);
+
+/// Waits until everything is written, for as long as somebody takes it and no signal comes. Returns the exit status: a
+/// signal's, where one came, but never in the place of a termination that is not confirmed.
+async fn finish<R: Reporter + Send + 'static>(
+    reporters: &Reporters<R>,
+    interrupt: &Interrupt,
+    status: ExitStatus,
+) -> ExitStatus {
+    let deadline = match interrupt.signal() {
+        Some(_) => FINISH_DEADLINE_AFTER_SIGNAL,
+        None => FINISH_DEADLINE,
+    };
+    let ended = interrupt.begin_last_words();
+    let all_written = async {
+        if let Some(file) = &reporters.also {
+            file.finish(deadline).await;
+        }
+        reporters.reporter.finish(deadline).await;
+    };
+    match (
+        until_cancelled(&ended, all_written).await,
+        interrupt.signal(),
+    ) {
+        (Completion::Cancelled, Some(signal)) if status != LEAKED => {
+            ExitStatus(signal.exit_status())
+        }
+        _ => status,
     }
 }
 
-fn listen(interrupt: &Interrupt) -> Result<tokio::task::JoinHandle<()>, Error> {
+fn listen(interrupt: &Interrupt) -> Result<(), Error> {
     shutdown::listen(interrupt).map_err(|source| Error::System {
         what: "listening for signals",
         source,

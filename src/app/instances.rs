@@ -14,7 +14,7 @@ use crate::provider::ec2::Account;
 use crate::provider::{ProviderError, Reclaim};
 use crate::report::Release;
 use crate::reporter::console::Console;
-use crate::reporter::table::aligned;
+use crate::reporter::text::aligned;
 
 /// A lease older than this is not waiting for its launch any more.
 const ORPHAN_AGE: SignedDuration = SignedDuration::from_mins(15);

@@ -172,6 +172,8 @@ impl<W: Write> WorkflowLog<W> {
     fn open_fence(&self) -> bool {
         if self.styled.replace(false) {
             self.write(text::RESET);
+            // What follows is a command at the start of a line only.
+            self.column.set(self.column.get().max(1));
         }
         let fence = self.fence.take();
         if let Some(fence) = &fence {

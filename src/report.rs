@@ -71,15 +71,13 @@ pub enum Signal {
     Vtalrm,
     /// A timer of all CPU time.
     Prof,
-    /// A file is ready.
-    Io,
     /// The power fails.
     Pwr,
 }
 
 impl Signal {
     /// Every signal that ends a run; all would end the process and leave its instances.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 13] = [
         Self::Hup,
         Self::Int,
         Self::Quit,
@@ -92,7 +90,6 @@ impl Signal {
         Self::Xfsz,
         Self::Vtalrm,
         Self::Prof,
-        Self::Io,
         Self::Pwr,
     ];
 
@@ -111,7 +108,6 @@ impl Signal {
             Self::Xfsz => 25,
             Self::Vtalrm => 26,
             Self::Prof => 27,
-            Self::Io => 29,
             Self::Pwr => 30,
         }
     }
@@ -137,7 +133,6 @@ impl fmt::Display for Signal {
             Self::Xfsz => "XFSZ",
             Self::Vtalrm => "VTALRM",
             Self::Prof => "PROF",
-            Self::Io => "IO",
             Self::Pwr => "PWR",
         })
     }

@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use crate::phase::Stage;
 use crate::project::CONFIG_FILE;
 use crate::report::{Diagnostic, RunReport};
 use crate::step::StepOutcome;
+use waiting::Waiting;
 
 /// A shorter text is no secret, and masking it would blacken half the log.
 const SHORTEST_SECRET: usize = 16;
@@ -62,32 +64,6 @@ pub struct WorkflowLog<W = Stdout> {
     /// What each of several samples did and was not shown yet.
     waiting: RefCell<BTreeMap<u32, Waiting>>,
     leak_told: Cell<bool>,
-}
-
-/// What one of several samples did: shown in one piece when its stage is over or has said much, for groups do not nest.
-#[derive(Debug, Default)]
-struct Waiting {
-    events: Vec<TimedEvent>,
-    output: usize,
-    /// The stage of which a part is shown already.
-    stage: Option<Stage>,
-    /// That part ended in the middle of a step.
-    in_step: bool,
-}
-
-impl Waiting {
-    fn follow(&mut self, event: &Event) {
-        match event {
-            Event::StageStarted(stage) => self.stage = Some(*stage),
-            Event::StageFinished { .. } => {
-                self.stage = None;
-                self.in_step = false;
-            }
-            Event::StepStarted { .. } => self.in_step = true,
-            Event::StepFinished { .. } => self.in_step = false,
-            _ => {}
-        }
-    }
 }
 
 impl WorkflowLog {

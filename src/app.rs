@@ -12,6 +12,9 @@ mod trace;
 use std::future::Future;
 use std::path::Path;
 
+use std::time::Duration;
+
+use crate::cancel::{Completion, until_cancelled};
 use crate::cli::{CheckArgs, Request, RunArgs};
 use crate::config::plural;
 use crate::error::Error;
@@ -31,10 +34,11 @@ const WORKERS: usize = 2;
 
 /// Carries out a request, and has said how it ended when it returns.
 pub fn main(request: Request) -> ExitStatus {
-    let console = Console::new(verbosity(&request));
+    let verbosity = verbosity(&request);
+    let console = Console::new(verbosity);
     let result = match (request, WorkflowJob::current()) {
         (Request::Run(args), Some(job)) => return job::run(&args, &job),
-        (Request::Run(args), None) => return run(&args, console),
+        (Request::Run(args), None) => block_on(run(&args, Console::new(verbosity))),
         (Request::Check(args), _) => check(&args, &console),
         (Request::List(account), _) => block_on(instances::list(&account, &console)),
         (Request::Reap { account, which }, _) => {
@@ -106,25 +110,23 @@ fn check(args: &CheckArgs, console: &Console) -> Result<ExitStatus, Error> {
 }
 
 /// Carries out a run that a person started.
-fn run(args: &RunArgs, console: Console) -> ExitStatus {
-    let reporter = match reporters(console, args.events.as_deref()) {
-        Ok(reporter) => reporter,
-        Err((error, console)) => return report_error(&error, &console),
-    };
+async fn run(args: &RunArgs, console: Console) -> Result<ExitStatus, Error> {
+    let reporter = reporters(console, args.events.as_deref())?;
     trace(args, &reporter);
-    let result = block_on(async {
-        let interrupt = Interrupt::default();
-        let listener = listen(&interrupt)?;
+    let interrupt = Interrupt::default();
+    let ended = match listen(&interrupt) {
         // Boxed, here and below: the future of a whole run is too large for a stack frame.
-        let report = Box::pin(measure::run(args, None, &reporter, &interrupt)).await;
-        listener.abort();
-        let report = report?;
-        conclude(&report, &reporter);
-        Ok(report.exit_status())
-    });
-    let status = result.unwrap_or_else(|error| report_error(&error, &reporter));
-    finish(&reporter);
-    status
+        Ok(()) => Box::pin(measure::run(args, None, &reporter, &interrupt)).await,
+        Err(error) => Err(error),
+    };
+    let status = match ended {
+        Ok(report) => {
+            conclude(&report, &reporter);
+            report.exit_status()
+        }
+        Err(error) => report_error(&error, &reporter),
+    };
+    Ok(finish(&reporter, &interrupt, status).await)
 }
 
 /// A reporter for a person or a job, and one for programs where it is asked for.
@@ -133,17 +135,15 @@ type Reporters<R> = Also<Writer<R>, Writer<EventsFile>>;
 fn reporters<R: Reporter + Send + 'static>(
     reporter: R,
     events: Option<&Path>,
-) -> Result<Reporters<R>, (Error, R)> {
-    let also = match events.map(EventsFile::create).transpose() {
-        Ok(file) => file.map(Writer::start),
-        Err(source) => {
-            let what = "creating the file of `--events`";
-            return Err((Error::System { what, source }, reporter));
-        }
-    };
+) -> Result<Reporters<R>, Error> {
+    let file = events.map(EventsFile::create).transpose();
+    let file = file.map_err(|source| Error::System {
+        what: "creating the file of `--events`",
+        source,
+    })?;
     Ok(Also {
         reporter: Writer::start(reporter),
-        also,
+        also: file.map(Writer::start),
     })
 }
 
@@ -155,15 +155,42 @@ fn trace<R: Reporter + Send + 'static>(args: &RunArgs, reporters: &Reporters<R>)
     });
 }
 
-/// Waits until everything is written, for as long as somebody takes it.
-fn finish<R: Reporter + Send + 'static>(reporters: &Reporters<R>) {
-    reporters.reporter.finish();
-    if let Some(file) = &reporters.also {
-        file.finish();
+/// The deadline for what is still to be written when a run is over: for a terminal that hangs.
+const FINISH_DEADLINE: Duration = Duration::from_secs(2);
+
+/// The deadline after a signal: what sent it waits for the end of the process.
+const FINISH_DEADLINE_AFTER_SIGNAL: Duration = Duration::from_secs(1);
+
+/// Waits until everything is written, for as long as somebody takes it and no signal comes. Returns the exit status: a
+/// signal's, where one came, but never in the place of a termination that is not confirmed.
+async fn finish<R: Reporter + Send + 'static>(
+    reporters: &Reporters<R>,
+    interrupt: &Interrupt,
+    status: ExitStatus,
+) -> ExitStatus {
+    let deadline = match interrupt.signal() {
+        Some(_) => FINISH_DEADLINE_AFTER_SIGNAL,
+        None => FINISH_DEADLINE,
+    };
+    let ended = interrupt.begin_last_words();
+    let all_written = async {
+        if let Some(file) = &reporters.also {
+            file.finish(deadline).await;
+        }
+        reporters.reporter.finish(deadline).await;
+    };
+    match (
+        until_cancelled(&ended, all_written).await,
+        interrupt.signal(),
+    ) {
+        (Completion::Cancelled, Some(signal)) if status != ExitStatus::Leaked => {
+            ExitStatus::Signalled(signal)
+        }
+        _ => status,
     }
 }
 
-fn listen(interrupt: &Interrupt) -> Result<tokio::task::JoinHandle<()>, Error> {
+fn listen(interrupt: &Interrupt) -> Result<(), Error> {
     shutdown::listen(interrupt).map_err(|source| Error::System {
         what: "listening for signals",
         source,

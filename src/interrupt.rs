@@ -11,6 +11,7 @@ use crate::report::Signal;
 pub struct Interrupt {
     run: CancellationToken,
     signal: Arc<OnceLock<Signal>>,
+    last_words: Arc<OnceLock<CancellationToken>>,
     measuring: Arc<Mutex<Measuring>>,
 }
 
@@ -27,10 +28,18 @@ impl Interrupt {
         &self.run
     }
 
-    /// Ends the run.
+    /// Ends the run; when it is over and only its last words are written, ends these.
     pub fn end_run(&self, signal: Signal) {
         let _ = self.signal.set(signal);
         self.run.cancel();
+        if let Some(last_words) = self.last_words.get() {
+            last_words.cancel();
+        }
+    }
+
+    /// Begins the last words of a run that is over. Ends when a signal comes from here on, whatever came before.
+    pub fn begin_last_words(&self) -> CancellationToken {
+        self.last_words.get_or_init(CancellationToken::new).clone()
     }
 
     /// Ends only the measurement, of all samples, when one is going on and was not asked to end before; else the run.
@@ -108,6 +117,17 @@ mod tests {
         drop(phase);
         interrupt.end_measurement_or_run(Signal::Int);
         assert!(interrupt.token().is_cancelled() && !stop.is_cancelled());
+    }
+
+    #[test]
+    fn the_last_words_are_ended_by_another_signal_only() {
+        let interrupt = Interrupt::default();
+        interrupt.end_run(Signal::Int);
+        let last_words = interrupt.begin_last_words();
+        assert!(!last_words.is_cancelled());
+        interrupt.end_measurement_or_run(Signal::Term);
+        assert!(last_words.is_cancelled());
+        assert_eq!(interrupt.signal(), Some(Signal::Int));
     }
 
     #[test]

@@ -57,6 +57,8 @@ pub enum Signal {
     Int,
     /// The terminal's quit key.
     Quit,
+    /// A watchdog's, or `abort`.
+    Abrt,
     /// A signal of the user's own.
     Usr1,
     /// Another one.
@@ -69,20 +71,30 @@ pub enum Signal {
     Xcpu,
     /// The limit of file size.
     Xfsz,
+    /// A timer of the CPU time spent by the process itself.
+    Vtalrm,
+    /// A timer of all CPU time.
+    Prof,
+    /// The power fails.
+    Pwr,
 }
 
 impl Signal {
     /// Every signal that ends a run; all would end the process and leave its instances.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::Hup,
         Self::Int,
         Self::Quit,
+        Self::Abrt,
         Self::Usr1,
         Self::Usr2,
         Self::Alrm,
         Self::Term,
         Self::Xcpu,
         Self::Xfsz,
+        Self::Vtalrm,
+        Self::Prof,
+        Self::Pwr,
     ];
 
     /// The signal's number on Linux.
@@ -91,12 +103,16 @@ impl Signal {
             Self::Hup => 1,
             Self::Int => 2,
             Self::Quit => 3,
+            Self::Abrt => 6,
             Self::Usr1 => 10,
             Self::Usr2 => 12,
             Self::Alrm => 14,
             Self::Term => 15,
             Self::Xcpu => 24,
             Self::Xfsz => 25,
+            Self::Vtalrm => 26,
+            Self::Prof => 27,
+            Self::Pwr => 30,
         }
     }
 }
@@ -107,12 +123,16 @@ impl fmt::Display for Signal {
             Self::Hup => "HUP",
             Self::Int => "INT",
             Self::Quit => "QUIT",
+            Self::Abrt => "ABRT",
             Self::Usr1 => "USR1",
             Self::Usr2 => "USR2",
             Self::Alrm => "ALRM",
             Self::Term => "TERM",
             Self::Xcpu => "XCPU",
             Self::Xfsz => "XFSZ",
+            Self::Vtalrm => "VTALRM",
+            Self::Prof => "PROF",
+            Self::Pwr => "PWR",
         })
     }
 }

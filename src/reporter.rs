@@ -2,7 +2,10 @@
 
 pub mod console;
 pub mod events_file;
-pub mod table;
+mod progress;
+#[cfg(test)]
+mod scenario;
+pub mod text;
 pub mod workflow;
 pub mod writer;
 
@@ -51,7 +54,7 @@ pub enum Event {
         timeout: Option<Seconds>,
     },
     /// A script wrote something.
-    Output(#[serde(serialize_with = "text")] Vec<u8>),
+    Output(#[serde(serialize_with = "lossy")] Vec<u8>),
     /// A script ended.
     StepFinished {
         /// The script.
@@ -131,6 +134,9 @@ pub trait Reporter {
     /// Takes an event.
     fn take(&self, event: TimedEvent);
 
+    /// Hears what time it is, about once a second, where somebody keeps the time.
+    fn tick(&self, _now: Timestamp) {}
+
     /// Takes an event of the run as a whole that happens now.
     fn report(&self, event: Event) {
         self.take(TimedEvent {
@@ -165,7 +171,7 @@ impl<R: Reporter> Reporter for SampleReporter<'_, R> {
     }
 }
 
-fn text<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+fn lossy<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&String::from_utf8_lossy(bytes))
 }
 

@@ -5,19 +5,18 @@ use std::io::{self, IsTerminal as _};
 
 use futures_util::future::select_all;
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
-use tokio::task::JoinHandle;
 
 use crate::interrupt::Interrupt;
 use crate::report::Signal;
 
-/// Listens from here on; the handlers are installed when this returns.
+/// Listens from here on, until the runtime ends; the handlers are installed when this returns.
 ///
 /// On a terminal the first Ctrl-C during the measurement ends only that. Everywhere else, and for every other
 /// signal, the run ends at once. A HUP that is ignored already stays so: `nohup` was asked for.
 ///
 /// # Errors
 /// When the system takes no more handlers.
-pub fn listen(interrupt: &Interrupt) -> io::Result<JoinHandle<()>> {
+pub fn listen(interrupt: &Interrupt) -> io::Result<()> {
     let heard = Signal::ALL
         .into_iter()
         .filter(|signal| *signal != Signal::Hup || !is_ignored(*signal));
@@ -26,7 +25,7 @@ pub fn listen(interrupt: &Interrupt) -> io::Result<JoinHandle<()>> {
         .collect::<io::Result<Vec<(Signal, Stream)>>>()?;
     let person = io::stdin().is_terminal() && std::env::var_os("GITHUB_ACTIONS").is_none();
     let interrupt = interrupt.clone();
-    Ok(tokio::spawn(async move {
+    tokio::spawn(async move {
         loop {
             let next = streams.iter_mut().map(|(kind, stream)| {
                 Box::pin(async move {
@@ -41,7 +40,8 @@ pub fn listen(interrupt: &Interrupt) -> io::Result<JoinHandle<()>> {
                 interrupt.end_run(signal);
             }
         }
-    }))
+    });
+    Ok(())
 }
 
 /// Whether the process was started with the signal ignored, as the kernel tells it.

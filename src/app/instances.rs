@@ -18,7 +18,7 @@ use crate::provider::ec2::Account;
 use crate::provider::{ProviderError, Sweep};
 use crate::report::{Release, utc_to_the_second};
 use crate::reporter::console::Console;
-use crate::reporter::table::aligned;
+use crate::reporter::text::aligned;
 
 /// A lease older than this is not waiting for its launch any more.
 const ORPHAN_AGE: SignedDuration = SignedDuration::from_mins(15);

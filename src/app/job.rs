@@ -29,15 +29,15 @@ pub(super) fn run(args: &RunArgs, job: &WorkflowJob) -> ExitStatus {
         log.mask(&Secret::new(secret.trim()));
     }
     let config = log.config();
-    let log = match reporters(log, args.events.as_deref()) {
-        Ok(log) => log,
-        Err((error, log)) => return report_error(&error, &log),
-    };
-    trace(args, &log);
     let result = block_on(async {
+        let log = reporters(log, args.events.as_deref())?;
+        trace(args, &log);
         let interrupt = Interrupt::default();
-        let listener = listen(&interrupt)?;
-        let status = match Box::pin(measure::run(args, Some(job), &log, &interrupt)).await {
+        let ended = match listen(&interrupt) {
+            Ok(()) => Box::pin(measure::run(args, Some(job), &log, &interrupt)).await,
+            Err(error) => Err(error),
+        };
+        let status = match ended {
             Ok(report) => {
                 let delivery = Delivery {
                     args,
@@ -46,20 +46,17 @@ pub(super) fn run(args: &RunArgs, job: &WorkflowJob) -> ExitStatus {
                     log: &log,
                     interrupt: &interrupt,
                 };
-                Ok(delivery.deliver(report).await)
+                delivery.deliver(report).await
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                delivery::deliver_refusal(&error, job, &log);
+                report_error(&error, &log)
+            }
         };
-        listener.abort();
-        status
+        state_directory::hand_over_state();
+        Ok(finish(&log, &interrupt, status).await)
     });
-    state_directory::hand_over_state();
-    let status = result.unwrap_or_else(|error| {
-        delivery::deliver_refusal(&error, job, &log);
-        report_error(&error, &log)
-    });
-    finish(&log);
-    status
+    result.unwrap_or_else(|error| refuse(&error, job))
 }
 
 /// Tells a job why there was no run.

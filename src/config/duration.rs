@@ -59,6 +59,7 @@ fn from_seconds(seconds: f64) -> Result<Duration, &'static str> {
 pub fn human(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
+        0 if duration.as_millis() == 0 => "0s".to_owned(),
         0 => format!("{}ms", duration.as_millis()),
         1..=59 => format!("{:.1}s", duration.as_secs_f64()),
         60..=3599 => format!("{}m{:02}s", seconds / 60, seconds % 60),
@@ -95,6 +96,7 @@ mod tests {
     #[test]
     fn people_read_them() {
         let human = |millis| human(Duration::from_millis(millis));
+        assert_eq!(human(0), "0s");
         assert_eq!(human(350), "350ms");
         assert_eq!(human(8_240), "8.2s");
         assert_eq!(human(187_000), "3m07s");

@@ -1,17 +1,23 @@
 //! A run for a person to watch: a line an event, the scripts' output as it comes, a table at the end.
 
+mod status;
+#[cfg(test)]
+mod tests;
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::io::{self, IsTerminal as _, Write as _};
-use std::time::Instant;
+use std::io::{self, Stderr, Stdout, Write};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use console::{Style, colors_enabled, colors_enabled_stderr};
+use indicatif::ProgressDrawTarget;
+use jiff::Timestamp;
 
-use super::{Event, Reporter, TimedEvent, table};
-use crate::config::human_duration;
+use super::progress::{Progress, since};
+use super::{Event, Reporter, TimedEvent, text};
 use crate::phase::Stage;
 use crate::report::{Outcome, RunReport};
 use crate::step::StepOutcome;
+use status::Status;
 
 /// How much is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,54 +32,137 @@ pub enum Verbosity {
 
 /// Writes to standard error what happens, and to standard output what came of it.
 #[derive(Debug)]
-pub struct Console {
+pub struct Console<O = Stdout, E = Stderr> {
     verbosity: Verbosity,
-    colour: bool,
-    terminal: bool,
-    since: Instant,
-    bar: RefCell<Option<ProgressBar>>,
-    /// The last output did not end its line.
-    mid_line: Cell<bool>,
+    out: Stream<O>,
+    err: Stream<E>,
+    status: RefCell<Status>,
+    progress: RefCell<Progress>,
+    /// The time of the first event.
+    started: Cell<Option<Timestamp>>,
+    /// The time and the sample of the event that is being shown.
+    now: Cell<Timestamp>,
+    sample: Cell<Option<u32>>,
     /// The run has several samples: every line says whose it is.
     several: Cell<bool>,
-    /// The sample of the event that is being shown.
-    sample: Cell<Option<u32>>,
+    /// The last output did not end its line.
+    mid_line: Cell<bool>,
+    /// The output of the step that runs may have changed the colour.
+    styled: Cell<bool>,
     /// Output of each of several samples that did not end its line yet.
     unfinished: RefCell<BTreeMap<Option<u32>, Vec<u8>>>,
+}
+
+#[derive(Debug)]
+struct Stream<W> {
+    writer: RefCell<W>,
+    colours: bool,
 }
 
 /// A line of one of several samples is broken here, in bytes.
 const MAX_LINE: usize = 64 << 10;
 
-const RED: &str = "31";
-const GREEN: &str = "32";
-const YELLOW: &str = "33";
-const BOLD: &str = "1";
-const DIM: &str = "2";
+const PLAIN: Style = Style::new();
+const RED: Style = Style::new().red();
+const GREEN: Style = Style::new().green();
+const YELLOW: Style = Style::new().yellow();
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dim();
 
 impl Console {
-    /// Colours and the progress bar are for terminals only; `NO_COLOR` turns colours off.
+    /// For the standard streams of the process. Colours and status lines are for terminals; `NO_COLOR`, `CLICOLOR` and
+    /// `TERM` have their say.
     pub fn new(verbosity: Verbosity) -> Self {
-        let terminal = io::stderr().is_terminal();
-        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let target = match verbosity {
+            Verbosity::Quiet => ProgressDrawTarget::hidden(),
+            _ => ProgressDrawTarget::stderr(),
+        };
+        let out = Stream::new(io::stdout(), colors_enabled());
+        let err = Stream::new(io::stderr(), colors_enabled_stderr());
+        Self::with_streams(verbosity, out, err, target)
+    }
+}
+
+impl<O: Write, E: Write> Console<O, E> {
+    fn with_streams(
+        verbosity: Verbosity,
+        out: Stream<O>,
+        err: Stream<E>,
+        target: ProgressDrawTarget,
+    ) -> Self {
         Self {
             verbosity,
-            colour: terminal && !refused,
-            terminal,
-            since: Instant::now(),
-            bar: RefCell::new(None),
-            mid_line: Cell::new(false),
-            several: Cell::new(false),
+            out,
+            err,
+            status: RefCell::new(Status::on(target)),
+            progress: RefCell::default(),
+            started: Cell::new(None),
+            now: Cell::new(Timestamp::UNIX_EPOCH),
             sample: Cell::new(None),
+            several: Cell::new(false),
+            mid_line: Cell::new(false),
+            styled: Cell::new(false),
             unfinished: RefCell::default(),
         }
     }
 
-    fn paint(&self, style: &str, text: &str) -> String {
-        if self.colour {
-            format!("\x1b[{style}m{text}\x1b[0m")
+    /// An error with its remedy, as the last thing said.
+    pub fn error(&self, message: &str, hint: Option<&str>) {
+        self.remark(&[
+            (PLAIN, &self.mark()),
+            (RED, "error"),
+            (PLAIN, ": "),
+            (PLAIN, message),
+        ]);
+        if let Some(hint) = hint {
+            self.remark(&[(BOLD, "hint"), (PLAIN, ": "), (PLAIN, hint)]);
+        }
+    }
+
+    /// An answer to what was asked, on standard output.
+    pub fn say(&self, text: &str) {
+        self.answer(&[(PLAIN, text)]);
+    }
+
+    /// Something to know that is not the answer.
+    pub fn note(&self, text: &str) {
+        self.remark(&[(BOLD, "note"), (PLAIN, ": "), (PLAIN, text)]);
+    }
+
+    fn answer(&self, pieces: &[(Style, &str)]) {
+        self.status.borrow().clear();
+        let line = self.out.styled(pieces) + "\n";
+        self.out.write(line.as_bytes());
+    }
+
+    /// One line of standard error.
+    fn remark(&self, pieces: &[(Style, &str)]) {
+        let start = if self.mid_line.replace(false) {
+            "\n"
         } else {
-            text.to_owned()
+            ""
+        };
+        self.show(format!("{start}{}\n", self.err.styled(pieces)).as_bytes());
+    }
+
+    /// One line with the time since the start.
+    fn line(&self, pieces: &[(Style, &str)]) {
+        let now = self.now.get();
+        let elapsed = since(self.started.get().unwrap_or(now), now).as_secs();
+        let clock = format!("{:02}:{:02}", elapsed / 60, elapsed % 60);
+        let mark = format!(" {}", self.mark());
+        let mut line = vec![(DIM, clock.as_str()), (PLAIN, &mark)];
+        line.extend_from_slice(pieces);
+        self.remark(&line);
+    }
+
+    /// Writes to standard error, above the status lines. Those wait for the end of a line of output.
+    fn show(&self, bytes: &[u8]) {
+        let status = self.status.borrow();
+        status.clear();
+        self.err.write(bytes);
+        if !self.mid_line.get() {
+            status.redraw();
         }
     }
 
@@ -85,50 +174,8 @@ impl Console {
         }
     }
 
-    /// One line with the time since the start.
-    fn line(&self, text: &str) {
-        let elapsed = self.since.elapsed().as_secs();
-        let clock = format!("{:02}:{:02}", elapsed / 60, elapsed % 60);
-        let start = if self.mid_line.replace(false) {
-            "\n"
-        } else {
-            ""
-        };
-        // Nobody is left to tell when standard error is gone; the run goes on.
-        let _ = writeln!(
-            io::stderr().lock(),
-            "{start}{} {}{text}",
-            self.paint(DIM, &clock),
-            self.mark()
-        );
-    }
-
-    /// An error with its remedy, as the last thing said.
-    pub fn error(&self, message: &str, hint: Option<&str>) {
-        let mut stderr = io::stderr().lock();
-        let _ = writeln!(
-            stderr,
-            "{}{}: {message}",
-            self.mark(),
-            self.paint(RED, "error")
-        );
-        if let Some(hint) = hint {
-            let _ = writeln!(stderr, "{}: {hint}", self.paint(BOLD, "hint"));
-        }
-    }
-
-    /// An answer to what was asked, on standard output.
-    pub fn say(&self, text: &str) {
-        let _ = writeln!(io::stdout().lock(), "{text}");
-    }
-
-    /// Something to know that is not the answer.
-    pub fn note(&self, text: &str) {
-        let _ = writeln!(io::stderr().lock(), "{}: {text}", self.paint(BOLD, "note"));
-    }
-
     fn warning(&self, text: &str) {
-        self.line(&format!("{} {text}", self.paint(YELLOW, "warning:")));
+        self.line(&[(YELLOW, "warning:"), (PLAIN, " "), (PLAIN, text)]);
     }
 
     fn output(&self, bytes: &[u8]) {
@@ -139,7 +186,8 @@ impl Console {
             self.whole_lines(bytes);
         } else if let Some(last) = bytes.last() {
             self.mid_line.set(*last != b'\n');
-            let _ = io::stderr().lock().write_all(bytes);
+            self.styled.set(self.styled.get() || text::is_styled(bytes));
+            self.show(bytes);
         }
     }
 
@@ -155,68 +203,113 @@ impl Console {
         };
         let rest = unfinished.split_off(end.min(unfinished.len()));
         let lines = std::mem::replace(unfinished, rest);
+        self.marked_lines(&lines);
+    }
+
+    fn marked_lines(&self, lines: &[u8]) {
         let mark = self.mark();
-        let mut stderr = io::stderr().lock();
+        let mut shown = Vec::with_capacity(lines.len());
         for line in lines.split_inclusive(|byte| *byte == b'\n') {
-            let _ = stderr.write_all(mark.as_bytes());
-            let _ = stderr.write_all(line);
+            shown.extend(mark.as_bytes());
+            shown.extend(line.strip_suffix(b"\n").unwrap_or(line));
+            if text::is_styled(line) {
+                shown.extend(text::RESET);
+            }
+            shown.push(b'\n');
         }
-        if lines.last() != Some(&b'\n') {
-            let _ = stderr.write_all(b"\n");
+        self.show(&shown);
+    }
+
+    /// A step is over: what it wrote is shown, and colours nothing that follows.
+    fn end_output(&self) {
+        if let Some(rest) = self.unfinished.borrow_mut().remove(&self.sample.get()) {
+            self.marked_lines(&rest);
+        }
+        if self.styled.replace(false) {
+            self.show(text::RESET);
         }
     }
 
     fn transferred(&self, done: u64, total: u64) {
-        if !self.terminal || self.verbosity == Verbosity::Quiet {
-            return;
+        let mut status = self.status.borrow_mut();
+        if !self.mid_line.get() {
+            status.show_transfer(self.sample.get(), self.mark(), done, total);
         }
-        let mut bar = self.bar.borrow_mut();
-        let bar = bar.get_or_insert_with(|| {
-            let bar = ProgressBar::new(total);
-            let style = "{bar:30} {bytes}/{total_bytes} {bytes_per_sec} eta {eta}";
-            bar.set_style(
-                ProgressStyle::with_template(style)
-                    .unwrap_or_else(|_| ProgressStyle::default_bar()),
-            );
-            bar
-        });
-        bar.set_position(done);
     }
 
     fn finished(&self, report: &RunReport) {
-        let mut stdout = io::stdout().lock();
-        for line in table::closing(report) {
-            let _ = writeln!(stdout, "{line}");
+        self.status.borrow_mut().show(Vec::new());
+        for line in text::closing(report) {
+            self.say(&line);
         }
         let style = match report.outcome {
             Outcome::Passed => GREEN,
             Outcome::Interrupted => YELLOW,
             _ => RED,
         };
-        let _ = writeln!(
-            stdout,
-            "{} {}",
-            self.paint_out(style, report.outcome.label()),
-            table::ending(report)
-        );
+        self.answer(&[
+            (style, report.outcome.label()),
+            (PLAIN, " "),
+            (PLAIN, &text::ending(report)),
+        ]);
     }
 
-    fn paint_out(&self, style: &str, text: &str) -> String {
-        if io::stdout().is_terminal() {
-            self.paint(style, text)
-        } else {
-            text.to_owned()
+    fn show_status(&self) {
+        if !self.mid_line.get() {
+            let lines = self.progress.borrow().lines(self.now.get());
+            let line = |(sample, line): (Option<u32>, String)| {
+                self.sample.set(sample);
+                let pieces = [(DIM, self.mark()), (DIM, line)];
+                let pieces = pieces
+                    .each_ref()
+                    .map(|(style, text)| (style.clone(), text.as_str()));
+                (sample, self.err.styled(&pieces))
+            };
+            let lines = lines.into_iter().map(line).collect();
+            self.status.borrow_mut().show(lines);
         }
     }
 }
 
-impl Reporter for Console {
-    fn take(&self, TimedEvent { event, sample, .. }: TimedEvent) {
+impl<W: Write> Stream<W> {
+    fn new(writer: W, colours: bool) -> Self {
+        Self {
+            writer: RefCell::new(writer),
+            colours,
+        }
+    }
+
+    /// The pieces of a line in their styles; none of them can do anything to a terminal.
+    fn styled(&self, pieces: &[(Style, &str)]) -> String {
+        pieces
+            .iter()
+            .map(|(style, piece)| {
+                let style = style.clone().force_styling(self.colours);
+                style.apply_to(text::printable(piece)).to_string()
+            })
+            .collect()
+    }
+
+    fn write(&self, bytes: &[u8]) {
+        let mut writer = self.writer.borrow_mut();
+        // Nobody is left to tell when the stream is gone; the run goes on.
+        let _ = writer.write_all(bytes).and_then(|()| writer.flush());
+    }
+}
+
+impl<O: Write, E: Write> Reporter for Console<O, E> {
+    fn take(&self, event: TimedEvent) {
+        self.progress.borrow_mut().follow(&event);
+        let TimedEvent { at, sample, event } = event;
+        self.started.set(self.started.get().or(Some(at)));
+        self.now.set(at);
         self.sample.set(sample);
-        if !matches!(&event, Event::Transferred { .. })
-            && let Some(bar) = self.bar.take()
-        {
-            bar.finish_and_clear();
+        // A stage that was broken off ends its step, too.
+        if matches!(
+            event,
+            Event::StepFinished { .. } | Event::StageFinished { .. }
+        ) {
+            self.end_output();
         }
         match &event {
             Event::RunStarted { samples, .. } => self.several.set(*samples > 1),
@@ -225,8 +318,8 @@ impl Reporter for Console {
             Event::Warning(text) | Event::ScriptWarning { text, .. } => self.warning(text),
             Event::Finished(report) => self.finished(report),
             Event::InvalidConfig(errors) => self.error(&errors.to_string(), None),
-            Event::Error(complaint) => {
-                self.error(&complaint.message, complaint.hint.as_deref());
+            Event::Error(diagnostic) => {
+                self.error(&diagnostic.message, diagnostic.hint.as_deref());
             }
             Event::Leaked {
                 id,
@@ -234,32 +327,34 @@ impl Reporter for Console {
                 lease,
                 expires_at,
             } => {
-                let text = table::leaked(id.as_ref(), region, lease, *expires_at);
-                let _ = writeln!(io::stderr().lock(), "{}", self.paint(RED, &text));
+                let text = text::leaked(id.as_ref(), region, lease, *expires_at);
+                self.remark(&[(RED, &text)]);
             }
-            Event::Trace(text) => self.line(&self.paint(DIM, text)),
+            Event::Trace(text) => self.line(&[(DIM, text)]),
             _ if self.verbosity == Verbosity::Quiet => {}
-            Event::Note(text) => self.line(text),
+            Event::Note(text) => self.line(&[(PLAIN, text)]),
             Event::Remains {
                 resource,
                 region,
                 run,
-            } => self.line(&table::remains(resource, region, run)),
+            } => self.line(&[(PLAIN, &text::remains(resource, region, run))]),
             Event::Detail(text) if self.verbosity == Verbosity::Verbose => {
-                self.line(&self.paint(DIM, text));
+                self.line(&[(DIM, text)]);
             }
-            // Scripts have lines of their own; only collector's deeds are worth one.
+            // Scripts have lines of their own; only built-in stages are worth one.
             Event::Detail(_)
             | Event::StageStarted(Stage::Scripts(_))
             | Event::StageFinished {
                 stage: Stage::Scripts(_),
                 ..
             } => {}
-            Event::StageStarted(stage) => self.line(&self.paint(BOLD, &format!("{stage} …"))),
+            Event::StageStarted(stage) => self.line(&[(BOLD, &format!("{stage} …"))]),
             Event::StageFinished { stage, ok, took } => {
-                self.line(&table::stage_ended(*stage, *ok, *took));
+                self.line(&[(PLAIN, &text::stage_ended(*stage, *ok, *took))]);
             }
-            Event::StepStarted { phase, script, .. } => self.line(&format!("{phase}: {script}")),
+            Event::StepStarted { phase, script, .. } => {
+                self.line(&[(PLAIN, &format!("{phase}: {script}"))]);
+            }
             Event::StepFinished {
                 script,
                 outcome,
@@ -271,13 +366,33 @@ impl Reporter for Console {
                     StepOutcome::Failed | StepOutcome::Lost => RED,
                     _ => YELLOW,
                 };
-                let status = table::with_status(*exit_code);
-                self.line(&format!(
-                    "{}: {}{status} after {}",
-                    script,
-                    self.paint(style, &outcome.to_string()),
-                    human_duration(*took)
-                ));
+                self.line(&[
+                    (PLAIN, &format!("{script}: ")),
+                    (style, &outcome.to_string()),
+                    (PLAIN, &text::after_outcome(*exit_code, *took)),
+                ]);
+            }
+        }
+        if matches!(
+            event,
+            Event::StageStarted(_)
+                | Event::StageFinished { .. }
+                | Event::StepStarted { .. }
+                | Event::StepFinished { .. }
+        ) {
+            self.show_status();
+        }
+    }
+
+    fn tick(&self, now: Timestamp) {
+        self.now.set(now);
+        if !self.status.borrow().is_hidden() {
+            self.show_status();
+        } else if self.verbosity > Verbosity::Quiet {
+            let reminders = self.progress.borrow_mut().reminders(now);
+            for (sample, reminder) in reminders {
+                self.sample.set(sample);
+                self.line(&[(DIM, &reminder)]);
             }
         }
     }

@@ -3,12 +3,19 @@
 //!
 //! Everything goes to standard output: the runner reads both streams, but in no order.
 
+#[cfg(test)]
+mod tests;
+mod waiting;
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::io::{self, Write as _};
+use std::io::{self, Stdout, Write};
 use std::path::{Component, Path, PathBuf};
 
-use super::{Event, Reporter, TimedEvent, table};
+use jiff::Timestamp;
+
+use super::progress::Progress;
+use super::{Event, Reporter, TimedEvent, text};
 use crate::config::{At, ConfigErrors, Problem, human_duration};
 use crate::github::commands::{
     ANNOTATIONS, Annotation, END_GROUP, Fence, Level, Place, annotation, group, mask, plain,
@@ -18,13 +25,21 @@ use crate::phase::Stage;
 use crate::project::CONFIG_FILE;
 use crate::report::{Diagnostic, RunReport};
 use crate::step::StepOutcome;
+use waiting::Waiting;
 
 /// A shorter text is no secret, and masking it would blacken half the log.
 const SHORTEST_SECRET: usize = 16;
 
+/// A longer line of output is broken, in bytes: neither the runner nor a browser is made for it.
+const MAX_LINE: usize = 64 << 10;
+
+/// The most that a sample does in a stage without being shown, in bytes of output.
+const WAITING_LIMIT: usize = 1 << 20;
+
 /// Writes to standard output what happens, for the runner to read.
 #[derive(Debug)]
-pub struct WorkflowLog {
+pub struct WorkflowLog<W = Stdout> {
+    writer: RefCell<W>,
     /// The checkout.
     workspace: PathBuf,
     /// The config file, or what was given for it.
@@ -36,34 +51,46 @@ pub struct WorkflowLog {
     /// Closed while a script's output passes.
     fence: RefCell<Option<Fence>>,
     in_group: Cell<bool>,
-    /// The last output did not end its line.
-    mid_line: Cell<bool>,
+    /// The length of the last line of output, which did not end yet.
+    column: Cell<usize>,
+    /// The output of the step that is shown may have changed the colour.
+    styled: Cell<bool>,
     annotations: RefCell<[usize; 3]>,
+    progress: RefCell<Progress>,
     /// The number of samples.
     samples: Cell<u32>,
     /// The sample of the event that is being shown.
     sample: Cell<Option<u32>>,
-    /// What each of several samples does in its stage: shown when the stage is over, for folds do not nest.
-    waiting: RefCell<BTreeMap<u32, Vec<TimedEvent>>>,
+    /// What each of several samples did and was not shown yet.
+    waiting: RefCell<BTreeMap<u32, Waiting>>,
     leak_told: Cell<bool>,
 }
 
 impl WorkflowLog {
     /// For the job's log; `config` is the config file, or its directory.
     pub fn new(job: &WorkflowJob, config: &Path) -> Self {
+        Self::with_writer(io::stdout(), job, config)
+    }
+}
+
+impl<W: Write> WorkflowLog<W> {
+    fn with_writer(writer: W, job: &WorkflowJob, config: &Path) -> Self {
         let mut config = job.workspace.join(config);
         if config.is_dir() {
             config.push(CONFIG_FILE);
         }
         Self {
+            writer: RefCell::new(writer),
             directory: config.parent().unwrap_or(&config).to_owned(),
             config,
             workspace: job.workspace.clone(),
             debug: job.debug,
             fence: RefCell::new(None),
             in_group: Cell::new(false),
-            mid_line: Cell::new(false),
+            column: Cell::new(0),
+            styled: Cell::new(false),
             annotations: RefCell::default(),
+            progress: RefCell::default(),
             samples: Cell::new(1),
             sample: Cell::new(None),
             waiting: RefCell::default(),
@@ -88,7 +115,7 @@ impl WorkflowLog {
     /// Keeps a secret out of the log from here on.
     pub fn mask(&self, secret: &Secret) {
         if secret.expose().len() >= SHORTEST_SECRET {
-            self.command(&mask(secret.expose()));
+            self.raw_line(&mask(secret.expose()));
         }
     }
 
@@ -96,14 +123,20 @@ impl WorkflowLog {
         self.command(&plain(text));
     }
 
-    /// A line that stands as it is.
+    /// A line with nothing in it that a terminal acts on: logs are also read in one.
     fn command(&self, line: &str) {
-        let start = if self.mid_line.replace(false) {
-            "\n"
-        } else {
-            ""
-        };
-        write(format!("{start}{line}\n").as_bytes());
+        self.raw_line(&text::printable(line));
+    }
+
+    fn raw_line(&self, line: &str) {
+        let start = if self.column.replace(0) > 0 { "\n" } else { "" };
+        self.write(format!("{start}{line}\n").as_bytes());
+    }
+
+    fn write(&self, bytes: &[u8]) {
+        let mut writer = self.writer.borrow_mut();
+        // Nobody is left to tell when the log is gone; the run goes on.
+        let _ = writer.write_all(bytes).and_then(|()| writer.flush());
     }
 
     fn close_fence(&self) {
@@ -113,6 +146,11 @@ impl WorkflowLog {
     }
 
     fn open_fence(&self) -> bool {
+        if self.styled.replace(false) {
+            self.write(text::RESET);
+            // What follows is a command at the start of a line only.
+            self.column.set(self.column.get().max(1));
+        }
         let fence = self.fence.take();
         if let Some(fence) = &fence {
             self.command(&fence.open());
@@ -157,10 +195,11 @@ impl WorkflowLog {
     }
 
     fn output(&self, bytes: &[u8]) {
-        if let Some(last) = bytes.last() {
-            self.mid_line.set(*last != b'\n');
-            write(bytes);
-        }
+        let mut column = self.column.get();
+        let broken = text::with_line_breaks(bytes, &mut column, MAX_LINE);
+        self.column.set(column);
+        self.styled.set(self.styled.get() || text::is_styled(bytes));
+        self.write(&broken);
     }
 
     fn invalid_config(&self, errors: &ConfigErrors) {
@@ -192,14 +231,19 @@ impl WorkflowLog {
         }
     }
 
-    fn error(&self, complaint: &Diagnostic) {
-        let script = complaint.script.as_ref();
+    fn error(&self, diagnostic: &Diagnostic) {
+        let script = diagnostic.script.as_ref();
         let place = script.map(|script| self.place_of(script));
         let title = match script {
             Some(script) => format!("{script} failed"),
             None => "collector".into(),
         };
-        self.annotate(Level::Error, &title, place.as_ref(), &complaint.to_string());
+        self.annotate(
+            Level::Error,
+            &title,
+            place.as_ref(),
+            &diagnostic.to_string(),
+        );
     }
 
     /// A path as annotations name it: relative to the workspace, without `./` in it.
@@ -214,91 +258,123 @@ impl WorkflowLog {
 
     fn finished(&self, report: &RunReport) {
         self.leave_group();
-        for line in table::closing(report) {
+        for line in text::closing(report) {
             self.line(&line);
         }
         self.line(&format!(
             "{} {}",
             report.outcome.label(),
-            table::ending(report)
+            text::ending(report)
         ));
     }
 }
 
-fn write(bytes: &[u8]) {
-    let mut stdout = io::stdout().lock();
-    // Nobody is left to tell when the log is gone; the run goes on.
-    let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
-}
-
-/// The most that a sample does in a stage without being shown, in bytes of output.
-const WAITING_LIMIT: usize = 1 << 20;
-
-impl WorkflowLog {
-    /// Keeps what one of several samples does until its stage is over, and shows it then.
+impl<W: Write> WorkflowLog<W> {
+    /// Keeps what one of several samples does until there is enough of it.
     fn postpone(&self, sample: u32, event: TimedEvent) {
-        let mut waiting = self.waiting.borrow_mut();
-        let events = waiting.entry(sample).or_default();
-        let over = matches!(event.event, Event::StageFinished { .. });
-        events.push(event);
-        let output = |event: &TimedEvent| match &event.event {
-            Event::Output(bytes) => bytes.len(),
-            _ => 0,
+        let full = {
+            let mut all = self.waiting.borrow_mut();
+            let waiting = all.entry(sample).or_default();
+            if let Event::Output(bytes) = &event.event {
+                waiting.output += bytes.len();
+            }
+            let over = matches!(event.event, Event::StageFinished { .. });
+            waiting.events.push(event);
+            over || waiting.output >= WAITING_LIMIT
         };
-        if !over && events.iter().map(output).sum::<usize>() < WAITING_LIMIT {
-            return;
-        }
-        let events = std::mem::take(events);
-        drop(waiting);
-        for event in events {
-            self.show(event);
+        if full {
+            self.show_waiting(sample);
         }
     }
 
-    /// Shows what is left of all samples.
-    fn show_waiting(&self) {
-        for event in self.waiting.take().into_values().flatten() {
+    /// Shows what a sample did, in a group of its own: what belongs to a stage of which a part is shown already goes
+    /// on with that stage.
+    fn show_waiting(&self, sample: u32) {
+        let Some(mut waiting) = self.waiting.borrow_mut().remove(&sample) else {
+            return;
+        };
+        self.sample.set(Some(sample));
+        if let Some(stage) = waiting.stage {
+            self.enter_group(&format!("{} (continued)", self.name_of(stage)));
+        }
+        if waiting.in_step {
+            self.close_fence();
+        }
+        for event in std::mem::take(&mut waiting.events) {
+            waiting.follow(&event.event);
             self.show(event);
+        }
+        self.leave_group();
+        waiting.output = 0;
+        self.waiting.borrow_mut().insert(sample, waiting);
+    }
+
+    fn show_all_waiting(&self) {
+        let waiting = self.waiting.borrow();
+        let waiting = waiting
+            .iter()
+            .filter(|(_, of_sample)| !of_sample.events.is_empty());
+        let samples: Vec<u32> = waiting.map(|(sample, _)| *sample).collect();
+        for sample in samples {
+            self.show_waiting(sample);
+        }
+    }
+
+    fn enter_group(&self, name: &str) {
+        self.leave_group();
+        self.command(&group(name));
+        self.in_group.set(true);
+    }
+
+    /// The mark of the sample in front of a line, where there are several.
+    fn mark(&self) -> String {
+        match self.sample.get() {
+            Some(sample) if self.samples.get() > 1 => format!("[{sample}/{}] ", self.samples.get()),
+            _ => String::new(),
         }
     }
 
     fn name_of(&self, stage: Stage) -> String {
-        match self.sample.get() {
-            Some(sample) if self.samples.get() > 1 => {
-                format!("[{sample}/{}] {stage}", self.samples.get())
-            }
-            _ => stage.to_string(),
-        }
+        format!("{}{stage}", self.mark())
     }
 }
 
-impl Reporter for WorkflowLog {
+impl<W: Write> Reporter for WorkflowLog<W> {
     fn take(&self, event: TimedEvent) {
+        self.progress.borrow_mut().follow(&event);
         match (event.sample, &event.event) {
             (_, Event::RunStarted { samples, .. }) => self.samples.set(*samples),
-            (Some(_), Event::Error(_) | Event::Transferred { .. }) => self.show(event),
+            (Some(_), Event::Error(_) | Event::Leaked { .. } | Event::Transferred { .. }) => {
+                self.show(event);
+            }
             (Some(sample), _) if self.samples.get() > 1 => self.postpone(sample, event),
             (_, Event::Finished(_)) => {
-                self.show_waiting();
+                self.show_all_waiting();
                 self.show(event);
             }
             _ => self.show(event),
         }
     }
+
+    fn tick(&self, now: Timestamp) {
+        let reminders = self.progress.borrow_mut().reminders(now);
+        for (sample, reminder) in reminders {
+            self.sample.set(sample);
+            self.line(&format!("{}{reminder}", self.mark()));
+        }
+    }
 }
 
-impl WorkflowLog {
+impl<W: Write> WorkflowLog<W> {
     fn show(&self, TimedEvent { event, sample, .. }: TimedEvent) {
         self.sample.set(sample);
         match &event {
             Event::StageStarted(stage) => {
-                self.leave_group();
-                self.command(&group(&self.name_of(*stage)));
-                self.in_group.set(true);
+                self.enter_group(&self.name_of(*stage));
             }
             Event::StageFinished { stage, ok, took } => {
                 if !matches!(stage, Stage::Scripts(_)) {
-                    self.line(&table::stage_ended(*stage, *ok, *took));
+                    self.line(&text::stage_ended(*stage, *ok, *took));
                 }
                 self.leave_group();
             }
@@ -314,10 +390,10 @@ impl WorkflowLog {
                 took,
             } => {
                 self.open_fence();
-                let status = table::with_status(*exit_code);
-                let took = human_duration(*took);
-                self.line(&format!("{script}: {outcome}{status} after {took}"));
+                let after = text::after_outcome(*exit_code, *took);
+                self.line(&format!("{script}: {outcome}{after}"));
                 if *outcome == StepOutcome::TimedOut {
+                    let took = human_duration(*took);
                     let text = format!("{script} ran out of time after {took}");
                     self.annotate(Level::Notice, "A step timed out", None, &text);
                 }
@@ -339,7 +415,7 @@ impl WorkflowLog {
                 resource,
                 region,
                 run,
-            } => self.line(&table::remains(resource, region, run)),
+            } => self.line(&text::remains(resource, region, run)),
             Event::Finished(report) => self.finished(report),
             Event::InvalidConfig(errors) => self.invalid_config(errors),
             Event::Error(complaint) => self.error(complaint),
@@ -349,7 +425,7 @@ impl WorkflowLog {
                 lease,
                 expires_at,
             } => {
-                let text = table::leaked(id.as_ref(), region, lease, *expires_at);
+                let text = text::leaked(id.as_ref(), region, lease, *expires_at);
                 if !self.leak_told.replace(true) {
                     self.annotate(Level::Error, "An instance may be left", None, &text);
                 }

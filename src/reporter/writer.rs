@@ -3,9 +3,12 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::HumanBytes;
+use jiff::Timestamp;
+use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use super::{Event, Reporter, TimedEvent};
 
@@ -15,8 +18,8 @@ const QUEUE_LIMIT: usize = 8 << 20;
 /// The share of the queue that an event takes beside its output, in bytes.
 const EVENT_SIZE: usize = 256;
 
-/// The deadline for what is still to be written when a run is over.
-const FINISH_DEADLINE: Duration = Duration::from_secs(2);
+/// The time between two ticks.
+const TICK: Duration = Duration::from_secs(1);
 
 /// A reporter on a thread of its own. Taking an event never waits for it.
 #[derive(Debug)]
@@ -37,6 +40,7 @@ impl<R> Clone for Writer<R> {
 struct Queue<R> {
     state: Mutex<State<R>>,
     changed: Condvar,
+    finished: Notify,
 }
 
 struct State<R> {
@@ -45,12 +49,17 @@ struct State<R> {
     /// Output that was not queued, in bytes.
     dropped: u64,
     closed: bool,
-    finished: bool,
 }
 
 enum Item<R> {
     Event(TimedEvent),
     Call(Box<dyn FnOnce(&R) + Send>),
+}
+
+enum Next<R> {
+    Item(Item<R>),
+    Nothing,
+    End,
 }
 
 impl<R> std::fmt::Debug for State<R> {
@@ -71,9 +80,9 @@ impl<R: Reporter + Send + 'static> Writer<R> {
                 bytes: 0,
                 dropped: 0,
                 closed: false,
-                finished: false,
             }),
             changed: Condvar::new(),
+            finished: Notify::new(),
         });
         let shared = queue.clone();
         thread::spawn(move || shared.drain(&reporter));
@@ -88,16 +97,12 @@ impl<R: Reporter + Send + 'static> Writer<R> {
     }
 
     /// Waits until everything is written. Returns whether it is: past the deadline nobody waits any longer.
-    pub fn finish(&self) -> bool {
-        let mut state = self.queue.lock();
-        state.closed = true;
+    pub async fn finish(&self, deadline: Duration) -> bool {
+        self.queue.lock().closed = true;
         self.queue.changed.notify_all();
-        let waited = self
-            .queue
-            .changed
-            .wait_timeout_while(state, FINISH_DEADLINE, |state| !state.finished);
-        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        state.finished
+        timeout(deadline, self.queue.finished.notified())
+            .await
+            .is_ok()
     }
 }
 
@@ -107,33 +112,43 @@ impl<R: Reporter> Queue<R> {
     }
 
     fn drain(&self, reporter: &R) {
-        while let Some(item) = self.next() {
-            match item {
-                Item::Event(event) => reporter.take(event),
-                Item::Call(call) => call(reporter),
+        let mut next_tick = Instant::now() + TICK;
+        loop {
+            match self.next(next_tick) {
+                Next::Item(Item::Event(event)) => reporter.take(event),
+                Next::Item(Item::Call(call)) => call(reporter),
+                Next::Nothing => {}
+                Next::End => break,
+            }
+            if Instant::now() >= next_tick {
+                reporter.tick(Timestamp::now());
+                next_tick = Instant::now() + TICK;
             }
         }
-        self.lock().finished = true;
-        self.changed.notify_all();
+        self.finished.notify_one();
     }
 
-    /// The next item; `None` when there will be none.
-    fn next(&self) -> Option<Item<R>> {
+    /// The next item, if one comes before `deadline`.
+    fn next(&self, deadline: Instant) -> Next<R> {
         let state = self.lock();
         let idle =
             |state: &mut State<R>| state.items.is_empty() && state.dropped == 0 && !state.closed;
-        let mut state = self
+        let timeout = deadline.saturating_duration_since(Instant::now());
+        let (mut state, _) = self
             .changed
-            .wait_while(state, idle)
+            .wait_timeout_while(state, timeout, idle)
             .unwrap_or_else(PoisonError::into_inner);
         if let Some(item) = state.items.pop_front() {
             if let Item::Event(event) = &item {
                 state.bytes = state.bytes.saturating_sub(size(event));
             }
-            return Some(item);
+            return Next::Item(item);
         }
-        let dropped = std::mem::take(&mut state.dropped);
-        (dropped > 0).then(|| Item::Event(missing(dropped)))
+        match std::mem::take(&mut state.dropped) {
+            0 if state.closed => Next::End,
+            0 => Next::Nothing,
+            dropped => Next::Item(Item::Event(missing(dropped))),
+        }
     }
 }
 
@@ -165,7 +180,7 @@ fn size(event: &TimedEvent) -> usize {
 
 fn missing(bytes: u64) -> TimedEvent {
     TimedEvent {
-        at: jiff::Timestamp::now(),
+        at: Timestamp::now(),
         sample: None,
         event: Event::Note(format!(
             "… {} of output not shown: it came faster than it was taken; the log files have it all",
@@ -198,8 +213,10 @@ mod tests {
         }
     }
 
-    #[test]
-    fn taking_never_waits_and_what_was_not_shown_is_counted() {
+    const DEADLINE: Duration = Duration::from_secs(10);
+
+    #[tokio::test]
+    async fn taking_never_waits_and_what_was_not_shown_is_counted() {
         let (open, gate) = channel();
         let (seen, shown) = channel();
         let writer = Writer::start(Gated { gate, seen });
@@ -210,7 +227,7 @@ mod tests {
         writer.report(Event::Note("after".into()));
         assert!(since.elapsed() < Duration::from_secs(5));
         drop(open);
-        assert!(writer.finish());
+        assert!(writer.finish(DEADLINE).await);
         let shown: Vec<String> = shown.try_iter().collect();
         let outputs = shown.iter().filter(|text| *text == "1048576 bytes").count();
         assert!((7..=9).contains(&outputs), "{shown:?}");
@@ -222,20 +239,18 @@ mod tests {
         assert!(shown.iter().any(|text| text == "after"));
     }
 
-    #[test]
-    fn a_reporter_that_hangs_does_not_hold_up_the_end() {
+    #[tokio::test(start_paused = true)]
+    async fn a_reporter_that_hangs_does_not_hold_up_the_end() {
         let (open, gate) = channel();
         let (seen, _shown) = channel();
         let writer = Writer::start(Gated { gate, seen });
         writer.report(Event::Note("stuck".into()));
-        let since = Instant::now();
-        assert!(!writer.finish());
-        assert!(since.elapsed() < 2 * FINISH_DEADLINE);
+        assert!(!writer.finish(DEADLINE).await);
         drop(open);
     }
 
-    #[test]
-    fn calls_keep_their_order_among_events() {
+    #[tokio::test]
+    async fn calls_keep_their_order_among_events() {
         let (open, gate) = channel();
         let (seen, shown) = channel();
         let writer = Writer::start(Gated { gate, seen });
@@ -245,7 +260,7 @@ mod tests {
         });
         writer.report(Event::Note("third".into()));
         drop(open);
-        assert!(writer.finish());
+        assert!(writer.finish(DEADLINE).await);
         assert_eq!(
             shown.try_iter().collect::<Vec<_>>(),
             ["first", "second", "third"]

@@ -1,4 +1,4 @@
-//! The words of a run, whoever reads them: what ran, how it ended, how long it took, and the table at the end.
+//! The text of a run, whoever reads it: what ran, how it ended, how long it took, and the table at the end.
 
 use std::time::Duration;
 
@@ -11,18 +11,87 @@ use crate::instance::{InstanceId, LeaseToken, Resource, RunId};
 use crate::phase::Stage;
 use crate::report::{Release, RunReport, SampleReport, utc_to_the_second};
 
-/// The end of a built-in stage.
+/// The end of a built-in stage. One that took no time at all was not carried out by this run.
 pub fn stage_ended(stage: Stage, ok: bool, took: Duration) -> String {
     let verdict = if ok { "done" } else { "failed" };
-    format!("{stage}: {verdict} after {}", human_duration(took))
+    if took.is_zero() {
+        format!("{stage}: {verdict}")
+    } else {
+        format!("{stage}: {verdict} after {}", human_duration(took))
+    }
 }
 
-/// The exit status of a script behind its outcome, where it says more than that.
-pub fn with_status(exit_code: Option<i32>) -> String {
-    match exit_code {
+/// The end of a script behind its outcome: the exit status, where it says more than that, and the time.
+pub fn after_outcome(exit_code: Option<i32>, took: Duration) -> String {
+    let status = match exit_code {
         Some(code) if code != 0 => format!(" with status {code}"),
         _ => String::new(),
+    };
+    format!("{status} after {}", human_duration(took))
+}
+
+/// The time that something has taken so far, in whole seconds.
+pub fn elapsed(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..60 => format!("{seconds}s"),
+        seconds => human_duration(Duration::from_secs(seconds)),
     }
+}
+
+/// Text from outside with nothing in it that a terminal acts on: control characters, and those that turn the direction
+/// of writing, are shown as escapes.
+pub fn printable(text: &str) -> String {
+    let acts = |c: char| {
+        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        turns || (c.is_control() && !matches!(c, '\n' | '\t'))
+    };
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if acts(c) {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+/// The escape sequence after which what a script wrote has no colour any more.
+pub const RESET: &[u8] = b"\x1b[0m";
+
+/// Whether output may have changed the colour of what follows.
+pub fn is_styled(output: &[u8]) -> bool {
+    output.contains(&b'\x1b')
+}
+
+/// Output with line breaks in lines that are longer than `limit`, in bytes; `column` is where it begins and ends.
+pub fn with_line_breaks(output: &[u8], column: &mut usize, limit: usize) -> Vec<u8> {
+    let mut broken = Vec::with_capacity(output.len());
+    for line in output.split_inclusive(|byte| *byte == b'\n') {
+        let mut rest = line;
+        while let Some((head, tail)) = rest.split_at_checked(limit.saturating_sub(*column))
+            && !matches!(tail, [] | [b'\n'])
+        {
+            // A character is not torn apart: at most three bytes stay for the next line.
+            let torn = tail.first().is_some_and(|byte| byte & 0xc0 == 0x80);
+            let start = |byte: &u8| byte & 0xc0 != 0x80;
+            let end = match head.iter().rposition(start) {
+                Some(start) if torn && head.len() - start < 4 => start,
+                _ => head.len(),
+            };
+            let (line, tail) = rest.split_at_checked(end).unwrap_or((rest, &[]));
+            broken.extend(line);
+            broken.push(b'\n');
+            *column = 0;
+            rest = tail;
+        }
+        broken.extend(rest);
+        *column = match rest.last() {
+            Some(b'\n') => 0,
+            _ => *column + rest.len(),
+        };
+    }
+    broken
 }
 
 /// What ran, a line a step, columns side by side.
@@ -94,6 +163,7 @@ pub fn ending(report: &RunReport) -> String {
             Some(instance) => format!("after {took}, instance {} is gone", instance.id),
             None => format!("after {took}, its instance is gone"),
         },
+        (1, _) => format!("after {took}, its one instance is gone"),
         (gone, _) => format!("after {took}, all {gone} instances are gone"),
     }
 }
@@ -159,5 +229,47 @@ mod tests {
     fn columns_are_as_wide_as_their_widest_cell() {
         let rows = [["a", "bb"], ["ccc", "d"]].map(|row| row.map(str::to_owned));
         assert_eq!(aligned(&rows), ["a    bb", "ccc  d"]);
+    }
+
+    #[test]
+    fn nothing_that_a_terminal_acts_on_passes() {
+        let title = "\x1b]0;owned\x07a\u{9b}31m\tb\nc\r\u{202e}";
+        assert_eq!(
+            printable(title),
+            "\\u{1b}]0;owned\\u{7}a\\u{9b}31m\tb\nc\\u{d}\\u{202e}"
+        );
+        assert_eq!(printable("grün … ✓"), "grün … ✓");
+    }
+
+    #[test]
+    fn long_lines_are_broken_between_characters() {
+        let mut column = 0;
+        let mut broken = |text: &str| {
+            let broken = with_line_breaks(text.as_bytes(), &mut column, 4);
+            (String::from_utf8(broken).unwrap(), column)
+        };
+        assert_eq!(broken("abcd\nab"), ("abcd\nab".into(), 2));
+        assert_eq!(broken("cdefghi"), ("cd\nefgh\ni".into(), 1));
+        assert_eq!(broken("\nabcé"), ("\nabc\né".into(), 2));
+        assert_eq!(broken("\n"), ("\n".into(), 0));
+        let mut column = 0;
+        let bytes = with_line_breaks(&[0x80; 9], &mut column, 4);
+        assert_eq!((bytes.len(), column), (11, 1));
+    }
+
+    #[test]
+    fn a_launch_that_was_only_searched_for_took_no_time() {
+        assert_eq!(
+            stage_ended(Stage::Terminate, true, Duration::ZERO),
+            "terminate: done"
+        );
+    }
+
+    #[test]
+    fn seconds_are_whole_while_they_pass() {
+        let elapsed = |millis| elapsed(Duration::from_millis(millis));
+        assert_eq!(elapsed(900), "0s");
+        assert_eq!(elapsed(59_999), "59s");
+        assert_eq!(elapsed(252_300), "4m12s");
     }
 }

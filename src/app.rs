@@ -57,11 +57,7 @@ pub fn main(cli: Cli) -> ExitStatus {
 pub fn report_usage_error(error: &clap::Error) -> ExitStatus {
     match WorkflowJob::current() {
         Some(job) if error.use_stderr() => {
-            // Of the whole text, the part that is not about a command line.
-            let text = error.to_string();
-            let message = text.split("\n\n").next().unwrap_or_default();
-            let message = message.trim_start_matches("error: ");
-            job::refuse(&Error::Usage(message.to_owned()), &job)
+            job::refuse(&Error::Usage(Cli::input_error(error)), &job)
         }
         _ => {
             // Nobody is left to tell when the terminal is gone.

@@ -4,12 +4,13 @@
 //! variable; a test holds the arguments against `action.yml` and the README.
 
 use std::env;
-use std::ffi::OsStr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser, TypedValueParser as _};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use secrecy::SecretString;
 
 use crate::config::{Config, ProviderSpec};
 use crate::github::artifact::ArtifactName;
@@ -47,17 +48,46 @@ impl Cli {
         Self::from_arg_matches_mut(&mut matches)
     }
 
-    /// The definition of the command line, less the inputs that are empty: the runner sets all of them.
+    /// The definition of the command line, with the inputs as they are meant: the runner sets all of them, and YAML's
+    /// block scalars end in a line break.
     fn definition() -> clap::Command {
-        let blank = |name: &OsStr| env::var(name).is_ok_and(|value| value.trim().is_empty());
-        let command = Self::command().mut_args(|arg| {
-            if arg.get_env().is_some_and(blank) {
-                arg.env(None::<&str>)
-            } else {
-                arg
-            }
-        });
-        command.mut_arg("revision", |arg| arg.required(event_revision().is_none()))
+        let command = Self::command()
+            .mut_arg("revision", |arg| arg.required(event_revision().is_none()))
+            .mut_args(|arg| {
+                let value = arg.get_env().and_then(|name| env::var(name).ok());
+                match value {
+                    Some(value) if value.trim().is_empty() => arg.env(None::<&str>),
+                    Some(value) if value.trim() != value => arg
+                        .env(None::<&str>)
+                        .required(false)
+                        .hide_default_value(true)
+                        .default_value(value.trim().to_owned()),
+                    _ => arg,
+                }
+            });
+        command
+    }
+
+    /// What is wrong with the inputs of a job, in the words of a workflow.
+    pub fn input_error(error: &clap::Error) -> String {
+        if let (ErrorKind::MissingRequiredArgument, Some(ContextValue::Strings(missing))) =
+            (error.kind(), error.get(ContextKind::InvalidArg))
+        {
+            let names: Vec<String> = missing
+                .iter()
+                .map(|name| format!("`{}`", name.trim_matches(['<', '>']).to_lowercase()))
+                .collect();
+            return format!("missing inputs: {}", names.join(", "));
+        }
+        let text = error.to_string();
+        // Of the whole text, the part that is not about a command line.
+        let message = text.split("\n\n").next().unwrap_or_default();
+        let mut message = message.trim_start_matches("error: ").to_owned();
+        for arg in Self::command().get_arguments() {
+            let name = arg.get_long().map_or(arg.get_id().as_str(), |long| long);
+            message = message.replace(&format!("'{arg}'"), &format!("the input `{name}`"));
+        }
+        message
     }
 }
 
@@ -208,7 +238,7 @@ pub struct JobArgs {
         hide_env_values = true,
         value_name = "TOKEN"
     )]
-    pub github_token: Option<String>,
+    pub github_token: Option<SecretString>,
     /// What tells the jobs of a matrix apart in the comment, as JSON
     #[arg(
         long,

@@ -394,7 +394,7 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
                 path: file.destination.to_string_lossy().into_owned(),
                 source: file.source_text(),
                 size: file.size,
-                sha256: file.sha256.as_ref().map(listing::hex),
+                sha256: file.sha256.map(hex::encode),
                 mode: format!("{:04o}", file.mode),
                 modified: file.modified_text(),
                 state: *state,

@@ -14,14 +14,14 @@ pub mod publish;
 pub mod state;
 pub mod summary;
 
-pub use environment::{Secret, WorkflowJob};
+pub use environment::WorkflowJob;
 
 use crate::report::Outcome;
 
 #[cfg(test)]
 mod reading;
 
-/// One look is enough.
+/// The emoji for an outcome.
 const fn mark(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Passed => "✅",
@@ -35,5 +35,10 @@ fn verdict(outcome: Outcome) -> String {
     format!("{} {}", mark(outcome), outcome.label())
 }
 
-/// Stands above what may cost money.
+/// Whether a revision is a whole hash: only those have a page of their own for certain.
+pub fn is_commit(revision: &str) -> bool {
+    revision.len() == 40 && revision.chars().all(|c| c.is_ascii_hexdigit())
+}
+
+/// Opens a GitHub `[!CAUTION]` alert.
 const CAUTION: &str = "> [!CAUTION]\n";

@@ -16,7 +16,7 @@ use crate::github::artifact::{Artifact, ArtifactError, ArtifactName, Upload, upl
 use crate::github::http::client;
 use crate::github::state::State;
 use crate::github::summary::{Facts, Failure, refusal, short, summary};
-use crate::github::{WorkflowJob, commands};
+use crate::github::{WorkflowJob, commands, is_commit};
 use crate::interrupt::Interrupt;
 use crate::phase::Stage;
 use crate::report::{Diagnostic, Outcome, Release, RunReport, SampleReport};
@@ -180,7 +180,7 @@ impl Delivery<'_> {
                 )));
                 return Some(artifact);
             }
-            Completion::Returned(Err(error)) if error.is_of_the_place() => {
+            Completion::Returned(Err(error)) if error.is_unsupported() => {
                 let complaint = Diagnostic::new(error.to_string(), error.hint());
                 log.report(Event::Warning(complaint.to_string()));
             }
@@ -308,11 +308,6 @@ fn add_to_summary(text: &str, job: &WorkflowJob) -> io::Result<()> {
         Some(file) => commands::append(file, &format!("{text}\n")),
         None => Ok(()),
     }
-}
-
-/// A whole hash: only those have a page of their own for certain.
-fn is_commit(revision: &str) -> bool {
-    revision.len() == 40 && revision.chars().all(|c| c.is_ascii_hexdigit())
 }
 
 #[derive(Deserialize)]

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::cli::RunArgs;
 use crate::error::Error;
-use crate::github::{Secret, WorkflowJob};
+use crate::github::WorkflowJob;
 use crate::interrupt::Interrupt;
 use crate::reporter::workflow::WorkflowLog;
 
@@ -26,7 +26,7 @@ pub(super) fn run(args: &RunArgs, job: &WorkflowJob) -> ExitStatus {
     let config = args.config.as_deref().unwrap_or("".as_ref());
     let log = WorkflowLog::new(job, config).detailed(args.verbose);
     for secret in SECRETS.iter().filter_map(|name| env::var(name).ok()) {
-        log.mask(&Secret::new(secret));
+        log.mask(&secret.trim().into());
     }
     let config = log.config();
     let log = match reporters(log, args.events.as_deref()) {

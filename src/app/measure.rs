@@ -2,6 +2,7 @@
 
 use std::env;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -14,6 +15,7 @@ use crate::error::Error;
 use crate::fleet;
 use crate::github::WorkflowJob;
 use crate::github::http::client;
+use crate::github::id_token::JobIdTokens;
 use crate::github::state::State;
 use crate::instance::RunId;
 use crate::interrupt::Interrupt;
@@ -134,7 +136,7 @@ async fn run_on_ec2<R: Reporter>(
     } = invocation.args;
     let role = role_to_assume
         .as_ref()
-        .map(|arn| role(arn, *role_duration, invocation.job))
+        .map(|arn| role(arn, *role_duration, &plan.run, invocation.job))
         .transpose()?;
     if role.is_none() {
         refuse_expiring_credentials(&plan.config, invocation.reporter)?;
@@ -155,17 +157,23 @@ async fn run_on_ec2<R: Reporter>(
     }
 }
 
-/// The role that this job may assume.
+/// The role that this job may assume, for a run.
 ///
 /// # Errors
 /// When the job has no identity to do so.
-pub(super) fn role(arn: &str, seconds: i32, job: Option<&WorkflowJob>) -> Result<Role, Error> {
-    let id_tokens = job.and_then(|job| job.id_tokens.clone());
+pub(super) fn role(
+    arn: &str,
+    seconds: i32,
+    run: &RunId,
+    job: Option<&WorkflowJob>,
+) -> Result<Role, Error> {
+    let request = job.and_then(|job| job.id_tokens.clone());
+    let request = request.ok_or(ProviderError::NoIdToken)?;
     Ok(Role {
         arn: arn.into(),
         seconds,
-        id_tokens: id_tokens.ok_or(ProviderError::NoIdToken)?,
-        client: client()?,
+        session: format!("collector-{run}"),
+        id_tokens: Arc::new(JobIdTokens::new(client()?, request)),
     })
 }
 

@@ -89,7 +89,7 @@ async fn swept(
         let role = state
             .role
             .as_ref()
-            .map(|arn| role(arn, SHORT_SESSION, Some(job)))
+            .map(|arn| role(arn, SHORT_SESSION, &state.run, Some(job)))
             .transpose()?;
         let account = Account::open(Some(&state.region), role).await?;
         {

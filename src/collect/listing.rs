@@ -228,25 +228,11 @@ pub(super) fn hashes(bytes: &[u8]) -> HashMap<Vec<u8>, Digest> {
             let path = path
                 .strip_prefix(b"  ")
                 .or_else(|| path.strip_prefix(b" *"))?;
-            Some((path.to_vec(), from_hex(digest)?))
+            let mut bytes = [0; 32];
+            hex::decode_to_slice(digest, &mut bytes).ok()?;
+            Some((path.to_vec(), bytes))
         })
         .collect()
-}
-
-fn from_hex(text: &[u8]) -> Option<Digest> {
-    let text = std::str::from_utf8(text).ok()?;
-    let mut digest = [0; 32];
-    for (index, byte) in digest.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(index * 2..index * 2 + 2)?, 16).ok()?;
-    }
-    Some(digest)
-}
-
-/// A digest as lower-case hexadecimal digits.
-pub(super) fn hex(digest: &Digest) -> String {
-    digest
-        .iter()
-        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 #[cfg(test)]

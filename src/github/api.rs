@@ -1,19 +1,21 @@
 //! GitHub's REST API, as far as comments need it.
+//!
+//! octocrab's raw verbs: its models refuse a comment whose author is gone, its errors drop the headers of a rate limit,
+//! and it has no calls for the comments of a commit.
 
 use std::time::Duration;
 
-use reqwest::{Method, RequestBuilder};
+use octocrab::Octocrab;
+use reqwest::Url;
+use reqwest::header::{ACCEPT, HeaderValue};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::environment::{Secret, WorkflowJob};
+use super::environment::WorkflowJob;
 use super::event::Subject;
-use super::http::{self, HttpError, again};
-
-/// The version of the API.
-const VERSION: &str = "2022-11-28";
+use super::http::{self, HttpError, retry};
 
 /// Comments a page; the most that the API gives.
 const PAGE: &str = "100";
@@ -21,13 +23,14 @@ const PAGE: &str = "100";
 /// More pages than any conversation has; a server that never stops is not followed.
 const PAGES: usize = 1000;
 
-/// For all attempts to find a pull request.
-const LOOK_UP: Duration = Duration::from_mins(2);
+/// For all attempts to find a pull request, and the token's login.
+const PULL_REQUEST: Duration = Duration::from_mins(2);
+const LOGIN: Duration = Duration::from_secs(10);
 
-/// Who the job's own token is, where the API does not say.
+/// The login of the job's own token, where the API does not say.
 const ACTIONS: &str = "github-actions[bot]";
 
-/// What comments are attached to.
+/// The thread that a comment belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Thread {
     /// A pull request.
@@ -66,51 +69,81 @@ struct User {
     login: String,
 }
 
+/// The answer to the GraphQL query for the token's user.
+#[derive(Deserialize)]
+struct ViewerAnswer {
+    data: Viewer,
+}
+
+#[derive(Deserialize)]
+struct Viewer {
+    viewer: User,
+}
+
 #[derive(Deserialize)]
 struct PullRequest {
     number: u64,
     state: String,
+    head: Commit,
+}
+
+#[derive(Deserialize)]
+struct Commit {
+    sha: String,
 }
 
 /// One repository, seen with one token.
 #[derive(Debug)]
-pub struct Api<'a> {
-    client: &'a reqwest::Client,
+pub struct Api {
+    octocrab: Octocrab,
     /// The API's address for the repository.
     repository: String,
-    /// The API's address for the token's user.
-    user: String,
-    token: &'a Secret,
+    /// The address of the GraphQL API.
+    graphql: String,
 }
 
-impl<'a> Api<'a> {
+impl Api {
     /// The repository of the job.
-    pub fn new(client: &'a reqwest::Client, job: &WorkflowJob, token: &'a Secret) -> Self {
-        Self {
-            client,
-            repository: format!("{}/repos/{}", job.api_url, job.repository),
-            user: format!("{}/user", job.api_url),
-            token,
+    ///
+    /// # Errors
+    /// [`HttpError`], when the token or the API's address cannot be one.
+    pub fn new(
+        client: &reqwest::Client,
+        job: &WorkflowJob,
+        token: &SecretString,
+    ) -> Result<Self, HttpError> {
+        // octocrab takes for granted that a token fits into a header.
+        if HeaderValue::from_str(token.expose_secret()).is_err() {
+            let message = "the token has characters that no token has";
+            return Err(HttpError::Unsent(message.into()));
         }
-    }
-
-    fn request(&self, method: Method, url: &str) -> RequestBuilder {
-        self.client
-            .request(method, url)
-            .bearer_auth(self.token.expose())
-            .header("accept", "application/vnd.github+json")
-            .header("x-github-api-version", VERSION)
-    }
-
-    fn get(&self, path: &str) -> RequestBuilder {
-        self.request(Method::GET, &format!("{}/{path}", self.repository))
+        let api = Url::parse(&job.api_url).map_err(|error| HttpError::Unsent(error.to_string()))?;
+        // Requests have whole addresses, and the token goes to no other origin.
+        let octocrab = Octocrab::builder()
+            .base_uri(api.origin().ascii_serialization())
+            .map_err(http::from_octocrab)?
+            .personal_token(token.clone())
+            .add_header(ACCEPT, "application/vnd.github+json".into())
+            .build_with_reqwest(client.clone())
+            .map_err(http::from_octocrab)?;
+        Ok(Self {
+            octocrab,
+            repository: format!("{}/repos/{}", job.api_url, job.repository),
+            graphql: job.graphql_url.clone(),
+        })
     }
 
     /// The login that comments written with this token have; a guess where the API does not say.
+    ///
+    /// `GET /user` refuses the tokens of jobs and of apps; a `viewer` has every token.
     pub async fn login(&self) -> String {
-        let answer: Result<User, HttpError> =
-            http::send_json(self.request(Method::GET, &self.user)).await;
-        answer.map_or_else(|_| ACTIONS.into(), |user| user.login)
+        let query = json!({ "query": "{ viewer { login } }" });
+        let answer = retry(Instant::now() + LOGIN, || async {
+            http::json::<ViewerAnswer>(self.post(&self.graphql, &query).await?).await
+        });
+        answer
+            .await
+            .map_or_else(|_| ACTIONS.into(), |answer| answer.data.viewer.login)
     }
 
     /// The open pull request that a workflow run is about.
@@ -121,36 +154,40 @@ impl<'a> Api<'a> {
         match subject {
             Subject::PullRequest(number) => Ok(Some(*number)),
             Subject::Commit { sha, head } => {
-                let deadline = Instant::now() + LOOK_UP;
-                again(deadline, || self.pull_request_of(sha, head.as_deref())).await
+                let deadline = Instant::now() + PULL_REQUEST;
+                retry(deadline, || self.pull_request_of(sha, head.as_deref())).await
             }
         }
     }
 
+    /// The pull request of the branch, for it may have gone on since; else the one that ends with the commit. Others
+    /// that contain the commit are about something else.
     async fn pull_request_of(
         &self,
         sha: &str,
         head: Option<&str>,
     ) -> Result<Option<u64>, HttpError> {
-        let open = |pulls: Vec<PullRequest>| {
-            let pull = pulls.into_iter().find(|pull| pull.state == "open");
-            pull.map(|pull| pull.number)
-        };
         if let Some(head) = head {
-            let question = self
-                .get("pulls")
-                .query(&[("head", head), ("state", "open")]);
-            if let Some(number) = open(http::send_json(question).await?) {
-                return Ok(Some(number));
+            let query = [("head", head), ("state", "open")];
+            let pulls = self.list("pulls", &query).await?;
+            if let Some(pull) = ending_with(sha, &pulls).or(pulls.first()) {
+                return Ok(Some(pull.number));
             }
         }
-        let question = self.get(&format!("commits/{sha}/pulls"));
-        match http::send_json(question).await {
-            Ok(pulls) => Ok(open(pulls)),
+        match self.list(&format!("commits/{sha}/pulls"), &[]).await {
+            Ok(pulls) => Ok(ending_with(sha, &pulls).map(|pull| pull.number)),
             // A commit of a fork, or one that nobody has pushed.
             Err(error) if matches!(error.status(), Some(404 | 422)) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    async fn list(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Vec<PullRequest>, HttpError> {
+        http::json(self.get(&self.url(path, query)?).await?).await
     }
 
     /// Every comment of a thread, page by page.
@@ -158,17 +195,17 @@ impl<'a> Api<'a> {
     /// # Errors
     /// [`HttpError`].
     pub async fn comments(&self, thread: &Thread) -> Result<Vec<Comment>, HttpError> {
-        let mut question = self.get(&thread.path()).query(&[("per_page", PAGE)]);
+        let mut url = self.url(&thread.path(), &[("per_page", PAGE)])?;
         let mut comments = Vec::new();
         for _ in 0..PAGES {
-            let response = http::send(question).await?;
+            let response = self.get(&url).await?;
             let next = response
                 .headers()
                 .get("link")
                 .and_then(|link| next_page(link.to_str().ok()?));
             comments.extend(http::json::<Vec<Comment>>(response).await?);
             match next {
-                Some(url) => question = self.request(Method::GET, &url),
+                Some(next) => url = next,
                 None => break,
             }
         }
@@ -180,8 +217,10 @@ impl<'a> Api<'a> {
     /// # Errors
     /// [`HttpError`].
     pub async fn comment(&self, thread: &Thread, id: u64) -> Result<Option<Comment>, HttpError> {
-        let question = self.request(Method::GET, &self.address(thread, id));
-        found(http::send_json(question).await)
+        match found(self.get(&self.address(thread, id)).await)? {
+            Some(response) => http::json(response).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Writes a new comment. Not to be repeated when its answer is lost.
@@ -189,8 +228,8 @@ impl<'a> Api<'a> {
     /// # Errors
     /// [`HttpError`].
     pub async fn create(&self, thread: &Thread, body: &str) -> Result<Comment, HttpError> {
-        let url = format!("{}/{}", self.repository, thread.path());
-        self.write(Method::POST, &url, body).await
+        let url = self.url(&thread.path(), &[])?;
+        http::json(self.post(&url, &json!({ "body": body })).await?).await
     }
 
     /// Writes a comment anew; `None` when it is gone.
@@ -204,7 +243,13 @@ impl<'a> Api<'a> {
         body: &str,
     ) -> Result<Option<Comment>, HttpError> {
         let url = self.address(thread, id);
-        found(self.write(Method::PATCH, &url, body).await)
+        let body = json!({ "body": body });
+        let sent = self.octocrab._patch(url, Some(&body));
+        let response = sent.await.map_err(http::from_octocrab)?;
+        match found(http::accept(response.map(reqwest::Body::wrap).into()).await)? {
+            Some(response) => http::json(response).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Removes a comment.
@@ -212,8 +257,31 @@ impl<'a> Api<'a> {
     /// # Errors
     /// [`HttpError`], but not when it is gone already.
     pub async fn delete(&self, thread: &Thread, id: u64) -> Result<(), HttpError> {
-        let question = self.request(Method::DELETE, &self.address(thread, id));
-        found(http::send(question).await).map(drop)
+        let sent = self.octocrab._delete(self.address(thread, id), None::<&()>);
+        let response = sent.await.map_err(http::from_octocrab)?;
+        found(http::accept(response.map(reqwest::Body::wrap).into()).await).map(drop)
+    }
+
+    async fn get(&self, url: &str) -> Result<reqwest::Response, HttpError> {
+        let response = self.octocrab._get(url).await;
+        let response = response.map_err(http::from_octocrab)?;
+        http::accept(response.map(reqwest::Body::wrap).into()).await
+    }
+
+    async fn post(&self, url: &str, body: &Value) -> Result<reqwest::Response, HttpError> {
+        let response = self.octocrab._post(url, Some(body)).await;
+        let response = response.map_err(http::from_octocrab)?;
+        http::accept(response.map(reqwest::Body::wrap).into()).await
+    }
+
+    fn url(&self, path: &str, query: &[(&str, &str)]) -> Result<String, HttpError> {
+        let url = format!("{}/{path}", self.repository);
+        if query.is_empty() {
+            return Ok(url);
+        }
+        Url::parse_with_params(&url, query)
+            .map(String::from)
+            .map_err(|error| HttpError::Unsent(error.to_string()))
     }
 
     fn address(&self, thread: &Thread, id: u64) -> String {
@@ -223,15 +291,12 @@ impl<'a> Api<'a> {
         };
         format!("{}/{parent}comments/{id}", self.repository)
     }
+}
 
-    async fn write<T: DeserializeOwned>(
-        &self,
-        method: Method,
-        url: &str,
-        body: &str,
-    ) -> Result<T, HttpError> {
-        http::send_json(self.request(method, url).json(&json!({ "body": body }))).await
-    }
+/// The open pull request whose last commit this is.
+fn ending_with<'a>(sha: &str, pulls: &'a [PullRequest]) -> Option<&'a PullRequest> {
+    let mut open = pulls.iter().filter(|pull| pull.state == "open");
+    open.find(|pull| pull.head.sha == sha)
 }
 
 /// Somebody may have removed what was there a moment ago.

@@ -15,15 +15,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use secrecy::SecretString;
 use tokio::time::Instant;
 
-use super::environment::{Secret, WorkflowJob};
+use super::environment::WorkflowJob;
 use super::http::HttpError;
 use frame::Frame;
 use service::{Service, Token};
 
 /// The longest that an upload may take, unless the job's token ends before.
-const UPLOAD: Duration = Duration::from_hours(1);
+const UPLOAD: Duration = Duration::from_hours(2);
+
+/// The number of addresses that are asked for: each ends after an hour or less.
+const ADDRESSES: u32 = 2;
+
+/// An upload is given up at most this long before its address ends: nobody starts what cannot be finished.
+const PAUSE: SignedDuration = SignedDuration::from_secs(30);
 
 /// What the service does not take in a name.
 const FORBIDDEN: &str = "\":<>|*?\r\n\\/";
@@ -196,8 +203,8 @@ impl ArtifactError {
         })
     }
 
-    /// Whether this place has no artifacts at all, so that their absence is no failure.
-    pub const fn is_of_the_place(&self) -> bool {
+    /// Whether artifacts are not supported here at all, so that their absence is no failure.
+    pub const fn is_unsupported(&self) -> bool {
         matches!(self, Self::NoRuntime | Self::Enterprise(_))
     }
 
@@ -223,7 +230,7 @@ pub async fn upload(
     client: &reqwest::Client,
     job: &WorkflowJob,
     upload: &Upload<'_>,
-    secret: impl Fn(&Secret),
+    secret: impl Fn(&SecretString),
 ) -> Result<Artifact, ArtifactError> {
     let runtime = match &job.runtime {
         Some(runtime) => runtime,
@@ -240,7 +247,7 @@ pub async fn upload(
     let service = Service::new(client, &runtime.results_url, token, deadline);
     let expires_at = expiry(now, upload.retention_days, job.retention_days);
 
-    let created = match service.create(upload.name, expires_at).await {
+    let mut created = match service.create(upload.name, expires_at).await {
         Err(ArtifactError::Service { source, .. })
             if !job.on_github() && matches!(source.status(), Some(404 | 501)) =>
         {
@@ -248,9 +255,34 @@ pub async fn upload(
         }
         created => created?,
     };
-    let deadline = deadline.min(deadline_of(now, created.expires()));
-    created.signatures().iter().for_each(secret);
-    blob::put(client, &created.url, &frame, deadline).await?;
+    let mut addresses = 1;
+    loop {
+        created.signatures().iter().for_each(&secret);
+        let address_ends = created.expires();
+        let address_deadline = deadline.min(deadline_of(Timestamp::now(), address_ends));
+        match blob::put(client, &created.url, &frame, address_deadline).await {
+            Ok(()) => break,
+            Err(ArtifactError::Service {
+                source: HttpError::Unsent(message),
+                ..
+            }) => {
+                return Err(ArtifactError::Archive {
+                    path: upload.archive.to_owned(),
+                    source: io::Error::other(message),
+                });
+            }
+            // The address ended before the upload did. Its name is taken, and what was sent lies there unfinished.
+            Err(_)
+                if addresses < ADDRESSES
+                    && Instant::now() < deadline
+                    && address_ends.is_some_and(|at| at <= Timestamp::now() + PAUSE) =>
+            {
+                addresses += 1;
+                created = service.create(&created.name.second(), expires_at).await?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
     let id = service.finalize(&created.name, &frame).await?;
     Ok(Artifact {
         id,

@@ -7,10 +7,10 @@
 mod page;
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io::{self, Read as _};
 
-use aws_smithy_types::base64;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
@@ -184,10 +184,15 @@ impl Sheet {
     /// Whether the sheet knows this row, or one that takes its place.
     pub fn contains(&self, row: &Row) -> bool {
         let known = self.rows.get(&row.job);
-        self.run() > Some(row.run)
+        self.is_newer_than(row)
             || known.is_some_and(|known| {
                 (known.run, known.attempt, known.finished) >= (row.run, row.attempt, row.finished)
             })
+    }
+
+    /// Whether the sheet is of a newer workflow run than this row, which it does not show then.
+    pub fn is_newer_than(&self, row: &Row) -> bool {
+        self.run() > Some(row.run)
     }
 
     fn run(&self) -> Option<u64> {
@@ -229,11 +234,11 @@ fn hidden(rows: &[&Row]) -> String {
 fn packed(rows: &[Row]) -> io::Result<String> {
     let mut packed = ZlibEncoder::new(Vec::new(), Compression::best());
     serde_json::to_writer(&mut packed, rows)?;
-    Ok(base64::encode(packed.finish()?))
+    Ok(STANDARD.encode(packed.finish()?))
 }
 
 fn unpacked(packed: &str) -> Option<Vec<Row>> {
-    let packed = base64::decode(packed).ok()?;
+    let packed = STANDARD.decode(packed).ok()?;
     let json = ZlibDecoder::new(packed.as_slice()).take(MAX_UNPACKED);
     serde_json::from_reader(json).ok()
 }
@@ -245,13 +250,9 @@ fn fingerprint(texts: &[&str]) -> String {
         hash.update(text.len().to_le_bytes());
         hash.update(text);
     }
-    hash.finalize()
-        .iter()
-        .take(8)
-        .fold(String::new(), |mut digits, byte| {
-            let _ = write!(digits, "{byte:02x}");
-            digits
-        })
+    let mut digits = hex::encode(hash.finalize());
+    digits.truncate(16);
+    digits
 }
 
 #[cfg(test)]

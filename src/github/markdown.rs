@@ -112,6 +112,43 @@ pub fn code(code: &str) -> String {
     format!("<code>{}</code>", text(code))
 }
 
+/// Code between backticks, for running text outside of tables. GitHub looks for nothing in it, so that it can be copied
+/// and read as it is.
+pub fn span(code: &str) -> String {
+    let line = one_line(code);
+    if line.is_empty() {
+        return line;
+    }
+    let longest = line.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest + 1);
+    let padding = if line.starts_with('`') || line.ends_with('`') {
+        " "
+    } else {
+        ""
+    };
+    format!("{fence}{padding}{line}{padding}{fence}")
+}
+
+/// Text in which backticks stand around code, as in hints.
+pub fn prose(prose: &str) -> String {
+    let parts: Vec<&str> = prose.split('`').collect();
+    if parts.len().is_multiple_of(2) {
+        // One has no partner.
+        return text(prose);
+    }
+    let parts = parts.iter().enumerate().map(|(index, part)| {
+        if !index.is_multiple_of(2) {
+            return code(part);
+        }
+        let space = |at_edge: bool| if at_edge { " " } else { "" };
+        let words = text(part);
+        let before = space(index > 0 && part.starts_with(char::is_whitespace));
+        let after = space(!words.is_empty() && part.ends_with(char::is_whitespace));
+        format!("{before}{words}{after}")
+    });
+    parts.collect()
+}
+
 /// A block of code with every line of `text` as a terminal would show it, without colours.
 pub fn fenced(text: &str) -> String {
     let lines: Vec<String> = text
@@ -320,6 +357,23 @@ mod tests {
     }
 
     #[test]
+    fn the_code_in_a_hint_is_code() {
+        assert_eq!(
+            prose("add `id-token: write` to the job's `permissions:`; or @me"),
+            "add <code>id-token: write</code> to the job's <code>permissions:</code>; or @<!-- -->me"
+        );
+        assert_eq!(prose("a ` b"), text("a ` b"));
+        assert_eq!(prose("`a` `b`"), "<code>a</code> <code>b</code>");
+    }
+
+    #[test]
+    fn a_span_holds_backticks() {
+        assert_eq!(span("i-0123456789abcdef0"), "`i-0123456789abcdef0`");
+        assert_eq!(span("a ``b`` `"), "``` a ``b`` ` ```");
+        assert_eq!(span("\n"), "");
+    }
+
+    #[test]
     fn only_the_web_is_linked() {
         assert_eq!(
             link("run [1]", "https://a.example/x?a=1&b=(2)#c:d"),
@@ -364,6 +418,19 @@ mod tests {
         #[test]
         fn code_is_read_as_it_was_written(hostile in HOSTILE) {
             prop_assert_eq!(reading::paragraph(&code(&hostile)).concat(), one_line(&hostile));
+        }
+
+        #[test]
+        fn a_span_is_read_as_it_was_written(hostile in HOSTILE) {
+            let line = one_line(&hostile);
+            prop_assert_eq!(reading::paragraph(&span(&hostile)).concat(), line);
+        }
+
+        #[test]
+        fn no_prose_takes_effect(hostile in HOSTILE) {
+            for stretch in reading::paragraph(&prose(&hostile)) {
+                prop_assert!(!reading::is_reference(&stretch), "{stretch:?}");
+            }
         }
 
         #[test]

@@ -41,6 +41,10 @@ fn stretches<'a>(parent: &'a AstNode<'a>) -> Vec<String> {
     for node in parent.descendants().skip(1) {
         match &node.data.borrow().value {
             NodeValue::Text(text) => stretches.last_mut().unwrap().push_str(text),
+            NodeValue::Code(code) => {
+                stretches.push(code.literal.clone());
+                stretches.push(String::new());
+            }
             NodeValue::HtmlInline(html) => {
                 assert!(HARMLESS.contains(&html.as_str()), "{html}");
                 stretches.push(String::new());
@@ -188,6 +192,7 @@ pub(super) fn page(markdown: &str) -> Vec<String> {
                     parts.last_mut().unwrap().push(' ');
                 }
                 NodeValue::CodeBlock(code) => parts.push(code.literal.clone()),
+                NodeValue::Code(code) => parts.last_mut().unwrap().push_str(&code.literal),
                 NodeValue::Text(text) => {
                     assert!(!is_reference(text), "{text:?}");
                     parts.last_mut().unwrap().push_str(text);

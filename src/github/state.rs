@@ -66,9 +66,15 @@ impl State {
     }
 
     /// Gives what the run wrote to those who own the places: the runner's user, where a container's root wrote it.
+    ///
+    /// A local step may write anywhere, and what stays root's in the checkout or in `RUNNER_TEMP` makes the next job on
+    /// the runner fail.
     pub fn hand_over(&self, job: &WorkflowJob) {
-        for written in [&self.results, &self.directory] {
-            hand_over(&job.workspace, written);
+        for place in [Some(&job.workspace), job.temp.as_ref()]
+            .into_iter()
+            .flatten()
+        {
+            hand_over(place, place);
         }
         if let Some(home) = env::var_os("HOME") {
             hand_over(Path::new(&home), &self.results);

@@ -8,12 +8,14 @@ use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::path::{Component, Path, PathBuf};
 
+use secrecy::{ExposeSecret as _, SecretString};
+
 use super::{Event, Reporter, TimedEvent, table};
 use crate::config::{At, ConfigErrors, Problem, human_duration};
+use crate::github::WorkflowJob;
 use crate::github::commands::{
     ANNOTATIONS, Annotation, END_GROUP, Fence, Level, Place, annotation, group, mask, plain,
 };
-use crate::github::{Secret, WorkflowJob};
 use crate::phase::Stage;
 use crate::project::CONFIG_FILE;
 use crate::report::{Diagnostic, RunReport};
@@ -86,9 +88,9 @@ impl WorkflowLog {
     }
 
     /// Keeps a secret out of the log from here on.
-    pub fn mask(&self, secret: &Secret) {
-        if secret.expose().len() >= SHORTEST_SECRET {
-            self.command(&mask(secret.expose()));
+    pub fn mask(&self, secret: &SecretString) {
+        if secret.expose_secret().len() >= SHORTEST_SECRET {
+            self.command(&mask(secret.expose_secret()));
         }
     }
 
@@ -106,16 +108,16 @@ impl WorkflowLog {
         write(format!("{start}{line}\n").as_bytes());
     }
 
-    fn close_fence(&self) {
+    fn stop_commands(&self) {
         let fence = Fence::random();
-        self.command(&fence.close());
+        self.command(&fence.stop_commands());
         self.fence.replace(Some(fence));
     }
 
-    fn open_fence(&self) -> bool {
+    fn resume_commands(&self) -> bool {
         let fence = self.fence.take();
         if let Some(fence) = &fence {
-            self.command(&fence.open());
+            self.command(&fence.resume_commands());
         }
         fence.is_some()
     }
@@ -137,7 +139,7 @@ impl WorkflowLog {
             return;
         }
         // Behind a fence it would be a line like any other.
-        let fenced = self.open_fence();
+        let fenced = self.resume_commands();
         self.command(&annotation(&Annotation {
             level,
             title,
@@ -145,12 +147,12 @@ impl WorkflowLog {
             message,
         }));
         if fenced {
-            self.close_fence();
+            self.stop_commands();
         }
     }
 
     fn leave_group(&self) {
-        self.open_fence();
+        self.resume_commands();
         if self.in_group.replace(false) {
             self.command(END_GROUP);
         }
@@ -304,7 +306,7 @@ impl WorkflowLog {
             }
             Event::StepStarted { phase, script, .. } => {
                 self.line(&format!("{phase}: {script}"));
-                self.close_fence();
+                self.stop_commands();
             }
             Event::Output(bytes) => self.output(bytes),
             Event::StepFinished {
@@ -313,7 +315,7 @@ impl WorkflowLog {
                 exit_code,
                 took,
             } => {
-                self.open_fence();
+                self.resume_commands();
                 let status = table::with_status(*exit_code);
                 let took = human_duration(*took);
                 self.line(&format!("{script}: {outcome}{status} after {took}"));

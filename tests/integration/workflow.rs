@@ -340,3 +340,48 @@ fn secrets_are_masked_and_ids_are_not() {
         );
     }
 }
+
+#[test]
+fn the_line_break_of_a_block_scalar_is_no_part_of_an_input() {
+    let Some(stand) = Stand::start() else {
+        return;
+    };
+    let desk = quick_desk();
+    let inputs = [
+        ("config", " config.yml\n"),
+        ("output", "elsewhere\n"),
+        ("local", "true\n"),
+        ("comment", "never\n"),
+        ("retention-days", "7\n"),
+        ("revision", "v1\n"),
+    ];
+    let mut job = stand.job();
+    run(step(&desk, &mut job, &inputs)).expect(0);
+    let results = values(&job.output())["results-path"].clone();
+    assert!(results.starts_with("elsewhere/v1/local-"), "{results:?}");
+}
+
+#[test]
+fn what_is_wrong_with_an_input_is_told_in_the_words_of_a_workflow() {
+    let Some(stand) = Stand::start() else {
+        return;
+    };
+    let desk = quick_desk();
+    for (input, value, words) in [
+        (
+            "role-duration",
+            "an hour",
+            "invalid value 'an hour' for the input `role-duration`: invalid digit",
+        ),
+        (
+            "comment",
+            "sometimes",
+            "for the input `comment`%0A  [possible values: auto, always, never]",
+        ),
+        ("config", "", "missing inputs: `config`"),
+    ] {
+        let finished = run(step(&desk, &mut stand.job(), &[(input, value)])).expect(2);
+        finished.logs(words);
+        assert!(!finished.stdout.contains("--"), "{}", finished.stdout);
+    }
+}

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_smithy_types::base64;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use tokio::time::Instant;
 
 use super::ArtifactError;
 use super::frame::Frame;
-use crate::github::http::{self, HttpError, again};
+use crate::github::http::{self, HttpError, retry};
 
 /// The size of a block, in bytes, unless there would be too many.
 const BLOCK: u64 = 4 << 20;
@@ -47,7 +48,7 @@ pub(super) async fn put(
     let sent = stream::iter(&blocks).map(Ok::<_, HttpError>);
     sent.try_for_each_concurrent(AT_ONCE, async |(offset, id)| {
         let target = format!("{url}&comp=block&blockid={id}");
-        again(deadline.min(Instant::now() + PATIENCE), || async {
+        retry(deadline.min(Instant::now() + PATIENCE), || async {
             // Read again for each attempt, so that a block waits on disk and not in memory.
             let bytes = block(frame.clone(), *offset, size).await?;
             let request = client
@@ -74,7 +75,7 @@ pub(super) async fn put(
     }
     list.push_str("</BlockList>");
     // The same list twice makes the same blob.
-    again(deadline.min(Instant::now() + PATIENCE), || async {
+    retry(deadline.min(Instant::now() + PATIENCE), || async {
         let request = client
             .put(format!("{url}&comp=blocklist"))
             .header("x-ms-version", VERSION)
@@ -95,12 +96,12 @@ async fn block(frame: Arc<Frame>, offset: u64, size: u64) -> Result<Vec<u8>, Htt
     let reading = tokio::task::spawn_blocking(move || frame.read(offset, size));
     let read = reading.await.map_err(std::io::Error::other);
     read.and_then(|bytes| bytes)
-        .map_err(|error| HttpError::Unreadable(error.to_string()))
+        .map_err(|error| HttpError::Unsent(error.to_string()))
 }
 
 /// All ids have the same length, as the protocol wants it, and none has a character that an address would escape.
 fn block_id(nonce: u128, index: u64) -> String {
-    base64::encode(format!("{nonce:032x}{index:016}"))
+    STANDARD.encode(format!("{nonce:032x}{index:016}"))
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! The ZIP around an archive: what comes before it and what comes after, computed without writing the ZIP anywhere.
 
 use std::cell::RefCell;
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read as _, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt as _;
@@ -114,16 +113,8 @@ impl Frame {
             hash.update(&bytes);
             offset += bytes.len() as u64;
         }
-        Ok(hexadecimal(&hash.finalize()))
+        Ok(hex::encode(hash.finalize()))
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut digits, byte| {
-        // Writing to a text cannot fail.
-        let _ = write!(digits, "{byte:02x}");
-        digits
-    })
 }
 
 /// A place to write a ZIP to that keeps all of it but the content of its entry.
@@ -238,7 +229,7 @@ mod tests {
                 }
                 assert!(read == expected, "{length} in blocks of {block}");
             }
-            assert_eq!(frame.digest(), hexadecimal(&Sha256::digest(&expected)));
+            assert_eq!(frame.digest(), hex::encode(Sha256::digest(&expected)));
         }
     }
 }

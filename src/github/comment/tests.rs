@@ -65,8 +65,8 @@ fn every_job_of_a_full_matrix_stays_and_is_shown() {
     assert_eq!(
         page[..5],
         [
-            "collector: ✅ all 256 jobs passed",
-            "CI, bench/config.yml, revision 0123456789abcdef0123456789abcdef01234567, c7i.large, eu-central-1, workflow run",
+            "collector: ✅ 256 jobs passed",
+            "CI, bench/config.yml, revision 0123456789ab, c7i.large, eu-central-1, workflow run",
             "job result time results",
             "measure (c7i.large, 1) ✅ passed 3m08s 12 files, 2.93 KiB",
             "measure (c7i.large, 2) ✅ passed 3m09s 12 files, 5.86 KiB",
@@ -94,7 +94,7 @@ fn what_failed_is_told_and_what_leaked_comes_first() {
     };
     let sheet: Sheet = [row(1), failed, leaked, unknown].into_iter().collect();
     let page = reading::page(&sheet.body(&key()));
-    let revision = "0123456789abcdef0123456789abcdef01234567";
+    let revision = "0123456789ab";
     let id = row(3).instance.unwrap().id;
     assert_eq!(
         page,
@@ -116,10 +116,47 @@ fn what_failed_is_told_and_what_leaked_comes_first() {
             &format!(
                 "measure (c7i.large, 4) ❌ the instance may still be running 3m11s {revision} 12 files, 11.72 KiB"
             ),
-            "Errors",
             "measure (c7i.large, 2): measure.sh ended with status 2",
         ]
     );
+}
+
+#[test]
+fn the_first_job_of_a_matrix_does_not_speak_for_the_others() {
+    let head = |row: Row| reading::page(&Sheet::from(row).body(&key())).remove(0);
+    assert_eq!(head(row(1)), "collector: ✅ 1 job passed");
+    let alone = Row {
+        label: "measure".into(),
+        ..row(1)
+    };
+    assert_eq!(head(alone), "collector: ✅ passed");
+}
+
+#[test]
+fn one_file_is_one_file_and_a_commit_is_a_link() {
+    let quick = Row {
+        files: 1,
+        took: 0,
+        ..row(1)
+    };
+    let body = Sheet::from(quick).body(&key());
+    assert!(body.contains("1 file, ") && !body.contains("0ms"), "{body}");
+    let commit =
+        "https://github.example/octo-org/octo-repo/commit/0123456789abcdef0123456789abcdef01234567";
+    assert!(body.contains(&format!("({commit})")), "{body}");
+}
+
+#[test]
+fn few_errors_are_seen_at_once_and_many_on_a_click() {
+    let failed = |number| Row {
+        outcome: Outcome::StepFailed,
+        error: Some("why".into()),
+        ..row(number)
+    };
+    for (jobs, folded) in [(1, false), (3, false), (4, true)] {
+        let sheet: Sheet = (0..jobs).map(failed).collect();
+        assert_eq!(sheet.body(&key()).contains("<details>"), folded, "{jobs}");
+    }
 }
 
 #[test]
@@ -165,7 +202,7 @@ fn a_comment_that_was_tampered_with_is_written_anew() {
 fn packed_bytes(bytes: &[u8]) -> String {
     let mut packed = ZlibEncoder::new(Vec::new(), Compression::best());
     io::Write::write_all(&mut packed, bytes).unwrap();
-    base64::encode(packed.finish().unwrap())
+    STANDARD.encode(packed.finish().unwrap())
 }
 
 #[test]

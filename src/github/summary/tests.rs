@@ -152,6 +152,33 @@ fn what_may_cost_money_comes_first() {
 }
 
 #[test]
+fn the_outcome_in_a_few_lines_can_be_read_as_it_is() {
+    let commit = "0123456789abcdef0123456789abcdef01234567";
+    let report = SampleReport {
+        revision: commit.parse().unwrap(),
+        errors: vec![Diagnostic::new("`a@b.sh` failed: see #12", None)],
+        ..report("")
+    };
+    assert_eq!(
+        short(&report),
+        format!(
+            "❌ failed after 1m30s: `{commit}` on `c7i.large`, 2 files, 2.00 KiB, 1 not complete\n\n\
+             `` `a@b.sh` failed: see #12 ``\n"
+        )
+    );
+    assert!(!short(&leaked("@a #1")).contains("<!--"));
+}
+
+#[test]
+fn the_code_in_a_hint_is_shown_as_code() {
+    let mut report = report("");
+    report.errors = vec![Diagnostic::new("no", Some("add `id-token: write`"))];
+    let page = summary(&report, &Facts::default());
+    assert!(page.contains("<code>id-token: write</code>"), "{page}");
+    assert!(refusal("no", Some("try `--local`")).contains("<code>--local</code>"));
+}
+
+#[test]
 fn the_largest_page_is_cut_at_clean_places() {
     for word in ["$", "a`\n", "@a", "日", "<"] {
         let long = word.repeat(5000);

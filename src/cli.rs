@@ -239,7 +239,7 @@ pub struct JobArgs {
         value_name = "TOKEN"
     )]
     pub github_token: Option<SecretString>,
-    /// What tells the jobs of a matrix apart in the comment, as JSON
+    /// What tells the jobs of a matrix apart in the comment, as JSON; a reusable workflow needs its caller's
     #[arg(
         long,
         env = "INPUT_MATRIX",

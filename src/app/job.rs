@@ -2,6 +2,8 @@
 
 use std::env;
 
+use jiff::Timestamp;
+
 use super::delivery::Delivery;
 use super::{
     ExitStatus, block_on, delivery, finish, listen, measure, places, report_error, reporters,
@@ -9,6 +11,7 @@ use super::{
 use crate::cli::RunArgs;
 use crate::error::Error;
 use crate::github::WorkflowJob;
+use crate::github::state::State;
 use crate::interrupt::Interrupt;
 use crate::reporter::workflow::WorkflowLog;
 
@@ -33,21 +36,28 @@ pub(super) fn run(args: &RunArgs, job: &WorkflowJob) -> ExitStatus {
         Ok(log) => log,
         Err((error, log)) => return report_error(&error, &log),
     };
+    let since = Timestamp::now();
     let result = block_on(async {
         let interrupt = Interrupt::default();
         let listener = listen(&interrupt)?;
+        let delivery = Delivery {
+            args,
+            job,
+            config: &config,
+            log: &log,
+            interrupt: &interrupt,
+        };
         let status = match Box::pin(measure::run(args, Some(job), &log, &interrupt)).await {
-            Ok(report) => {
-                let delivery = Delivery {
-                    args,
-                    job,
-                    config: &config,
-                    log: &log,
-                    interrupt: &interrupt,
-                };
-                Ok(delivery.deliver(report).await)
+            Ok(report) => Ok(delivery.deliver(report).await),
+            Err(error) if interrupt.token().is_cancelled() => {
+                // The runner kills whoever takes long now; the post step has the time.
+                State::save_undelivered(job, since)?;
+                Err(error)
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                delivery.comment_on_refusal(&error, since).await;
+                Err(error)
+            }
         };
         listener.abort();
         status

@@ -99,10 +99,12 @@ async fn run_on<P: Provider, R: Reporter>(
         results: std::path::absolute(plan.output.join(plan.revision.directory()))
             .unwrap_or_default(),
         directory: plan.directory.clone(),
+        samples: plan.config.samples.get(),
     };
     if let Some(job) = invocation.job {
         // Before anything is rented: what a killed run leaves is found by this.
         state.save(job)?;
+        State::save_undelivered(job, Timestamp::now())?;
     }
     let run = Run {
         plan,

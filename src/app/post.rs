@@ -3,15 +3,18 @@
 use std::path::Path;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use tokio::time::{Instant, sleep};
+
+use super::delivery::belated::Undelivered;
 use super::measure::role;
 use super::places::{hand_over_state, local};
 use super::{ExitStatus, block_on};
+use crate::cli::Cli;
 use crate::error::Error;
 use crate::github::WorkflowJob;
 use crate::github::state::State;
 use crate::instance::{InstanceId, Owner};
-use tokio::time::{Instant, sleep};
-
 use crate::lease::{EVENTUAL_CONSISTENCY, delete_resources, sweep};
 use crate::provider::ec2::Account;
 use crate::provider::{ProviderError, Reclaim};
@@ -41,9 +44,13 @@ pub(super) fn run() -> ExitStatus {
         return ExitStatus(2);
     };
     let log = WorkflowLog::new(&job, Path::new(""));
+    let undelivered = State::undelivered();
     let Some((state, released)) = State::saved() else {
+        if let Some(since) = undelivered {
+            return deliver(None, since, ExitStatus(0), &job, log);
+        }
         log.report(Event::Note(
-            "no run of this job came so far that it could have left anything".into(),
+            "this job never got far enough to launch an instance".into(),
         ));
         return ExitStatus(0);
     };
@@ -55,7 +62,7 @@ pub(super) fn run() -> ExitStatus {
     } else {
         EVENTUAL_CONSISTENCY
     };
-    match block_on(swept(&job, &state, waiting)) {
+    let status = match block_on(swept(&job, &state, waiting)) {
         Ok(found) => tell(&found, &state, &log),
         Err(error) if released => {
             log.report(Event::Note(format!(
@@ -66,13 +73,53 @@ pub(super) fn run() -> ExitStatus {
         }
         Err(error) => {
             let State { run, region, .. } = &state;
-            let message = format!(
-                "nobody knows whether an instance of run {run} is left in {region}: {error}"
-            );
-            complain(&message, &state, &log);
+            let message =
+                format!("could not check whether run {run} left an instance in {region}: {error}");
+            report_leftover(&message, &state, &log);
             ExitStatus(4)
         }
+    };
+    match undelivered {
+        Some(since) => deliver(Some(&state), since, status, &job, log),
+        None => status,
     }
+}
+
+/// Delivers what the run could not, after the instances: a cancelled job has some minutes left.
+fn deliver(
+    state: Option<&State>,
+    since: Timestamp,
+    status: ExitStatus,
+    job: &WorkflowJob,
+    log: WorkflowLog,
+) -> ExitStatus {
+    // Main has told what is wrong with the inputs.
+    let Ok(Cli { run: args, .. }) = Cli::read() else {
+        return status;
+    };
+    let log = match &args.config {
+        Some(config) => WorkflowLog::new(job, config),
+        None => log,
+    };
+    let delivered = block_on(async {
+        let undelivered = Undelivered {
+            args: &args,
+            job,
+            state,
+            since,
+            leaked: status != ExitStatus(0),
+            log: &log,
+        };
+        undelivered.deliver().await;
+        Ok(())
+    });
+    if let Err(error) = delivered {
+        log.report(Event::Warning(error.to_string()));
+    }
+    if let Some(state) = state {
+        state.hand_over(job);
+    }
+    status
 }
 
 async fn swept(
@@ -123,7 +170,7 @@ fn tell(found: &[(InstanceId, Release)], state: &State, log: &WorkflowLog) -> Ex
             left = true;
             let message =
                 format!("{id} in {region}, left behind by run {run}, could not be ended: {reason}");
-            complain(&message, state, log);
+            report_leftover(&message, state, log);
         } else {
             log.report(Event::Warning(format!(
                 "terminated {id} in {region}, which run {run} had left behind"
@@ -138,7 +185,7 @@ fn tell(found: &[(InstanceId, Release)], state: &State, log: &WorkflowLog) -> Ex
     ExitStatus(if left { 4 } else { 0 })
 }
 
-fn complain(message: &str, state: &State, log: &WorkflowLog) {
+fn report_leftover(message: &str, state: &State, log: &WorkflowLog) {
     let State { run, region, .. } = state;
     let remedy = format!("`collect reap --region {region} --run {run}` tries again");
     log.report(Event::Error(Diagnostic::new(message, Some(&remedy))));

@@ -6,7 +6,7 @@ use super::artifact::Artifact;
 use super::markdown::{Room, clipped, code, fenced, fold, link, list, prose, span, table, text};
 use super::{CAUTION, verdict};
 use crate::config::human_duration;
-use crate::report::{Release, SampleReport};
+use crate::report::{Outcome, Release, SampleReport};
 
 /// GitHub drops a longer summary. Each part has room of its own, and together they stay below.
 pub const MAX_BYTES: usize = 1_048_576;
@@ -101,6 +101,17 @@ pub fn refusal(message: &str, hint: Option<&str>) -> String {
         fenced(message),
         hint.unwrap_or_default()
     )
+}
+
+/// The page of a run that was killed before it could report.
+pub fn unreported(leaked: bool) -> String {
+    let instance = if leaked {
+        "an instance may still be running: see the log of the post step"
+    } else {
+        "no instance is left"
+    };
+    let outcome = verdict(Outcome::Interrupted);
+    format!("## collector: {outcome}\n\nThe run was ended before it could report; {instance}.\n")
 }
 
 fn outcome(report: &SampleReport) -> String {

@@ -4,10 +4,12 @@ use std::fmt;
 use std::fs;
 use std::path::Path;
 
+use jiff::Timestamp;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
 use crate::cli::{Commenting, RunArgs};
+use crate::error::Error;
 use crate::github::WorkflowJob;
 use crate::github::api::{Api, Thread};
 use crate::github::artifact::Artifact;
@@ -15,24 +17,44 @@ use crate::github::comment::{Job, Key, Rented, Row};
 use crate::github::event::Subject;
 use crate::github::http::client;
 use crate::github::publish::{CommentError, Published, publish};
-use crate::report::{RunReport, SampleReport};
+use crate::report::{Outcome, SampleReport};
 
 /// The number of digits of an AWS account's id.
 const ACCOUNT_DIGITS: usize = 12;
 
-/// Writes the run's row onto its comment; a line about what came of it, or why there is none and what to do.
+/// Whether there is a comment, where that there is none is no failure.
+#[derive(Debug)]
+pub(super) enum Commented {
+    /// The comment.
+    Yes(Published),
+    /// Nobody wants one.
+    No(&'static str),
+}
+
+impl fmt::Display for Commented {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Yes(Published { url, superseded }) if *superseded => {
+                write!(f, "no comment: a newer workflow run has the comment: {url}")
+            }
+            Self::Yes(Published { url, .. }) => write!(f, "commented: {url}"),
+            Self::No(reason) => f.write_str(reason),
+        }
+    }
+}
+
+/// Brings the rows of a run onto its comment; a line about what came of it, or why there is none and what to do.
 pub(super) async fn comment(
-    report: &RunReport,
-    artifacts: &[Option<Artifact>],
+    rows: &[Row],
     args: &RunArgs,
     job: &WorkflowJob,
     config: &Path,
-) -> Result<String, String> {
+) -> Result<Commented, String> {
     let Some(token) = &args.job.github_token else {
         let message = "no comment: the input `github-token` is empty";
         return match args.job.comment {
             Commenting::Always => Err(message.into()),
-            _ => Ok(message.into()),
+            _ => Ok(Commented::No(message)),
         };
     };
     let client = client().map_err(|error| format!("no comment: {error}"))?;
@@ -57,26 +79,22 @@ pub(super) async fn comment(
         (None, Subject::Commit { sha, .. }) if args.job.comment == Commenting::Always => {
             Thread::Commit(sha)
         }
-        _ => return Ok("no comment: the commit belongs to no open pull request".into()),
+        _ => {
+            return Ok(Commented::No(
+                "no comment: the commit belongs to no open pull request",
+            ));
+        }
     };
     let key = Key {
         workflow: job.workflow.clone(),
         config: config.to_string_lossy().into_owned(),
     };
-    let alone = report.samples.len() == 1;
-    let samples = report.samples.iter().zip(artifacts);
-    let rows: Vec<Row> = samples
-        .map(|(sample, artifact)| row(sample, alone, artifact.as_ref(), args, job))
-        .collect();
     let matrix = args.job.matrix.as_deref().unwrap_or_default();
     // A matrix gives its jobs a label of their own.
     let in_matrix = label(&job.job, matrix) != job.job;
-    let published = publish(&api, &thread, &key, &rows, in_matrix).await;
+    let published = publish(&api, &thread, &key, rows, in_matrix).await;
     match published {
-        Ok(Published { url, superseded }) if superseded => Ok(format!(
-            "no comment: a newer workflow run has the comment: {url}"
-        )),
-        Ok(Published { url, .. }) => Ok(format!("commented: {url}")),
+        Ok(published) => Ok(Commented::Yes(published)),
         Err(error) => Err(no_comment(&error, Some(&thread))),
     }
 }
@@ -99,27 +117,16 @@ fn no_comment(error: &CommentError, thread: Option<&Thread>) -> String {
     )
 }
 
-fn row(
+/// The row of a sample.
+pub(super) fn row(
     report: &SampleReport,
     alone: bool,
     artifact: Option<&Artifact>,
     args: &RunArgs,
     job: &WorkflowJob,
 ) -> Row {
-    let matrix = args.job.matrix.as_deref().unwrap_or_default();
-    let mut step = job.action.clone();
-    let mut label = label(&job.job, matrix);
-    if !alone {
-        // As a job of a matrix would be named that has this sample only.
-        step = format!("{step} {}", report.sample);
-        label = format!("{label} ({})", report.sample);
-    }
     Row {
-        run: job.run_id,
-        attempt: job.run_attempt,
         finished: report.finished,
-        job: Job::new(&job.job, &step, matrix),
-        label,
         revision: report.revision.to_string(),
         outcome: report.outcome,
         took: report.took().as_secs(),
@@ -131,8 +138,72 @@ fn row(
         files: report.collected.files,
         bytes: report.collected.bytes,
         artifact_url: artifact.map(|artifact| artifact.url.clone()),
-        run_url: job.run_url(),
         error: report.errors.first().map(|error| redacted(&error.message)),
+        ..empty_row((!alone).then_some(report.sample), args, job)
+    }
+}
+
+/// The row of a sample that was killed before it could report.
+pub(super) fn unreported_row(
+    outcome: Outcome,
+    sample: Option<u32>,
+    since: Timestamp,
+    args: &RunArgs,
+    job: &WorkflowJob,
+) -> Row {
+    let row = empty_row(sample, args, job);
+    Row {
+        outcome,
+        took: row.finished.duration_since(since).unsigned_abs().as_secs(),
+        error: Some("the run was ended before it could report".into()),
+        ..row
+    }
+}
+
+/// The row of a run that was refused before anything was launched.
+pub(super) fn refusal_row(
+    error: &Error,
+    since: Timestamp,
+    args: &RunArgs,
+    job: &WorkflowJob,
+) -> Row {
+    let row = empty_row(None, args, job);
+    Row {
+        outcome: match error.exit_status() {
+            2 => Outcome::StepFailed,
+            _ => Outcome::Unavailable,
+        },
+        took: row.finished.duration_since(since).unsigned_abs().as_secs(),
+        error: Some(redacted(&error.to_string())),
+        ..row
+    }
+}
+
+/// The row of a job, or of one of its samples, that has done nothing yet.
+fn empty_row(sample: Option<u32>, args: &RunArgs, job: &WorkflowJob) -> Row {
+    let matrix = args.job.matrix.as_deref().unwrap_or_default();
+    let mut step = job.action.clone();
+    let mut label = label(&job.job, matrix);
+    if let Some(sample) = sample {
+        // As a job of a matrix would be named that has this sample only.
+        step = format!("{step} {sample}");
+        label = format!("{label} ({sample})");
+    }
+    Row {
+        run: job.run_id,
+        attempt: job.run_attempt,
+        finished: Timestamp::now(),
+        job: Job::new(&job.job, &step, matrix),
+        label,
+        revision: args.revision(),
+        outcome: Outcome::Unavailable,
+        took: 0,
+        instance: None,
+        files: 0,
+        bytes: 0,
+        artifact_url: None,
+        run_url: job.run_url(),
+        error: None,
     }
 }
 

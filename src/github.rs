@@ -1,25 +1,17 @@
 //! GitHub Actions: what a job is told, what it says, and what it leaves: an artifact, a summary, a comment.
 
-pub mod api;
+pub mod actions;
 pub mod artifact;
-pub mod commands;
 pub mod comment;
-pub mod environment;
-pub mod event;
-pub mod http;
-pub mod id_token;
 pub mod markdown;
-pub mod ownership;
-pub mod publish;
-pub mod state;
+pub mod rest;
 pub mod summary;
 
-pub use environment::WorkflowJob;
+pub use actions::environment::WorkflowJob;
+pub use actions::{commands, environment, event, id_token, ownership, state};
+pub use rest::{api, http};
 
 use crate::report::Outcome;
-
-#[cfg(test)]
-mod reading;
 
 /// The emoji for an outcome.
 const fn mark(outcome: Outcome) -> &'static str {

@@ -1,11 +1,11 @@
 //! Uploads a sample as an artifact of the workflow run, with the protocol that `actions/upload-artifact` v4 speaks.
 //!
-//! The archive travels in a ZIP that stores it as it is: [`frame`] computes what comes before and after it, so that
+//! The archive travels in a ZIP that stores it as it is: [`zip`] computes what comes before and after it, so that
 //! blocks of any place can be read from disk, sent side by side and sent again.
 
 mod blob;
-mod frame;
 mod service;
+mod zip;
 
 use std::fmt;
 use std::io;
@@ -18,9 +18,9 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use tokio::time::Instant;
 
+use self::zip::StoredZip;
 use super::environment::WorkflowJob;
 use super::http::HttpError;
-use frame::Frame;
 use service::{Service, Token};
 
 /// The longest that an upload may take, unless the job's token ends before.
@@ -242,7 +242,7 @@ pub async fn upload(
     if token.expires.is_some_and(|at| at <= now) {
         return Err(ArtifactError::Expired);
     }
-    let frame = framed(upload).await?;
+    let zip = stored(upload).await?;
     let deadline = deadline_of(now, token.expires);
     let service = Service::new(client, &runtime.results_url, token, deadline);
     let expires_at = expiry(now, upload.retention_days, job.retention_days);
@@ -260,7 +260,7 @@ pub async fn upload(
         created.signatures().iter().for_each(&secret);
         let address_ends = created.expires();
         let address_deadline = deadline.min(deadline_of(Timestamp::now(), address_ends));
-        match blob::put(client, &created.url, &frame, address_deadline).await {
+        match blob::put(client, &created.url, &zip, address_deadline).await {
             Ok(()) => break,
             Err(ArtifactError::Service {
                 source: HttpError::Unsent(message),
@@ -283,23 +283,24 @@ pub async fn upload(
             Err(error) => return Err(error),
         }
     }
-    let id = service.finalize(&created.name, &frame).await?;
+    let id = service.finalize(&created.name, &zip).await?;
     Ok(Artifact {
         id,
         url: format!("{}/artifacts/{id}", job.run_url()),
         name: created.name,
-        digest: frame.digest().to_owned(),
-        size: frame.size(),
+        digest: zip.digest().to_owned(),
+        size: zip.size(),
     })
 }
 
-async fn framed(upload: &Upload<'_>) -> Result<Arc<Frame>, ArtifactError> {
+async fn stored(upload: &Upload<'_>) -> Result<Arc<StoredZip>, ArtifactError> {
     let path = upload.archive.to_owned();
     let entry = upload.entry.clone();
-    let framing = tokio::task::spawn_blocking(move || Frame::around(&path, &entry).map(Arc::new));
-    let framed = framing.await.map_err(io::Error::other);
-    framed
-        .and_then(|frame| frame)
+    let storing =
+        tokio::task::spawn_blocking(move || StoredZip::around(&path, &entry).map(Arc::new));
+    let stored = storing.await.map_err(io::Error::other);
+    stored
+        .and_then(|zip| zip)
         .map_err(|source| ArtifactError::Archive {
             path: upload.archive.to_owned(),
             source,

@@ -3,6 +3,9 @@
 //! Whatever comes from outside becomes a numeric character reference where Markdown would see more than a
 //! character: that holds in running text, in a table and within HTML alike, where a backslash does not.
 
+#[cfg(test)]
+pub(super) mod testing;
+
 use std::fmt::Write as _;
 use std::iter::Peekable;
 use std::str::Chars;
@@ -302,7 +305,7 @@ fn skip_sequence(chars: &mut Peekable<Chars<'_>>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::reading::{self, HOSTILE};
+    use super::testing::{self, HOSTILE};
     use super::*;
     use proptest::prelude::*;
 
@@ -343,9 +346,9 @@ mod tests {
             "+ a", "- a", "* a", "1. a", "12) a", "1.", "# a", "#", "> a", "===", "---", "~~~",
             "```", "| a |", ":-:", "    a", "[a]: b", "- [ ] a", "<div>", "<!-- a", "<?a",
         ] {
-            assert_eq!(reading::paragraph(&text(start)).concat(), start.trim());
+            assert_eq!(testing::paragraph(&text(start)).concat(), start.trim());
             let item = format!("- {}", text(start));
-            assert_eq!(reading::paragraph(&item).concat(), start.trim());
+            assert_eq!(testing::paragraph(&item).concat(), start.trim());
         }
     }
 
@@ -407,29 +410,29 @@ mod tests {
         #[test]
         fn text_is_read_as_it_was_written(hostile in HOSTILE) {
             for paragraph in [text(&hostile), format!("- {}", text(&hostile))] {
-                let read = reading::paragraph(&paragraph);
+                let read = testing::paragraph(&paragraph);
                 prop_assert_eq!(read.concat(), one_line(&hostile));
                 for stretch in &read {
-                    prop_assert!(!reading::is_reference(stretch), "{stretch:?}");
+                    prop_assert!(!testing::is_reference(stretch), "{stretch:?}");
                 }
             }
         }
 
         #[test]
         fn code_is_read_as_it_was_written(hostile in HOSTILE) {
-            prop_assert_eq!(reading::paragraph(&code(&hostile)).concat(), one_line(&hostile));
+            prop_assert_eq!(testing::paragraph(&code(&hostile)).concat(), one_line(&hostile));
         }
 
         #[test]
         fn a_span_is_read_as_it_was_written(hostile in HOSTILE) {
             let line = one_line(&hostile);
-            prop_assert_eq!(reading::paragraph(&span(&hostile)).concat(), line);
+            prop_assert_eq!(testing::paragraph(&span(&hostile)).concat(), line);
         }
 
         #[test]
         fn no_prose_takes_effect(hostile in HOSTILE) {
-            for stretch in reading::paragraph(&prose(&hostile)) {
-                prop_assert!(!reading::is_reference(&stretch), "{stretch:?}");
+            for stretch in testing::paragraph(&prose(&hostile)) {
+                prop_assert!(!testing::is_reference(&stretch), "{stretch:?}");
             }
         }
 
@@ -437,7 +440,7 @@ mod tests {
         fn a_table_keeps_its_rows_and_cells(cells in prop::array::uniform6(HOSTILE)) {
             let [a, b, c, d, e, f] = &cells;
             let rows = [[text(a), code(b), text(c)], [code(d), text(e), link(f, "https://a.example/|")]];
-            let read = reading::table(&table(&["a", "b", "c"], &rows, "rows", Room { lines: 2, bytes: 100_000 }));
+            let read = testing::table(&table(&["a", "b", "c"], &rows, "rows", Room { lines: 2, bytes: 100_000 }));
             prop_assert_eq!(read.len(), 3);
             let expected: Vec<Vec<String>> = cells.chunks(3)
                 .map(|row| row.iter().map(|cell| one_line(cell)).collect())
@@ -448,7 +451,7 @@ mod tests {
         #[test]
         fn a_fence_is_closed_by_its_end_only(hostile in HOSTILE) {
             let block = fold(&hostile, &fenced(&hostile));
-            let (summary, code) = reading::fold(&block);
+            let (summary, code) = testing::fold(&block);
             prop_assert_eq!(summary, one_line(&hostile));
             prop_assert!(!code.contains(|c: char| c.is_control() && !c.is_whitespace()));
         }
@@ -456,7 +459,7 @@ mod tests {
         #[test]
         fn a_link_leads_where_it_says(label in HOSTILE, path in HOSTILE) {
             let url = format!("https://a.example/{path}");
-            let target = reading::link(&link(&label, &url));
+            let target = testing::link(&link(&label, &url));
             prop_assert!(target.starts_with("https://a.example/"));
             prop_assert!(target.is_ascii() && !target.contains(char::is_whitespace));
         }

@@ -13,10 +13,10 @@ use crate::error::Error;
 use crate::github::WorkflowJob;
 use crate::github::api::{Api, Thread};
 use crate::github::artifact::Artifact;
-use crate::github::comment::{Job, Key, Rented, Row};
+use crate::github::comment::sync::{CommentError, Published, publish};
+use crate::github::comment::{CommentKey, JobKey, Machine, Row};
 use crate::github::event::Subject;
 use crate::github::http::client;
-use crate::github::publish::{CommentError, Published, publish};
 use crate::report::{Outcome, SampleReport};
 
 /// The number of digits of an AWS account's id.
@@ -85,7 +85,7 @@ pub(super) async fn comment(
             ));
         }
     };
-    let key = Key {
+    let key = CommentKey {
         workflow: job.workflow.clone(),
         config: config.to_string_lossy().into_owned(),
     };
@@ -130,7 +130,7 @@ pub(super) fn row(
         revision: report.revision.to_string(),
         outcome: report.outcome,
         took: report.took().as_secs(),
-        instance: report.instance.as_ref().map(|instance| Rented {
+        instance: report.instance.as_ref().map(|instance| Machine {
             id: instance.id.clone(),
             instance_type: instance.instance_type.clone(),
             region: instance.region.clone(),
@@ -193,7 +193,7 @@ fn empty_row(sample: Option<u32>, args: &RunArgs, job: &WorkflowJob) -> Row {
         run: job.run_id,
         attempt: job.run_attempt,
         finished: Timestamp::now(),
-        job: Job::new(&job.job, &step, matrix),
+        job: JobKey::new(&job.job, &step, matrix),
         label,
         revision: args.revision(),
         outcome: Outcome::Unavailable,

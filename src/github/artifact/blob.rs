@@ -9,7 +9,7 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use tokio::time::Instant;
 
 use super::ArtifactError;
-use super::frame::Frame;
+use super::zip::StoredZip;
 use crate::github::http::{self, HttpError, retry};
 
 /// The size of a block, in bytes, unless there would be too many.
@@ -37,12 +37,12 @@ const PUT_BLOCK_LIST: &str = "Put Block List";
 pub(super) async fn put(
     client: &reqwest::Client,
     url: &str,
-    frame: &Arc<Frame>,
+    zip: &Arc<StoredZip>,
     deadline: Instant,
 ) -> Result<(), ArtifactError> {
-    let size = BLOCK.max(frame.size().div_ceil(BLOCKS));
+    let size = BLOCK.max(zip.size().div_ceil(BLOCKS));
     let nonce: u128 = rand::random();
-    let blocks: Vec<(u64, String)> = (0..frame.size().div_ceil(size))
+    let blocks: Vec<(u64, String)> = (0..zip.size().div_ceil(size))
         .map(|index| (index * size, block_id(nonce, index)))
         .collect();
     let sent = stream::iter(&blocks).map(Ok::<_, HttpError>);
@@ -50,7 +50,7 @@ pub(super) async fn put(
         let target = format!("{url}&comp=block&blockid={id}");
         retry(deadline.min(Instant::now() + PATIENCE), || async {
             // Read again for each attempt, so that a block waits on disk and not in memory.
-            let bytes = block(frame.clone(), *offset, size).await?;
+            let bytes = block(zip.clone(), *offset, size).await?;
             let request = client
                 .put(&target)
                 .timeout(ONE_BLOCK)
@@ -91,9 +91,9 @@ pub(super) async fn put(
     })
 }
 
-async fn block(frame: Arc<Frame>, offset: u64, size: u64) -> Result<Vec<u8>, HttpError> {
+async fn block(zip: Arc<StoredZip>, offset: u64, size: u64) -> Result<Vec<u8>, HttpError> {
     let size = usize::try_from(size).unwrap_or(usize::MAX);
-    let reading = tokio::task::spawn_blocking(move || frame.read(offset, size));
+    let reading = tokio::task::spawn_blocking(move || zip.read(offset, size));
     let read = reading.await.map_err(std::io::Error::other);
     read.and_then(|bytes| bytes)
         .map_err(|error| HttpError::Unsent(error.to_string()))

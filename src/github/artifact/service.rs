@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::frame::Frame;
+use super::zip::StoredZip;
 use super::{ArtifactError, ArtifactName};
 use crate::github::http::{self, HttpError, retry};
 
@@ -231,12 +231,12 @@ impl<'a> Service<'a> {
     pub(super) async fn finalize(
         &self,
         name: &ArtifactName,
-        frame: &Frame,
+        zip: &StoredZip,
     ) -> Result<u64, ArtifactError> {
         let fields = json!({
             "name": name.as_str(),
-            "size": frame.size().to_string(),
-            "hash": format!("sha256:{}", frame.digest()),
+            "size": zip.size().to_string(),
+            "hash": format!("sha256:{}", zip.digest()),
         });
         let unsure = Cell::new(false);
         let answer = retry(self.patience(), || async {
@@ -244,7 +244,7 @@ impl<'a> Service<'a> {
                 let ours = self.listed(name).await?.into_iter();
                 // In a second attempt of a run the list has the artifacts of the first one too.
                 let ours =
-                    ours.filter(|listed| listed.digest().is_none_or(|it| it == frame.digest()));
+                    ours.filter(|listed| listed.digest().is_none_or(|it| it == zip.digest()));
                 if let Some(id) = ours.filter_map(|listed| number(&listed.database_id)).max() {
                     return Ok(Some(id));
                 }
@@ -264,10 +264,10 @@ impl<'a> Service<'a> {
         let listed = listed.unwrap_or_default().into_iter();
         let mut ours = listed.filter(|listed| number(&listed.database_id) == Some(id));
         match ours.next().as_ref().and_then(Listed::digest) {
-            Some(stored) if stored != frame.digest() => Err(ArtifactError::Differs {
+            Some(stored) if stored != zip.digest() => Err(ArtifactError::Differs {
                 name: name.clone(),
                 stored: stored.into(),
-                sent: frame.digest().into(),
+                sent: zip.digest().into(),
             }),
             _ => Ok(id),
         }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::super::artifact::ArtifactName;
-use super::super::reading::{self, HOSTILE};
+use super::super::markdown::testing::{self, HOSTILE};
 use super::*;
 use crate::instance::{Instance, InstanceId, LeaseToken, RunId};
 use crate::phase::{Phase, Stage};
@@ -109,7 +109,7 @@ fn everything_is_on_the_page() {
     };
     let page = summary(&report(""), &facts);
     assert_eq!(
-        reading::page(&page),
+        testing::page(&page),
         [
             "collector: ❌ failed after 1m30s",
             "nightly",
@@ -197,7 +197,7 @@ fn the_largest_page_is_cut_at_clean_places() {
         };
         let page = summary(&report, &facts);
         assert!(page.len() < 1_000_000, "{word:?}: {}", page.len());
-        let read = reading::page(&page);
+        let read = testing::page(&page);
         for rest in ["more errors", "more rows", "more files", "more warnings"] {
             assert!(read.iter().any(|part| part.ends_with(rest)), "{rest}");
         }
@@ -213,9 +213,9 @@ proptest! {
             failure: Some(Failure { script: &word, output: &word }),
             ..Facts::default()
         };
-        let harmless = reading::page(&summary(&report("x"), &Facts { files: &[("x".into(), 1)], ..facts })).len();
-        let page = reading::page(&summary(&report(&word), &facts));
+        let harmless = testing::page(&summary(&report("x"), &Facts { files: &[("x".into(), 1)], ..facts })).len();
+        let page = testing::page(&summary(&report(&word), &facts));
         prop_assert_eq!(page.len(), harmless);
-        reading::page(&short(&leaked(&word)));
+        testing::page(&short(&leaked(&word)));
     }
 }

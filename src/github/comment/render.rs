@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::markdown::{Room, clipped, code, fold, link, list, table, text};
 use super::super::{CAUTION, is_commit, mark, verdict};
-use super::{Key, LABEL, Rented, Row};
+use super::{CommentKey, LABEL, Machine, Row};
 use crate::config::human_duration;
 use crate::report::{Collected, Outcome};
 
@@ -32,7 +32,7 @@ pub(super) fn sorted<'a>(rows: impl Iterator<Item = &'a Row>) -> Vec<&'a Row> {
 }
 
 /// What people see, in at most `room` bytes.
-pub(super) fn page(rows: &[&Row], key: &Key, room: usize) -> String {
+pub(super) fn render(rows: &[&Row], key: &CommentKey, room: usize) -> String {
     let common = Common {
         revision: common(rows, |row| row.revision.as_str()),
         place: common(rows, place),
@@ -61,7 +61,7 @@ fn common<'a, T: PartialEq>(rows: &[&'a Row], of: impl Fn(&'a Row) -> T) -> Opti
 
 /// The type of the instance, and where it is.
 fn place(row: &Row) -> String {
-    let words = |rented: &Rented| {
+    let words = |rented: &Machine| {
         let what = rented.instance_type.as_deref();
         format!("{}, {}", what.unwrap_or(rented.id.as_str()), rented.region)
     };
@@ -93,7 +93,7 @@ fn headline(rows: &[&Row]) -> String {
 }
 
 /// What was measured, by what.
-fn about(rows: &[&Row], key: &Key, common: &Common<'_>) -> String {
+fn about(rows: &[&Row], key: &CommentKey, common: &Common<'_>) -> String {
     let mut about = vec![
         text(&clipped(&key.workflow, LABEL)),
         code(&clipped(&key.config, LABEL)),
@@ -130,7 +130,7 @@ fn leaks(rows: &[&Row]) -> Option<String> {
         .iter()
         .filter(|row| row.outcome == Outcome::Leaked)
         .map(|row| match &row.instance {
-            Some(Rented { id, region, .. }) => format!(
+            Some(Machine { id, region, .. }) => format!(
                 "instance {} in {} may still be running and cost money: {}",
                 code(id.as_str()),
                 text(region),

@@ -1,7 +1,7 @@
 //! One comment that many jobs write to: each joins its row to what is there, and stays until it has seen it stay.
 //!
 //! The API has no conditional write, so two jobs that read at the same time overwrite each other. Rows are joined (see
-//! [`Sheet::merge`]), so nothing but a row can be lost, and its job writes it again: a job leaves only when its row is
+//! [`Rows::merge`]), so nothing but a row can be lost, and its job writes it again: a job leaves only when its row is
 //! on the comment [`STABLE_AFTER`] after it wrote it. By then whoever had read the comment before has written it, or has given
 //! up: reading and writing together have no more time than that. What remains is a write that GitHub carries out after
 //! its job has given it up.
@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::api::{Api, Comment, Thread};
-use super::comment::{Key, Row, Sheet};
-use super::http::HttpError;
+use super::{CommentKey, Row, Rows};
+use crate::github::api::{Api, Comment, Thread};
+use crate::github::http::HttpError;
 
 /// A job has so long to read the comment and to write it.
 const STABLE_AFTER: Duration = Duration::from_millis(2500);
@@ -88,7 +88,7 @@ enum Look {
 pub async fn publish(
     api: &Api,
     thread: &Thread,
-    key: &Key,
+    key: &CommentKey,
     rows: &[Row],
     in_matrix: bool,
 ) -> Result<Published, CommentError> {
@@ -136,12 +136,12 @@ async fn look(
     api: &Api,
     thread: &Thread,
     login: &str,
-    key: &Key,
+    key: &CommentKey,
     rows: &[Row],
 ) -> Result<Look, HttpError> {
     // Anyone can write a comment with the marker in it; only our own are believed.
     let own = |comment: Comment| {
-        let sheet = Sheet::parse(comment.body(), key)?;
+        let sheet = Rows::parse(comment.body(), key)?;
         (comment.author() == login).then_some((comment, sheet))
     };
     let mut ours: Vec<_> = api
@@ -152,7 +152,7 @@ async fn look(
         .collect();
     ours.sort_by_key(|(comment, _)| comment.id);
     let there = ours.iter().map(|(_, sheet)| sheet.clone());
-    let joined = there.fold(rows.iter().cloned().collect(), Sheet::merge);
+    let joined = there.fold(rows.iter().cloned().collect(), Rows::merge);
     let mut ours = ours.into_iter();
     let Some((first, sheet)) = ours.next() else {
         let created = api.create(thread, &joined.body(key)).await?;
@@ -183,12 +183,12 @@ async fn rewrite(
     api: &Api,
     thread: &Thread,
     id: u64,
-    key: &Key,
-    rows: Sheet,
+    key: &CommentKey,
+    rows: Rows,
 ) -> Result<Option<Comment>, HttpError> {
     let Some(now) = api.comment(thread, id).await? else {
         return Ok(None);
     };
-    let there = Sheet::parse(now.body(), key).unwrap_or_default();
+    let there = Rows::parse(now.body(), key).unwrap_or_default();
     api.update(thread, id, &rows.merge(there).body(key)).await
 }

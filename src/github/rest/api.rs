@@ -13,9 +13,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::environment::WorkflowJob;
-use super::event::Subject;
 use super::http::{self, HttpError, retry};
+use crate::github::WorkflowJob;
+use crate::github::event::Subject;
 
 /// Comments a page; the most that the API gives.
 const PAGE: &str = "100";

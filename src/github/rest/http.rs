@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 /// For a connection, and for one request with its answer unless it carries a block of an artifact.
 const CONNECT: Duration = Duration::from_secs(10);
-pub(super) const REQUEST: Duration = Duration::from_secs(30);
+pub(in crate::github) const REQUEST: Duration = Duration::from_secs(30);
 
 /// The pause before the second attempt; it doubles up to [`LONGEST_PAUSE`], and a third of it is left to chance.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -85,7 +85,7 @@ impl HttpError {
 }
 
 /// The failure of a request that octocrab carried out.
-pub(super) fn from_octocrab(error: octocrab::Error) -> HttpError {
+pub(in crate::github) fn from_octocrab(error: octocrab::Error) -> HttpError {
     match error {
         octocrab::Error::Reqwest { source, .. } => unanswered(source),
         octocrab::Error::Service { source, .. } => match source.downcast() {
@@ -138,7 +138,9 @@ pub async fn send(request: RequestBuilder) -> Result<reqwest::Response, HttpErro
 ///
 /// # Errors
 /// [`HttpError`], with the server's own words.
-pub(super) async fn accept(response: reqwest::Response) -> Result<reqwest::Response, HttpError> {
+pub(in crate::github) async fn accept(
+    response: reqwest::Response,
+) -> Result<reqwest::Response, HttpError> {
     let status = response.status();
     if status.is_success() {
         return Ok(response);
@@ -173,7 +175,7 @@ pub async fn json<T: DeserializeOwned>(response: reqwest::Response) -> Result<T,
 
 /// Repeats an idempotent request until its answer will not change, or the deadline comes; the last error is the one that
 /// counts.
-pub(super) async fn retry<T, F: Future<Output = Result<T, HttpError>>>(
+pub(in crate::github) async fn retry<T, F: Future<Output = Result<T, HttpError>>>(
     deadline: Instant,
     mut request: impl FnMut() -> F,
 ) -> Result<T, HttpError> {

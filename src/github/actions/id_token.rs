@@ -8,7 +8,7 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::environment::IdTokenRequest;
-use super::http::{self, HttpError, retry};
+use crate::github::http::{self, HttpError, retry};
 use crate::provider::identity::{IdTokenError, IdTokens};
 
 /// For all attempts to get one.

@@ -51,21 +51,21 @@ impl Cli {
     /// The definition of the command line, with the inputs as they are meant: the runner sets all of them, and YAML's
     /// block scalars end in a line break.
     fn definition() -> clap::Command {
-        let command = Self::command()
+        Self::command()
             .mut_arg("revision", |arg| arg.required(event_revision().is_none()))
             .mut_args(|arg| {
+                let takes_value = arg.get_action().takes_values();
                 let value = arg.get_env().and_then(|name| env::var(name).ok());
                 match value {
                     Some(value) if value.trim().is_empty() => arg.env(None::<&str>),
                     Some(value) if value.trim() != value => arg
                         .env(None::<&str>)
                         .required(false)
-                        .hide_default_value(true)
+                        .hide_default_value(takes_value)
                         .default_value(value.trim().to_owned()),
                     _ => arg,
                 }
-            });
-        command
+            })
     }
 
     /// What is wrong with the inputs of a job, in the words of a workflow.
@@ -83,7 +83,9 @@ impl Cli {
         // Of the whole text, the part that is not about a command line.
         let message = text.split("\n\n").next().unwrap_or_default();
         let mut message = message.trim_start_matches("error: ").to_owned();
-        for arg in Self::command().get_arguments() {
+        let mut command = Self::command();
+        command.build();
+        for arg in command.get_arguments() {
             let name = arg.get_long().map_or(arg.get_id().as_str(), |long| long);
             message = message.replace(&format!("'{arg}'"), &format!("the input `{name}`"));
         }

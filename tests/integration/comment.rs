@@ -57,6 +57,10 @@ fn the_pull_request_of_every_event_is_found() {
     on_pull_request["issue"]["pull_request"] = json!({});
     on_pull_request["issue"]["number"] = json!(11);
     let named = |run: &Value| run.pointer("/workflow_run/pull_requests/0").is_some();
+    // In GitHub's example the pull request goes into another repository.
+    let mut ours = example("workflow_run", named);
+    ours["workflow_run"]["pull_requests"][0]["base"]["repo"]["id"] =
+        ours["repository"]["id"].clone();
     let mut forked = example("workflow_run", |run| {
         !named(run) && run["workflow_run"]["head_sha"] == FORKED
     });
@@ -86,13 +90,7 @@ fn the_pull_request_of_every_event_is_found() {
             SHA,
             json!({}),
         ),
-        (
-            "workflow_run",
-            example("workflow_run", named),
-            2,
-            SHA,
-            json!({}),
-        ),
+        ("workflow_run", ours, 2, SHA, json!({})),
         (
             "workflow_run",
             forked,

@@ -280,7 +280,7 @@ proptest! {
         let key = CommentKey { workflow: format!("w{workflow}"), config: word.clone() };
         let body = sheet.body(&key);
         prop_assert_eq!(Rows::parse(&body, &key), Some(sheet));
-        prop_assert_eq!(testing::page(&body).len(), 8);
+        prop_assert_eq!(testing::page(&body).len(), 7);
     }
 
     #[test]

@@ -175,7 +175,7 @@ fn the_code_in_a_hint_is_shown_as_code() {
     report.errors = vec![Diagnostic::new("no", Some("add `id-token: write`"))];
     let page = summary(&report, &Facts::default());
     assert!(page.contains("<code>id-token: write</code>"), "{page}");
-    assert!(refusal("no", Some("try `--local`")).contains("<code>--local</code>"));
+    assert!(refusal("no", Some("see `id-token`")).contains("<code>id-token</code>"));
 }
 
 #[test]

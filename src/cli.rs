@@ -283,3 +283,18 @@ pub enum Commenting {
     /// Not at all
     Never,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_token_is_not_shown() {
+        let arguments = ["collect", "c.yml", "v1", "--github-token", "ghs_hush"];
+        let shown = format!("{:?}", Cli::try_parse_from(arguments).unwrap());
+        assert!(
+            shown.contains("c.yml") && !shown.contains("hush"),
+            "{shown}"
+        );
+    }
+}

@@ -108,6 +108,18 @@ fn block_id(nonce: u128, index: u64) -> String {
 mod tests {
     use super::*;
 
+    #[tokio::test]
+    async fn an_archive_that_cannot_be_read_is_not_retried() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("archive");
+        std::fs::write(&path, "whole").unwrap();
+        let zip = Arc::new(StoredZip::around(&path, "archive").unwrap());
+        std::fs::write(&path, "").unwrap();
+        let error = block(zip.clone(), 0, zip.size()).await.unwrap_err();
+        assert!(matches!(error, HttpError::Unsent(_)), "{error}");
+        assert!(!error.is_transient());
+    }
+
     #[test]
     fn block_ids_are_of_one_length_and_need_no_escapes() {
         for nonce in [0, u128::MAX, 0x0123_4567_89ab_cdef] {

@@ -15,7 +15,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::cancel::{Completion, until_cancelled};
-use crate::cli::{CheckArgs, Request, RunArgs};
+use crate::cli::{CheckArgs, Request, RunArgs, input_error};
 use crate::config::plural;
 use crate::error::Error;
 use crate::exit_status::ExitStatus;
@@ -59,13 +59,7 @@ fn verbosity(request: &Request) -> Verbosity {
 /// Reports a fault of the command line or the inputs, or prints the help that was asked for.
 pub fn report_usage_error(error: &clap::Error) -> ExitStatus {
     match WorkflowJob::current() {
-        Some(job) if error.use_stderr() => {
-            // Of the whole text, the part that is not about a command line.
-            let text = error.to_string();
-            let message = text.split("\n\n").next().unwrap_or_default();
-            let message = message.trim_start_matches("error: ");
-            job::refuse(&Error::Usage(message.to_owned()), &job)
-        }
+        Some(job) if error.use_stderr() => job::refuse(&Error::Usage(input_error(error)), &job),
         _ => {
             // Nobody is left to tell when the terminal is gone.
             let _ = error.print();

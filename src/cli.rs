@@ -14,6 +14,8 @@ use clap::{
     ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
 };
 
+use secrecy::SecretString;
+
 use crate::config::{Config, MAX_SAMPLES, ProviderSpec};
 use crate::github::artifact::ArtifactName;
 use crate::instance::{LeaseToken, RunId};
@@ -81,6 +83,30 @@ impl Request {
             Ok(Self::Run(Box::new(run)))
         }
     }
+}
+
+/// What is wrong with the inputs of a job, in the words of a workflow.
+pub fn input_error(error: &clap::Error) -> String {
+    if let (ErrorKind::MissingRequiredArgument, Some(ContextValue::Strings(missing))) =
+        (error.kind(), error.get(ContextKind::InvalidArg))
+    {
+        let names: Vec<String> = missing
+            .iter()
+            .map(|name| format!("`{}`", name.trim_matches(['<', '>']).to_lowercase()))
+            .collect();
+        return format!("missing inputs: {}", names.join(", "));
+    }
+    let text = error.to_string();
+    // Of the whole text, the part that is not about a command line.
+    let message = text.split("\n\n").next().unwrap_or_default();
+    let mut message = message.trim_start_matches("error: ").to_owned();
+    let mut command = CommandLine::command();
+    command.build();
+    for arg in command.get_arguments() {
+        let name = arg.get_long().map_or(arg.get_id().as_str(), |long| long);
+        message = message.replace(&format!("'{arg}'"), &format!("the input `{name}`"));
+    }
+    message
 }
 
 /// The definition of the command line, with the inputs of the action as defaults.
@@ -303,8 +329,8 @@ pub struct JobArgs {
         hide_default_value = true,
         value_name = "TOKEN"
     )]
-    pub github_token: Option<String>,
-    /// The values that tell the jobs of a matrix apart in the comment, as JSON
+    pub github_token: Option<SecretString>,
+    /// What tells the jobs of a matrix apart in the comment, as JSON; a reusable workflow needs its caller's
     #[arg(
         long,
         env = "INPUT_MATRIX",
@@ -364,5 +390,15 @@ mod tests {
             2
         );
         assert!(run(&["-q", "-v", "a", "b"]).is_err());
+    }
+
+    #[test]
+    fn the_token_is_not_shown() {
+        let arguments = ["collect", "c.yml", "v1", "--github-token", "ghs_hush"];
+        let shown = format!("{:?}", CommandLine::try_parse_from(arguments).unwrap());
+        assert!(
+            shown.contains("c.yml") && !shown.contains("hush"),
+            "{shown}"
+        );
     }
 }

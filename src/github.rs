@@ -1,27 +1,19 @@
 //! GitHub Actions: what a job is told, what it says, and what it leaves: an artifact, a summary, a comment.
 
-pub mod api;
+pub mod actions;
 pub mod artifact;
-pub mod commands;
 pub mod comment;
-pub mod environment;
-pub mod event;
-pub mod http;
-pub mod id_token;
 pub mod markdown;
-pub mod ownership;
-pub mod publish;
-pub mod state;
+pub mod rest;
 pub mod summary;
 
-pub use environment::{Secret, WorkflowJob};
+pub use actions::environment::WorkflowJob;
+pub use actions::{commands, environment, event, id_token, ownership, state};
+pub use rest::{api, http};
 
 use crate::report::Outcome;
 
-#[cfg(test)]
-mod reading;
-
-/// One look is enough.
+/// The emoji for an outcome.
 const fn mark(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Passed => "✅",
@@ -35,5 +27,10 @@ fn verdict(outcome: Outcome) -> String {
     format!("{} {}", mark(outcome), outcome.label())
 }
 
-/// Stands above what may cost money.
+/// Whether a revision is a whole hash: only those have a page of their own for certain.
+pub fn is_commit(revision: &str) -> bool {
+    revision.len() == 40 && revision.chars().all(|c| c.is_ascii_hexdigit())
+}
+
+/// Opens a GitHub `[!CAUTION]` alert.
 const CAUTION: &str = "> [!CAUTION]\n";

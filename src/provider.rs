@@ -2,6 +2,7 @@
 
 #[cfg_attr(not(feature = "ec2"), path = "provider/ec2/absent.rs")]
 pub mod ec2;
+pub mod identity;
 pub mod local;
 
 use jiff::Timestamp;
@@ -326,7 +327,7 @@ impl ProviderError {
                 "add `region:` to `main`, or set AWS_REGION, or a region in the AWS profile"
             }
             Self::NoCredentials(_) => {
-                "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, choose a profile with AWS_PROFILE, or log in with `aws sso login`; `--local` rehearses without an account"
+                "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, choose a profile with AWS_PROFILE, or log in with `aws sso login`; in GitHub Actions, `role-to-assume` names a role that the job may assume; `--local` rehearses without an account"
             }
             Self::Expiring { .. } => {
                 "in GitHub Actions, `role-to-assume` gives a run credentials that are renewed; else use longer ones, or give every step a `timeout` or the config a shorter `max_lifetime`"

@@ -123,6 +123,17 @@ impl Results {
         Ok(results)
     }
 
+    /// Results that another process has left, under their final name.
+    pub fn open(path: &Path, revision: &Revision) -> Self {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        Self {
+            revision_directory: path.parent().unwrap_or(path).to_owned(),
+            revision: revision.clone(),
+            name: name.into_owned(),
+            path: path.to_owned(),
+        }
+    }
+
     /// Where the results are now, absolute.
     pub fn path(&self) -> &Path {
         &self.path

@@ -1,19 +1,23 @@
 //! What a job gets of a run once the instance is gone: the artifact, the step's outputs, the summary, the comment.
 
+pub(super) mod belated;
 mod commenting;
 
 use std::io;
 use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
 
 use super::{ExitStatus, Reporters, conclude, tell_leaks};
 use crate::cancel::{Completion, until_cancelled};
 use crate::cli::{Commenting, RunArgs};
 use crate::error::Error;
 use crate::github::artifact::{Artifact, ArtifactError, ArtifactName, Upload, upload};
+use crate::github::comment::Row;
 use crate::github::http::client;
 use crate::github::state::State;
 use crate::github::summary::{Facts, Failure, refusal, short, summary};
-use crate::github::{WorkflowJob, commands};
+use crate::github::{WorkflowJob, commands, is_commit};
 use crate::interrupt::Interrupt;
 use crate::phase::Stage;
 use crate::records::{FileState, Manifest};
@@ -82,17 +86,71 @@ impl Delivery<'_> {
             warn(log, page(sample, artifact.as_ref(), job).await);
         }
         if args.job.comment != Commenting::Never {
-            let commenting = commenting::comment(&report, &artifacts, args, job, self.config);
+            let alone = report.samples.len() == 1;
+            let samples = report.samples.iter().zip(&artifacts);
+            let rows: Vec<Row> = samples
+                .map(|(sample, artifact)| {
+                    commenting::row(sample, alone, artifact.as_ref(), args, job)
+                })
+                .collect();
+            let commenting = commenting::comment(&rows, args, job, self.config);
             match until_cancelled(interrupt.token(), commenting).await {
-                Completion::Returned(Ok(said)) => log.report(Event::Note(said)),
+                Completion::Returned(Ok(said)) => log.report(Event::Note(said.to_string())),
                 Completion::Returned(Err(diagnostic)) => log.report(Event::Warning(diagnostic)),
                 Completion::Panicked(message) => log.report(Event::Warning(message)),
                 Completion::Cancelled => {}
             }
         }
+        if !interrupt.token().is_cancelled() {
+            // What a signal left undone, the post step does.
+            warn(log, State::save_delivered(job));
+        }
         conclude(&report, log);
         report.exit_status()
     }
+
+    /// Brings it onto the comment that there was no run.
+    pub(super) async fn comment_on_refusal(&self, error: &Error, since: Timestamp) {
+        let Self {
+            args,
+            job,
+            config,
+            log,
+            interrupt,
+        } = *self;
+        if args.job.comment != Commenting::Never {
+            let row = commenting::refusal_row(error, since, args, job);
+            let rows = [row];
+            let commenting = commenting::comment(&rows, args, job, config);
+            match until_cancelled(interrupt.token(), commenting).await {
+                Completion::Returned(Ok(said)) => log.report(Event::Note(said.to_string())),
+                Completion::Returned(Err(diagnostic)) => log.report(Event::Warning(diagnostic)),
+                Completion::Panicked(message) => log.report(Event::Warning(message)),
+                Completion::Cancelled => return,
+            }
+        }
+        warn(log, State::save_delivered(job));
+    }
+}
+
+/// The name of a sample's artifact, and the archive's path in it.
+fn artifact_name(
+    args: &RunArgs,
+    report: &SampleReport,
+    archive: &Path,
+    number: Option<u32>,
+) -> (ArtifactName, String) {
+    let directory = report.revision.directory();
+    let file = archive.file_name().unwrap_or_default().to_string_lossy();
+    let name = match (&args.job.artifact_name, number) {
+        (Some(name), None) => name.clone(),
+        (Some(name), Some(number)) => name.of_number(number),
+        (None, _) => {
+            let sample = file.strip_suffix(".tar.gz").unwrap_or(&file);
+            ArtifactName::of_sample(&directory, sample)
+        }
+    };
+    (name, format!("{directory}/{file}"))
 }
 
 /// Tells the job that there was no run.
@@ -110,7 +168,7 @@ pub(super) fn deliver_refusal(error: &Error, job: &WorkflowJob, log: &impl Repor
     warn(log, written());
 }
 
-fn warn<E: std::fmt::Display>(log: &impl Reporter, result: Result<(), E>) {
+pub(super) fn warn<E: std::fmt::Display>(log: &impl Reporter, result: Result<(), E>) {
     if let Err(error) = result {
         log.report(Event::Warning(error.to_string()));
     }
@@ -137,20 +195,11 @@ impl Delivery<'_> {
             );
             return None;
         };
-        let directory = report.revision.directory();
-        let file = archive.file_name().unwrap_or_default().to_string_lossy();
-        let name = match (&args.job.artifact_name, number) {
-            (Some(name), None) => name.clone(),
-            (Some(name), Some(number)) => name.of_number(number),
-            (None, _) => {
-                let sample = file.strip_suffix(".tar.gz").unwrap_or(&file);
-                ArtifactName::of_sample(&directory, sample)
-            }
-        };
+        let (name, entry) = artifact_name(args, report, &archive, number);
         let upload_of = Upload {
             name: &name,
             archive: &archive,
-            entry: format!("{directory}/{file}"),
+            entry,
             retention_days: args.job.retention_days,
         };
         if job.runtime.is_some() {
@@ -178,7 +227,7 @@ impl Delivery<'_> {
                 )));
                 return Some(artifact);
             }
-            Completion::Returned(Err(error)) if error.is_of_the_place() => {
+            Completion::Returned(Err(error)) if error.is_unsupported() => {
                 let complaint = Diagnostic::new(error.to_string(), error.hint());
                 log.report(Event::Warning(complaint.to_string()));
             }
@@ -317,11 +366,6 @@ fn add_to_summary(text: &str, job: &WorkflowJob) -> io::Result<()> {
         Some(file) => commands::append(file, &format!("{text}\n")),
         None => Ok(()),
     }
-}
-
-/// A whole hash: only those have a page of their own for certain.
-fn is_commit(revision: &str) -> bool {
-    revision.len() == 40 && revision.chars().all(|c| c.is_ascii_hexdigit())
 }
 
 /// The files that came home, as the manifest has them; none where there is no manifest.

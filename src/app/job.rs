@@ -2,6 +2,8 @@
 
 use std::env;
 
+use jiff::Timestamp;
+
 use super::delivery::Delivery;
 use super::{
     ExitStatus, block_on, delivery, finish, listen, measure, report_error, reporters,
@@ -9,7 +11,8 @@ use super::{
 };
 use crate::cli::RunArgs;
 use crate::error::Error;
-use crate::github::{Secret, WorkflowJob};
+use crate::github::WorkflowJob;
+use crate::github::state::State;
 use crate::interrupt::Interrupt;
 use crate::reporter::workflow::WorkflowLog;
 
@@ -26,9 +29,10 @@ const SECRETS: [&str; 5] = [
 pub(super) fn run(args: &RunArgs, job: &WorkflowJob) -> ExitStatus {
     let log = WorkflowLog::new(job, &args.config).detailed(args.verbose > 0);
     for secret in SECRETS.iter().filter_map(|name| env::var(name).ok()) {
-        log.mask(&Secret::new(secret.trim()));
+        log.mask(&secret.trim().into());
     }
     let config = log.config();
+    let since = Timestamp::now();
     let result = block_on(async {
         let log = reporters(log, args.events.as_deref())?;
         trace(args, &log);
@@ -37,18 +41,22 @@ pub(super) fn run(args: &RunArgs, job: &WorkflowJob) -> ExitStatus {
             Ok(()) => Box::pin(measure::run(args, Some(job), &log, &interrupt)).await,
             Err(error) => Err(error),
         };
+        let delivery = Delivery {
+            args,
+            job,
+            config: &config,
+            log: &log,
+            interrupt: &interrupt,
+        };
         let status = match ended {
-            Ok(report) => {
-                let delivery = Delivery {
-                    args,
-                    job,
-                    config: &config,
-                    log: &log,
-                    interrupt: &interrupt,
-                };
-                delivery.deliver(report).await
-            }
+            Ok(report) => delivery.deliver(report).await,
             Err(error) => {
+                if interrupt.token().is_cancelled() {
+                    // The runner kills whoever takes long now; the post step has the time.
+                    delivery::warn(&log, State::save_undelivered(job, since));
+                } else {
+                    delivery.comment_on_refusal(&error, since).await;
+                }
                 delivery::deliver_refusal(&error, job, &log);
                 report_error(&error, &log)
             }

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -16,6 +17,7 @@ use crate::error::Error;
 use crate::fleet;
 use crate::github::WorkflowJob;
 use crate::github::http::client;
+use crate::github::id_token::JobIdTokens;
 use crate::github::state::State;
 use crate::instance::RunId;
 use crate::interrupt::Interrupt;
@@ -103,10 +105,12 @@ async fn run_on<P: Provider, R: Reporter>(
         results: std::path::absolute(plan.output.join(plan.revision.directory()))
             .unwrap_or_default(),
         directory: plan.directory.clone(),
+        samples: plan.config.samples.get(),
     };
     if let Some(job) = invocation.job {
         // Before anything is rented: what a killed run leaves is found by this.
         state.save(job)?;
+        State::save_undelivered(job, Timestamp::now())?;
     }
     let run = Run {
         plan,
@@ -142,7 +146,7 @@ async fn run_on_ec2<R: Reporter>(
     } = invocation.args;
     let role = role_to_assume
         .as_ref()
-        .map(|arn| role(arn, *role_duration, invocation.job))
+        .map(|arn| role(arn, *role_duration, &plan.run, invocation.job))
         .transpose()?;
     if role.is_none() {
         refuse_expiring_credentials(&plan.config, invocation.reporter)?;
@@ -163,17 +167,23 @@ async fn run_on_ec2<R: Reporter>(
     }
 }
 
-/// The role that this job may assume.
+/// The role that this job may assume, for a run.
 ///
 /// # Errors
 /// When the job has no identity to do so.
-pub(super) fn role(arn: &str, seconds: i32, job: Option<&WorkflowJob>) -> Result<Role, Error> {
-    let id_tokens = job.and_then(|job| job.id_tokens.clone());
+pub(super) fn role(
+    arn: &str,
+    seconds: i32,
+    run: &RunId,
+    job: Option<&WorkflowJob>,
+) -> Result<Role, Error> {
+    let request = job.and_then(|job| job.id_tokens.clone());
+    let request = request.ok_or(ProviderError::NoIdToken)?;
     Ok(Role {
         arn: arn.into(),
         seconds,
-        id_tokens: id_tokens.ok_or(ProviderError::NoIdToken)?,
-        client: client()?,
+        session: format!("collector-{run}"),
+        id_tokens: Arc::new(JobIdTokens::new(client()?, request)),
     })
 }
 

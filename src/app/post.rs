@@ -3,15 +3,18 @@
 use std::path::Path;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use tokio::time::{Instant, sleep};
+
+use super::delivery::belated::Undelivered;
 use super::measure::role;
 use super::state_directory::{hand_over_state, local};
 use super::{ExitStatus, block_on};
+use crate::cli::Request;
 use crate::error::Error;
 use crate::github::WorkflowJob;
 use crate::github::state::State;
 use crate::instance::{InstanceId, Owner};
-use tokio::time::{Instant, sleep};
-
 use crate::lease::{DELETION_DEADLINE, EVENTUAL_CONSISTENCY, delete_resources, sweep};
 use crate::provider::ec2::Account;
 use crate::provider::{ProviderError, Sweep};
@@ -41,9 +44,13 @@ pub(super) fn run() -> ExitStatus {
         return ExitStatus::Misused;
     };
     let log = WorkflowLog::new(&job, Path::new(""));
+    let undelivered = State::undelivered();
     let Some((state, released)) = State::saved() else {
+        if let Some(since) = undelivered {
+            return deliver(None, since, ExitStatus::Passed, &job);
+        }
         log.report(Event::Note(
-            "no run of this job came so far that it could have left anything".into(),
+            "this job never got far enough to launch an instance".into(),
         ));
         return ExitStatus::Passed;
     };
@@ -55,7 +62,7 @@ pub(super) fn run() -> ExitStatus {
     } else {
         EVENTUAL_CONSISTENCY
     };
-    match block_on(swept(&job, &state, waiting)) {
+    let status = match block_on(swept(&job, &state, waiting)) {
         Ok(found) => tell(&found, &state, &log),
         Err(error) if released => {
             log.report(Event::Note(format!(
@@ -66,13 +73,49 @@ pub(super) fn run() -> ExitStatus {
         }
         Err(error) => {
             let State { run, region, .. } = &state;
-            let message = format!(
-                "nobody knows whether an instance of run {run} is left in {region}: {error}"
-            );
-            complain(&message, &state, &log);
+            let message =
+                format!("could not check whether run {run} left an instance in {region}: {error}");
+            report_leftover(&message, &state, &log);
             ExitStatus::Leaked
         }
+    };
+    match undelivered {
+        Some(since) => deliver(Some(&state), since, status, &job),
+        None => status,
     }
+}
+
+/// Delivers what the run could not, after the instances: a cancelled job has some minutes left.
+fn deliver(
+    state: Option<&State>,
+    since: Timestamp,
+    status: ExitStatus,
+    job: &WorkflowJob,
+) -> ExitStatus {
+    // Main has told what is wrong with the inputs.
+    let Ok(Request::Run(args)) = Request::read() else {
+        return status;
+    };
+    let log = WorkflowLog::new(job, &args.config);
+    let delivered = block_on(async {
+        let undelivered = Undelivered {
+            args: &args,
+            job,
+            state,
+            since,
+            leaked: status != ExitStatus::Passed,
+            log: &log,
+        };
+        undelivered.deliver().await;
+        Ok(())
+    });
+    if let Err(error) = delivered {
+        log.report(Event::Warning(error.to_string()));
+    }
+    if let Some(state) = state {
+        state.hand_over(job);
+    }
+    status
 }
 
 async fn swept(
@@ -89,7 +132,7 @@ async fn swept(
         let role = state
             .role
             .as_ref()
-            .map(|arn| role(arn, MIN_SESSION, Some(job)))
+            .map(|arn| role(arn, MIN_SESSION, &state.run, Some(job)))
             .transpose()?;
         let account = Account::open(Some(&state.region), role).await?;
         {
@@ -125,7 +168,7 @@ fn tell(found: &[(InstanceId, Release)], state: &State, log: &WorkflowLog) -> Ex
             left = true;
             let message =
                 format!("{id} in {region}, left behind by run {run}, could not be ended: {reason}");
-            complain(&message, state, log);
+            report_leftover(&message, state, log);
         } else {
             log.report(Event::Warning(format!(
                 "terminated {id} in {region}, which run {run} had left behind"
@@ -144,7 +187,7 @@ fn tell(found: &[(InstanceId, Release)], state: &State, log: &WorkflowLog) -> Ex
     }
 }
 
-fn complain(message: &str, state: &State, log: &WorkflowLog) {
+fn report_leftover(message: &str, state: &State, log: &WorkflowLog) {
     let State { run, region, .. } = state;
     let remedy = format!("`collect reap --region {region} --run {run}` tries again");
     log.report(Event::Error(Diagnostic::new(message, Some(&remedy))));

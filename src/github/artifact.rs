@@ -1,11 +1,11 @@
 //! Uploads a sample as an artifact of the workflow run, with the protocol that `actions/upload-artifact` v4 speaks.
 //!
-//! The archive travels in a ZIP that stores it as it is: [`frame`] computes what comes before and after it, so that
+//! The archive travels in a ZIP that stores it as it is: [`zip`] computes what comes before and after it, so that
 //! blocks of any place can be read from disk, sent side by side and sent again.
 
 mod blob;
-mod frame;
 mod service;
+mod zip;
 
 use std::fmt;
 use std::io;
@@ -15,15 +15,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use secrecy::SecretString;
 use tokio::time::Instant;
 
-use super::environment::{Secret, WorkflowJob};
+use self::zip::StoredZip;
+use super::environment::WorkflowJob;
 use super::http::HttpError;
-use frame::Frame;
 use service::{Service, Token};
 
 /// The longest that an upload may take, unless the job's token ends before.
-const UPLOAD: Duration = Duration::from_hours(1);
+const UPLOAD: Duration = Duration::from_hours(2);
+
+/// The number of addresses that are asked for: each ends after an hour or less.
+const ADDRESSES: u32 = 2;
+
+/// An upload is given up at most this long before its address ends: nobody starts what cannot be finished.
+const PAUSE: SignedDuration = SignedDuration::from_secs(30);
 
 /// What the service does not take in a name.
 const FORBIDDEN: &str = "\":<>|*?\r\n\\/";
@@ -196,8 +203,8 @@ impl ArtifactError {
         })
     }
 
-    /// Whether this place has no artifacts at all, so that their absence is no failure.
-    pub const fn is_of_the_place(&self) -> bool {
+    /// Whether artifacts are not supported here at all, so that their absence is no failure.
+    pub const fn is_unsupported(&self) -> bool {
         matches!(self, Self::NoRuntime | Self::Enterprise(_))
     }
 
@@ -223,7 +230,7 @@ pub async fn upload(
     client: &reqwest::Client,
     job: &WorkflowJob,
     upload: &Upload<'_>,
-    secret: impl Fn(&Secret),
+    secret: impl Fn(&SecretString),
 ) -> Result<Artifact, ArtifactError> {
     let runtime = match &job.runtime {
         Some(runtime) => runtime,
@@ -235,12 +242,12 @@ pub async fn upload(
     if token.expires.is_some_and(|at| at <= now) {
         return Err(ArtifactError::Expired);
     }
-    let frame = framed(upload).await?;
+    let zip = stored(upload).await?;
     let deadline = deadline_of(now, token.expires);
     let service = Service::new(client, &runtime.results_url, token, deadline);
     let expires_at = expiry(now, upload.retention_days, job.retention_days);
 
-    let created = match service.create(upload.name, expires_at).await {
+    let mut created = match service.create(upload.name, expires_at).await {
         Err(ArtifactError::Service { source, .. })
             if !job.on_github() && matches!(source.status(), Some(404 | 501)) =>
         {
@@ -248,26 +255,52 @@ pub async fn upload(
         }
         created => created?,
     };
-    let deadline = deadline.min(deadline_of(now, created.expires()));
-    created.signatures().iter().for_each(secret);
-    blob::put(client, &created.url, &frame, deadline).await?;
-    let id = service.finalize(&created.name, &frame).await?;
+    let mut addresses = 1;
+    loop {
+        created.signatures().iter().for_each(&secret);
+        let address_ends = created.expires();
+        let address_deadline = deadline.min(deadline_of(Timestamp::now(), address_ends));
+        match blob::put(client, &created.url, &zip, address_deadline).await {
+            Ok(()) => break,
+            Err(ArtifactError::Service {
+                source: HttpError::Unsent(message),
+                ..
+            }) => {
+                return Err(ArtifactError::Archive {
+                    path: upload.archive.to_owned(),
+                    source: io::Error::other(message),
+                });
+            }
+            // The address ended before the upload did. Its name is taken, and what was sent lies there unfinished.
+            Err(_)
+                if addresses < ADDRESSES
+                    && Instant::now() < deadline
+                    && address_ends.is_some_and(|at| at <= Timestamp::now() + PAUSE) =>
+            {
+                addresses += 1;
+                created = service.create(&created.name.second(), expires_at).await?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let id = service.finalize(&created.name, &zip).await?;
     Ok(Artifact {
         id,
         url: format!("{}/artifacts/{id}", job.run_url()),
         name: created.name,
-        digest: frame.digest().to_owned(),
-        size: frame.size(),
+        digest: zip.digest().to_owned(),
+        size: zip.size(),
     })
 }
 
-async fn framed(upload: &Upload<'_>) -> Result<Arc<Frame>, ArtifactError> {
+async fn stored(upload: &Upload<'_>) -> Result<Arc<StoredZip>, ArtifactError> {
     let path = upload.archive.to_owned();
     let entry = upload.entry.clone();
-    let framing = tokio::task::spawn_blocking(move || Frame::around(&path, &entry).map(Arc::new));
-    let framed = framing.await.map_err(io::Error::other);
-    framed
-        .and_then(|frame| frame)
+    let storing =
+        tokio::task::spawn_blocking(move || StoredZip::around(&path, &entry).map(Arc::new));
+    let stored = storing.await.map_err(io::Error::other);
+    stored
+        .and_then(|zip| zip)
         .map_err(|source| ArtifactError::Archive {
             path: upload.archive.to_owned(),
             source,

@@ -4,13 +4,14 @@
 //! is there and writes the result; because joining is commutative, associative and idempotent, jobs that overwrite
 //! each other need only try again until their row has stayed.
 
-mod page;
+mod render;
+pub mod sync;
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io::{self, Read as _};
 
-use aws_smithy_types::base64;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
@@ -42,14 +43,14 @@ const END: &str = " -->";
 
 /// What a comment is about; each key has one comment on a pull request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Key {
+pub struct CommentKey {
     /// The name of the workflow.
     pub workflow: String,
     /// The path of the config file in the repository.
     pub config: String,
 }
 
-impl Key {
+impl CommentKey {
     /// The first line of the comment, which nobody sees.
     pub fn marker(&self) -> String {
         format!(
@@ -62,9 +63,9 @@ impl Key {
 /// A job in all of its attempts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Job(String);
+pub struct JobKey(String);
 
-impl Job {
+impl JobKey {
     /// What tells the jobs of a workflow from each other: the job's id, the id of the action's step, and the matrix.
     pub fn new(job: &str, step: &str, matrix: &str) -> Self {
         Self(fingerprint(&[job, step, matrix]))
@@ -81,7 +82,7 @@ pub struct Row {
     /// When the job was through.
     pub finished: Timestamp,
     /// The job.
-    pub job: Job,
+    pub job: JobKey,
     /// The job's name for people.
     pub label: String,
     /// What was measured.
@@ -91,7 +92,7 @@ pub struct Row {
     /// How long it took, in seconds.
     pub took: u64,
     /// What it was measured on.
-    pub instance: Option<Rented>,
+    pub instance: Option<Machine>,
     /// How many files came home.
     pub files: u64,
     /// Their size.
@@ -120,7 +121,7 @@ impl Row {
 
 /// What a job was measured on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Rented {
+pub struct Machine {
     /// Its id.
     pub id: InstanceId,
     /// The instance type.
@@ -131,21 +132,21 @@ pub struct Rented {
 
 /// The latest row of each job, all of the newest workflow run that is known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Sheet {
-    rows: BTreeMap<Job, Row>,
+pub struct Rows {
+    rows: BTreeMap<JobKey, Row>,
 }
 
-impl From<Row> for Sheet {
+impl From<Row> for Rows {
     fn from(row: Row) -> Self {
         [row].into_iter().collect()
     }
 }
 
-impl FromIterator<Row> for Sheet {
+impl FromIterator<Row> for Rows {
     fn from_iter<I: IntoIterator<Item = Row>>(rows: I) -> Self {
         let rows: Vec<Row> = rows.into_iter().map(Row::bounded).collect();
         let newest = rows.iter().map(|row| row.run).max();
-        let mut latest = BTreeMap::<Job, Row>::new();
+        let mut latest = BTreeMap::<JobKey, Row>::new();
         for row in rows.into_iter().filter(|row| Some(row.run) == newest) {
             let later = match latest.remove(&row.job) {
                 Some(known) => known.max(row),
@@ -157,9 +158,9 @@ impl FromIterator<Row> for Sheet {
     }
 }
 
-impl Sheet {
+impl Rows {
     /// Reads back what a comment holds; `None` if it is another comment.
-    pub fn parse(body: &str, key: &Key) -> Option<Self> {
+    pub fn parse(body: &str, key: &CommentKey) -> Option<Self> {
         let mut lines = body.lines();
         if lines.next()?.trim_end() != key.marker() {
             return None;
@@ -172,7 +173,7 @@ impl Sheet {
         Some(rows.unwrap_or_default().into_iter().collect())
     }
 
-    /// Joins two sheets.
+    /// Joins two sets of rows.
     #[must_use]
     pub fn merge(self, other: Self) -> Self {
         self.rows
@@ -181,13 +182,18 @@ impl Sheet {
             .collect()
     }
 
-    /// Whether the sheet knows this row, or one that takes its place.
+    /// Whether they hold this row, or one that takes its place.
     pub fn contains(&self, row: &Row) -> bool {
         let known = self.rows.get(&row.job);
-        self.run() > Some(row.run)
+        self.is_newer_than(row)
             || known.is_some_and(|known| {
                 (known.run, known.attempt, known.finished) >= (row.run, row.attempt, row.finished)
             })
+    }
+
+    /// Whether they are of a newer workflow run than this row, which is not shown then.
+    pub fn is_newer_than(&self, row: &Row) -> bool {
+        self.run() > Some(row.run)
     }
 
     fn run(&self) -> Option<u64> {
@@ -195,11 +201,11 @@ impl Sheet {
     }
 
     /// The comment, of at most [`MAX_BYTES`].
-    pub fn body(&self, key: &Key) -> String {
-        let rows = page::sorted(self.rows.values());
+    pub fn body(&self, key: &CommentKey) -> String {
+        let rows = render::sorted(self.rows.values());
         let start = format!("{}\n{}\n\n", key.marker(), hidden(&rows));
         let room = MAX_BYTES - start.len();
-        start + &page::page(&rows, key, room)
+        start + &render::render(&rows, key, room)
     }
 }
 
@@ -229,11 +235,11 @@ fn hidden(rows: &[&Row]) -> String {
 fn packed(rows: &[Row]) -> io::Result<String> {
     let mut packed = ZlibEncoder::new(Vec::new(), Compression::best());
     serde_json::to_writer(&mut packed, rows)?;
-    Ok(base64::encode(packed.finish()?))
+    Ok(STANDARD.encode(packed.finish()?))
 }
 
 fn unpacked(packed: &str) -> Option<Vec<Row>> {
-    let packed = base64::decode(packed).ok()?;
+    let packed = STANDARD.decode(packed).ok()?;
     let json = ZlibDecoder::new(packed.as_slice()).take(MAX_UNPACKED);
     serde_json::from_reader(json).ok()
 }
@@ -245,13 +251,9 @@ fn fingerprint(texts: &[&str]) -> String {
         hash.update(text.len().to_le_bytes());
         hash.update(text);
     }
-    hash.finalize()
-        .iter()
-        .take(8)
-        .fold(String::new(), |mut digits, byte| {
-            let _ = write!(digits, "{byte:02x}");
-            digits
-        })
+    let mut digits = hex::encode(hash.finalize());
+    digits.truncate(16);
+    digits
 }
 
 #[cfg(test)]

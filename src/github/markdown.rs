@@ -3,6 +3,9 @@
 //! Whatever comes from outside becomes a numeric character reference where Markdown would see more than a
 //! character: that holds in running text, in a table and within HTML alike, where a backslash does not.
 
+#[cfg(test)]
+pub(super) mod testing;
+
 use std::fmt::Write as _;
 use std::iter::Peekable;
 use std::str::Chars;
@@ -110,6 +113,43 @@ fn begins_emoji(text: &str) -> bool {
 /// Text as code within a line; unlike backticks, this holds in the cell of a table and within HTML.
 pub fn code(code: &str) -> String {
     format!("<code>{}</code>", text(code))
+}
+
+/// Code between backticks, for running text outside of tables. GitHub looks for nothing in it, so that it can be copied
+/// and read as it is.
+pub fn span(code: &str) -> String {
+    let line = one_line(code);
+    if line.is_empty() {
+        return line;
+    }
+    let longest = line.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest + 1);
+    let padding = if line.starts_with('`') || line.ends_with('`') {
+        " "
+    } else {
+        ""
+    };
+    format!("{fence}{padding}{line}{padding}{fence}")
+}
+
+/// Text in which backticks stand around code, as in hints.
+pub fn prose(prose: &str) -> String {
+    let parts: Vec<&str> = prose.split('`').collect();
+    if parts.len().is_multiple_of(2) {
+        // One has no partner.
+        return text(prose);
+    }
+    let parts = parts.iter().enumerate().map(|(index, part)| {
+        if !index.is_multiple_of(2) {
+            return code(part);
+        }
+        let space = |at_edge: bool| if at_edge { " " } else { "" };
+        let words = text(part);
+        let before = space(index > 0 && part.starts_with(char::is_whitespace));
+        let after = space(!words.is_empty() && part.ends_with(char::is_whitespace));
+        format!("{before}{words}{after}")
+    });
+    parts.collect()
 }
 
 /// A block of code with every line of `text` as a terminal would show it, without colours.
@@ -264,140 +304,4 @@ fn skip_sequence(chars: &mut Peekable<Chars<'_>>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::reading::{self, HOSTILE};
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn plain_text_stays_as_it_is() {
-        for plain in [
-            "make_corpus.sh",
-            "9.0s",
-            "results/v1.2/a-b.csv",
-            "exit status 1: killed (9), 12:30 = 50%",
-            "naïve 日本語 👩‍🔬",
-        ] {
-            assert_eq!(text(plain), plain);
-        }
-    }
-
-    #[test]
-    fn what_github_looks_for_is_cut_in_two() {
-        for (hostile, safe) in [
-            ("ask @octocat", "ask @<!-- -->octocat"),
-            ("fixes o/r#12", "fixes o/r#<!-- -->12"),
-            ("GH-12", "GH-<!-- -->12"),
-            ("a :tada: b", "a :<!-- -->tada: b"),
-            ("a:tada", "a:<!-- -->tada"),
-            ("https://a.example", "https:<!-- -->//a.example"),
-            ("www.a.example", "www<!-- -->.a.example"),
-            ("at c0ffee12", "at c0ffee<!-- -->12"),
-            ("me@a.example", "me@<!-- -->a.example"),
-            ("$x$", "<span>&#36;</span>x<span>&#36;</span>"),
-        ] {
-            assert_eq!(text(hostile), safe);
-        }
-    }
-
-    #[test]
-    fn what_would_begin_a_block_is_text() {
-        for start in [
-            "+ a", "- a", "* a", "1. a", "12) a", "1.", "# a", "#", "> a", "===", "---", "~~~",
-            "```", "| a |", ":-:", "    a", "[a]: b", "- [ ] a", "<div>", "<!-- a", "<?a",
-        ] {
-            assert_eq!(reading::paragraph(&text(start)).concat(), start.trim());
-            let item = format!("- {}", text(start));
-            assert_eq!(reading::paragraph(&item).concat(), start.trim());
-        }
-    }
-
-    #[test]
-    fn terminal_sequences_are_removed_and_overwritten_lines_too() {
-        let output = "\x1b[1;31mred\x1b[0m \x1b]8;;https://a.example\x1b\\here\x1b]8;;\x07 \x1b(B\u{202e}x\n\
-                      10%\r50%\r100%\r\n\x1b]unfinished\nlast\0\n\n";
-        assert_eq!(fenced(output), "```text\nred here x\n100%\n\nlast\n```\n");
-    }
-
-    #[test]
-    fn only_the_web_is_linked() {
-        assert_eq!(
-            link("run [1]", "https://a.example/x?a=1&b=(2)#c:d"),
-            "[run &#91;1&#93;](https://a.example/x?a=1&amp;b=%282%29#c:d)"
-        );
-        for url in [
-            "javascript:alert(1)",
-            "//a.example",
-            "file:///etc/passwd",
-            "",
-        ] {
-            assert_eq!(link("x", url), "x");
-        }
-    }
-
-    #[test]
-    fn what_does_not_fit_is_counted() {
-        let items = ["first one", "second one", "third one"].map(str::to_owned);
-        let whole = "- first one\n- second one\n- third one\n";
-        let list = |lines, bytes| list(&items, "files", Room { lines, bytes });
-        assert_eq!(list(9, whole.len()), whole);
-        let cut = "- first one\n\nand 2 more files\n";
-        assert_eq!(list(9, whole.len() - 1), cut);
-        assert_eq!(list(1, whole.len()), cut);
-        assert_eq!(list(9, 20), "\nand 3 more files\n");
-        assert_eq!(clipped("Größe", 3), "Grö…");
-        assert_eq!(clipped("Größe", 5), "Größe");
-    }
-
-    proptest! {
-        #[test]
-        fn text_is_read_as_it_was_written(hostile in HOSTILE) {
-            for paragraph in [text(&hostile), format!("- {}", text(&hostile))] {
-                let read = reading::paragraph(&paragraph);
-                prop_assert_eq!(read.concat(), one_line(&hostile));
-                for stretch in &read {
-                    prop_assert!(!reading::is_reference(stretch), "{stretch:?}");
-                }
-            }
-        }
-
-        #[test]
-        fn code_is_read_as_it_was_written(hostile in HOSTILE) {
-            prop_assert_eq!(reading::paragraph(&code(&hostile)).concat(), one_line(&hostile));
-        }
-
-        #[test]
-        fn a_table_keeps_its_rows_and_cells(cells in prop::array::uniform6(HOSTILE)) {
-            let [a, b, c, d, e, f] = &cells;
-            let rows = [[text(a), code(b), text(c)], [code(d), text(e), link(f, "https://a.example/|")]];
-            let read = reading::table(&table(&["a", "b", "c"], &rows, "rows", Room { lines: 2, bytes: 100_000 }));
-            prop_assert_eq!(read.len(), 3);
-            let expected: Vec<Vec<String>> = cells.chunks(3)
-                .map(|row| row.iter().map(|cell| one_line(cell)).collect())
-                .collect();
-            prop_assert_eq!(&read[1..], expected);
-        }
-
-        #[test]
-        fn a_fence_is_closed_by_its_end_only(hostile in HOSTILE) {
-            let block = fold(&hostile, &fenced(&hostile));
-            let (summary, code) = reading::fold(&block);
-            prop_assert_eq!(summary, one_line(&hostile));
-            prop_assert!(!code.contains(|c: char| c.is_control() && !c.is_whitespace()));
-        }
-
-        #[test]
-        fn a_link_leads_where_it_says(label in HOSTILE, path in HOSTILE) {
-            let url = format!("https://a.example/{path}");
-            let target = reading::link(&link(&label, &url));
-            prop_assert!(target.starts_with("https://a.example/"));
-            prop_assert!(target.is_ascii() && !target.contains(char::is_whitespace));
-        }
-
-        #[test]
-        fn nothing_exceeds_its_bounds(lines in prop::collection::vec("[a-z]{0,40}", 0..30), most in 30_usize..600) {
-            let room = Room { lines: 20, bytes: most };
-            prop_assert!(list(&lines, "files", room).len() <= most);
-        }
-    }
-}
+mod tests;

@@ -3,10 +3,10 @@
 use indicatif::HumanBytes;
 
 use super::artifact::Artifact;
-use super::markdown::{Room, clipped, code, fenced, fold, link, list, table, text};
+use super::markdown::{Room, clipped, code, fenced, fold, link, list, prose, span, table, text};
 use super::{CAUTION, verdict};
 use crate::config::human_duration;
-use crate::report::{Release, SampleReport};
+use crate::report::{Outcome, Release, SampleReport};
 
 /// GitHub drops a longer summary. Each part has room of its own, and together they stay below.
 pub const MAX_BYTES: usize = 1_048_576;
@@ -74,16 +74,16 @@ pub fn short(report: &SampleReport) -> String {
         .instance
         .as_ref()
         .and_then(|instance| instance.instance_type.as_deref())
-        .map(|instance_type| format!(" on {}", code(instance_type)))
+        .map(|instance_type| format!(" on {}", span(instance_type)))
         .unwrap_or_default();
-    let revision = code(report.revision.as_str());
+    let revision = span(report.revision.as_str());
     let first = format!(
         "{}: {revision}{on}, {}\n",
         outcome(report),
         report.collected
     );
     let error = report.errors.first().map(|error| {
-        let message = text(&clipped(&error.message, MESSAGE));
+        let message = span(&clipped(&error.message, MESSAGE));
         format!("{message}\n")
     });
     [leak(report), Some(first), error]
@@ -95,12 +95,23 @@ pub fn short(report: &SampleReport) -> String {
 
 /// The page of a run that was refused before anything was launched.
 pub fn refusal(message: &str, hint: Option<&str>) -> String {
-    let hint = hint.map(|hint| format!("\n{}\n", text(hint)));
+    let hint = hint.map(|hint| format!("\n{}\n", prose(hint)));
     format!(
         "## ❌ refused: nothing was launched\n\n{}\n{}",
         fenced(message),
         hint.unwrap_or_default()
     )
+}
+
+/// The page of a run that was killed before it could report.
+pub fn unreported(leaked: bool) -> String {
+    let instance = if leaked {
+        "an instance may still be running: see the log of the post step"
+    } else {
+        "no instance is left"
+    };
+    let outcome = verdict(Outcome::Interrupted);
+    format!("## collector: {outcome}\n\nThe run was ended before it could report; {instance}.\n")
 }
 
 fn outcome(report: &SampleReport) -> String {
@@ -119,18 +130,18 @@ fn leak(report: &SampleReport) -> Option<String> {
     let region = text(&report.region);
     let (what, url) = match id {
         Some(id) => (
-            format!("Instance {}", code(id.as_str())),
+            format!("Instance {}", span(id.as_str())),
             id.console_url(&report.region),
         ),
         None => (
             format!(
                 "An instance with the tag {}",
-                code(&format!("collector:lease={}", report.lease))
+                span(&format!("collector:lease={}", report.lease))
             ),
             report.lease.console_url(&report.region),
         ),
     };
-    let reason = text(&clipped(reason, MESSAGE));
+    let reason = span(&clipped(reason, MESSAGE));
     let open = link("Look at it in the AWS console", &url);
     Some(format!(
         "{CAUTION}> **{what} in {region} may still be running and cost money.** {open} and terminate it there.\n\
@@ -151,7 +162,7 @@ fn errors(report: &SampleReport) -> Option<String> {
             match &error.hint {
                 Some(hint) => format!(
                     "**error:** {message}<br>**hint:** {}",
-                    text(&clipped(hint, MESSAGE))
+                    prose(&clipped(hint, MESSAGE))
                 ),
                 None => format!("**error:** {message}"),
             }

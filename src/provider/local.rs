@@ -197,13 +197,8 @@ impl Provider for Local {
         request: &LaunchRequest,
     ) -> Result<Vec<InstanceId>, ProviderError> {
         let digest = Sha256::digest(request.lease.as_str());
-        let name = digest
-            .iter()
-            .take(4)
-            .fold("local-".to_owned(), |name, byte| {
-                format!("{name}{byte:02x}")
-            });
-        let id = InstanceId::new(name);
+        let name: String = hex::encode(digest).chars().take(8).collect();
+        let id = InstanceId::new(format!("local-{name}"));
         let directory = self.instance_dir(&id);
         for directory in [self.home(&id), self.jobs(&id)] {
             fs::create_dir_all(&directory).map_err(failed("creating", &directory))?;

@@ -13,14 +13,15 @@ use std::io::{self, Stdout, Write};
 use std::path::{Component, Path, PathBuf};
 
 use jiff::Timestamp;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::progress::Progress;
 use super::{Event, Reporter, TimedEvent, text};
 use crate::config::{At, ConfigErrors, Problem, human_duration};
+use crate::github::WorkflowJob;
 use crate::github::commands::{
     ANNOTATIONS, Annotation, END_GROUP, Fence, Level, Place, annotation, group, mask, plain,
 };
-use crate::github::{Secret, WorkflowJob};
 use crate::phase::Stage;
 use crate::project::CONFIG_FILE;
 use crate::report::{Diagnostic, RunReport};
@@ -113,9 +114,9 @@ impl<W: Write> WorkflowLog<W> {
     }
 
     /// Keeps a secret out of the log from here on.
-    pub fn mask(&self, secret: &Secret) {
-        if secret.expose().len() >= SHORTEST_SECRET {
-            self.raw_line(&mask(secret.expose()));
+    pub fn mask(&self, secret: &SecretString) {
+        if secret.expose_secret().len() >= SHORTEST_SECRET {
+            self.command(&mask(secret.expose_secret()));
         }
     }
 
@@ -139,13 +140,13 @@ impl<W: Write> WorkflowLog<W> {
         let _ = writer.write_all(bytes).and_then(|()| writer.flush());
     }
 
-    fn close_fence(&self) {
+    fn stop_commands(&self) {
         let fence = Fence::random();
-        self.command(&fence.close());
+        self.command(&fence.stop_commands());
         self.fence.replace(Some(fence));
     }
 
-    fn open_fence(&self) -> bool {
+    fn resume_commands(&self) -> bool {
         if self.styled.replace(false) {
             self.write(text::RESET);
             // What follows is a command at the start of a line only.
@@ -153,7 +154,7 @@ impl<W: Write> WorkflowLog<W> {
         }
         let fence = self.fence.take();
         if let Some(fence) = &fence {
-            self.command(&fence.open());
+            self.command(&fence.resume_commands());
         }
         fence.is_some()
     }
@@ -175,7 +176,7 @@ impl<W: Write> WorkflowLog<W> {
             return;
         }
         // Behind a fence it would be a line like any other.
-        let fenced = self.open_fence();
+        let fenced = self.resume_commands();
         self.command(&annotation(&Annotation {
             level,
             title,
@@ -183,12 +184,12 @@ impl<W: Write> WorkflowLog<W> {
             message,
         }));
         if fenced {
-            self.close_fence();
+            self.stop_commands();
         }
     }
 
     fn leave_group(&self) {
-        self.open_fence();
+        self.resume_commands();
         if self.in_group.replace(false) {
             self.command(END_GROUP);
         }
@@ -298,7 +299,7 @@ impl<W: Write> WorkflowLog<W> {
             self.enter_group(&format!("{} (continued)", self.name_of(stage)));
         }
         if waiting.in_step {
-            self.close_fence();
+            self.stop_commands();
         }
         for event in std::mem::take(&mut waiting.events) {
             waiting.follow(&event.event);
@@ -380,7 +381,7 @@ impl<W: Write> WorkflowLog<W> {
             }
             Event::StepStarted { phase, script, .. } => {
                 self.line(&format!("{phase}: {script}"));
-                self.close_fence();
+                self.stop_commands();
             }
             Event::Output(bytes) => self.output(bytes),
             Event::StepFinished {
@@ -389,7 +390,7 @@ impl<W: Write> WorkflowLog<W> {
                 exit_code,
                 took,
             } => {
-                self.open_fence();
+                self.resume_commands();
                 let after = text::after_outcome(*exit_code, *took);
                 self.line(&format!("{script}: {outcome}{after}"));
                 if *outcome == StepOutcome::TimedOut {

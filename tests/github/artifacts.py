@@ -114,6 +114,7 @@ class ArtifactService:
     def __init__(self, origin, azurite, session, tokens):
         self.origin, self.azurite, self.session, self.tokens = origin, azurite, session, tokens
         self.artifacts = []
+        self.upload_lifetime = UPLOAD_LIFETIME
         self.ids = itertools.count(2**32)  # GitHub's are about to leave 32 bits
 
     async def create_container(self):
@@ -178,7 +179,7 @@ class ArtifactService:
         if any((artifact.run, artifact.name) == (run, name) for artifact in self.artifacts):
             raise Refused(409, "already_exists", "an artifact with this name already exists on the workflow run")
         blob = f"workflow-job-run-{job}/artifacts/{uuid.uuid4().hex}"
-        query = blob_query(blob, "cw", UPLOAD_LIFETIME)
+        query = blob_query(blob, "cw", self.upload_lifetime)
         self.artifacts.append(Artifact(run, job, name, version, mime_type, expires_at, blob, query))
         return {"ok": True, "signed_upload_url": self.url(blob, query)}
 

@@ -16,8 +16,8 @@ BOT = "github-actions[bot]"
 ACCEPT = "application/vnd.github+json"
 LONGEST_BODY = 65536
 DOCUMENTATION = "https://docs.github.com/rest"
-JOB, READ_ONLY, USER = "ghs_job", "ghs_readonly", "ghp_octocat"
-LOGINS = {JOB: BOT, READ_ONLY: BOT, USER: "octocat"}
+JOB, READ_ONLY, USER, APP = "ghs_job", "ghs_readonly", "ghp_octocat", "ghs_app"
+LOGINS = {JOB: BOT, READ_ONLY: BOT, USER: "octocat", APP: "reports[bot]"}
 KINDS = {"issue": "IssueComment", "commit": "CommitComment"}
 
 
@@ -72,10 +72,16 @@ class Rest:
         return guard
 
     def user(self, request, login, _fields):
-        if login == BOT:
+        if login.endswith("[bot]"):
             raise not_accessible()
         return web.json_response({**self.examples["private-user-response-with-public-profile-information"],
                                   **self.author(login)})
+
+    def graphql(self, _request, login, fields):
+        """The one query that is asked; GitHub describes no GraphQL in OpenAPI."""
+        if fields.get("query") != "{ viewer { login } }":
+            return web.json_response({"errors": [{"message": "Parse error"}]})
+        return web.json_response({"data": {"viewer": {"login": login}}})
 
     def list_comments(self, request, _login, _fields, kind):
         parent = self.parent(request, kind)
@@ -193,7 +199,7 @@ def check_headers(request):
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() not in ("bearer", "token") or token not in LOGINS:
         raise Refused(401, "Bad credentials")
-    if token == READ_ONLY and request.method != "GET":
+    if token == READ_ONLY and request.method != "GET" and request.path != "/graphql":
         raise not_accessible()
     return LOGINS[token]
 

@@ -108,6 +108,7 @@ class Stand:
             web.post(artifacts.SERVICE + "{method}", self.artifacts.call),
             web.route("*", f"/{artifacts.ACCOUNT}/{{path:.*}}", self.blob),
             web.get("/idtoken", self.id_token),
+            web.post("/graphql", self.rest.guarded(self.rest.graphql)),
             web.route("*", "/stand/{path}", self.control),
         ])
         if self.prism:
@@ -121,7 +122,7 @@ class Stand:
             "api_url": self.origin, "results_url": f"{self.origin}/", "runtime_url": f"{self.origin}/",
             "id_token_url": f"{self.origin}/idtoken?api-version=2.0", "blob": self.azurite,
             "repository": rest.REPOSITORY, "github_token": rest.JOB, "read_only_token": rest.READ_ONLY,
-            "user_token": rest.USER,
+            "user_token": rest.USER, "app_token": rest.APP,
         }
 
     async def blob(self, request):
@@ -169,6 +170,9 @@ class Stand:
                 return self.rest.add_comment(kind, fields[kind], fields["login"], fields["body"])
             case "POST /stand/pulls":
                 return self.rest.add_pull(**fields)
+            case "POST /stand/upload-lifetime":
+                self.artifacts.upload_lifetime = fields["seconds"]
+                return None
             case "POST /stand/latency":
                 self.rest.latency = (fields["min"], fields["max"])
                 return None

@@ -123,3 +123,23 @@ fn a_step_sets_every_output() {
         assert!(delivery.contains(&format!("\"{name}\",")), "{name}");
     }
 }
+
+#[test]
+fn no_workflow_runs_an_image_by_its_tag() {
+    for entry in fs::read_dir(format!("{ROOT}/.github/workflows")).unwrap() {
+        let path = entry.unwrap().path();
+        let workflow = fs::read_to_string(&path).unwrap();
+        let (_, runs) = workflow.split_once("docker run").unwrap_or_default();
+        let command = runs.split("\n      - ").next().unwrap();
+        let pinned =
+            command.is_empty() || command.contains("@sha256:") || command.contains("@$DIGEST");
+        assert!(pinned, "{}: {command}", path.display());
+    }
+}
+
+#[test]
+fn a_reusable_workflow_is_told_what_its_matrix_is() {
+    let description = action()["inputs"]["matrix"]["description"].to_string();
+    assert!(description.contains("reusable workflow") && description.contains("caller"));
+    assert!(text("README.md").contains("hand over the `toJSON(matrix)` of the caller"));
+}

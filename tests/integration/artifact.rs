@@ -272,3 +272,21 @@ fn a_signal_during_the_upload_ends_it() {
     assert_eq!(values(&job.output())["status"], "interrupted");
     results_are_kept(&desk);
 }
+
+#[test]
+fn an_upload_that_outlives_its_address_is_started_again() {
+    let Some(stand) = Stand::start() else {
+        return;
+    };
+    stand.upload_lifetime(2);
+    stand.fault(&json!({ "path": "comp=block&", "delay": 4, "status": 500, "body": "" }));
+    let desk = quick_desk();
+    let mut job = stand.job();
+    measured(&desk, &mut job, &[("artifact-name", "mine")]).expect(0);
+    let names: Vec<_> = stand
+        .artifacts()
+        .iter()
+        .map(|artifact| (artifact["name"].clone(), artifact["id"].is_null()))
+        .collect();
+    assert_eq!(names, [(json!("mine"), true), (json!("mine-2"), false)]);
+}

@@ -57,6 +57,10 @@ fn the_pull_request_of_every_event_is_found() {
     on_pull_request["issue"]["pull_request"] = json!({});
     on_pull_request["issue"]["number"] = json!(11);
     let named = |run: &Value| run.pointer("/workflow_run/pull_requests/0").is_some();
+    // In GitHub's example the pull request goes into another repository.
+    let mut ours = example("workflow_run", named);
+    ours["workflow_run"]["pull_requests"][0]["base"]["repo"]["id"] =
+        ours["repository"]["id"].clone();
     let mut forked = example("workflow_run", |run| {
         !named(run) && run["workflow_run"]["head_sha"] == FORKED
     });
@@ -86,13 +90,7 @@ fn the_pull_request_of_every_event_is_found() {
             SHA,
             json!({}),
         ),
-        (
-            "workflow_run",
-            example("workflow_run", named),
-            2,
-            SHA,
-            json!({}),
-        ),
+        ("workflow_run", ours, 2, SHA, json!({})),
         (
             "workflow_run",
             forked,
@@ -299,4 +297,79 @@ fn the_token_of_a_person_finds_that_persons_comment() {
     let comments = stand.comments(7);
     assert_eq!(comments.len(), 1);
     assert_eq!(comments[0]["login"], "octocat");
+}
+
+#[test]
+fn the_token_of_an_app_finds_its_comment_at_once() {
+    let Some(stand) = Stand::start() else {
+        return;
+    };
+    stand.add_pull(&json!({ "number": 7, "sha": SHA }));
+    let token = stand.app_token();
+    for _ in 0..2 {
+        measured(&mut job_for(&stand, 7), &[("github-token", &token)]);
+    }
+    let comments = stand.comments(7);
+    assert_eq!(comments.len(), 1);
+    assert_eq!(comments[0]["login"], "reports[bot]");
+    let created = stand.requests("/comments");
+    let created = created.iter().filter(|request| request["method"] == "POST");
+    assert_eq!(created.count(), 1, "the second run wrote a comment anew");
+}
+
+#[test]
+fn a_pull_request_that_only_contains_the_commit_is_another_one() {
+    let Some(stand) = Stand::with_prism() else {
+        return;
+    };
+    // Stacked on the branch that was pushed, and older.
+    stand.add_pull(&json!({ "number": 5, "sha": FORKED, "head": "stacked", "commits": [SHA] }));
+    let push = |git_ref: &str| {
+        let mut job = stand.job();
+        job.event("push", &json!({ "after": SHA }))
+            .set("GITHUB_REF", git_ref);
+        measured(&mut job, &[])
+    };
+    push("refs/heads/feature").logs("belongs to no open pull request");
+    // The branch has gone on since the push.
+    stand.add_pull(
+        &json!({ "number": 6, "sha": "1".repeat(40), "head": "feature", "commits": [SHA] }),
+    );
+    push("refs/heads/feature").logs("commented: ");
+    // A tag has no branch: the commit tells.
+    stand.add_pull(&json!({ "number": 7, "sha": SHA, "head": "tagged" }));
+    push("refs/tags/v1").logs("commented: ");
+    let comments = [5, 6, 7].map(|number| stand.comments(number).len());
+    assert_eq!(comments, [0, 1, 1]);
+}
+
+#[test]
+fn a_locked_conversation_needs_no_permissions() {
+    let Some(stand) = Stand::start() else {
+        return;
+    };
+    stand.add_pull(&json!({ "number": 7, "sha": SHA }));
+    stand.fault(
+        &json!({ "method": "POST", "path": "/comments", "status": 403, "count": -1,
+        "body": { "message": "Unable to create comment because issue is locked." } }),
+    );
+    let finished = measured(&mut job_for(&stand, 7), &[]);
+    finished.logs("no comment: the conversation is locked");
+    assert!(
+        !finished.stdout.contains("permissions:"),
+        "{}",
+        finished.stdout
+    );
+}
+
+#[test]
+fn a_rerun_of_an_older_run_says_that_its_row_is_not_shown() {
+    let Some(stand) = Stand::start() else {
+        return;
+    };
+    stand.add_pull(&json!({ "number": 7, "sha": SHA }));
+    measured(job_for(&stand, 7).set("GITHUB_RUN_ID", "900"), &[]).logs("commented: ");
+    let older = measured(job_for(&stand, 7).set("GITHUB_RUN_ID", "800"), &[]);
+    older.logs("no comment: a newer workflow run has the comment: ");
+    assert!(!older.stdout.contains("commented: "), "{}", older.stdout);
 }

@@ -183,6 +183,36 @@ fn imports_point_down() {
     assert!(violations.is_empty(), "{violations:#?}");
 }
 
+/// The floor of the adapters, and the edges between two of them: a provider connects a shell to its instances, and a job's
+/// log is written in the runner's commands.
+const ADAPTERS: u32 = 3;
+const SIDEWAYS: [(&str, &str); 3] = [
+    ("provider", "shell"),
+    ("reporter", "github"),
+    ("reporter", "project"),
+];
+
+#[test]
+fn no_adapter_knows_another_one() {
+    let floors = floors();
+    let mut violations = Vec::new();
+    for (path, text) in sources() {
+        let importer = module(&path);
+        if floor(&importer, &floors) != Some(ADAPTERS) {
+            continue;
+        }
+        for imported in paths(&text, &importer) {
+            let family = |module: &str| module.split("::").next().unwrap().to_owned();
+            let (from, to) = (family(&importer), family(&imported));
+            let allowed = SIDEWAYS.contains(&(from.as_str(), to.as_str()));
+            if floor(&imported, &floors) == Some(ADAPTERS) && from != to && !allowed {
+                violations.push(format!("{importer} imports {imported}"));
+            }
+        }
+    }
+    assert!(violations.is_empty(), "{violations:#?}");
+}
+
 #[test]
 fn values_do_no_io() {
     const IO: [&str; 7] = [

@@ -269,7 +269,7 @@ fn the_post_step_says_in_one_line_that_nothing_was_left() {
     );
     assert_eq!(finished.stdout.lines().count(), 1);
     let nothing = run(post(&desk, &stand.job(), &lab)).expect(0);
-    nothing.logs("no run of this job came so far");
+    nothing.logs("this job never got far enough");
 }
 
 #[test]
@@ -293,7 +293,7 @@ fn a_post_step_that_cannot_look_says_so_and_fails() {
         .env_remove("AWS_ACCESS_KEY_ID")
         .env_remove("AWS_SECRET_ACCESS_KEY");
     let finished = run(nobody).expect(4);
-    finished.logs("::error title=collector::nobody knows whether an instance of run 20261122T120000Z-00000000 is left in us-east-1");
+    finished.logs("::error title=collector::could not check whether run 20261122T120000Z-00000000 left an instance in us-east-1");
 }
 
 #[test]

@@ -141,6 +141,11 @@ impl Stand {
         text(&self.companion.facts["user_token"])
     }
 
+    /// The token of a GitHub App, `reports[bot]`.
+    pub(crate) fn app_token(&self) -> String {
+        text(&self.companion.facts["app_token"])
+    }
+
     pub(crate) fn fault(&self, fault: &Value) {
         self.http("POST", "faults", fault);
     }
@@ -152,6 +157,11 @@ impl Stand {
     /// Every REST call takes up to this long before its effect, and again after it.
     pub(crate) fn latency(&self, seconds: f64) {
         self.http("POST", "latency", &json!({ "min": 0, "max": seconds }));
+    }
+
+    /// Addresses to upload to end after so many seconds.
+    pub(crate) fn upload_lifetime(&self, seconds: u64) {
+        self.http("POST", "upload-lifetime", &json!({ "seconds": seconds }));
     }
 
     pub(crate) fn add_pull(&self, pull: &Value) {

@@ -255,7 +255,7 @@ fn a_config_that_is_not_sound_is_marked_line_by_line() {
         ("refused", "2")
     );
     assert!(job.summary().contains("nothing was launched"));
-    assert_eq!(job.state(), "");
+    assert!(!values(&job.state()).contains_key("run"));
 }
 
 #[test]
@@ -339,4 +339,182 @@ fn secrets_are_masked_and_ids_are_not() {
             "{hidden} reached a script"
         );
     }
+}
+
+#[test]
+fn the_line_break_of_a_block_scalar_is_no_part_of_an_input() {
+    let Some(stand) = Stand::start() else {
+        return;
+    };
+    let desk = quick_desk();
+    let inputs = [
+        ("config", " config.yml\n"),
+        ("output", "elsewhere\n"),
+        ("local", "true\n"),
+        ("comment", "never\n"),
+        ("retention-days", "7\n"),
+        ("revision", "v1\n"),
+    ];
+    let mut job = stand.job();
+    run(step(&desk, &mut job, &inputs)).expect(0);
+    let results = values(&job.output())["results-path"].clone();
+    assert!(results.starts_with("elsewhere/v1/local-"), "{results:?}");
+}
+
+#[test]
+fn what_is_wrong_with_an_input_is_told_in_the_words_of_a_workflow() {
+    let Some(stand) = Stand::start() else {
+        return;
+    };
+    let desk = quick_desk();
+    for (input, value, words) in [
+        (
+            "role-duration",
+            "an hour",
+            "invalid value 'an hour' for the input `role-duration`: invalid digit",
+        ),
+        (
+            "comment",
+            "sometimes",
+            "for the input `comment`%0A  [possible values: auto, always, never]",
+        ),
+        ("config", "", "missing inputs: `config`"),
+    ] {
+        let finished = run(step(&desk, &mut stand.job(), &[(input, value)])).expect(2);
+        finished.logs(words);
+        assert!(!finished.stdout.contains("--"), "{}", finished.stdout);
+    }
+}
+
+/// The post step of a job, with the state that its run saved.
+fn post(desk: &Desk, job: &mut Job, inputs: &[(&str, &str)]) -> Finished {
+    // The image has the same program under this name.
+    let name = desk.path().join("collect-post");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_collect"), &name).unwrap();
+    let main = step(desk, job, inputs);
+    let mut command = Command::new(name);
+    command.env_clear().current_dir(desk.path());
+    for (variable, value) in main.get_envs() {
+        if let Some(value) = value {
+            command.env(variable, value);
+        }
+    }
+    for (name, value) in values(&job.state()) {
+        command.env(format!("STATE_{name}"), value);
+    }
+    run(command)
+}
+
+/// A job for pull request 7.
+fn pull_request_job(stand: &Stand) -> Job {
+    let mut job = stand.job();
+    job.event("pull_request", &json!({ "pull_request": { "number": 7 } }));
+    job
+}
+
+#[track_caller]
+fn the_body(stand: &Stand) -> String {
+    let [comment] = stand.comments(7).try_into().unwrap();
+    comment["body"].as_str().unwrap().to_owned()
+}
+
+/// A run of an older commit has passed, and this one waits in its measurement.
+fn after_one_that_passed(stand: &Stand) -> (Desk, Job, Running) {
+    stand.add_pull(&json!({ "number": 7, "sha": SHA }));
+    let desk = Desk::new();
+    desk.config("performance_results: out.csv", "run:\n  - measure.sh\n")
+        .script("measure.sh", "echo 1,2 > out.csv");
+    run(step(&desk, &mut pull_request_job(stand), &[])).expect(0);
+    assert!(the_body(stand).contains("✅ passed"));
+    let started = desk.path().join("started");
+    let script = format!("touch '{}'\nexec sleep 600", started.display());
+    desk.script("measure.sh", &script);
+    let mut job = pull_request_job(stand);
+    job.set("GITHUB_RUN_ATTEMPT", "2");
+    let running = Running::spawn(step(&desk, &mut job, &[]));
+    crate::command::wait_for("the measurement", || started.exists().then_some(()));
+    (desk, job, running)
+}
+
+#[test]
+fn after_a_cancel_the_post_step_delivers() {
+    let Some(stand) = Stand::with_prism() else {
+        return;
+    };
+    let (desk, mut job, running) = after_one_that_passed(&stand);
+    let artifacts = stand.artifacts().len();
+    running.signal(rustix::process::Signal::INT);
+    running.finish().expect(130);
+    assert!(the_body(&stand).contains("✅ passed"), "main had no time");
+    let finished = post(&desk, &mut job, &[]).expect(0);
+    finished.logs("commented: ");
+    let body = the_body(&stand);
+    assert!(
+        body.contains("⚠️ interrupted") && !body.contains("passed"),
+        "{body}"
+    );
+    assert_eq!(stand.artifacts().len(), artifacts + 1);
+    assert!(body.contains("/artifacts/"), "{body}");
+    assert!(job.summary().contains("interrupted"));
+}
+
+#[test]
+fn after_a_kill_the_post_step_says_that_the_run_was_killed() {
+    let Some(stand) = Stand::start() else {
+        return;
+    };
+    let (desk, mut job, running) = after_one_that_passed(&stand);
+    running.signal(rustix::process::Signal::KILL);
+    running.finish();
+    assert!(!job.summary().contains("ended before it could report"));
+    post(&desk, &mut job, &[]).expect(0).logs("commented: ");
+    let body = the_body(&stand);
+    assert!(
+        body.contains("⚠️ interrupted") && !body.contains("passed"),
+        "{body}"
+    );
+    assert!(body.contains("ended before it could report"), "{body}");
+    assert!(job.summary().contains("ended before it could report"));
+}
+
+#[test]
+fn a_refusal_takes_the_place_of_an_older_row() {
+    let Some(stand) = Stand::start() else {
+        return;
+    };
+    stand.add_pull(&json!({ "number": 7, "sha": SHA }));
+    let desk = quick_desk();
+    run(step(&desk, &mut pull_request_job(&stand), &[])).expect(0);
+    desk.config("performance_results: out.csv", "run:\n  - absent.sh\n");
+    let mut job = pull_request_job(&stand);
+    job.set("GITHUB_RUN_ATTEMPT", "2");
+    run(step(&desk, &mut job, &[]))
+        .expect(2)
+        .logs("commented: ");
+    let body = the_body(&stand);
+    assert!(
+        body.contains("❌ failed") && body.contains("absent.sh"),
+        "{body}"
+    );
+    // All is told: there is nothing left to do.
+    assert_eq!(
+        post(&desk, &mut job, &[]).expect(0).stdout.lines().count(),
+        1
+    );
+    assert!(!the_body(&stand).contains("interrupted"));
+}
+
+#[test]
+fn after_a_run_that_delivered_the_post_step_has_nothing_to_say() {
+    let Some(stand) = Stand::start() else {
+        return;
+    };
+    stand.add_pull(&json!({ "number": 7, "sha": SHA }));
+    let desk = quick_desk();
+    let mut job = pull_request_job(&stand);
+    run(step(&desk, &mut job, &[])).expect(0);
+    let before = stand.requests("/comments").len();
+    let finished = post(&desk, &mut job, &[]).expect(0);
+    assert_eq!(finished.stdout.lines().count(), 1, "{}", finished.stdout);
+    assert_eq!(stand.requests("/comments").len(), before);
 }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_smithy_types::base64;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use tokio::time::Instant;
 
 use super::ArtifactError;
-use super::frame::Frame;
-use crate::github::http::{self, HttpError, again};
+use super::zip::StoredZip;
+use crate::github::http::{self, HttpError, retry};
 
 /// The size of a block, in bytes, unless there would be too many.
 const BLOCK: u64 = 4 << 20;
@@ -36,20 +37,20 @@ const PUT_BLOCK_LIST: &str = "Put Block List";
 pub(super) async fn put(
     client: &reqwest::Client,
     url: &str,
-    frame: &Arc<Frame>,
+    zip: &Arc<StoredZip>,
     deadline: Instant,
 ) -> Result<(), ArtifactError> {
-    let size = BLOCK.max(frame.size().div_ceil(BLOCKS));
+    let size = BLOCK.max(zip.size().div_ceil(BLOCKS));
     let nonce: u128 = rand::random();
-    let blocks: Vec<(u64, String)> = (0..frame.size().div_ceil(size))
+    let blocks: Vec<(u64, String)> = (0..zip.size().div_ceil(size))
         .map(|index| (index * size, block_id(nonce, index)))
         .collect();
     let sent = stream::iter(&blocks).map(Ok::<_, HttpError>);
     sent.try_for_each_concurrent(AT_ONCE, async |(offset, id)| {
         let target = format!("{url}&comp=block&blockid={id}");
-        again(deadline.min(Instant::now() + PATIENCE), || async {
+        retry(deadline.min(Instant::now() + PATIENCE), || async {
             // Read again for each attempt, so that a block waits on disk and not in memory.
-            let bytes = block(frame.clone(), *offset, size).await?;
+            let bytes = block(zip.clone(), *offset, size).await?;
             let request = client
                 .put(&target)
                 .timeout(ONE_BLOCK)
@@ -74,7 +75,7 @@ pub(super) async fn put(
     }
     list.push_str("</BlockList>");
     // The same list twice makes the same blob.
-    again(deadline.min(Instant::now() + PATIENCE), || async {
+    retry(deadline.min(Instant::now() + PATIENCE), || async {
         let request = client
             .put(format!("{url}&comp=blocklist"))
             .header("x-ms-version", VERSION)
@@ -90,22 +91,34 @@ pub(super) async fn put(
     })
 }
 
-async fn block(frame: Arc<Frame>, offset: u64, size: u64) -> Result<Vec<u8>, HttpError> {
+async fn block(zip: Arc<StoredZip>, offset: u64, size: u64) -> Result<Vec<u8>, HttpError> {
     let size = usize::try_from(size).unwrap_or(usize::MAX);
-    let reading = tokio::task::spawn_blocking(move || frame.read(offset, size));
+    let reading = tokio::task::spawn_blocking(move || zip.read(offset, size));
     let read = reading.await.map_err(std::io::Error::other);
     read.and_then(|bytes| bytes)
-        .map_err(|error| HttpError::Unreadable(error.to_string()))
+        .map_err(|error| HttpError::Unsent(error.to_string()))
 }
 
 /// All ids have the same length, as the protocol wants it, and none has a character that an address would escape.
 fn block_id(nonce: u128, index: u64) -> String {
-    base64::encode(format!("{nonce:032x}{index:016}"))
+    STANDARD.encode(format!("{nonce:032x}{index:016}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn an_archive_that_cannot_be_read_is_not_retried() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("archive");
+        std::fs::write(&path, "whole").unwrap();
+        let zip = Arc::new(StoredZip::around(&path, "archive").unwrap());
+        std::fs::write(&path, "").unwrap();
+        let error = block(zip.clone(), 0, zip.size()).await.unwrap_err();
+        assert!(matches!(error, HttpError::Unsent(_)), "{error}");
+        assert!(!error.is_transient());
+    }
 
     #[test]
     fn block_ids_are_of_one_length_and_need_no_escapes() {

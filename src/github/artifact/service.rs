@@ -3,16 +3,17 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use aws_smithy_types::base64;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::frame::Frame;
+use super::zip::StoredZip;
 use super::{ArtifactError, ArtifactName};
-use crate::github::environment::Secret;
-use crate::github::http::{self, HttpError, again};
+use crate::github::http::{self, HttpError, retry};
 use crate::report::utc_to_the_second;
 
 const PATH: &str = "twirp/github.actions.results.api.v1.ArtifactService";
@@ -30,7 +31,7 @@ const LIST: &str = "ListArtifacts";
 /// The job's token, and what it says.
 #[derive(Debug)]
 pub(super) struct Token {
-    secret: Secret,
+    secret: SecretString,
     run: String,
     job: String,
     /// When it ends.
@@ -45,14 +46,11 @@ struct Claims {
 
 impl Token {
     /// Reads the claims of the token; that it is genuine is for the service to say.
-    pub(super) fn read(secret: &Secret) -> Result<Self, ArtifactError> {
-        let payload = secret.expose().split('.').nth(1);
+    pub(super) fn read(secret: &SecretString) -> Result<Self, ArtifactError> {
+        let payload = secret.expose_secret().split('.').nth(1);
         let payload = payload.ok_or(ArtifactError::Token("it is no JSON Web Token"))?;
-        let mut padded = payload.replace('-', "+").replace('_', "/");
-        while !padded.len().is_multiple_of(4) {
-            padded.push('=');
-        }
-        let claims: Claims = base64::decode(padded)
+        let claims: Claims = URL_SAFE_NO_PAD
+            .decode(payload)
             .ok()
             .and_then(|json| serde_json::from_slice(&json).ok())
             .ok_or(ArtifactError::Token("its claims are not readable"))?;
@@ -88,7 +86,7 @@ impl Created {
     }
 
     /// The part of the address that is the right to use it, as it stands there and as it is meant.
-    pub(super) fn signatures(&self) -> Vec<Secret> {
+    pub(super) fn signatures(&self) -> Vec<SecretString> {
         let query = self.url.split_once('?').map_or("", |(_, query)| query);
         let written = query.split('&').find_map(|pair| pair.strip_prefix("sig="));
         let url = reqwest::Url::parse(&self.url).ok();
@@ -97,7 +95,7 @@ impl Created {
             .and_then(|url| url.query_pairs().find(|(name, _)| name == "sig"))
             .map(|(_, value)| value.into_owned());
         let both = written.map(str::to_owned).into_iter().chain(meant);
-        both.map(Secret::new).collect()
+        both.map(SecretString::from).collect()
     }
 }
 
@@ -175,7 +173,7 @@ impl<'a> Service<'a> {
         let request = self
             .client
             .post(format!("{}/{method}", self.base))
-            .bearer_auth(self.token.secret.expose())
+            .bearer_auth(self.token.secret.expose_secret())
             .json(&body);
         http::send_json(request).await
     }
@@ -209,9 +207,9 @@ impl<'a> Service<'a> {
             let at = utc_to_the_second(at);
             fields.insert("expires_at".into(), at.into());
         }
-        let answer = again(self.patience(), || async {
+        let answer = retry(self.patience(), || async {
             let answer = self.call::<CreateAnswer>(CREATE, fields.clone()).await;
-            if answer.as_ref().is_err_and(HttpError::may_be_done) {
+            if answer.as_ref().is_err_and(HttpError::may_have_taken_effect) {
                 lost.set(true);
             }
             answer
@@ -234,26 +232,26 @@ impl<'a> Service<'a> {
     pub(super) async fn finalize(
         &self,
         name: &ArtifactName,
-        frame: &Frame,
+        zip: &StoredZip,
     ) -> Result<u64, ArtifactError> {
         let fields = json!({
             "name": name.as_str(),
-            "size": frame.size().to_string(),
-            "hash": format!("sha256:{}", frame.digest()),
+            "size": zip.size().to_string(),
+            "hash": format!("sha256:{}", zip.digest()),
         });
         let unsure = Cell::new(false);
-        let answer = again(self.patience(), || async {
+        let answer = retry(self.patience(), || async {
             if unsure.get() {
                 let ours = self.listed(name).await?.into_iter();
                 // In a second attempt of a run the list has the artifacts of the first one too.
                 let ours =
-                    ours.filter(|listed| listed.digest().is_none_or(|it| it == frame.digest()));
+                    ours.filter(|listed| listed.digest().is_none_or(|it| it == zip.digest()));
                 if let Some(id) = ours.filter_map(|listed| number(&listed.database_id)).max() {
                     return Ok(Some(id));
                 }
             }
             let answer = self.call::<FinalizeAnswer>(FINALIZE, fields.clone()).await;
-            if answer.as_ref().is_err_and(HttpError::may_be_done) {
+            if answer.as_ref().is_err_and(HttpError::may_have_taken_effect) {
                 unsure.set(true);
             }
             answer.map(|answer| number(&answer.artifact_id).filter(|_| answer.ok))
@@ -263,14 +261,14 @@ impl<'a> Service<'a> {
             .map_err(|error| ArtifactError::of(FINALIZE, error))?
             .ok_or_else(|| not_ok(FINALIZE))?;
         // The artifact is there; that nobody can look at its digest does not undo it.
-        let listed = again(self.patience(), || self.listed(name)).await;
+        let listed = retry(self.patience(), || self.listed(name)).await;
         let listed = listed.unwrap_or_default().into_iter();
         let mut ours = listed.filter(|listed| number(&listed.database_id) == Some(id));
         match ours.next().as_ref().and_then(Listed::digest) {
-            Some(stored) if stored != frame.digest() => Err(ArtifactError::Differs {
+            Some(stored) if stored != zip.digest() => Err(ArtifactError::Differs {
                 name: name.clone(),
                 stored: stored.into(),
-                sent: frame.digest().into(),
+                sent: zip.digest().into(),
             }),
             _ => Ok(id),
         }
@@ -321,12 +319,9 @@ fn number(value: &Value) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn token(claims: &str) -> Secret {
-        let payload = base64::encode(claims)
-            .replace('+', "-")
-            .replace('/', "_")
-            .replace('=', "");
-        Secret::new(format!("header.{payload}.signature"))
+    fn token(claims: &str) -> SecretString {
+        let payload = URL_SAFE_NO_PAD.encode(claims);
+        format!("header.{payload}.signature").into()
     }
 
     #[test]
@@ -343,8 +338,8 @@ mod tests {
     #[test]
     fn what_is_no_token_of_the_service_is_told() {
         for bad in [
-            Secret::new("opaque"),
-            Secret::new("a.!!!.c"),
+            "opaque".into(),
+            "a.!!!.c".into(),
             token(r#"{"scp":"Actions.Other:1:2"}"#),
             token(r#"{"scp":"Actions.Results:1"}"#),
             token(r#"{"scp":"Actions.Results:1:2:3"}"#),
@@ -363,7 +358,7 @@ mod tests {
         let end = created.expires().unwrap();
         assert_eq!(end.to_string(), "2026-11-22T13:00:00Z");
         let signatures = created.signatures();
-        let texts: Vec<&str> = signatures.iter().map(Secret::expose).collect();
+        let texts: Vec<&str> = signatures.iter().map(SecretString::expose_secret).collect();
         assert_eq!(texts, ["a%2Bb%3D", "a+b="]);
     }
 

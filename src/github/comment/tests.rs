@@ -3,11 +3,11 @@
 use jiff::SignedDuration;
 use proptest::prelude::*;
 
-use super::super::reading::{self, HOSTILE};
+use super::super::markdown::testing::{self, HOSTILE};
 use super::*;
 
-fn key() -> Key {
-    Key {
+fn key() -> CommentKey {
+    CommentKey {
         workflow: "CI".into(),
         config: "bench/config.yml".into(),
     }
@@ -19,12 +19,12 @@ fn row(number: u64) -> Row {
         attempt: 1,
         finished: Timestamp::UNIX_EPOCH
             + SignedDuration::from_micros(1_234_567_890 * i64::try_from(number).unwrap()),
-        job: Job::new("measure", "collect", &format!("{{\"n\":{number}}}")),
+        job: JobKey::new("measure", "collect", &format!("{{\"n\":{number}}}")),
         label: format!("measure (c7i.large, {number})"),
         revision: "0123456789abcdef0123456789abcdef01234567".into(),
         outcome: Outcome::Passed,
         took: 187 + number,
-        instance: Some(Rented {
+        instance: Some(Machine {
             id: InstanceId::new(format!("i-{}", fingerprint(&[&number.to_string()]))),
             instance_type: Some("c7i.large".into()),
             region: "eu-central-1".into(),
@@ -56,17 +56,17 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
 
 #[test]
 fn every_job_of_a_full_matrix_stays_and_is_shown() {
-    let sheet: Sheet = (1..=256).rev().map(row).collect();
+    let sheet: Rows = (1..=256).rev().map(row).collect();
     let body = sheet.body(&key());
     assert!(body.len() <= MAX_BYTES);
-    assert_eq!(Sheet::parse(&body, &key()), Some(sheet));
-    let page = reading::page(&body);
+    assert_eq!(Rows::parse(&body, &key()), Some(sheet));
+    let page = testing::page(&body);
     assert_eq!(page.len(), 3 + 256);
     assert_eq!(
         page[..5],
         [
-            "collector: ✅ all 256 jobs passed",
-            "CI, bench/config.yml, revision 0123456789abcdef0123456789abcdef01234567, c7i.large, eu-central-1, workflow run",
+            "collector: ✅ 256 jobs passed",
+            "CI, bench/config.yml, revision 0123456789ab, c7i.large, eu-central-1, workflow run",
             "job result time results",
             "measure (c7i.large, 1) ✅ passed 3m08s 12 files, 2.93 KiB",
             "measure (c7i.large, 2) ✅ passed 3m09s 12 files, 5.86 KiB",
@@ -92,9 +92,9 @@ fn what_failed_is_told_and_what_leaked_comes_first() {
         instance: None,
         ..row(4)
     };
-    let sheet: Sheet = [row(1), failed, leaked, unknown].into_iter().collect();
-    let page = reading::page(&sheet.body(&key()));
-    let revision = "0123456789abcdef0123456789abcdef01234567";
+    let sheet: Rows = [row(1), failed, leaked, unknown].into_iter().collect();
+    let page = testing::page(&sheet.body(&key()));
+    let revision = "0123456789ab";
     let id = row(3).instance.unwrap().id;
     assert_eq!(
         page,
@@ -116,29 +116,66 @@ fn what_failed_is_told_and_what_leaked_comes_first() {
             &format!(
                 "measure (c7i.large, 4) ❌ the instance may still be running 3m11s {revision} 12 files, 11.72 KiB"
             ),
-            "Errors",
             "measure (c7i.large, 2): measure.sh ended with status 2",
         ]
     );
 }
 
 #[test]
+fn the_first_job_of_a_matrix_does_not_speak_for_the_others() {
+    let head = |row: Row| testing::page(&Rows::from(row).body(&key())).remove(0);
+    assert_eq!(head(row(1)), "collector: ✅ 1 job passed");
+    let alone = Row {
+        label: "measure".into(),
+        ..row(1)
+    };
+    assert_eq!(head(alone), "collector: ✅ passed");
+}
+
+#[test]
+fn one_file_is_one_file_and_a_commit_is_a_link() {
+    let quick = Row {
+        files: 1,
+        took: 0,
+        ..row(1)
+    };
+    let body = Rows::from(quick).body(&key());
+    assert!(body.contains("1 file, ") && !body.contains("0ms"), "{body}");
+    let commit =
+        "https://github.example/octo-org/octo-repo/commit/0123456789abcdef0123456789abcdef01234567";
+    assert!(body.contains(&format!("({commit})")), "{body}");
+}
+
+#[test]
+fn few_errors_are_seen_at_once_and_many_on_a_click() {
+    let failed = |number| Row {
+        outcome: Outcome::StepFailed,
+        error: Some("why".into()),
+        ..row(number)
+    };
+    for (jobs, folded) in [(1, false), (3, false), (4, true)] {
+        let sheet: Rows = (0..jobs).map(failed).collect();
+        assert_eq!(sheet.body(&key()).contains("<details>"), folded, "{jobs}");
+    }
+}
+
+#[test]
 fn only_a_comment_of_this_key_is_read() {
-    let body = Sheet::from(row(1)).body(&key());
-    let other = Key {
+    let body = Rows::from(row(1)).body(&key());
+    let other = CommentKey {
         config: "other.yml".into(),
         ..key()
     };
-    assert_eq!(Sheet::parse(&body, &other), None);
-    assert_eq!(Sheet::parse(&format!("quoted:\n{body}"), &key()), None);
-    assert_eq!(Sheet::parse("", &key()), None);
-    let joined = Key {
+    assert_eq!(Rows::parse(&body, &other), None);
+    assert_eq!(Rows::parse(&format!("quoted:\n{body}"), &key()), None);
+    assert_eq!(Rows::parse("", &key()), None);
+    let joined = CommentKey {
         workflow: "CIbench".into(),
         config: "/config.yml".into(),
     };
     assert_ne!(joined.marker(), key().marker());
     assert_eq!(
-        Sheet::parse(&body.replace('\n', "\r\n"), &key()),
+        Rows::parse(&body.replace('\n', "\r\n"), &key()),
         Some(row(1).into())
     );
 }
@@ -155,8 +192,8 @@ fn a_comment_that_was_tampered_with_is_written_anew() {
         &format!("{HIDDEN}{bomb}{END}"),
     ] {
         assert_eq!(
-            Sheet::parse(&format!("{marker}\n{hidden}\n"), &key()),
-            Some(Sheet::default()),
+            Rows::parse(&format!("{marker}\n{hidden}\n"), &key()),
+            Some(Rows::default()),
             "{hidden:.40}"
         );
     }
@@ -165,35 +202,35 @@ fn a_comment_that_was_tampered_with_is_written_anew() {
 fn packed_bytes(bytes: &[u8]) -> String {
     let mut packed = ZlibEncoder::new(Vec::new(), Compression::best());
     io::Write::write_all(&mut packed, bytes).unwrap();
-    base64::encode(packed.finish().unwrap())
+    STANDARD.encode(packed.finish().unwrap())
 }
 
 #[test]
 fn what_does_not_fit_is_left_out_cleanly() {
     for word in ["日$", "@a", "a`|"] {
-        let sheet = |jobs: u64| -> Sheet {
+        let sheet = |jobs: u64| -> Rows {
             let noise = |number: u64| {
                 (0..20)
                     .map(|n| fingerprint(&[&format!("{number}/{n}")]))
                     .collect::<String>()
             };
             let rows = (0..jobs).map(|number| {
-                Sheet::from(Row {
+                Rows::from(Row {
                     label: format!("{number} {}", word.repeat(40)),
                     error: Some(noise(number)),
                     outcome: Outcome::Leaked,
                     ..row(number)
                 })
             });
-            rows.fold(Sheet::default(), Sheet::merge)
+            rows.fold(Rows::default(), Rows::merge)
         };
         let body = sheet(256).body(&key());
         assert!(body.len() <= MAX_BYTES, "{}", body.len());
-        let page = reading::page(&body);
+        let page = testing::page(&body);
         for rest in ["more instances", "more jobs", "more errors"] {
             assert!(page.iter().any(|part| part.ends_with(rest)), "{rest}");
         }
-        let read = Sheet::parse(&body, &key()).unwrap();
+        let read = Rows::parse(&body, &key()).unwrap();
         assert_eq!(read.rows.len(), 256);
         assert!((0..256).all(|number| read.contains(&row(number))));
         // Far more than a workflow may have.
@@ -204,7 +241,7 @@ fn what_does_not_fit_is_left_out_cleanly() {
 proptest! {
     #[test]
     fn joining_is_commutative_associative_and_idempotent(a in rows(), b in rows(), c in rows()) {
-        let sheet = |rows: &[Row]| rows.iter().cloned().collect::<Sheet>();
+        let sheet = |rows: &[Row]| rows.iter().cloned().collect::<Rows>();
         let (x, y, z) = (sheet(&a), sheet(&b), sheet(&c));
         prop_assert_eq!(x.clone().merge(y.clone()), y.clone().merge(x.clone()));
         prop_assert_eq!(
@@ -222,7 +259,7 @@ proptest! {
 
     #[test]
     fn a_sheet_lacks_what_is_newer(rows in rows(), job in 0..4_u64) {
-        let sheet: Sheet = rows.into_iter().collect();
+        let sheet: Rows = rows.into_iter().collect();
         let newer = Row { run: 3, ..row(job) };
         prop_assert!(!sheet.contains(&newer));
         let next = Row { run: sheet.run().unwrap_or(1), attempt: 9, ..row(job) };
@@ -232,7 +269,7 @@ proptest! {
 
     #[test]
     fn nothing_from_outside_takes_effect(word in HOSTILE, workflow in HOSTILE) {
-        let hostile = |number| Sheet::from(Row {
+        let hostile = |number| Rows::from(Row {
             label: format!("{number} {word}"),
             error: Some(format!("error {word}")),
             revision: format!("{number}{word}"),
@@ -240,15 +277,15 @@ proptest! {
             ..row(number)
         });
         let sheet = hostile(1).merge(hostile(2));
-        let key = Key { workflow: format!("w{workflow}"), config: word.clone() };
+        let key = CommentKey { workflow: format!("w{workflow}"), config: word.clone() };
         let body = sheet.body(&key);
-        prop_assert_eq!(Sheet::parse(&body, &key), Some(sheet));
-        prop_assert_eq!(reading::page(&body).len(), 8);
+        prop_assert_eq!(Rows::parse(&body, &key), Some(sheet));
+        prop_assert_eq!(testing::page(&body).len(), 7);
     }
 
     #[test]
     fn reading_never_panics(text in HOSTILE, hidden in "[A-Za-z0-9+/=]{0,40}") {
-        Sheet::parse(&format!("{}\n{HIDDEN}{hidden}{END}\n{text}", key().marker()), &key());
-        Sheet::parse(&text, &key());
+        Rows::parse(&format!("{}\n{HIDDEN}{hidden}{END}\n{text}", key().marker()), &key());
+        Rows::parse(&text, &key());
     }
 }

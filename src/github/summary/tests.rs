@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::super::artifact::ArtifactName;
-use super::super::reading::{self, HOSTILE};
+use super::super::markdown::testing::{self, HOSTILE};
 use super::*;
 use crate::instance::{Instance, InstanceId, LeaseToken, RunId};
 use crate::phase::{Phase, Stage};
@@ -109,7 +109,7 @@ fn everything_is_on_the_page() {
     };
     let page = summary(&report(""), &facts);
     assert_eq!(
-        reading::page(&page),
+        testing::page(&page),
         [
             "collector: ❌ failed after 1m30s",
             "nightly",
@@ -152,6 +152,33 @@ fn what_may_cost_money_comes_first() {
 }
 
 #[test]
+fn the_outcome_in_a_few_lines_can_be_read_as_it_is() {
+    let commit = "0123456789abcdef0123456789abcdef01234567";
+    let report = SampleReport {
+        revision: commit.parse().unwrap(),
+        errors: vec![Diagnostic::new("`a@b.sh` failed: see #12", None)],
+        ..report("")
+    };
+    assert_eq!(
+        short(&report),
+        format!(
+            "❌ failed after 1m30s: `{commit}` on `c7i.large`, 2 files, 2.00 KiB, 1 not complete\n\n\
+             `` `a@b.sh` failed: see #12 ``\n"
+        )
+    );
+    assert!(!short(&leaked("@a #1")).contains("<!--"));
+}
+
+#[test]
+fn the_code_in_a_hint_is_shown_as_code() {
+    let mut report = report("");
+    report.errors = vec![Diagnostic::new("no", Some("add `id-token: write`"))];
+    let page = summary(&report, &Facts::default());
+    assert!(page.contains("<code>id-token: write</code>"), "{page}");
+    assert!(refusal("no", Some("see `id-token`")).contains("<code>id-token</code>"));
+}
+
+#[test]
 fn the_largest_page_is_cut_at_clean_places() {
     for word in ["$", "a`\n", "@a", "日", "<"] {
         let long = word.repeat(5000);
@@ -170,7 +197,7 @@ fn the_largest_page_is_cut_at_clean_places() {
         };
         let page = summary(&report, &facts);
         assert!(page.len() < 1_000_000, "{word:?}: {}", page.len());
-        let read = reading::page(&page);
+        let read = testing::page(&page);
         for rest in ["more errors", "more rows", "more files", "more warnings"] {
             assert!(read.iter().any(|part| part.ends_with(rest)), "{rest}");
         }
@@ -186,9 +213,9 @@ proptest! {
             failure: Some(Failure { script: &word, output: &word }),
             ..Facts::default()
         };
-        let harmless = reading::page(&summary(&report("x"), &Facts { files: &[("x".into(), 1)], ..facts })).len();
-        let page = reading::page(&summary(&report(&word), &facts));
+        let harmless = testing::page(&summary(&report("x"), &Facts { files: &[("x".into(), 1)], ..facts })).len();
+        let page = testing::page(&summary(&report(&word), &facts));
         prop_assert_eq!(page.len(), harmless);
-        reading::page(&short(&leaked(&word)));
+        testing::page(&short(&leaked(&word)));
     }
 }

@@ -9,17 +9,18 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{self, ProvideCredentials, future};
 use aws_sdk_sts::Client;
+use secrecy::ExposeSecret as _;
 use tokio::sync::Mutex;
 use tokio::time::sleep;
 
-use crate::github::environment::IdTokenRequest;
-use crate::github::id_token::id_token;
+use crate::provider::identity::IdTokens;
 
-/// The `aud` claim that AWS requires.
+/// The `aud` claim that AWS requires, and that AWS in China does.
 const AUDIENCE: &str = "sts.amazonaws.com";
+const AUDIENCE_CHINA: &str = "sts.amazonaws.com.cn";
 
-/// The name of the session in `CloudTrail`.
-const SESSION_NAME: &str = "collector";
+/// The longest name of a session.
+const MAX_SESSION_NAME: usize = 64;
 
 /// The margin before the old credentials end in which new ones are fetched; a failure to do so does no harm until then.
 const REFRESH_BEFORE_EXPIRY: Duration = Duration::from_mins(5);
@@ -27,17 +28,38 @@ const REFRESH_BEFORE_EXPIRY: Duration = Duration::from_mins(5);
 /// The pause between two checks of how long the credentials still hold.
 const CREDENTIAL_CHECK_INTERVAL: Duration = Duration::from_secs(30);
 
-/// A role, and whoever proves who wants to assume it.
+/// A role, and the proof of who wants to assume it.
 #[derive(Debug, Clone)]
 pub struct Role {
     /// Its ARN.
     pub arn: String,
-    /// For how long it is assumed at a time, in seconds.
+    /// The length of a session, in seconds.
     pub seconds: i32,
-    /// Where the job's ID tokens come from.
-    pub id_tokens: IdTokenRequest,
-    /// Talks to that place.
-    pub client: reqwest::Client,
+    /// The name of its sessions, by which `CloudTrail` tells runs apart.
+    pub session: String,
+    /// The source of the proof.
+    pub id_tokens: Arc<dyn IdTokens>,
+}
+
+impl Role {
+    /// The audience of its ID tokens: the partition has its own.
+    fn audience(&self) -> &'static str {
+        if self.arn.starts_with("arn:aws-cn:") {
+            AUDIENCE_CHINA
+        } else {
+            AUDIENCE
+        }
+    }
+
+    /// The name of its sessions, made of what AWS takes.
+    fn session_name(&self) -> String {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
+        let name = self
+            .session
+            .chars()
+            .map(|c| if allowed(c) { c } else { '-' });
+        name.take(MAX_SESSION_NAME).collect()
+    }
 }
 
 /// The role's credentials: what STS gives for an ID token, which lives for minutes, so there is a new one each time.
@@ -90,24 +112,19 @@ impl AssumedRole {
     }
 
     async fn assume(&self) -> provider::Result {
-        let Role {
-            arn,
-            seconds,
-            id_tokens,
-            client,
-        } = &self.role;
-        let token = id_token(client, id_tokens, AUDIENCE)
+        let token = self
+            .role
+            .id_tokens
+            .id_token(self.role.audience())
             .await
-            .map_err(|error| {
-                CredentialsError::provider_error(format!("the job's ID token: {error}"))
-            })?;
+            .map_err(CredentialsError::provider_error)?;
         let answer = self
             .sts
             .assume_role_with_web_identity()
-            .role_arn(arn)
-            .role_session_name(SESSION_NAME)
-            .duration_seconds(*seconds)
-            .web_identity_token(token.expose())
+            .role_arn(&self.role.arn)
+            .role_session_name(self.role.session_name())
+            .duration_seconds(self.role.seconds)
+            .web_identity_token(token.expose_secret())
             .send()
             .await
             .map_err(CredentialsError::provider_error)?;
@@ -130,5 +147,55 @@ impl ProvideCredentials for AssumedRole {
         Self: 'a,
     {
         future::ProvideCredentials::new(self.credentials())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::identity::IdTokenError;
+    use futures_util::future::BoxFuture;
+    use secrecy::SecretString;
+
+    #[derive(Debug)]
+    struct NoIdTokens;
+
+    impl IdTokens for NoIdTokens {
+        fn id_token<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<SecretString, IdTokenError>> {
+            Box::pin(async { Err(IdTokenError("none".into())) })
+        }
+    }
+
+    fn role(arn: &str, session: &str) -> Role {
+        Role {
+            arn: arn.into(),
+            seconds: 900,
+            session: session.into(),
+            id_tokens: Arc::new(NoIdTokens),
+        }
+    }
+
+    #[test]
+    fn each_partition_has_its_audience() {
+        let audience = |arn| role(arn, "").audience();
+        assert_eq!(audience("arn:aws:iam::123456789012:role/c"), AUDIENCE);
+        assert_eq!(
+            audience("arn:aws-us-gov:iam::123456789012:role/c"),
+            AUDIENCE
+        );
+        assert_eq!(
+            audience("arn:aws-cn:iam::123456789012:role/c"),
+            AUDIENCE_CHINA
+        );
+    }
+
+    #[test]
+    fn a_session_is_named_as_aws_takes_it() {
+        let long = "x".repeat(99);
+        assert_eq!(
+            role("", "octo/repo run:7").session_name(),
+            "octo-repo-run-7"
+        );
+        assert_eq!(role("", &long).session_name().len(), MAX_SESSION_NAME);
     }
 }

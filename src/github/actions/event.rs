@@ -17,8 +17,8 @@ pub enum Subject {
 }
 
 impl Subject {
-    /// Reads it from the name of the event, its payload, the ref and the commit of the run.
-    pub fn of(event: &str, payload: &Value, git_ref: &str, sha: &str) -> Self {
+    /// Reads it from the name of the event, its payload, the ref and the commit of the run, and the repository.
+    pub fn of(event: &str, payload: &Value, git_ref: &str, sha: &str, repository: &str) -> Self {
         let number = match event {
             "issue_comment" => payload
                 .pointer("/issue/pull_request")
@@ -27,9 +27,7 @@ impl Subject {
                 .pointer("/merge_group/head_ref")
                 .and_then(Value::as_str)
                 .and_then(queued),
-            "workflow_run" => payload
-                .pointer("/workflow_run/pull_requests/0/number")
-                .and_then(Value::as_u64),
+            "workflow_run" => triggering(payload),
             // All events about pull requests and their reviews.
             _ => payload
                 .pointer("/pull_request/number")
@@ -52,11 +50,29 @@ impl Subject {
                     .map(|(owner, branch)| format!("{owner}:{branch}")),
             };
         }
+        let branch = git_ref.strip_prefix("refs/heads/");
+        let owner = repository.split('/').next();
         Self::Commit {
             sha: sha.to_owned(),
-            head: None,
+            head: owner
+                .zip(branch)
+                .map(|(owner, branch)| format!("{owner}:{branch}")),
         }
     }
+}
+
+/// The pull request into this repository that a workflow run was for: the list has those into forks and from the same
+/// branch too.
+fn triggering(payload: &Value) -> Option<u64> {
+    let repository = payload.pointer("/repository/id")?.as_u64()?;
+    let sha = payload.pointer("/workflow_run/head_sha");
+    let listed = payload.pointer("/workflow_run/pull_requests")?.as_array()?;
+    let ours =
+        |pull: &&Value| pull.pointer("/base/repo/id").and_then(Value::as_u64) == Some(repository);
+    let ends_with_commit = |pull: &&Value| pull.pointer("/head/sha") == sha;
+    let pull = listed.iter().filter(ours).find(ends_with_commit);
+    let pull = pull.or_else(|| listed.iter().find(ours));
+    pull?.get("number")?.as_u64()
 }
 
 /// `gh-readonly-queue/<base>/pr-<number>-<sha>`: the branch that a merge queue tests.
@@ -96,10 +112,10 @@ mod tests {
     #[test]
     fn a_comment_on_an_issue_is_not_about_a_pull_request() {
         let payload = json!({ "issue": { "number": 7 } });
-        let subject = Subject::of("issue_comment", &payload, "refs/heads/main", SHA);
+        let subject = Subject::of("issue_comment", &payload, "refs/heads/main", SHA, "o/r");
         assert!(matches!(subject, Subject::Commit { .. }));
         let payload = json!({ "issue": { "number": 7, "pull_request": {} } });
-        let subject = Subject::of("issue_comment", &payload, "refs/heads/main", SHA);
+        let subject = Subject::of("issue_comment", &payload, "refs/heads/main", SHA, "o/r");
         assert_eq!(subject, Subject::PullRequest(7));
     }
 
@@ -109,7 +125,7 @@ mod tests {
             "pull_requests": [], "head_sha": "abc", "head_branch": "fix",
             "head_repository": { "owner": { "login": "mona" } },
         } });
-        let subject = Subject::of("workflow_run", &payload, "refs/heads/main", SHA);
+        let subject = Subject::of("workflow_run", &payload, "refs/heads/main", SHA, "o/r");
         assert_eq!(
             subject,
             Subject::Commit {
@@ -120,8 +136,49 @@ mod tests {
     }
 
     #[test]
+    fn a_workflow_run_is_for_the_pull_request_into_this_repository() {
+        let pull = |number: u64, repository: u64, sha: &str| json!({ "number": number, "head": { "sha": sha }, "base": { "repo": { "id": repository } } });
+        for (listed, subject) in [
+            (vec![pull(1, 8, "abc"), pull(2, 7, "abc")], Some(2)),
+            (vec![pull(1, 7, "old"), pull(2, 7, "abc")], Some(2)),
+            (vec![pull(1, 7, "newer")], Some(1)),
+            (vec![pull(1, 8, "abc")], None),
+        ] {
+            let payload = json!({ "repository": { "id": 7 },
+                "workflow_run": { "pull_requests": listed, "head_sha": "abc" } });
+            let found = Subject::of("workflow_run", &payload, "refs/heads/main", SHA, "o/r");
+            let number = match found {
+                Subject::PullRequest(number) => Some(number),
+                Subject::Commit { .. } => None,
+            };
+            assert_eq!(number, subject, "{payload}");
+        }
+    }
+
+    #[test]
+    fn the_branch_of_a_push_is_known() {
+        let subject = Subject::of("push", &Value::Null, "refs/heads/a/b", SHA, "o/r");
+        let head = Some("o:a/b".into());
+        assert_eq!(
+            subject,
+            Subject::Commit {
+                sha: SHA.into(),
+                head
+            }
+        );
+        let subject = Subject::of("push", &Value::Null, "refs/tags/v1", SHA, "o/r");
+        assert!(matches!(subject, Subject::Commit { head: None, .. }));
+    }
+
+    #[test]
     fn a_merge_ref_tells_what_the_payload_does_not() {
-        let subject = Subject::of("workflow_dispatch", &Value::Null, "refs/pull/12/merge", SHA);
+        let subject = Subject::of(
+            "workflow_dispatch",
+            &Value::Null,
+            "refs/pull/12/merge",
+            SHA,
+            "o/r",
+        );
         assert_eq!(subject, Subject::PullRequest(12));
     }
 }

@@ -4,6 +4,8 @@ use std::env;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+
 use super::commands;
 use super::environment::WorkflowJob;
 use super::ownership::hand_over;
@@ -16,6 +18,8 @@ const ROLE: &str = "role";
 const RESULTS: &str = "results";
 const DIRECTORY: &str = "directory";
 const RELEASED: &str = "released";
+const SAMPLES: &str = "samples";
+const UNDELIVERED: &str = "undelivered";
 
 /// A run, as the post step needs to know it to end what is left of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +36,8 @@ pub struct State {
     pub results: PathBuf,
     /// Where its local steps run.
     pub directory: PathBuf,
+    /// The number of its samples.
+    pub samples: u32,
 }
 
 /// The state could not be saved, so nothing was launched.
@@ -50,6 +56,7 @@ impl State {
     pub fn save(&self, job: &WorkflowJob) -> Result<(), StateError> {
         let results = self.results.to_string_lossy();
         let directory = self.directory.to_string_lossy();
+        let samples = self.samples.to_string();
         for (name, value) in [
             (RUN, Some(self.run.as_str())),
             (PROVIDER, Some(self.provider.as_str())),
@@ -57,6 +64,7 @@ impl State {
             (ROLE, self.role.as_deref()),
             (RESULTS, Some(&results)),
             (DIRECTORY, Some(&directory)),
+            (SAMPLES, Some(&samples)),
         ] {
             if let Some(value) = value {
                 set(job.files.state.as_deref(), name, value)?;
@@ -66,13 +74,40 @@ impl State {
     }
 
     /// Gives what the run wrote to those who own the places: the runner's user, where a container's root wrote it.
+    ///
+    /// A local step may write anywhere, and what stays root's in the checkout or in `RUNNER_TEMP` makes the next job on
+    /// the runner fail.
     pub fn hand_over(&self, job: &WorkflowJob) {
-        for written in [&self.results, &self.directory] {
-            hand_over(&job.workspace, written);
+        for place in [Some(&job.workspace), job.temp.as_ref()]
+            .into_iter()
+            .flatten()
+        {
+            hand_over(place, place);
         }
         if let Some(home) = env::var_os("HOME") {
             hand_over(Path::new(&home), &self.results);
         }
+    }
+
+    /// Notes that the job has got nothing of the run yet, which began at this time: neither summary nor comment.
+    ///
+    /// # Errors
+    /// When the runner's file cannot be written.
+    pub fn save_undelivered(job: &WorkflowJob, since: Timestamp) -> Result<(), StateError> {
+        set(job.files.state.as_deref(), UNDELIVERED, &since.to_string())
+    }
+
+    /// Notes that the job has got everything.
+    ///
+    /// # Errors
+    /// When the runner's file cannot be written.
+    pub fn save_delivered(job: &WorkflowJob) -> Result<(), StateError> {
+        set(job.files.state.as_deref(), UNDELIVERED, "")
+    }
+
+    /// When the run began that has delivered nothing yet; `None` where all is delivered.
+    pub fn undelivered() -> Option<Timestamp> {
+        saved_value(UNDELIVERED)?.parse().ok()
     }
 
     /// Notes that the instance is known to be gone, so that the post step need not wait for one to show up.
@@ -85,20 +120,24 @@ impl State {
 
     /// What the run of this job saved, and whether its instance is known to be gone.
     pub fn saved() -> Option<(Self, bool)> {
-        let given = |name: &str| {
-            let value = env::var(format!("STATE_{name}")).ok();
-            value.filter(|value| !value.is_empty())
-        };
         let state = Self {
-            run: RunId::new(given(RUN)?),
-            provider: given(PROVIDER)?,
-            region: given(REGION)?,
-            role: given(ROLE),
-            results: given(RESULTS)?.into(),
-            directory: given(DIRECTORY)?.into(),
+            run: RunId::new(saved_value(RUN)?),
+            provider: saved_value(PROVIDER)?,
+            region: saved_value(REGION)?,
+            role: saved_value(ROLE),
+            results: saved_value(RESULTS)?.into(),
+            directory: saved_value(DIRECTORY)?.into(),
+            samples: saved_value(SAMPLES)
+                .and_then(|count| count.parse().ok())
+                .unwrap_or(1),
         };
-        Some((state, given(RELEASED).is_some()))
+        Some((state, saved_value(RELEASED).is_some()))
     }
+}
+
+fn saved_value(name: &str) -> Option<String> {
+    let value = env::var(format!("STATE_{name}")).ok();
+    value.filter(|value| !value.is_empty())
 }
 
 fn set(file: Option<&Path>, name: &str, value: &str) -> Result<(), StateError> {

@@ -2,19 +2,23 @@
 
 use std::time::Duration;
 
-use indicatif::HumanBytes;
-
 use super::super::markdown::{Room, clipped, code, fold, link, list, table, text};
-use super::super::{CAUTION, mark, verdict};
-use super::{Key, LABEL, Rented, Row};
+use super::super::{CAUTION, is_commit, mark, verdict};
+use super::{CommentKey, LABEL, Machine, Row};
 use crate::config::human_duration;
-use crate::report::Outcome;
+use crate::report::{Collected, Outcome};
 
 /// The table has the room that these leave.
 const LEAKS: Room = Room {
     lines: 20,
     bytes: 6000,
 };
+/// More errors than these are shown on a click only.
+const OPEN_ERRORS: usize = 3;
+
+/// A row's revision is cut behind so many characters where it links to its commit.
+const SHORT_COMMIT: usize = 12;
+
 const ERRORS: Room = Room {
     lines: 256,
     bytes: 8000,
@@ -28,7 +32,7 @@ pub(super) fn sorted<'a>(rows: impl Iterator<Item = &'a Row>) -> Vec<&'a Row> {
 }
 
 /// What people see, in at most `room` bytes.
-pub(super) fn page(rows: &[&Row], key: &Key, room: usize) -> String {
+pub(super) fn render(rows: &[&Row], key: &CommentKey, room: usize) -> String {
     let common = Common {
         revision: common(rows, |row| row.revision.as_str()),
         place: common(rows, place),
@@ -57,7 +61,7 @@ fn common<'a, T: PartialEq>(rows: &[&'a Row], of: impl Fn(&'a Row) -> T) -> Opti
 
 /// The type of the instance, and where it is.
 fn place(row: &Row) -> String {
-    let words = |rented: &Rented| {
+    let words = |rented: &Machine| {
         let what = rented.instance_type.as_deref();
         format!("{}, {}", what.unwrap_or(rented.id.as_str()), rented.region)
     };
@@ -75,8 +79,12 @@ fn headline(rows: &[&Row]) -> String {
         .filter(|row| row.outcome != Outcome::Passed)
         .count();
     match (rows.len(), bad) {
+        // The only one so far: others of its matrix may still be running.
+        (1, 0) if rows.iter().all(|row| row.label.ends_with(')')) => {
+            format!("### collector: {} 1 job passed\n", mark(worst))
+        }
         (1, _) => format!("### collector: {}\n", verdict(worst)),
-        (all, 0) => format!("### collector: {} all {all} jobs passed\n", mark(worst)),
+        (all, 0) => format!("### collector: {} {all} jobs passed\n", mark(worst)),
         (all, bad) => format!(
             "### collector: {} {bad} of {all} jobs did not pass\n",
             mark(worst)
@@ -85,13 +93,16 @@ fn headline(rows: &[&Row]) -> String {
 }
 
 /// What was measured, by what.
-fn about(rows: &[&Row], key: &Key, common: &Common<'_>) -> String {
+fn about(rows: &[&Row], key: &CommentKey, common: &Common<'_>) -> String {
     let mut about = vec![
         text(&clipped(&key.workflow, LABEL)),
         code(&clipped(&key.config, LABEL)),
     ];
-    if let Some(revision) = common.revision {
-        about.push(format!("revision {}", code(revision)));
+    if common.revision.is_some() {
+        about.extend(
+            rows.first()
+                .map(|row| format!("revision {}", revision(row))),
+        );
     }
     if let Some(place) = common.place.as_ref().filter(|place| !place.is_empty()) {
         about.push(text(place));
@@ -102,12 +113,24 @@ fn about(rows: &[&Row], key: &Key, common: &Common<'_>) -> String {
     about.join(", ") + "\n"
 }
 
+/// The revision; a commit leads to its page, since GitHub makes no link of it in code.
+fn revision(row: &Row) -> String {
+    let repository = row.run_url.split_once("/actions/runs/");
+    match repository {
+        Some((repository, _)) if is_commit(&row.revision) => {
+            let short: String = row.revision.chars().take(SHORT_COMMIT).collect();
+            link(&short, &format!("{repository}/commit/{}", row.revision))
+        }
+        _ => code(&row.revision),
+    }
+}
+
 fn leaks(rows: &[&Row]) -> Option<String> {
     let items: Vec<String> = rows
         .iter()
         .filter(|row| row.outcome == Outcome::Leaked)
         .map(|row| match &row.instance {
-            Some(Rented { id, region, .. }) => format!(
+            Some(Machine { id, region, .. }) => format!(
                 "instance {} in {} may still be running and cost money: {}",
                 code(id.as_str()),
                 text(region),
@@ -150,12 +173,21 @@ fn results(rows: &[&Row], common: &Common<'_>, bytes: usize) -> String {
     let rows: Vec<Vec<String>> = rows
         .iter()
         .map(|row| {
-            let results = format!("{} files, {}", row.files, HumanBytes(row.bytes));
+            let collected = Collected {
+                files: row.files,
+                bytes: row.bytes,
+                incomplete: 0,
+            };
+            let results = collected.to_string();
+            let took = match row.took {
+                0 => text("< 1s"),
+                seconds => human_duration(Duration::from_secs(seconds)),
+            };
             shown([
                 text(&row.label),
                 verdict(row.outcome),
-                human_duration(Duration::from_secs(row.took)),
-                code(&row.revision),
+                took,
+                revision(row),
                 text(&place(row)),
                 match &row.artifact_url {
                     Some(url) => link(&results, url),
@@ -179,7 +211,12 @@ fn errors(rows: &[&Row]) -> Option<String> {
             ))
         })
         .collect();
-    (!items.is_empty()).then(|| fold("Errors", &list(&items, "errors", ERRORS)))
+    let list = list(&items, "errors", ERRORS);
+    match items.len() {
+        0 => None,
+        1..=OPEN_ERRORS => Some(list),
+        _ => Some(fold("Errors", &list)),
+    }
 }
 
 /// A piece of a name, so that `2` comes before `10`.

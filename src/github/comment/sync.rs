@@ -1,8 +1,8 @@
 //! One comment that many jobs write to: each joins its row to what is there, and stays until it has seen it stay.
 //!
 //! The API has no conditional write, so two jobs that read at the same time overwrite each other. Rows are joined (see
-//! [`Sheet::merge`]), so nothing but a row can be lost, and its job writes it again: a job leaves only when its row is
-//! on the comment [`SETTLE`] after it wrote it. By then whoever had read the comment before has written it, or has given
+//! [`Rows::merge`]), so nothing but a row can be lost, and its job writes it again: a job leaves only when its row is
+//! on the comment [`STABLE_AFTER`] after it wrote it. By then whoever had read the comment before has written it, or has given
 //! up: reading and writing together have no more time than that. What remains is a write that GitHub carries out after
 //! its job has given it up.
 
@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::api::{Api, Comment, Thread};
-use super::comment::{Key, Row, Sheet};
-use super::http::HttpError;
+use super::{CommentKey, Row, Rows};
+use crate::github::api::{Api, Comment, Thread};
+use crate::github::http::HttpError;
 
 /// A job has so long to read the comment and to write it.
-const SETTLE: Duration = Duration::from_millis(2500);
+const STABLE_AFTER: Duration = Duration::from_millis(2500);
 
-/// By chance up to so much longer, at first; it doubles, so that jobs that met once do not meet again. The jobs of a
+/// Random extra delay (jitter) between attempts; it doubles after each collision. The jobs of a
 /// matrix tend to end together, and GitHub takes 80 writes a minute of all of them: they keep apart from the start.
 const SPREAD: Duration = Duration::from_secs(1);
 const SPREAD_IN_MATRIX: Duration = Duration::from_secs(8);
@@ -32,9 +32,12 @@ pub enum CommentError {
     /// The token may not write.
     #[error("the token may not write it ({0})")]
     ReadOnly(HttpError),
+    /// Nobody may comment there any more.
+    #[error("the conversation is locked ({0})")]
+    Locked(HttpError),
     /// Other jobs have written it all the time.
     #[error("other jobs wrote it all the time, and the row of this one may be missing")]
-    Unsettled,
+    Contended,
     /// GitHub failed.
     #[error(transparent)]
     Http(#[from] HttpError),
@@ -45,6 +48,11 @@ impl CommentError {
     pub fn of(error: HttpError) -> Self {
         match &error {
             HttpError::Refused {
+                status: 403,
+                message,
+                ..
+            } if message.contains("is locked") => Self::Locked(error),
+            HttpError::Refused {
                 status: 401 | 403 | 404,
                 retry_after: None,
                 ..
@@ -54,27 +62,36 @@ impl CommentError {
     }
 }
 
-/// What a look at the thread led to.
-enum Look {
-    /// The rows are there, or some that take their place; the comment's address.
-    Settled(String),
-    /// Something was written or is to be written again; the author of the comment.
-    Unsettled(String),
+/// A comment that has been written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// Its page.
+    pub url: String,
+    /// It shows a newer workflow run instead.
+    pub superseded: bool,
 }
 
-/// Brings the rows of a run onto the thread's comment, and returns the comment's address.
+/// The result of a look at the thread.
+enum Look {
+    /// The rows are there, or some that take their place.
+    Done(Published),
+    /// Something was written or is to be written again; the author of the comment.
+    Retry(String),
+}
+
+/// Brings the rows of a run onto the thread's comment.
 ///
 /// Takes some seconds, mostly of waiting, and more of them where this is one of several jobs of a matrix.
 ///
 /// # Errors
 /// [`CommentError`]; there may be a comment all the same.
 pub async fn publish(
-    api: &Api<'_>,
+    api: &Api,
     thread: &Thread,
-    key: &Key,
+    key: &CommentKey,
     rows: &[Row],
     in_matrix: bool,
-) -> Result<String, CommentError> {
+) -> Result<Published, CommentError> {
     let deadline = Instant::now() + PATIENCE;
     let by_chance = |spread: Duration| spread.mul_f64(rand::random_range(0.0..1.0));
     let mut login = api.login().await;
@@ -88,12 +105,12 @@ pub async fn publish(
         let looking = look(api, thread, &login, key, rows);
         let mut wanted = Duration::ZERO;
         match timeout_at(deadline, looking).await {
-            Ok(Ok(Look::Settled(url))) => return Ok(url),
-            Ok(Ok(Look::Unsettled(author))) => {
+            Ok(Ok(Look::Done(published))) => return Ok(published),
+            Ok(Ok(Look::Retry(author))) => {
                 login = author;
-                last = CommentError::Unsettled;
+                last = CommentError::Contended;
             }
-            Ok(Err(error)) if error.is_passing() => {
+            Ok(Err(error)) if error.is_transient() => {
                 if let HttpError::Refused {
                     retry_after: Some(after),
                     ..
@@ -106,7 +123,7 @@ pub async fn publish(
             Ok(Err(error)) => return Err(CommentError::of(error)),
             Err(_) => return Err(last),
         }
-        let pause = wanted + SETTLE + by_chance(spread);
+        let pause = wanted + STABLE_AFTER + by_chance(spread);
         spread = (spread * 2).min(WIDEST);
         if Instant::now() + pause >= deadline {
             return Err(last);
@@ -116,15 +133,15 @@ pub async fn publish(
 }
 
 async fn look(
-    api: &Api<'_>,
+    api: &Api,
     thread: &Thread,
     login: &str,
-    key: &Key,
+    key: &CommentKey,
     rows: &[Row],
 ) -> Result<Look, HttpError> {
     // Anyone can write a comment with the marker in it; only our own are believed.
     let own = |comment: Comment| {
-        let sheet = Sheet::parse(comment.body(), key)?;
+        let sheet = Rows::parse(comment.body(), key)?;
         (comment.author() == login).then_some((comment, sheet))
     };
     let mut ours: Vec<_> = api
@@ -135,40 +152,43 @@ async fn look(
         .collect();
     ours.sort_by_key(|(comment, _)| comment.id);
     let there = ours.iter().map(|(_, sheet)| sheet.clone());
-    let joined = there.fold(rows.iter().cloned().collect(), Sheet::merge);
+    let joined = there.fold(rows.iter().cloned().collect(), Rows::merge);
     let mut ours = ours.into_iter();
     let Some((first, sheet)) = ours.next() else {
         let created = api.create(thread, &joined.body(key)).await?;
-        return Ok(Look::Unsettled(created.author().to_owned()));
+        return Ok(Look::Retry(created.author().to_owned()));
     };
     let later: Vec<u64> = ours.map(|(comment, _)| comment.id).collect();
     if later.is_empty() && rows.iter().all(|row| sheet.contains(row)) {
-        return Ok(Look::Settled(first.html_url));
+        return Ok(Look::Done(Published {
+            url: first.html_url,
+            superseded: rows.iter().any(|row| sheet.is_newer_than(row)),
+        }));
     }
-    if let Ok(written) = timeout(SETTLE, rewrite(api, thread, first.id, key, joined)).await {
+    if let Ok(written) = timeout(STABLE_AFTER, rewrite(api, thread, first.id, key, joined)).await {
         let Some(written) = written? else {
             // It is gone, and what it said with it.
-            return Ok(Look::Unsettled(login.to_owned()));
+            return Ok(Look::Retry(login.to_owned()));
         };
         for id in later {
             api.delete(thread, id).await?;
         }
-        return Ok(Look::Unsettled(written.author().to_owned()));
+        return Ok(Look::Retry(written.author().to_owned()));
     }
-    Ok(Look::Unsettled(login.to_owned()))
+    Ok(Look::Retry(login.to_owned()))
 }
 
 /// Joins rows to what the comment says at this moment.
 async fn rewrite(
-    api: &Api<'_>,
+    api: &Api,
     thread: &Thread,
     id: u64,
-    key: &Key,
-    rows: Sheet,
+    key: &CommentKey,
+    rows: Rows,
 ) -> Result<Option<Comment>, HttpError> {
     let Some(now) = api.comment(thread, id).await? else {
         return Ok(None);
     };
-    let there = Sheet::parse(now.body(), key).unwrap_or_default();
+    let there = Rows::parse(now.body(), key).unwrap_or_default();
     api.update(thread, id, &rows.merge(there).body(key)).await
 }

@@ -115,12 +115,12 @@ impl Fence {
     }
 
     /// The line after which nothing is a command.
-    pub fn close(&self) -> String {
+    pub fn stop_commands(&self) -> String {
         format!("::stop-commands::{}", self.0)
     }
 
     /// The line after which commands are commands again.
-    pub fn open(&self) -> String {
+    pub fn resume_commands(&self) -> String {
         format!("::{}::", self.0)
     }
 }
@@ -197,7 +197,9 @@ mod tests {
     fn a_fence_is_known_to_nobody_else() {
         let fence = Fence::random();
         assert_ne!(fence, Fence::random());
-        assert!(fence.close().ends_with(&fence.0) && fence.open().contains(&fence.0));
+        assert!(
+            fence.stop_commands().ends_with(&fence.0) && fence.resume_commands().contains(&fence.0)
+        );
     }
 
     /// What the runner takes for a command: `::` where the line starts, `##[` anywhere.

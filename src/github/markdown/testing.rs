@@ -4,7 +4,7 @@ use comrak::nodes::{AstNode, NodeValue};
 use comrak::{Arena, Options, parse_document};
 
 /// Text in which the marks of Markdown, HTML and GitHub are much more frequent than in nature.
-pub(super) const HOSTILE: &str = concat!(
+pub(in crate::github) const HOSTILE: &str = concat!(
     r"([ -~]|\PC|[\n\r\t\\`*_~<>|#@!:$&\[\]()-]|[\x1b\x00\u{7}\u{202e}\u{200b}\u{2028}]|[0-9a-f]{5,9}",
     r"|@octocat|#1|GH-1|:x:|www\.a\.b|[hH]ttps?://|mailto:|a@b\.de|<!--|-->|</details>|<b>|</summary>|\]\(|!\[",
     r"|&amp;|&#64;|&lt;|~~~|```|\$\$|\$`|`\$|\[\^1\]|\[x\]: |---|1\. |    |> \[!NOTE\]|\{#a\}){0,12}",
@@ -41,6 +41,10 @@ fn stretches<'a>(parent: &'a AstNode<'a>) -> Vec<String> {
     for node in parent.descendants().skip(1) {
         match &node.data.borrow().value {
             NodeValue::Text(text) => stretches.last_mut().unwrap().push_str(text),
+            NodeValue::Code(code) => {
+                stretches.push(code.literal.clone());
+                stretches.push(String::new());
+            }
             NodeValue::HtmlInline(html) => {
                 assert!(HARMLESS.contains(&html.as_str()), "{html}");
                 stretches.push(String::new());
@@ -53,7 +57,7 @@ fn stretches<'a>(parent: &'a AstNode<'a>) -> Vec<String> {
 }
 
 /// The stretches of text in a lone paragraph or the lone item of a list.
-pub(super) fn paragraph(markdown: &str) -> Vec<String> {
+pub(in crate::github) fn paragraph(markdown: &str) -> Vec<String> {
     read(markdown, |blocks| {
         let mut blocks = blocks;
         let mut block = match blocks.as_slice() {
@@ -81,7 +85,7 @@ pub(super) fn paragraph(markdown: &str) -> Vec<String> {
 }
 
 /// The text of every cell of a lone table.
-pub(super) fn table(markdown: &str) -> Vec<Vec<String>> {
+pub(in crate::github) fn table(markdown: &str) -> Vec<Vec<String>> {
     read(markdown, |blocks| {
         let [table] = blocks.as_slice() else {
             panic!("{markdown:?} is more than one block");
@@ -102,7 +106,7 @@ pub(super) fn table(markdown: &str) -> Vec<Vec<String>> {
 }
 
 /// The summary of a lone part that folds, and the code that is all there is in it.
-pub(super) fn fold(markdown: &str) -> (String, String) {
+pub(in crate::github) fn fold(markdown: &str) -> (String, String) {
     let (opening, code) = read(markdown, |blocks| {
         let [opening, code, closing] = blocks.as_slice() else {
             panic!("{markdown:?} does not have three blocks");
@@ -132,7 +136,7 @@ fn html(block: &AstNode<'_>) -> String {
 }
 
 /// Where a lone link leads.
-pub(super) fn link(markdown: &str) -> String {
+pub(in crate::github) fn link(markdown: &str) -> String {
     read(markdown, |blocks| {
         let links: Vec<String> = blocks
             .iter()
@@ -148,7 +152,7 @@ pub(super) fn link(markdown: &str) -> String {
 }
 
 /// Whether GitHub would find a mention, a reference, an emoji, a formula or an address in a stretch of text.
-pub(super) fn is_reference(stretch: &str) -> bool {
+pub(in crate::github) fn is_reference(stretch: &str) -> bool {
     let text = stretch.to_ascii_lowercase();
     let goes_on = |mark: &str, with: fn(char) -> bool| {
         text.match_indices(mark)
@@ -175,7 +179,7 @@ pub(super) fn is_reference(stretch: &str) -> bool {
 
 /// The text of every part of a page: headings, paragraphs, rows of tables, blocks of code and summaries of what
 /// folds. Anything that is not collector's own way of writing is refused.
-pub(super) fn page(markdown: &str) -> Vec<String> {
+pub(in crate::github) fn page(markdown: &str) -> Vec<String> {
     read(markdown, |blocks| {
         let mut open = 0;
         let mut parts = Vec::new();
@@ -188,6 +192,7 @@ pub(super) fn page(markdown: &str) -> Vec<String> {
                     parts.last_mut().unwrap().push(' ');
                 }
                 NodeValue::CodeBlock(code) => parts.push(code.literal.clone()),
+                NodeValue::Code(code) => parts.last_mut().unwrap().push_str(&code.literal),
                 NodeValue::Text(text) => {
                     assert!(!is_reference(text), "{text:?}");
                     parts.last_mut().unwrap().push_str(text);

@@ -46,6 +46,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn everything_of_ours_in_a_place_is_handed_over() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let outer = tempfile::tempdir().unwrap();
+        let workspace = outer.path().join("workspace");
+        fs::create_dir_all(workspace.join("elsewhere")).unwrap();
+        fs::write(workspace.join("elsewhere/file"), "").unwrap();
+        lchown(&workspace, Some(1234), Some(1235)).unwrap();
+        hand_over(&workspace, &workspace);
+        for path in ["elsewhere", "elsewhere/file"] {
+            let found = fs::symlink_metadata(workspace.join(path)).unwrap();
+            assert_eq!((found.uid(), found.gid()), (1234, 1235), "{path}");
+        }
+        assert_eq!(fs::metadata(outer.path()).unwrap().uid(), 0);
+    }
+
+    #[test]
     fn what_was_written_belongs_to_the_owner_of_the_directory() {
         if !rustix::process::geteuid().is_root() {
             return;

@@ -1,8 +1,8 @@
-//! HTTP as all of GitHub's services need it: one client, with deadlines, and one rule for when to ask again.
+//! HTTP as all of GitHub's services need it: one client, with deadlines, and one rule for when to retry.
 //!
-//! reqwest rather than octocrab: what is asked of the API is five routes, the same client also speaks to the artifact
-//! service and the blob storage behind it, it goes through the runner's proxy, and a `POST` whose answer was lost must
-//! not be sent again before somebody has looked whether it was heard.
+//! The client speaks to the artifact service, to the storage behind it and to the ID token service, and carries
+//! octocrab's requests to the REST API. It goes through the runner's proxy, and retries nothing by itself: a `POST` whose
+//! answer was lost must not be sent again before somebody has looked whether it took effect.
 
 use std::error::Error;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 /// For a connection, and for one request with its answer unless it carries a block of an artifact.
 const CONNECT: Duration = Duration::from_secs(10);
-pub(super) const REQUEST: Duration = Duration::from_secs(30);
+pub(in crate::github) const REQUEST: Duration = Duration::from_secs(30);
 
 /// The pause before the second attempt; it doubles up to [`LONGEST_PAUSE`], and a third of it is left to chance.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -43,6 +43,9 @@ pub enum HttpError {
     /// The connection failed. What was asked may have been done.
     #[error("no answer: {0}")]
     Unanswered(String),
+    /// The request never left: it could not be made.
+    #[error("nothing was sent: {0}")]
+    Unsent(String),
     /// An answer that cannot be read.
     #[error("an answer that cannot be read: {0}")]
     Unreadable(String),
@@ -57,17 +60,19 @@ impl HttpError {
         }
     }
 
-    /// Whether what was asked may have been done in spite of the error.
-    pub fn may_be_done(&self) -> bool {
+    /// Whether the request may have taken effect in spite of the error.
+    pub fn may_have_taken_effect(&self) -> bool {
         match self {
+            Self::Unsent(_) => false,
             Self::Refused { status, .. } => *status >= 500,
             Self::Unanswered(_) | Self::Unreadable(_) => true,
         }
     }
 
     /// Whether the same question may get another answer later.
-    pub fn is_passing(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         match self {
+            Self::Unsent(_) => false,
             Self::Refused {
                 status,
                 retry_after,
@@ -76,6 +81,18 @@ impl HttpError {
             // Something in between may have answered in the server's place.
             Self::Unanswered(_) | Self::Unreadable(_) => true,
         }
+    }
+}
+
+/// The failure of a request that octocrab carried out.
+pub(in crate::github) fn from_octocrab(error: octocrab::Error) -> HttpError {
+    match error {
+        octocrab::Error::Reqwest { source, .. } => unanswered(source),
+        octocrab::Error::Service { source, .. } => match source.downcast() {
+            Ok(error) => from_octocrab(*error),
+            Err(source) => HttpError::Unanswered(source.to_string()),
+        },
+        error => HttpError::Unanswered(error.to_string()),
     }
 }
 
@@ -114,7 +131,16 @@ pub fn client() -> Result<reqwest::Client, HttpError> {
 /// # Errors
 /// [`HttpError`], with the server's own words.
 pub async fn send(request: RequestBuilder) -> Result<reqwest::Response, HttpError> {
-    let response = request.send().await.map_err(unanswered)?;
+    accept(request.send().await.map_err(unanswered)?).await
+}
+
+/// Takes only success for an answer.
+///
+/// # Errors
+/// [`HttpError`], with the server's own words.
+pub(in crate::github) async fn accept(
+    response: reqwest::Response,
+) -> Result<reqwest::Response, HttpError> {
     let status = response.status();
     // Without its query: that of a storage address is a signature.
     let path = response.url().path();
@@ -124,7 +150,7 @@ pub async fn send(request: RequestBuilder) -> Result<reqwest::Response, HttpErro
     }
     let named = retry_after(status, response.headers(), Timestamp::now());
     let body = response.text().await.unwrap_or_default();
-    let message = words(&body);
+    let message = error_message(&body);
     let limited = status == StatusCode::FORBIDDEN && message.contains("rate limit");
     Err(HttpError::Refused {
         status: status.as_u16(),
@@ -150,19 +176,18 @@ pub async fn json<T: DeserializeOwned>(response: reqwest::Response) -> Result<T,
     serde_json::from_slice(&body).map_err(|error| HttpError::Unreadable(error.to_string()))
 }
 
-/// Asks until there is an answer that will not change, or the deadline comes; the last error is the one that counts.
-///
-/// `ask` must be safe to repeat.
-pub(super) async fn again<T, F: Future<Output = Result<T, HttpError>>>(
+/// Repeats an idempotent request until its answer will not change, or the deadline comes; the last error is the one that
+/// counts.
+pub(in crate::github) async fn retry<T, F: Future<Output = Result<T, HttpError>>>(
     deadline: Instant,
-    mut ask: impl FnMut() -> F,
+    mut request: impl FnMut() -> F,
 ) -> Result<T, HttpError> {
     let mut pause = FIRST_PAUSE;
     let mut last = HttpError::Unanswered("no answer in time".into());
     loop {
-        match timeout_at(deadline, ask()).await {
+        match timeout_at(deadline, request()).await {
             Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(error)) if !error.is_passing() => return Err(error),
+            Ok(Err(error)) if !error.is_transient() => return Err(error),
             Ok(Err(error)) => last = error,
             Err(_) => return Err(last),
         }
@@ -195,7 +220,7 @@ fn retry_after(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Optio
 }
 
 /// What a server says in the body of a refusal: the message of its JSON, or the start of its text.
-fn words(body: &str) -> String {
+fn error_message(body: &str) -> String {
     let json: Option<serde_json::Value> = serde_json::from_str(body).ok();
     let message = json.as_ref().and_then(|json| {
         ["message", "msg", "error"]
@@ -234,7 +259,7 @@ mod tests {
             let since = Instant::now();
             let left = RefCell::new(answers.into_iter());
             let count = Cell::new(0);
-            let result = again(since + Duration::from_mins(2), || async {
+            let result = retry(since + Duration::from_mins(2), || async {
                 count.set(count.get() + 1);
                 left.borrow_mut().next().unwrap()
             })
@@ -276,9 +301,12 @@ mod tests {
 
     #[test]
     fn a_server_is_quoted() {
-        assert_eq!(words(r#"{"message": "Not Found"}"#), "Not Found");
-        assert_eq!(words(r#"{"code": "x", "msg": "expired"}"#), "expired");
-        assert_eq!(words("<html>"), "<html>");
-        assert_eq!(words(""), "no reason given");
+        assert_eq!(error_message(r#"{"message": "Not Found"}"#), "Not Found");
+        assert_eq!(
+            error_message(r#"{"code": "x", "msg": "expired"}"#),
+            "expired"
+        );
+        assert_eq!(error_message("<html>"), "<html>");
+        assert_eq!(error_message(""), "no reason given");
     }
 }

@@ -1,48 +1,27 @@
 //! What the runner tells a step about its job, parsed once.
 
 use std::env;
-use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What a token is: passed on in headers, never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Takes what must not be shown.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The secret itself.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
+use secrecy::SecretString;
 
 /// Where the artifact service is, and the job's right to use it. Actions have it, `run:` steps do not.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Runtime {
     /// `ACTIONS_RESULTS_URL`.
     pub results_url: String,
     /// `ACTIONS_RUNTIME_TOKEN`.
-    pub token: Secret,
+    pub token: SecretString,
 }
 
 /// Where ID tokens are asked for; only jobs with `id-token: write` have it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct IdTokenRequest {
     /// `ACTIONS_ID_TOKEN_REQUEST_URL`, with a query already.
     pub url: String,
     /// `ACTIONS_ID_TOKEN_REQUEST_TOKEN`.
-    pub token: Secret,
+    pub token: SecretString,
 }
 
 /// The files through which a step answers its runner; each is missing where the runner has none.
@@ -57,16 +36,20 @@ pub struct AnswerFiles {
 }
 
 /// The job that this process is a step of.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct WorkflowJob {
     /// The checkout, without links in its path; relative paths start here.
     pub workspace: PathBuf,
+    /// The runner's directory for what lasts as long as the job (`RUNNER_TEMP`).
+    pub temp: Option<PathBuf>,
     /// `owner/name`.
     pub repository: String,
     /// The web site, without a slash at its end.
     pub server_url: String,
     /// The REST API, without a slash at its end.
     pub api_url: String,
+    /// The GraphQL API.
+    pub graphql_url: String,
     /// The workflow's name.
     pub workflow: String,
     /// The job's key in its workflow file; the jobs of a matrix share it.
@@ -113,14 +96,19 @@ impl WorkflowJob {
         };
         let path = |name: &str| given(name).map(PathBuf::from);
         given("GITHUB_ACTIONS").filter(|value| value == "true")?;
+        let api_url = url("GITHUB_API_URL", "https://api.github.com");
+        // A server of somebody's own has its REST API at `/api/v3`.
+        let graphql_url = format!("{}/graphql", api_url.trim_end_matches("/v3"));
         Some(Self {
             workspace: path("GITHUB_WORKSPACE")
                 .and_then(|directory| fs::canonicalize(directory).ok())
                 .or_else(|| env::current_dir().ok())
                 .unwrap_or_else(|| ".".into()),
+            temp: path("RUNNER_TEMP"),
             repository: text("GITHUB_REPOSITORY"),
             server_url: url("GITHUB_SERVER_URL", "https://github.com"),
-            api_url: url("GITHUB_API_URL", "https://api.github.com"),
+            graphql_url: url("GITHUB_GRAPHQL_URL", &graphql_url),
+            api_url,
             workflow: text("GITHUB_WORKFLOW"),
             job: text("GITHUB_JOB"),
             action: text("GITHUB_ACTION"),
@@ -140,13 +128,13 @@ impl WorkflowJob {
                 .zip(given("ACTIONS_RUNTIME_TOKEN"))
                 .map(|(results_url, token)| Runtime {
                     results_url,
-                    token: Secret::new(token),
+                    token: token.into(),
                 }),
             id_tokens: given("ACTIONS_ID_TOKEN_REQUEST_URL")
                 .zip(given("ACTIONS_ID_TOKEN_REQUEST_TOKEN"))
                 .map(|(url, token)| IdTokenRequest {
                     url,
-                    token: Secret::new(token),
+                    token: token.into(),
                 }),
             debug: given("RUNNER_DEBUG").is_some_and(|value| value == "1"),
         })
@@ -200,9 +188,9 @@ mod tests {
 
     #[test]
     fn outside_of_actions_there_is_no_job() {
-        assert_eq!(job(&[]), None);
-        assert_eq!(job(&[("GITHUB_ACTIONS", "")]), None);
-        assert_eq!(job(&[("GITHUB_SHA", "abc")]), None);
+        assert!(job(&[]).is_none());
+        assert!(job(&[("GITHUB_ACTIONS", "")]).is_none());
+        assert!(job(&[("GITHUB_SHA", "abc")]).is_none());
     }
 
     #[test]
@@ -214,7 +202,8 @@ mod tests {
             ("GITHUB_API_URL", "https://ghe.example/api/v3/"),
         ])
         .unwrap();
-        assert_eq!(job.runtime, None);
+        assert!(job.runtime.is_none());
+        assert_eq!(job.graphql_url, "https://ghe.example/api/graphql");
         assert_eq!(job.api_url, "https://ghe.example/api/v3");
         assert_eq!(job.run_attempt, 1);
     }
@@ -235,7 +224,18 @@ mod tests {
 
     #[test]
     fn a_secret_is_not_shown() {
-        assert_eq!(format!("{:?}", Secret::new("hush")), "Secret(…)");
+        let job = job(&[
+            ("GITHUB_ACTIONS", "true"),
+            ("ACTIONS_RUNTIME_TOKEN", "hush"),
+            ("ACTIONS_RESULTS_URL", "https://results.example"),
+            ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "hush"),
+            ("ACTIONS_ID_TOKEN_REQUEST_URL", "https://id.example"),
+        ]);
+        let shown = format!("{job:?}");
+        assert!(
+            shown.contains("id.example") && !shown.contains("hush"),
+            "{shown}"
+        );
     }
 
     #[test]

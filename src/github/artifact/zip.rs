@@ -1,7 +1,6 @@
 //! The ZIP around an archive: what comes before it and what comes after, computed without writing the ZIP anywhere.
 
 use std::cell::RefCell;
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read as _, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt as _;
@@ -20,7 +19,7 @@ const LARGE: u64 = u32::MAX as u64;
 
 /// A ZIP with one stored entry whose content stays where it is on disk.
 #[derive(Debug)]
-pub(super) struct Frame {
+pub(super) struct StoredZip {
     before: Vec<u8>,
     content: File,
     length: u64,
@@ -28,37 +27,37 @@ pub(super) struct Frame {
     digest: String,
 }
 
-impl Frame {
+impl StoredZip {
     /// Reads the file twice: for the sums of its entry, and for the digest of the whole.
     pub(super) fn around(path: &Path, entry: &str) -> io::Result<Self> {
         let content = File::open(path)?;
         let length = content.metadata()?.len();
-        let skeleton = Skeleton::default();
-        let mut zip = ZipWriter::new(skeleton.clone());
+        let recorder = HeaderRecorder::default();
+        let mut zip = ZipWriter::new(recorder.clone());
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Stored)
             .large_file(length >= LARGE)
             .unix_permissions(0o644);
         zip.start_file(entry, options)?;
-        skeleton.content_begins();
+        recorder.content_begins();
         let copied = io::copy(&mut (&content).take(length), &mut zip)?;
-        skeleton.content_ends();
+        recorder.content_ends();
         zip.finish()?;
         if copied != length {
             return Err(io::Error::other(
                 "the file became shorter while it was read",
             ));
         }
-        let Bones { before, after, .. } = skeleton.0.take();
-        let mut frame = Self {
+        let Headers { before, after, .. } = recorder.0.take();
+        let mut stored = Self {
             before,
             content,
             length,
             after,
             digest: String::new(),
         };
-        frame.digest = frame.sum()?;
-        Ok(frame)
+        stored.digest = stored.sum()?;
+        Ok(stored)
     }
 
     /// The size of the ZIP, in bytes.
@@ -114,24 +113,16 @@ impl Frame {
             hash.update(&bytes);
             offset += bytes.len() as u64;
         }
-        Ok(hexadecimal(&hash.finalize()))
+        Ok(hex::encode(hash.finalize()))
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut digits, byte| {
-        // Writing to a text cannot fail.
-        let _ = write!(digits, "{byte:02x}");
-        digits
-    })
 }
 
 /// A place to write a ZIP to that keeps all of it but the content of its entry.
 #[derive(Debug, Clone, Default)]
-struct Skeleton(Rc<RefCell<Bones>>);
+struct HeaderRecorder(Rc<RefCell<Headers>>);
 
 #[derive(Debug, Default)]
-struct Bones {
+struct Headers {
     position: u64,
     end: u64,
     before: Vec<u8>,
@@ -140,33 +131,33 @@ struct Bones {
     content_end: Option<u64>,
 }
 
-impl Skeleton {
+impl HeaderRecorder {
     fn content_begins(&self) {
-        let mut bones = self.0.borrow_mut();
-        bones.content = Some(bones.position);
+        let mut headers = self.0.borrow_mut();
+        headers.content = Some(headers.position);
     }
 
     fn content_ends(&self) {
-        let mut bones = self.0.borrow_mut();
-        bones.content_end = Some(bones.position);
+        let mut headers = self.0.borrow_mut();
+        headers.content_end = Some(headers.position);
     }
 }
 
-impl Write for Skeleton {
+impl Write for HeaderRecorder {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut bones = self.0.borrow_mut();
-        let position = bones.position;
+        let mut headers = self.0.borrow_mut();
+        let position = headers.position;
         // A write never crosses the borders: the writer seeks back to the header for its sums, and to the end again.
-        match (bones.content, bones.content_end) {
-            (Some(begin), _) if position < begin => put(&mut bones.before, position, bytes)?,
-            (None, _) => put(&mut bones.before, position, bytes)?,
+        match (headers.content, headers.content_end) {
+            (Some(begin), _) if position < begin => put(&mut headers.before, position, bytes)?,
+            (None, _) => put(&mut headers.before, position, bytes)?,
             (Some(_), Some(end)) if position >= end => {
-                put(&mut bones.after, position - end, bytes)?;
+                put(&mut headers.after, position - end, bytes)?;
             }
             _ => {}
         }
-        bones.position += bytes.len() as u64;
-        bones.end = bones.end.max(bones.position);
+        headers.position += bytes.len() as u64;
+        headers.end = headers.end.max(headers.position);
         Ok(bytes.len())
     }
 
@@ -187,16 +178,16 @@ fn put(part: &mut Vec<u8>, at: u64, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-impl Seek for Skeleton {
+impl Seek for HeaderRecorder {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let mut bones = self.0.borrow_mut();
+        let mut headers = self.0.borrow_mut();
         let position = match to {
             SeekFrom::Start(position) => Some(position),
-            SeekFrom::End(offset) => bones.end.checked_add_signed(offset),
-            SeekFrom::Current(offset) => bones.position.checked_add_signed(offset),
+            SeekFrom::End(offset) => headers.end.checked_add_signed(offset),
+            SeekFrom::Current(offset) => headers.position.checked_add_signed(offset),
         };
-        bones.position = position.ok_or_else(|| io::Error::other("a seek before the start"))?;
-        Ok(bones.position)
+        headers.position = position.ok_or_else(|| io::Error::other("a seek before the start"))?;
+        Ok(headers.position)
     }
 }
 
@@ -216,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn the_frame_and_the_file_are_the_zip() {
+    fn the_headers_and_the_file_are_the_zip() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("archive");
         let entry = "v1/i-0abc.tar.gz";
@@ -225,20 +216,20 @@ mod tests {
                 .map(|n| u8::try_from(n % 251).unwrap())
                 .collect();
             std::fs::write(&path, &content).unwrap();
-            let frame = Frame::around(&path, entry).unwrap();
+            let stored = StoredZip::around(&path, entry).unwrap();
             let expected = written(&content, entry);
-            assert_eq!(frame.size(), expected.len() as u64, "{length}");
+            assert_eq!(stored.size(), expected.len() as u64, "{length}");
             for block in [7, 100, 4096, 1 << 20] {
                 if length > 1000 && block < 4096 {
                     continue;
                 }
                 let mut read = Vec::new();
                 while read.len() < expected.len() {
-                    read.extend(frame.read(read.len() as u64, block).unwrap());
+                    read.extend(stored.read(read.len() as u64, block).unwrap());
                 }
                 assert!(read == expected, "{length} in blocks of {block}");
             }
-            assert_eq!(frame.digest(), hexadecimal(&Sha256::digest(&expected)));
+            assert_eq!(stored.digest(), hex::encode(Sha256::digest(&expected)));
         }
     }
 }

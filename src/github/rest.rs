@@ -1,0 +1,4 @@
+//! GitHub over HTTP.
+
+pub mod api;
+pub mod http;

@@ -1,0 +1,20 @@
+//! The seam through which a provider is told whose job this is.
+
+use std::fmt::Debug;
+
+use futures_util::future::BoxFuture;
+use secrecy::SecretString;
+
+/// A source of ID tokens: short-lived, signed statements about this job that others can verify.
+pub trait IdTokens: Debug + Send + Sync {
+    /// A new ID token for this audience.
+    fn id_token<'a>(
+        &'a self,
+        audience: &'a str,
+    ) -> BoxFuture<'a, Result<SecretString, IdTokenError>>;
+}
+
+/// There is no ID token.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the job's ID token: {0}")]
+pub struct IdTokenError(pub String);

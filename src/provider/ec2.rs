@@ -39,7 +39,6 @@ use region::suspect_region;
 use user_data::FirstBoot;
 
 pub use account::Account;
-pub use role::Role;
 
 /// The directory of the jobs on an instance; root's alone.
 const JOBS_DIR: &str = "/var/lib/collector";

@@ -1,6 +1,7 @@
 //! The seam through which a provider is told whose job this is.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use secrecy::SecretString;
@@ -18,3 +19,16 @@ pub trait IdTokens: Debug + Send + Sync {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the job's ID token: {0}")]
 pub struct IdTokenError(pub String);
+
+/// A role, and the proof of who wants to assume it.
+#[derive(Debug, Clone)]
+pub struct Role {
+    /// Its ARN.
+    pub arn: String,
+    /// The length of a session, in seconds.
+    pub seconds: i32,
+    /// The name of its sessions, by which `CloudTrail` tells runs apart.
+    pub session: String,
+    /// The source of the proof.
+    pub id_tokens: Arc<dyn IdTokens>,
+}

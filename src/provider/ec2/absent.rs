@@ -4,27 +4,14 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use crate::config::Ec2Spec;
-use crate::github::environment::IdTokenRequest;
 use crate::instance::{
     Found, Instance, InstanceId, InstanceState, LaunchRequest, LeaseToken, Owner,
 };
+use crate::provider::identity::Role;
 use crate::provider::{Provider, ProviderError, Resolved, Sweep};
 use crate::remote_host::RemoteHost;
 use crate::shell::ShellError;
 use crate::shell::ssh::{KeyError, Keys, SshShell};
-
-/// A role, and whoever proves who wants to assume it.
-#[derive(Debug, Clone)]
-pub struct Role {
-    /// Its ARN.
-    pub arn: String,
-    /// For how long it is assumed at a time, in seconds.
-    pub seconds: i32,
-    /// Where the job's ID tokens come from.
-    pub id_tokens: IdTokenRequest,
-    /// Talks to that place.
-    pub client: reqwest::Client,
-}
 
 /// An account, of which there is none.
 #[derive(Debug)]

@@ -19,10 +19,11 @@ use tokio::time::{Instant, timeout};
 use super::call_trace::CallTrace;
 use super::refusal::{chain, from_sdk_error};
 use super::region::suspect_region;
-use super::role::{AssumedRole, Role};
+use super::role::AssumedRole;
 use crate::instance::{
     Found, FoundResource, InstanceId, InstanceState, LeaseToken, Owner, Resource, RunId,
 };
+use crate::provider::identity::Role;
 use crate::provider::{ProviderError, RefusalKind, Sweep};
 
 /// The limits of one call: for the connection, for one attempt, for all attempts.

@@ -13,7 +13,7 @@ use secrecy::ExposeSecret as _;
 use tokio::sync::Mutex;
 use tokio::time::sleep;
 
-use crate::provider::identity::IdTokens;
+use crate::provider::identity::Role;
 
 /// The `aud` claim that AWS requires, and that AWS in China does.
 const AUDIENCE: &str = "sts.amazonaws.com";
@@ -27,19 +27,6 @@ const REFRESH_BEFORE_EXPIRY: Duration = Duration::from_mins(5);
 
 /// The pause between two checks of how long the credentials still hold.
 const CREDENTIAL_CHECK_INTERVAL: Duration = Duration::from_secs(30);
-
-/// A role, and the proof of who wants to assume it.
-#[derive(Debug, Clone)]
-pub struct Role {
-    /// Its ARN.
-    pub arn: String,
-    /// The length of a session, in seconds.
-    pub seconds: i32,
-    /// The name of its sessions, by which `CloudTrail` tells runs apart.
-    pub session: String,
-    /// The source of the proof.
-    pub id_tokens: Arc<dyn IdTokens>,
-}
 
 impl Role {
     /// The audience of its ID tokens: the partition has its own.
@@ -153,7 +140,7 @@ impl ProvideCredentials for AssumedRole {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::identity::IdTokenError;
+    use crate::provider::identity::{IdTokenError, IdTokens};
     use futures_util::future::BoxFuture;
     use secrecy::SecretString;
 

@@ -1,10 +1,16 @@
 //! Very many results, and results that are on their way when the run ends.
 
-use std::fs;
-use std::path::Path;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 
+use collector::collect::{Arrivals, CollectError, collect};
+use collector::config::Pattern;
+use collector::reporter::{Reporter, TimedEvent};
+use collector::shell::process::ProcessShell;
+use collector::shell::{Command, Exit, Output, Shell, ShellError};
 use rustix::process::Signal;
 use serde_json::Value;
+use tokio::io::AsyncRead;
 
 use crate::command::{Desk, Running, run, say, wait_for};
 
@@ -91,4 +97,87 @@ fn a_signal_while_results_come_home_leaves_them_in_one_directory_and_counts_them
     assert!(here > 0 && here < 30_000, "{here}");
     assert_eq!(report["collected"]["files"], here, "{}", finished.stdout);
     assert!(!sample.join(".incoming").exists());
+}
+
+struct Silent;
+
+impl Reporter for Silent {
+    fn take(&self, _: TimedEvent) {}
+}
+
+/// This machine, on which a file grows before it is sent.
+struct Growing {
+    shell: ProcessShell,
+    file: PathBuf,
+    size: u64,
+}
+
+impl Shell for Growing {
+    async fn execute(
+        &self,
+        command: &Command,
+        stdin: impl AsyncRead + Unpin,
+        output: &mut impl Output,
+    ) -> Result<Exit, ShellError> {
+        if command.argv().any(|word| word.contains("tar --create")) {
+            let file = File::options().write(true).open(&self.file).unwrap();
+            file.set_len(self.size).unwrap();
+        }
+        self.shell.execute(command, stdin, output).await
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_two_bytes_that_becomes_gibibytes_costs_only_itself() {
+    let instance = tempfile::tempdir().unwrap();
+    let results = tempfile::tempdir().unwrap();
+    let growing = instance.path().join("1-grows");
+    fs::write(&growing, "ab").unwrap();
+    fs::write(instance.path().join("2-stays"), "whole").unwrap();
+    let shell = Growing {
+        shell: ProcessShell::in_directory(instance.path()),
+        file: growing,
+        size: 6 << 30,
+    };
+    let patterns = Pattern::parse("*").unwrap();
+    let arrivals = Arrivals::default();
+    let collection = collect(&shell, &patterns, results.path(), &arrivals, &Silent).await;
+    assert_eq!(collection.collected.files, 1);
+    assert_eq!(fs::read_dir(results.path()).unwrap().count(), 1);
+    let error = collection.error.unwrap();
+    assert!(matches!(error, CollectError::Incomplete { count: 1, .. }));
+    let warnings = collection.warnings.join("\n");
+    assert!(
+        warnings.contains("1-grows grew from 2 to 6442450944 bytes"),
+        "{warnings}"
+    );
+}
+
+#[tokio::test]
+async fn what_was_listed_before_the_listing_failed_is_brought_home() {
+    /// This machine, whose listing says one thing and fails.
+    struct Failing(ProcessShell);
+
+    impl Shell for Failing {
+        async fn execute(
+            &self,
+            command: &Command,
+            stdin: impl AsyncRead + Unpin,
+            output: &mut impl Output,
+        ) -> Result<Exit, ShellError> {
+            let exit = self.0.execute(command, stdin, output).await?;
+            let listing = command.argv().any(|word| word.contains("find "));
+            Ok(if listing { Exit::Code(1) } else { exit })
+        }
+    }
+
+    let instance = tempfile::tempdir().unwrap();
+    let results = tempfile::tempdir().unwrap();
+    fs::write(instance.path().join("file"), "content").unwrap();
+    let shell = Failing(ProcessShell::in_directory(instance.path()));
+    let patterns = Pattern::parse("*").unwrap();
+    let arrivals = Arrivals::default();
+    let collection = collect(&shell, &patterns, results.path(), &arrivals, &Silent).await;
+    assert_eq!(collection.collected.files, 1);
+    assert!(matches!(collection.error, Some(CollectError::Shell(_))));
 }

@@ -50,6 +50,8 @@ mod ssh;
 #[cfg(test)]
 mod stand;
 #[cfg(test)]
+mod terminal;
+#[cfg(test)]
 mod trace;
 #[cfg(test)]
 mod workflow;

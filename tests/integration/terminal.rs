@@ -1,0 +1,295 @@
+//! Terminals and pipes as people have them: some hang, some have no colours, and some go away.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::Instant;
+
+use rustix::fs::OFlags;
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use serde_json::Value;
+
+use crate::command::{Desk, PATIENCE, wait_for};
+use crate::lab::{Guest, Lab};
+use crate::signals::GONE;
+
+/// More than a pipe, a terminal and a hidden buffer of collector's could hold together, in bytes.
+const FLOOD: u64 = 80_000_000;
+
+/// The key that stops a terminal.
+const CTRL_S: &[u8] = b"\x13";
+
+/// A program that runs on a terminal, or into a pipe, that nobody may read from.
+struct Attached(Child);
+
+impl Attached {
+    fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.0.id()).unwrap();
+        kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+    }
+
+    #[track_caller]
+    fn expect(&mut self, status: i32) {
+        let ended = wait_for("its end", || self.0.try_wait().unwrap());
+        assert_eq!(ended.code(), Some(status));
+    }
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A terminal of 100 columns with the program on it; what it shows arrives piece by piece.
+struct Terminal {
+    keys: File,
+    shown: Receiver<Vec<u8>>,
+    text: String,
+}
+
+impl Terminal {
+    fn spawn(mut command: Command) -> (Self, Attached) {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let name = ptsname(&master, Vec::new()).unwrap();
+        let slave = File::options()
+            .read(true)
+            .write(true)
+            .custom_flags(OFlags::NOCTTY.bits().try_into().unwrap())
+            .open(OsStr::from_bytes(name.as_bytes()))
+            .unwrap();
+        let stty = Command::new("stty")
+            .args(["cols", "100", "rows", "40"])
+            .stdin(slave.try_clone().unwrap())
+            .status();
+        assert!(stty.unwrap().success());
+        let child = command
+            .stdin(slave.try_clone().unwrap())
+            .stdout(slave.try_clone().unwrap())
+            .stderr(slave)
+            .spawn()
+            .unwrap();
+        let keys = File::from(master);
+        let mut reader = keys.try_clone().unwrap();
+        let (pieces, shown) = channel();
+        thread::spawn(move || {
+            let mut piece = [0; 4096];
+            // A terminal without a program on it is an error to read from.
+            while let Ok(count @ 1..) = reader.read(&mut piece) {
+                if pieces.send(piece[..count].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        let terminal = Self {
+            keys,
+            shown,
+            text: String::new(),
+        };
+        (terminal, Attached(child))
+    }
+
+    fn press(&mut self, keys: &[u8]) {
+        self.keys.write_all(keys).unwrap();
+    }
+
+    fn wait_for(&mut self, text: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.text.contains(text) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.shown.recv_timeout(left) {
+                Ok(piece) => self.text.push_str(&String::from_utf8_lossy(&piece)),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    panic!("no {text:?} on the terminal:\n{}", self.text)
+                }
+            }
+        }
+    }
+
+    /// Everything that is shown until the program has gone.
+    fn rest(mut self) -> String {
+        while let Ok(piece) = self.shown.recv_timeout(PATIENCE) {
+            self.text.push_str(&String::from_utf8_lossy(&piece));
+        }
+        self.text
+    }
+}
+
+/// A config whose measurement floods whoever listens, and then waits.
+fn flood(desk: &Desk, main: &str, then: &str) {
+    desk.config(
+        main,
+        "run:\n  - flood.sh\nbefore_collect:\n  - afterwards.sh\n",
+    )
+    .script(
+        "flood.sh",
+        &format!("echo begun\nyes 'a line of output' | head -c {FLOOD}\ntouch result\n{then}"),
+    )
+    .script("afterwards.sh", "echo afterwards");
+}
+
+fn pipe_that_nobody_reads(command: &mut Command) -> Attached {
+    let command = command.stdin(Stdio::null()).stdout(Stdio::null());
+    Attached(command.stderr(Stdio::piped()).spawn().unwrap())
+}
+
+/// The names of the events in a file of `--events`, each line of which is whole.
+fn events(desk: &Desk) -> Vec<String> {
+    let text = fs::read_to_string(desk.path().join("events.jsonl")).unwrap();
+    assert!(text.ends_with('\n'));
+    text.lines()
+        .map(|line| {
+            let event: Value = serde_json::from_str(line).unwrap();
+            event["event"].as_str().unwrap().to_owned()
+        })
+        .collect()
+}
+
+#[test]
+fn a_pipe_that_nobody_reads_costs_nothing_but_its_own_lines() {
+    let desk = Desk::new();
+    flood(&desk, "performance_results: result", "");
+    let args = [
+        "config.yml",
+        "v1",
+        "--local",
+        "--events",
+        "events.jsonl",
+        "-v",
+    ];
+    let mut running = pipe_that_nobody_reads(&mut desk.collect(&args));
+    running.expect(0);
+    let sample = desk.sample("v1");
+    assert!(sample.join("result").exists());
+    let log = fs::metadata(sample.join("collector/logs/01-run-flood.sh.log")).unwrap();
+    assert_eq!(log.len(), FLOOD + 6);
+    let events = events(&desk);
+    assert_eq!(
+        events.last().unwrap(),
+        "finished",
+        "{:?}",
+        &events[events.len() - 5..]
+    );
+}
+
+#[test]
+fn a_stopped_terminal_holds_up_no_signal_and_no_termination() {
+    let Some(lab) = Lab::start(Guest::Sshd) else {
+        return;
+    };
+    let desk = Desk::new();
+    let main = lab.main("performance_results: result");
+    flood(&desk, &main, "exec sleep 600");
+    let command = lab.collect(&desk, &["config.yml", "v1", "--events", "events.jsonl"]);
+    let (mut terminal, mut running) = Terminal::spawn(command);
+    terminal.wait_for("begun");
+    terminal.press(CTRL_S);
+    let log = wait_for("the flood", || {
+        let partial = fs::read_dir(desk.output().join("v1")).ok()?.flatten();
+        let logs = partial.map(|entry| entry.path().join("collector/logs/01-run-flood.sh.log"));
+        let log = logs.filter(|path| path.exists()).last()?;
+        (fs::metadata(&log).ok()?.len() == FLOOD + 6).then_some(log)
+    });
+    assert!(log.exists());
+    let since = Instant::now();
+    running.signal(Signal::TERM);
+    running.expect(143);
+    assert!(since.elapsed() < GONE, "{:?}", since.elapsed());
+    lab.expect_nothing_left();
+    let text = fs::read_to_string(desk.path().join("events.jsonl")).unwrap();
+    assert!(text.contains("\"terminated\"") && text.ends_with('\n'));
+}
+
+#[test]
+fn a_pipe_that_nobody_reads_holds_up_no_signal_and_no_termination() {
+    let Some(lab) = Lab::start(Guest::Sshd) else {
+        return;
+    };
+    let desk = Desk::new();
+    let main = lab.main("performance_results: result");
+    flood(&desk, &main, "exec sleep 600");
+    let command = &mut lab.collect(&desk, &["config.yml", "v1"]);
+    let mut running = pipe_that_nobody_reads(command);
+    wait_for("the flood", || {
+        let partial = fs::read_dir(desk.output().join("v1")).ok()?.flatten();
+        let mut logs = partial.map(|entry| entry.path().join("collector/logs/01-run-flood.sh.log"));
+        logs.any(|log| fs::metadata(log).is_ok_and(|log| log.len() == FLOOD + 6))
+            .then_some(())
+    });
+    let since = Instant::now();
+    running.signal(Signal::TERM);
+    running.expect(143);
+    assert!(since.elapsed() < GONE, "{:?}", since.elapsed());
+    lab.expect_nothing_left();
+}
+
+#[test]
+fn a_terminal_shows_what_goes_on_in_colours_where_they_are_wanted() {
+    let shown = |name: &str, value: &str| {
+        let desk = Desk::new();
+        desk.config("performance_results: result", "run:\n  - quick.sh\n")
+            .script("quick.sh", "touch result\nsleep 2");
+        let mut command = desk.collect(&["config.yml", "v1", "--local"]);
+        command.env("TERM", "xterm-256color").env(name, value);
+        let (terminal, mut running) = Terminal::spawn(command);
+        let text = terminal.rest();
+        running.expect(0);
+        text
+    };
+    let colour = |text: &str| text.contains("\x1b[1m") || text.contains("\x1b[32m");
+    let coloured = shown("COLUMNS", "100");
+    assert!(colour(&coloured), "{coloured:?}");
+    // A step that says nothing is still seen to go on.
+    assert!(
+        coloured.contains("\x1b[2K") && coloured.contains("quick.sh"),
+        "{coloured:?}"
+    );
+    let plain = shown("NO_COLOR", "1");
+    assert!(!colour(&plain) && plain.contains("passed"), "{plain:?}");
+    let dumb = shown("TERM", "dumb");
+    assert!(
+        !dumb.contains('\x1b') && dumb.contains("passed"),
+        "{dumb:?}"
+    );
+}
+
+#[test]
+fn a_run_under_nohup_outlives_its_terminal() {
+    let desk = Desk::new();
+    let go = desk.path().join("go");
+    desk.config("performance_results: result", "run:\n  - slow.sh\n")
+        .script(
+            "slow.sh",
+            &format!(
+                "echo begun\nuntil [ -e '{}' ]; do sleep 0.1; done\ntouch result",
+                go.display()
+            ),
+        );
+    let collect = desk.collect(&["config.yml", "v1", "--local"]);
+    let mut nohup = Command::new("nohup");
+    nohup
+        .arg(collect.get_program())
+        .args(collect.get_args())
+        .current_dir(desk.path())
+        .env_clear();
+    for (name, value) in collect.get_envs() {
+        nohup.env(name, value.unwrap());
+    }
+    let (terminal, mut running) = Terminal::spawn(nohup);
+    let said = || fs::read_to_string(desk.path().join("nohup.out")).unwrap_or_default();
+    wait_for("the step", || said().contains("begun").then_some(()));
+    drop(terminal);
+    running.signal(Signal::HUP);
+    desk.file("go", "");
+    running.expect(0);
+    assert!(said().contains("passed"), "{}", said());
+}

@@ -150,7 +150,7 @@ fn problems_of_a_config_are_remarks_beside_its_lines() {
         (post.exit, &*post.log),
         (
             0,
-            "this job never got far enough that it could have left anything"
+            "this job never got far enough to launch an instance"
         )
     );
 }

@@ -148,10 +148,7 @@ fn problems_of_a_config_are_remarks_beside_its_lines() {
     assert!(main.log.contains("missing-12.sh"), "{}", main.log);
     assert_eq!(
         (post.exit, &*post.log),
-        (
-            0,
-            "this job never got far enough to launch an instance"
-        )
+        (0, "this job never got far enough to launch an instance")
     );
 }
 

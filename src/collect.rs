@@ -17,6 +17,7 @@ use crate::config::Pattern;
 use crate::records::{FilePath, FileState, Manifest, ManifestEntry, Sha256};
 use crate::report::Collected;
 use crate::reporter::{Event, Reporter};
+use crate::results::FreeSpace;
 use crate::shell::{Command, Reconnect, Shell, ShellError};
 use fetch::{Ended, Fetch, PORTION_FILES, pending};
 use listing::Listing;
@@ -202,10 +203,12 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
                     if pending(portion) < before {
                         reconnect.progressed();
                     }
-                    self.reporter.report(Event::Warning(format!(
-                        "{error}; collecting the remaining {} files again",
-                        pending(portion)
-                    )));
+                    if !reconnect.is_under_way() {
+                        self.reporter.report(Event::Warning(format!(
+                            "{error}; collecting the remaining {} files again",
+                            pending(portion)
+                        )));
+                    }
                     reconnect.after(error).await?;
                 }
                 Err(error) => return Err(error),
@@ -292,26 +295,20 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
             path: self.into.to_owned(),
             source,
         };
-        let space = tokio::task::spawn_blocking(move || rustix::fs::statvfs(&path))
+        let space = tokio::task::spawn_blocking(move || FreeSpace::at(&path))
             .await
             .map_err(|panic| write(io::Error::other(panic)))?
-            .map_err(|error| write(error.into()))?;
-        let free = space.f_bavail.saturating_mul(space.f_frsize);
-        let block = space.f_frsize.clamp(1, BLOCK);
+            .map_err(write)?;
+        let block = space.block.min(BLOCK);
         let taken =
             |entry: &fetch::Entry| entry.listed.size.next_multiple_of(block) + RESERVE_FOR_FILE;
-        // A file system that does not count its blocks has as many as it takes.
-        let room = if space.f_blocks == 0 {
-            u64::MAX
-        } else {
-            free.saturating_sub(RESERVE)
-        };
+        let room = space.bytes.saturating_sub(RESERVE);
         if entries.iter().map(taken).sum::<u64>() <= room {
             return Ok(entries);
         }
         self.deferred = Some(CollectError::NoRoom {
             needed: entries.iter().map(|entry| entry.listed.size).sum(),
-            free,
+            free: space.bytes,
             path: self.into.to_owned(),
         });
         entries.sort_by_key(|entry| entry.listed.size);

@@ -4,6 +4,8 @@
 //! before the start to the end. Everything that collector asks of it may be asked again, so a lost connection
 //! costs a new one and nothing else.
 
+mod log;
+
 use std::io;
 use std::time::Duration;
 
@@ -11,17 +13,17 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::instance::LeaseToken;
-use crate::shell::{
-    Captured, Command, Output, Reconnect, Shell, ShellError, execute_unless_stalled, quote,
-    run_idempotent,
-};
+use crate::shell::{Command, Output, Reconnect, Shell, ShellError, quote, run_idempotent};
+pub use log::{Log, log_sizes, read_log};
 
 const START: &str = include_str!("job/start.sh");
 const SUPERVISE: &str = include_str!("job/supervise.sh");
 const FOLLOW: &str = include_str!("job/follow.sh");
-const FINISH: &str = include_str!("job/finish.sh");
+const WAIT: &str = include_str!("job/wait.sh");
+const STATE: &str = include_str!("job/state.sh");
 const KILL: &str = include_str!("job/kill.sh");
 const EXPIRE: &str = include_str!("job/expire.sh");
+const GUARD: &str = include_str!("job/guard.sh");
 const REMOVE: &str = include_str!("job/remove.sh");
 
 /// A step without its variables would measure something else, and pass: on a full disk it does not start.
@@ -34,9 +36,6 @@ const GRACE: Duration = Duration::from_secs(5);
 /// thousands of processes several times that.
 const START_DEADLINE: Duration = Duration::from_mins(1);
 const KILL_DEADLINE: Duration = Duration::from_mins(2);
-
-/// The time after which a log of which nothing moves has stalled.
-const LOG_STALL: Duration = Duration::from_mins(1);
 
 /// The pause before a follower that was ended is followed by another, and how many may end without a byte.
 const FOLLOW_PAUSE: Duration = Duration::from_millis(500);
@@ -78,6 +77,19 @@ pub enum JobEnd {
     Lost,
 }
 
+/// How a job ended, and how much it wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// How.
+    pub end: JobEnd,
+    /// The size of its log then, in bytes. What it left running may write more.
+    pub log_size: u64,
+}
+
+fn path(directory: &str, number: u32) -> String {
+    format!("{directory}/{number:02}")
+}
+
 /// The part of a marker that all jobs of a lease share.
 fn lease_marker(lease: &LeaseToken) -> String {
     format!("{lease}/")
@@ -85,7 +97,7 @@ fn lease_marker(lease: &LeaseToken) -> String {
 
 impl Job {
     fn path(&self) -> String {
-        format!("{}/{:02}", self.directory, self.number)
+        path(&self.directory, self.number)
     }
 
     /// Stands in the environment of every process of the job.
@@ -96,21 +108,23 @@ impl Job {
     /// What the supervisor executes: data in front, all of it quoted, then its own fixed text.
     fn program(&self) -> String {
         let words: Vec<String> = self.argv.iter().map(|word| quote(word)).collect();
-        let environment: Vec<String> = self
+        let variables: Vec<String> = self
             .env
             .iter()
-            .map(|(name, value)| format!("export {name}={}\n", quote(value)))
+            .map(|(name, value)| quote(&format!("{name}={value}")))
             .collect();
+        let environment = format!("set -- env -- {} \"$@\"\n", variables.join(" "));
         format!(
             "marker={}\nlogin={}\n(umask 077; printf %s {} > environment) || {{ {NO_ROOM}; }}\nset -- \"$1\" {}\n{SUPERVISE}",
             quote(&self.marker()),
             if self.login { "yes" } else { "no" },
-            quote(&environment.concat()),
+            quote(&environment),
             words.join(" "),
         )
     }
 
-    /// Runs the job to its end and streams its log; a lost connection is taken up again where it broke.
+    /// Runs the job to its end and streams its log, as far as that is taken; a lost connection is taken up again where
+    /// it broke. The last bytes of the log may still be missing.
     ///
     /// # Errors
     /// When the machine cannot be reached again, or cannot run jobs at all.
@@ -119,16 +133,11 @@ impl Job {
         shell: &impl Shell,
         timeout: Option<Duration>,
         stop: &CancellationToken,
-        log: &mut impl Output,
-    ) -> Result<JobEnd, ShellError> {
+        log: &mut impl Log,
+    ) -> Result<Ended, ShellError> {
         self.start(shell).await?;
-        let mut log = Counted {
-            inner: log,
-            bytes: 0,
-            heard: false,
-        };
         let why = {
-            let followed = self.follow(shell, &mut log);
+            let followed = self.follow(shell, log);
             let out_of_time = async {
                 match timeout {
                     Some(timeout) => sleep(timeout).await,
@@ -145,8 +154,8 @@ impl Job {
             None => 0,
             Some(_) => self.kill(shell).await?,
         };
-        let status = self.finish(shell, &mut log).await?;
-        Ok(match (why, status) {
+        let (log_size, status) = self.state(shell).await?;
+        let end = match (why, status) {
             (Some(true), _) => JobEnd::TimedOut { survivors },
             (Some(false), _) => JobEnd::Stopped { survivors },
             (None, Some(status)) => JobEnd::Exited(status),
@@ -154,7 +163,8 @@ impl Job {
                 self.kill(shell).await?;
                 JobEnd::Lost
             }
-        })
+        };
+        Ok(Ended { end, log_size })
     }
 
     async fn start(&self, shell: &impl Shell) -> Result<(), ShellError> {
@@ -171,21 +181,27 @@ impl Job {
         Ok(())
     }
 
-    async fn follow(
-        &self,
-        shell: &impl Shell,
-        log: &mut Counted<'_, impl Output>,
-    ) -> Result<(), ShellError> {
+    async fn follow(&self, shell: &impl Shell, log: &mut impl Log) -> Result<(), ShellError> {
         let mut reconnect = Reconnect::new(shell);
         let mut failures = 0;
         loop {
-            let before = log.bytes;
-            let command = Command::new(FOLLOW, [self.path(), before.to_string()]).as_root();
-            let end = shell.execute(&command, tokio::io::empty(), log).await;
-            if std::mem::take(&mut log.heard) {
+            let before = log.next();
+            let command = if log.is_full() {
+                Command::new(WAIT, [self.path()])
+            } else {
+                Command::new(FOLLOW, [self.path(), before.to_string()])
+            };
+            let mut following = Following {
+                log: &mut *log,
+                heard: false,
+            };
+            let end = shell
+                .execute(&command.as_root(), tokio::io::empty(), &mut following)
+                .await;
+            if following.heard {
                 reconnect.progressed();
             }
-            if log.bytes > before {
+            if log.next() > before {
                 failures = 0;
             }
             match end {
@@ -201,44 +217,25 @@ impl Job {
                         reason: format!("{exit:?}"),
                     });
                 }
+                Err(ShellError::LocalIo { .. }) if log.is_full() => {}
                 Err(error) => reconnect.after(error).await?,
             }
         }
     }
 
-    /// The rest of the log, and the status if one was written.
-    async fn finish(
-        &self,
-        shell: &impl Shell,
-        log: &mut Counted<'_, impl Output>,
-    ) -> Result<Option<i32>, ShellError> {
-        let mut reconnect = Reconnect::new(shell);
-        loop {
-            let command = Command::new(FINISH, [self.path(), log.bytes.to_string()]).as_root();
-            let mut tail = Tail {
-                log: &mut *log,
-                status: Captured::default(),
-            };
-            let finishing = execute_unless_stalled(
-                shell,
-                "fetching a log",
-                &command,
-                tokio::io::empty(),
-                &mut tail,
-                LOG_STALL,
-            );
-            match finishing.await {
-                Ok(_) => {
-                    let status = String::from_utf8_lossy(&tail.status.stderr);
-                    // sudo and a shell may have something of their own to say in front of it.
-                    return Ok(status
-                        .lines()
-                        .rev()
-                        .find_map(|line| line.trim().parse().ok()));
-                }
-                Err(error) => reconnect.after(error).await?,
-            }
-        }
+    /// The size of the log, and the exit status if one was written.
+    async fn state(&self, shell: &impl Shell) -> Result<(u64, Option<i32>), ShellError> {
+        let what = "asking how a step ended";
+        let command = Command::new(STATE, [self.path()]).as_root();
+        let answer = run_idempotent(shell, what, &command, &[], START_DEADLINE).await?;
+        let answer = String::from_utf8_lossy(&answer.stdout);
+        let mut lines = answer.lines().map(str::trim);
+        let size = lines.next().and_then(|size| size.parse().ok());
+        let size = size.ok_or_else(|| ShellError::Command {
+            what,
+            reason: format!("it answered {answer:?}"),
+        })?;
+        Ok((size, lines.next().and_then(|status| status.parse().ok())))
     }
 
     async fn kill(&self, shell: &impl Shell) -> Result<u32, ShellError> {
@@ -277,6 +274,12 @@ pub fn expire(lease: &LeaseToken, jobs: &str, directory: &str, lifetime: Duratio
     )
 }
 
+/// A command that waits until its input ends, and ends the jobs then that lie in `directory`, one directory below for each
+/// of the leases that are `owner` and its name.
+pub fn guard(directory: &str, owner: &str) -> Command {
+    Command::new(GUARD, [directory, owner, KILL])
+}
+
 /// A command that removes a directory in which steps ran, but nothing that they mounted in it.
 pub fn remove(directory: &str) -> Command {
     Command::new(REMOVE, [directory])
@@ -296,41 +299,24 @@ async fn kill(
     Ok(survivors.trim().parse().unwrap_or(0))
 }
 
-/// Passes a log on and counts its bytes: the offset to go on from.
-struct Counted<'a, O> {
-    inner: &'a mut O,
-    bytes: u64,
-    /// Something came through.
+/// Passes a log on and notes that the machine is heard of.
+struct Following<'a, L> {
+    log: &'a mut L,
     heard: bool,
 }
 
-impl<O: Output> Output for Counted<'_, O> {
+impl<L: Log> Output for Following<'_, L> {
     async fn out(&mut self, bytes: &[u8]) -> io::Result<()> {
-        // Counted once the log has had its chance: what a time-out cuts off in between is asked for again.
         self.heard = true;
-        let taken = self.inner.out(bytes).await;
-        self.bytes += bytes.len() as u64;
-        taken
+        self.log.out(bytes).await?;
+        if self.log.is_full() {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        Ok(())
     }
 
     fn err(&mut self, _: &[u8]) {
         self.heard = true;
-    }
-}
-
-/// The last part of a log on one stream, the status on the other.
-struct Tail<'a, 'b, O> {
-    log: &'a mut Counted<'b, O>,
-    status: Captured,
-}
-
-impl<O: Output> Output for Tail<'_, '_, O> {
-    async fn out(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.log.out(bytes).await
-    }
-
-    fn err(&mut self, bytes: &[u8]) {
-        self.status.err(bytes);
     }
 }
 
@@ -375,6 +361,27 @@ mod tests {
         }
     }
 
+    /// A log that nobody writes.
+    struct Nothing;
+
+    impl Output for Nothing {
+        async fn out(&mut self, _: &[u8]) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn err(&mut self, _: &[u8]) {}
+    }
+
+    impl Log for Nothing {
+        fn next(&self) -> u64 {
+            0
+        }
+
+        fn is_full(&self) -> bool {
+            false
+        }
+    }
+
     /// A machine that holds the connection and does nothing.
     struct Hanging;
 
@@ -392,7 +399,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_machine_that_answers_nothing_is_given_up() {
         let stop = CancellationToken::new();
-        let mut log = Captured::default();
+        let mut log = Nothing;
         let end = job().run(&Hanging, None, &stop, &mut log).await;
         assert!(matches!(end, Err(ShellError::Stalled { .. })));
         let lease = LeaseToken::new("run-1");
@@ -405,7 +412,7 @@ mod tests {
         let since = Instant::now();
         let stop = CancellationToken::new();
         let shell = Vanishing::default();
-        let mut log = Captured::default();
+        let mut log = Nothing;
         let job = job();
         let run = job.run(&shell, None, &stop, &mut log);
         let end = tokio::time::timeout(2 * RECONNECT_DEADLINE, run)

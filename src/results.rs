@@ -7,6 +7,7 @@
 //! thread that may wait for the disk.
 
 mod archive;
+mod free_space;
 mod index;
 mod record_file;
 mod sample_directory;
@@ -23,6 +24,7 @@ use crate::report::{RunReport, SampleReport};
 use crate::revision::Revision;
 use crate::step::ScriptPath;
 
+pub use free_space::FreeSpace;
 pub use sample_directory::{ReadError, SampleDirectory};
 
 /// Where collector's own records lie, below the results.
@@ -179,6 +181,16 @@ impl Results {
             "{RECORDS}/logs/{number:02}-{phase}-{}.log",
             script.file_name()
         )
+    }
+
+    /// The bytes that the disk has left, as far as it tells.
+    pub async fn free_space(&self) -> u64 {
+        let path = self.path.clone();
+        let space = tokio::task::spawn_blocking(move || FreeSpace::at(&path)).await;
+        space
+            .ok()
+            .and_then(Result::ok)
+            .map_or(u64::MAX, |space| space.bytes)
     }
 
     /// Creates a file below the results, with its directories.

@@ -2,16 +2,16 @@
 
 mod finish;
 mod journal;
+mod local_host;
+mod step_log;
 mod steps;
 mod watched;
 
-use std::cell::Cell;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 
 use crate::cancel::Completion;
@@ -19,7 +19,6 @@ use crate::collect::{Arrivals, collect};
 use crate::config::{Config, collect_reserve};
 use crate::instance::{Instance, InstanceId, LeaseToken, RunId};
 use crate::interrupt::Interrupt;
-use crate::job::kill_all;
 use crate::lease::{LeaseRecords, Readiness, Rental, has_ended};
 use crate::phase::{Phase, Stage};
 use crate::project_file::ProjectFile;
@@ -31,15 +30,14 @@ use crate::results::{CONFIG, Results, ResultsError};
 use crate::revision::{OF_COLLECTOR, Revision};
 use crate::schedule::Action;
 use crate::shell::{Shell, ShellError};
+use crate::step::ScriptPath;
 use journal::Journal;
+pub use local_host::LocalHost;
+use step_log::StepLog;
 use watched::Watched;
 
 /// An instance as a sample works with it.
-type Host<'a, P> = RemoteHost<Watched<'a, <P as Provider>::Shell, P>>;
-
-/// The time that local steps which a signal left behind have after TERM, and the deadline for ending them.
-const LEFTOVER_GRACE: Duration = Duration::from_millis(300);
-const LEFTOVER_DEADLINE: Duration = Duration::from_millis(1200);
+type Host<'a, P, R> = RemoteHost<Watched<'a, <P as Provider>::Shell, P, R>>;
 
 /// What a run is to do. Everything in it has been checked.
 #[derive(Debug)]
@@ -58,15 +56,6 @@ pub struct Plan {
     pub description: Option<String>,
     /// The run.
     pub run: RunId,
-}
-
-/// The machine that runs collector.
-#[derive(Debug)]
-pub struct LocalHost<H> {
-    /// A shell in the config file's directory.
-    pub shell: H,
-    /// A directory for the jobs of this run; removed after it.
-    pub jobs_dir: PathBuf,
 }
 
 /// Everything that a run works with.
@@ -103,8 +92,11 @@ pub(crate) struct Sample<'a, P: Provider, H, R> {
     results: Results,
     journal: Journal<'a, R>,
     arrivals: Arrivals,
+    /// The logs of the steps on the instance, with the numbers of their jobs.
+    logs: Vec<(u32, ScriptPath, StepLog<'a, R>)>,
     /// Past this the instance is about to end itself: a step that still runs is ended as if by its time-out.
     last_call: Option<Instant>,
+    end_of_life: Option<Instant>,
     release: Release,
 }
 
@@ -137,7 +129,9 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             expires_at,
             journal: Journal::new(reporter),
             arrivals: Arrivals::default(),
+            logs: Vec::new(),
             last_call: None,
+            end_of_life: None,
             release: Release::NothingLaunched,
         })
     }
@@ -228,6 +222,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         let launched = Instant::now();
         self.last_call = launched.checked_add(lifetime.saturating_sub(reserve));
         let end_of_life = launched.checked_add(lifetime);
+        self.end_of_life = end_of_life;
         let span = tracing::info_span!("sample", index = self.index, instance = %id);
         let work = self.carry_out(id, schedule, shared).instrument(span);
         let in_time = if let Some(end) = end_of_life {
@@ -264,7 +259,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         }
     }
 
-    async fn ready(&mut self, id: &InstanceId, shared: &Shared<'_, P>) -> Option<Host<'a, P>> {
+    async fn ready(&mut self, id: &InstanceId, shared: &Shared<'_, P>) -> Option<Host<'a, P, R>> {
         let instance = match shared.readiness.wait(id).await {
             Ok(instance) => instance,
             Err(error) => {
@@ -287,7 +282,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         }
     }
 
-    async fn prepare(&mut self, instance: &Instance) -> Result<Host<'a, P>, ShellError> {
+    async fn prepare(&mut self, instance: &Instance) -> Result<Host<'a, P, R>, ShellError> {
         let provider = self.run.provider;
         let RemoteHost {
             shell,
@@ -295,12 +290,13 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             just_booted,
         } = provider.connect(instance, &self.lease).await?;
         let host = RemoteHost {
-            shell: Watched {
+            shell: Watched::new(
                 shell,
                 provider,
-                id: instance.id.clone(),
-                next_question: Cell::new(None),
-            },
+                instance.id.clone(),
+                *self.journal.reporter(),
+                self.end_of_life,
+            ),
             jobs_dir,
             just_booted,
         };
@@ -330,10 +326,11 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         self.journal.fail(Outcome::Unavailable, message, hint);
     }
 
-    async fn collect(&mut self, host: &Host<'a, P>, shared: &Shared<'_, P>) {
+    async fn collect(&mut self, host: &Host<'a, P, R>, shared: &Shared<'_, P>) {
         self.journal.begin(Stage::Collect);
         // Never closed while samples run.
         let turn = shared.transfers.acquire().await;
+        self.complete_logs(host).await;
         let collection = collect(
             &host.shell,
             &self.run.plan.config.performance_results,
@@ -415,25 +412,5 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             let reason = "ended because another sample failed (`fail_fast`)";
             self.journal.fail(Outcome::StepFailed, reason.into(), None);
         }
-    }
-
-    /// The directory of this sample's local jobs.
-    fn local_jobs(&self) -> String {
-        let jobs = self.run.local.jobs_dir.join(self.index.to_string());
-        jobs.to_string_lossy().into_owned()
-    }
-
-    /// The owner of this sample's jobs: the samples of a launch share its lease, but no jobs.
-    fn job_owner(&self) -> LeaseToken {
-        self.run.plan.run.lease(self.index)
-    }
-
-    /// Ends the processes of local steps that are still there.
-    pub(crate) async fn end_leftovers(&self) {
-        let jobs = self.local_jobs();
-        let owner = self.job_owner();
-        let ending = kill_all(&self.run.local.shell, &owner, &jobs, LEFTOVER_GRACE);
-        // Nothing can be done about local processes that survive this; the instance is gone already.
-        let _ = timeout(LEFTOVER_DEADLINE, ending).await;
     }
 }

@@ -65,13 +65,12 @@ impl fmt::Display for ScriptPath {
 
 /// The machine that a step runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Place {
     /// On the machine that runs collector (`local: true`).
-    #[serde(rename = "local")]
-    Here,
+    Local,
     /// On the instance, as root.
-    #[serde(rename = "remote")]
-    Instance,
+    Remote,
 }
 
 /// One script with its options.

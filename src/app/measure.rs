@@ -2,6 +2,7 @@
 
 use std::env;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -121,7 +122,13 @@ async fn run_on<P: Provider, R: Reporter>(
         reporter: invocation.reporter,
         interrupt: invocation.interrupt,
     };
-    let report = Box::pin(fleet::run(run)).await;
+    let report = {
+        let guard = pin!(local.guard(plan));
+        tokio::select! { biased;
+            report = Box::pin(fleet::run(run)) => report,
+            never = guard => match never {},
+        }
+    };
     if let Some(job) = invocation.job {
         let owner = job.clone();
         // Every file of the results is looked at. What fails is worth no more than the runner's own complaint.

@@ -86,9 +86,9 @@ impl Steps<'_, '_> {
         Some(Step {
             script: script?,
             place: if options.local || phase == Phase::BeforeAwsStart {
-                Place::Here
+                Place::Local
             } else {
-                Place::Instance
+                Place::Remote
             },
             timeout: options.timeout,
             warn_only: options.warn_only,

@@ -64,23 +64,23 @@ fn the_seed_example_is_read_verbatim() {
     assert_eq!(
         steps,
         [
-            ("before_aws_start", "before_aws_start.sh", Place::Here),
-            ("after_aws_start", "after_aws_start.pl", Place::Instance),
-            ("after_aws_start", "local_after_aws_start.py", Place::Here),
-            ("setup", "install_w3af.rb", Place::Instance),
-            ("run", "run_w3af.py", Place::Instance),
-            ("before_collect", "compress_results.py", Place::Instance),
-            ("after_collect", "send_info_to_s3.py", Place::Instance),
-            ("after_collect", "remove_tmp.py", Place::Instance),
+            ("before_aws_start", "before_aws_start.sh", Place::Local),
+            ("after_aws_start", "after_aws_start.pl", Place::Remote),
+            ("after_aws_start", "local_after_aws_start.py", Place::Local),
+            ("setup", "install_w3af.rb", Place::Remote),
+            ("run", "run_w3af.py", Place::Remote),
+            ("before_collect", "compress_results.py", Place::Remote),
+            ("after_collect", "send_info_to_s3.py", Place::Remote),
+            ("after_collect", "remove_tmp.py", Place::Remote),
             (
                 "before_aws_terminate",
                 "collect_cloudwatch_info.py",
-                Place::Here
+                Place::Local
             ),
             (
                 "before_aws_terminate",
                 "some_other_command.py",
-                Place::Instance
+                Place::Remote
             ),
         ]
     );

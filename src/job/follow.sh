@@ -7,4 +7,5 @@ tail -c "+$(($2 + 1))" --pid="$$" -f log &
 tail=$!
 trap 'kill "$tail" 2> /dev/null' EXIT
 exec 8< lock
-flock -s 8
+# It may outlive this shell, but holds nothing of it then.
+flock -s 8 > /dev/null 2>&1

@@ -13,14 +13,16 @@ members() {
     for pid in $seen; do echo "$pid"; done
 }
 
-# Members and their living descendants, without zombies.
+# Members and their living descendants, without zombies. In `status`, unlike `stat`, no name can pass for a line.
 tree() {
     {
         members 2> /dev/null | sed 's/^/root /'
-        cat /proc/[0-9]*/stat 2> /dev/null | sed -n 's/^\([0-9]*\) (.*) [^Z] \([0-9]*\) .*/\1 \2/p'
+        cat /proc/[0-9]*/status 2> /dev/null
     } | awk '
         $1 == "root" { root[$2] = 1; next }
-        { parent[$1] = $2 }
+        $1 == "State:" { zombie = $2 == "Z" }
+        $1 == "Pid:" { pid = $2 }
+        $1 == "PPid:" && !zombie { parent[pid] = $2 }
         END {
             for (pid in parent) {
                 for (p = pid; p in parent; p = parent[p]) if (p in root) { print pid; break }

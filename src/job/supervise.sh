@@ -7,6 +7,10 @@ case $1 in
     /*) ;;
     *) program=$home/$1 && shift && set -- "$program" "$@" ;;
 esac
+# The variables are set by `env`, for a shell has its own mind about some, as bash about UID; and `env` would take a
+# path with `=` in it for one of them.
+# shellcheck disable=SC2016 # for the shell inside
+case $1 in *=*) set -- sh -c 'exec "$0" "$@"' "$@" ;; esac
 job=$PWD
 
 # A control group of its own is the one thing that no child can leave; where none can be made, the marker

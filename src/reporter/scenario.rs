@@ -118,7 +118,7 @@ impl Scenario {
         let stage = self.stages(sample).last_mut().unwrap();
         stage.steps.push(StepReport {
             script: script.into(),
-            place: Place::Instance,
+            place: Place::Remote,
             outcome: StepOutcome::Interrupted,
             exit_code: None,
             started,

@@ -1,29 +1,27 @@
 //! The steps of a phase: how each runs, and what its end means for the run.
 
 use std::convert::Infallible;
-use std::io;
 use std::time::Duration;
 
-use tokio::fs::File;
-use tokio::io::AsyncWriteExt as _;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
+use super::step_log::{Source, StepLog};
 use super::{Host, LocalHost, Run, Sample};
-use crate::job::{Job, JobEnd};
+use crate::job::{Ended, Job, JobEnd, log_sizes};
 use crate::phase::{Phase, Stage};
 use crate::provider::Provider;
 use crate::remote_host::RemoteHost;
 use crate::report::Outcome;
-use crate::reporter::{Event, Reporter, SampleReporter};
+use crate::reporter::{Event, Reporter};
 use crate::results::Results;
-use crate::shell::{Output, Shell, ShellError};
-use crate::step::{Place, Step, StepOutcome};
+use crate::shell::{Shell, ShellError};
+use crate::step::{Place, ScriptPath, Step, StepOutcome};
 
 impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
     /// Runs the steps of a phase until one fails.
-    pub(super) async fn phase(&mut self, phase: Phase, host: Option<&Host<'a, P>>) {
+    pub(super) async fn phase(&mut self, phase: Phase, host: Option<&Host<'a, P, R>>) {
         let run = self.run;
         let Some(steps) = run.plan.config.phases.get(&phase) else {
             return;
@@ -39,9 +37,9 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         let mut ok = true;
         for step in steps {
             let outcome = match (step.place, host) {
-                (Place::Instance, Some(_)) if self.journal.unreachable => StepOutcome::Lost,
+                (Place::Remote, Some(_)) if self.journal.unreachable => StepOutcome::Lost,
                 (
-                    Place::Instance,
+                    Place::Remote,
                     Some(RemoteHost {
                         shell, jobs_dir, ..
                     }),
@@ -77,24 +75,20 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         let number = self.journal.steps;
         let log_name = Results::log_name(number, phase, &step.script);
         let job = Job {
-            lease: self.job_owner(),
+            lease: match step.place {
+                Place::Local => self.local_owner(),
+                Place::Remote => self.run.plan.run.lease(self.index),
+            },
             number,
             directory: jobs_dir.to_owned(),
             argv: self.argv(step),
             env: self.environment(phase, step),
-            login: step.place == Place::Instance,
+            login: step.place == Place::Remote,
         };
         self.journal.begin_step(phase, step, log_name.clone());
         let reporter = *self.journal.reporter();
-        let mut log = StepLog {
-            file: None,
-            reporter,
-            trouble: None,
-        };
-        match self.results.file(&log_name) {
-            Ok(file) => log.file = Some(File::from_std(file)),
-            Err(error) => log.trouble = Some(error.to_string()),
-        }
+        let free = self.results.free_space().await;
+        let mut log = StepLog::create(self.results.path().join(&log_name), free, reporter);
         let announce = async {
             ended_early.cancelled().await;
             reporter.report(Event::Note(format!(
@@ -109,13 +103,67 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
                 .instrument(tracing::info_span!("step", %phase, script = %step.script)) => end,
             never = announce => match never {},
         };
-        if let Some(trouble) = log.close().await {
-            self.journal.warn(format!(
-                "the log of {} is not complete: {trouble}",
-                step.script
-            ));
+        if let Ok(Ended { log_size, .. }) = end {
+            let source = Source {
+                directory: &job.directory,
+                number,
+            };
+            self.complete_log(&mut log, &step.script, shell, source, log_size)
+                .await;
         }
-        self.judge(phase, step, end)
+        if step.place == Place::Remote {
+            self.logs.push((number, step.script.clone(), log));
+        }
+        self.judge(phase, step, end.map(|ended| ended.end))
+    }
+
+    /// Brings home what is missing of a step's log.
+    async fn complete_log(
+        &mut self,
+        log: &mut StepLog<'a, R>,
+        script: &ScriptPath,
+        shell: &impl Shell,
+        source: Source<'_>,
+        size: u64,
+    ) {
+        let completed = log.complete(shell, source, size).await;
+        match completed {
+            Err(error) => {
+                let reason = log
+                    .trouble()
+                    .map_or_else(|| error.to_string(), str::to_owned);
+                self.journal
+                    .warn(format!("the log of {script} is not complete: {reason}"));
+            }
+            Ok(()) if log.left_out(size) > 0 => self.journal.warn(format!(
+                "the log of {script} is cut: {} bytes in its middle stay on the instance",
+                log.left_out(size)
+            )),
+            Ok(()) => {}
+        }
+    }
+
+    /// Brings home what was written to the logs after their steps ended, and what could not be written here then.
+    pub(super) async fn complete_logs(&mut self, host: &Host<'a, P, R>) {
+        let mut logs = std::mem::take(&mut self.logs);
+        let sizes = match log_sizes(&host.shell, &host.jobs_dir).await {
+            Ok(sizes) => sizes,
+            Err(error) => {
+                self.journal
+                    .warn(format!("the end of the logs is missing: {error}"));
+                return;
+            }
+        };
+        for (number, script, log) in &mut logs {
+            if let Some(size) = sizes.get(number).filter(|size| !log.is_complete(**size)) {
+                let source = Source {
+                    directory: &host.jobs_dir,
+                    number: *number,
+                };
+                self.complete_log(log, script, &host.shell, source, *size)
+                    .await;
+            }
+        }
     }
 
     /// The time that a step has: its time-out, and no more than its instance leaves it.
@@ -190,7 +238,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             Err(error) => {
                 // A command that fails there says that the instance can be talked to.
                 let silent = !matches!(error, ShellError::Command { .. } | ShellError::LocalIo { .. });
-                self.journal.unreachable |= silent && step.place == Place::Instance;
+                self.journal.unreachable |= silent && step.place == Place::Remote;
                 self.journal.fail_script(
                     Outcome::Unavailable,
                     script,
@@ -205,14 +253,14 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
     fn argv(&self, step: &Step) -> Vec<String> {
         let script = step.script.as_str();
         let program = match step.place {
-            Place::Here => self
+            Place::Local => self
                 .run
                 .plan
                 .directory
                 .join(script)
                 .to_string_lossy()
                 .into_owned(),
-            Place::Instance => script.to_owned(),
+            Place::Remote => script.to_owned(),
         };
         [program]
             .into_iter()
@@ -244,46 +292,11 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
-        if step.place == Place::Here {
+        if step.place == Place::Local {
             let output = self.results.path().to_string_lossy().into_owned();
             env.push(("COLLECTOR_OUTPUT".into(), output));
         }
         env.extend(step.env.iter().cloned());
         env
     }
-}
-
-/// A step's output: into its log file and to whoever watches. A full disk costs the file, not the step.
-struct StepLog<'a, R> {
-    file: Option<File>,
-    reporter: SampleReporter<'a, R>,
-    trouble: Option<String>,
-}
-
-impl<R> StepLog<'_, R> {
-    async fn close(mut self) -> Option<String> {
-        if let Some(file) = &mut self.file
-            && let Err(error) = file.flush().await
-        {
-            self.trouble = Some(error.to_string());
-        }
-        self.trouble
-    }
-}
-
-impl<R: Reporter> Output for StepLog<'_, R> {
-    async fn out(&mut self, bytes: &[u8]) -> io::Result<()> {
-        // The file takes all of it or, dropped before it has room, nothing; kept first and shown then, so that
-        // nothing is shown twice.
-        if let Some(file) = &mut self.file
-            && let Err(error) = file.write_all(bytes).await
-        {
-            self.trouble = Some(error.to_string());
-            self.file = None;
-        }
-        self.reporter.report(Event::Output(bytes.to_vec()));
-        Ok(())
-    }
-
-    fn err(&mut self, _: &[u8]) {}
 }

@@ -41,6 +41,11 @@ impl<'a, S: Shell> Reconnect<'a, S> {
             .map_err(|_| error)
     }
 
+    /// Whether the last attempt failed, too.
+    pub const fn is_under_way(&self) -> bool {
+        self.until.is_some()
+    }
+
     /// Something came through: the next failure is the first one of another outage.
     pub const fn progressed(&mut self) {
         self.until = None;

@@ -7,7 +7,7 @@ use collector::records::{FileState, Index, Manifest, Record};
 use collector::report::{Outcome, SampleReport};
 use collector::results::SampleDirectory;
 
-use crate::command::{Desk, run, skip};
+use crate::command::{Desk, Running, run, skip};
 
 /// A file system in memory, for as long as this lives.
 struct Small(PathBuf);
@@ -70,26 +70,88 @@ fn what_fits_is_collected_and_the_rest_is_named() {
 }
 
 #[test]
-fn a_full_disk_does_not_end_a_step() {
+fn a_log_without_end_leaves_room_for_the_results() {
     let desk = Desk::new();
-    let results = desk.path().join("done");
+    let results = desk.path().join("measured");
     desk.config(
         &format!("performance_results: {}", results.display()),
+        "run:\n  - shout.sh:\n    - timeout: 3s\n",
+    )
+    .script(
+        "shout.sh",
+        &format!(
+            "head -c 3000000 /dev/urandom > {}; seq 1000000000",
+            results.display()
+        ),
+    );
+    let Some(_small) = Small::mount(desk.output(), "8m") else {
+        return;
+    };
+    // There is no room for the archive, which is a warning.
+    let finished = run(desk.collect(&["config.yml", "v1", "--local", "--quiet"])).expect(0);
+    finished.says("the log of shout.sh is cut");
+    let sample = desk.sample("v1");
+    assert_eq!(
+        std::fs::metadata(sample.join("measured")).unwrap().len(),
+        3_000_000
+    );
+    let log = std::fs::read_to_string(sample.join("collector/logs/01-run-shout.sh.log")).unwrap();
+    assert!(log.len() < 3_000_000, "{}", log.len());
+    let (beginning, rest) = log.split_once("\n[collector left out ").unwrap();
+    let (left_out, end) = rest.split_once(" bytes here]\n").unwrap();
+    let left_out: usize = left_out.parse().unwrap();
+    assert!(beginning.starts_with("1\n2\n3\n"));
+    // Every line of it has one number more than the line before: what stands where tells what is missing.
+    let mut expected = 0;
+    let mut number = 0_u64;
+    while expected < beginning.len() + left_out {
+        number += 1;
+        expected += number.to_string().len() + 1;
+    }
+    let skipped = expected - beginning.len() - left_out;
+    for line in end.get(skipped..).unwrap().lines().take(10_000) {
+        number += 1;
+        assert_eq!(line, number.to_string());
+    }
+}
+
+#[test]
+fn a_disk_that_is_full_for_a_moment_costs_no_line_of_a_log() {
+    let desk = Desk::new();
+    let go = desk.path().join("go");
+    let fill = desk.output().join("fill");
+    desk.config(
+        "performance_results: done",
         "run:\n  - shout.sh\n",
     )
     .script(
         "shout.sh",
         &format!(
-            "head -c 3000000 /dev/zero | tr '\\0' 'x'; echo done > {}",
-            results.display()
+            "cat /dev/zero 2> /dev/null > {fill}; seq 20000; echo full; while [ ! -e {go} ]; do sleep 0.1; done; rm {fill}; seq 20001 40000; echo x > done",
+            fill = fill.display(),
+            go = go.display()
         ),
     );
-    let Some(_small) = Small::mount(desk.output(), "1m") else {
+    let Some(_small) = Small::mount(desk.output(), "16m") else {
         return;
     };
-    let finished = run(desk.collect(&["config.yml", "v1", "--local", "--quiet"]));
-    finished.says("the log of shout.sh is not complete");
-    assert!(results.exists());
+    let mut running = Running::spawn(desk.collect(&["config.yml", "v1", "--local"]));
+    running.wait_for_output("full\n");
+    std::fs::write(&go, "").unwrap();
+    running.finish().expect(0);
+    let log = std::fs::read_to_string(desk.sample("v1").join("collector/logs/01-run-shout.sh.log"));
+    let line = |number: u32| format!("{number}\n");
+    let expected: String = (1..=20000)
+        .map(line)
+        .chain(["full\n".to_owned()])
+        .chain((20001..=40000).map(line))
+        .collect();
+    let log = log.unwrap();
+    let same = log
+        .bytes()
+        .zip(expected.bytes())
+        .take_while(|(a, b)| a == b);
+    assert_eq!((same.count(), log.len()), (expected.len(), expected.len()));
 }
 
 /// Fills the disk before the results are collected and sees that every record is there all the same.

@@ -50,6 +50,8 @@ mod ssh;
 #[cfg(test)]
 mod stand;
 #[cfg(test)]
+mod steps;
+#[cfg(test)]
 mod terminal;
 #[cfg(test)]
 mod trace;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use crate::command::{Desk, Finished, Running, say};
+use crate::command::{Desk, Finished, Running, say, skip};
 use crate::lab::{Guest, Lab};
 
 const MIB: u64 = 1 << 20;
@@ -59,4 +59,22 @@ fn calls_to_aws_do_not_grow_with_the_samples() {
             "each sample asks for itself: {calls:?}"
         );
     }
+}
+
+#[test]
+fn the_results_of_many_samples_take_no_more_memory_than_those_of_one() {
+    if cfg!(debug_assertions) {
+        skip("this is measured in the release build only");
+        return;
+    }
+    let Some(lab) = Lab::start(Guest::Sshd) else {
+        return;
+    };
+    let samples = 8;
+    let (finished, _) = measure(&lab, samples, "head -c 104857600 /dev/urandom > result");
+    say(&format!(
+        "{samples} samples with 100 MiB each: {} MiB",
+        finished.peak_memory / MIB
+    ));
+    assert!(finished.peak_memory < MEMORY + u64::from(samples) * MEMORY_PER_SAMPLE);
 }

@@ -25,7 +25,7 @@ fn report(word: &str) -> SampleReport {
     };
     let step = StepReport {
         script: format!("measure.sh{word}"),
-        place: Place::Instance,
+        place: Place::Remote,
         outcome: StepOutcome::Failed,
         exit_code: Some(2),
         started,

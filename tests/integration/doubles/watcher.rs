@@ -1,6 +1,6 @@
 //! A reporter that tells the world which moment has come.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use collector::reporter::{Event, Reporter, TimedEvent};
@@ -12,6 +12,7 @@ pub(crate) struct Watcher {
     world: Rc<World>,
     /// How often the end of the run was reported.
     pub(crate) finished: Cell<u32>,
+    pub(crate) notes: RefCell<Vec<String>>,
 }
 
 impl Watcher {
@@ -19,6 +20,7 @@ impl Watcher {
         Self {
             world,
             finished: Cell::new(0),
+            notes: RefCell::default(),
         }
     }
 }
@@ -29,6 +31,7 @@ impl Reporter for Watcher {
             Event::StageStarted(stage) => self.world.at(Moment::Stage(*stage)),
             Event::StepStarted { phase, .. } => self.world.at(Moment::Step(*phase)),
             Event::Output(bytes) => self.world.says(bytes),
+            Event::Note(note) => self.notes.borrow_mut().push(note.clone()),
             Event::Finished(_) => self.finished.set(self.finished.get() + 1),
             _ => {}
         }

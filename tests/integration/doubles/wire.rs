@@ -41,6 +41,11 @@ impl Wire {
                 self.world.line.set(Line::Good);
                 Some(lost())
             }
+            Line::Cut if self.world.is_back() => {
+                self.world.thaw();
+                self.world.line.set(Line::Good);
+                None
+            }
             Line::Cut if self.remote => {
                 self.world.freeze();
                 Some(lost())

@@ -2,10 +2,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
+use std::time::Duration;
 
 use collector::interrupt::Interrupt;
 use collector::phase::{Phase, Stage};
 use collector::report::Signal;
+use tokio::time::Instant;
 
 /// A point in a run that a test can name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +41,8 @@ pub(crate) enum Deed {
     LoseConnection,
     /// The connection to the instance breaks and never comes back; nobody waits for that in real time.
     CutConnection,
+    /// The same for an hour.
+    CutConnectionForAnHour,
     /// From now on every command is executed, but the first answer to it is lost.
     LoseAnswers,
     /// The next command cannot be started.
@@ -64,6 +68,8 @@ pub(crate) struct World {
     frozen: Cell<bool>,
     pub(crate) interrupt: Interrupt,
     pub(crate) line: Cell<Line>,
+    /// When a connection that is cut comes back.
+    pub(crate) back_at: Cell<Option<Instant>>,
     /// Commands whose first answer was lost; `None` while answers arrive.
     pub(crate) unanswered: RefCell<Option<HashSet<Vec<String>>>>,
 }
@@ -76,6 +82,7 @@ impl World {
             frozen: Cell::new(false),
             interrupt: Interrupt::default(),
             line: Cell::new(Line::Good),
+            back_at: Cell::new(None),
             unanswered: RefCell::new(None),
         }
     }
@@ -114,10 +121,20 @@ impl World {
             Deed::Panic => panic!("planned at {moment:?}"),
             Deed::LoseConnection => self.line.set(Line::Lost),
             Deed::CutConnection => self.line.set(Line::Cut),
+            Deed::CutConnectionForAnHour => {
+                self.back_at
+                    .set(Some(Instant::now() + Duration::from_hours(1)));
+                self.line.set(Line::Cut);
+            }
             Deed::LoseAnswers => *self.unanswered.borrow_mut() = Some(HashSet::new()),
             Deed::BreakShell => self.line.set(Line::Broken),
             Deed::FreezeTime => self.freeze(),
         }
+    }
+
+    /// Whether the connection that was cut is there again.
+    pub(crate) fn is_back(&self) -> bool {
+        self.back_at.get().is_some_and(|at| at <= Instant::now())
     }
 
     pub(crate) fn freeze(&self) {

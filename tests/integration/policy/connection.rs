@@ -1,5 +1,7 @@
 //! The connection to the instance breaks. The transport is tried again, the command never.
 
+use std::time::Duration;
+
 use collector::phase::{Phase, Stage};
 use collector::step::StepOutcome;
 
@@ -52,6 +54,19 @@ fn during_collect_it_is_made_anew() {
         .ran(&Phase::ALL)
         .gave_back()
         .collected();
+}
+
+#[test]
+fn for_an_hour_it_costs_nothing_while_the_instance_lives() {
+    let done = run()
+        .lifetime(Duration::from_hours(3))
+        .measure("echo busy; sleep 0.3; echo done")
+        .when(Moment::Says("busy"), Deed::CutConnectionForAnHour)
+        .go();
+    done.exits(0).ran(&Phase::ALL).gave_back().collected();
+    assert_eq!(done.log(Phase::Run), "busy\ndone\n");
+    done.noted_once("another connection is tried until");
+    done.noted_once("connected again after 36");
 }
 
 #[test]
@@ -144,5 +159,5 @@ fn an_instance_that_vanishes_ends_the_run_at_once_with_the_reason_of_its_end() {
         .gave_back();
     let error = &done.sample().errors[0].message;
     assert!(error.contains("somebody else ended it"), "{error}");
-    assert!(since.elapsed() < std::time::Duration::from_secs(30));
+    assert!(since.elapsed() < Duration::from_secs(30));
 }

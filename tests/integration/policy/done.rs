@@ -27,6 +27,7 @@ pub(super) struct Done {
     pub(super) launch_calls: u32,
     pub(super) terminate_calls: u32,
     pub(super) home: PathBuf,
+    pub(super) notes: Vec<String>,
 }
 
 impl Done {
@@ -37,6 +38,13 @@ impl Done {
 
     pub(super) fn exits(&self, status: u8) -> &Self {
         assert_eq!(self.report.exit_status().code(), status, "{}", self.story());
+        self
+    }
+
+    /// This was said exactly once.
+    pub(super) fn noted_once(&self, words: &str) -> &Self {
+        let notes = self.notes.iter().filter(|note| note.contains(words));
+        assert_eq!(notes.count(), 1, "{words}: {:?}", self.notes);
         self
     }
 

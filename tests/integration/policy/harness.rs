@@ -269,6 +269,7 @@ impl Scenario {
             launch_calls: ledger.launch_calls(),
             terminate_calls: ledger.terminate_calls(),
             home: ledger.home(),
+            notes: watcher.notes.take(),
             report,
             directory,
         }
@@ -329,9 +330,9 @@ fn step(script: &Script, phase: Phase, path: &str) -> Step {
     Step {
         script: ScriptPath::parse(path).unwrap(),
         place: if script.local || phase == Phase::BeforeAwsStart {
-            Place::Here
+            Place::Local
         } else {
-            Place::Instance
+            Place::Remote
         },
         timeout: script.timeout,
         warn_only: script.warn_only,

@@ -85,9 +85,10 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             env: self.environment(phase, step),
             login: step.place == Place::Remote,
         };
+        let free = self.results.free_space().await;
+        // From here to the log there is no wait: a step that is on record has one.
         self.journal.begin_step(phase, step, log_name.clone());
         let reporter = *self.journal.reporter();
-        let free = self.results.free_space().await;
         let mut log = StepLog::create(self.results.path().join(&log_name), free, reporter);
         let announce = async {
             ended_early.cancelled().await;

@@ -239,15 +239,9 @@ impl Ledger {
             let shell = ProcessShell::in_directory("/");
             let jobs = self.jobs(id);
             let grace = Duration::from_millis(100);
-            // Real processes under a deadline: another sample may have frozen the time, which then stands still for as
-            // long as a thread of the runtime is busy.
-            let (ended, end) = std::sync::mpsc::channel::<()>();
-            let busy = tokio::task::spawn_blocking(move || end.recv());
-            job::kill_all(&shell, &rental.owner, &jobs.to_string_lossy(), grace)
-                .await
-                .unwrap();
-            drop(ended);
-            busy.await.unwrap().unwrap_err();
+            let jobs = jobs.to_string_lossy();
+            let killing = job::kill_all(&shell, &rental.owner, &jobs, grace);
+            self.world.out_of_time(killing).await.unwrap();
         }
         for rental in &mut self.book.borrow_mut().rentals {
             rental.living &= rental.id != *id;

@@ -66,6 +66,8 @@ pub(crate) struct World {
     plan: RefCell<Vec<(Moment, Deed)>>,
     said: RefCell<String>,
     frozen: Cell<bool>,
+    held: Cell<u32>,
+    stopped: Cell<bool>,
     pub(crate) interrupt: Interrupt,
     pub(crate) line: Cell<Line>,
     /// When a connection that is cut comes back.
@@ -75,11 +77,14 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(plan: Vec<(Moment, Deed)>) -> Self {
+    /// A world whose clock may be stopped from the start.
+    pub(crate) fn new(plan: Vec<(Moment, Deed)>, paused: bool) -> Self {
         Self {
             plan: RefCell::new(plan),
             said: RefCell::default(),
-            frozen: Cell::new(false),
+            frozen: Cell::new(paused),
+            held: Cell::new(0),
+            stopped: Cell::new(paused),
             interrupt: Interrupt::default(),
             line: Cell::new(Line::Good),
             back_at: Cell::new(None),
@@ -137,14 +142,41 @@ impl World {
         self.back_at.get().is_some_and(|at| at <= Instant::now())
     }
 
+    /// From now on deadlines pass at once.
     pub(crate) fn freeze(&self) {
-        if !self.frozen.replace(true) {
-            tokio::time::pause();
-        }
+        self.frozen.set(true);
+        self.set_clock();
     }
 
     pub(crate) fn thaw(&self) {
-        if self.frozen.replace(false) {
+        self.frozen.set(false);
+        self.set_clock();
+    }
+
+    /// Waits for something that only the double needs real time for: meanwhile the clock stands still, however busy the
+    /// machine is.
+    pub(crate) async fn out_of_time<T>(&self, work: impl Future<Output = T>) -> T {
+        self.held.set(self.held.get() + 1);
+        self.set_clock();
+        // A frozen clock passes over deadlines only while no thread of the runtime is busy.
+        let (ended, end) = std::sync::mpsc::channel::<()>();
+        let busy = tokio::task::spawn_blocking(move || end.recv());
+        let result = work.await;
+        drop(ended);
+        busy.await.unwrap().unwrap_err();
+        self.held.set(self.held.get() - 1);
+        self.set_clock();
+        result
+    }
+
+    fn set_clock(&self) {
+        let stopped = self.frozen.get() || self.held.get() > 0;
+        if self.stopped.replace(stopped) == stopped {
+            return;
+        }
+        if stopped {
+            tokio::time::pause();
+        } else {
             tokio::time::resume();
         }
     }

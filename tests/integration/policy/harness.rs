@@ -228,7 +228,7 @@ impl Scenario {
             let taken = plan.output.join(plan.revision.directory()).join(name);
             fs::create_dir_all(taken.join("something")).unwrap();
         }
-        let world = Rc::new(World::new(self.deeds));
+        let world = Rc::new(World::new(self.deeds, self.paused));
         let ledger = Ledger::new(
             world.clone(),
             self.faults,

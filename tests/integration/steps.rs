@@ -1,12 +1,13 @@
 //! How steps run, and how they end: on this machine, which a rehearsal takes for an instance.
 
 use std::fs;
+use std::io::Read as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, test_kill_process};
 
-use crate::command::{Desk, Running, run, wait_for};
+use crate::command::{Desk, PATIENCE, Running, run, wait_for};
 
 fn is_alive(pid: i32) -> bool {
     let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
@@ -25,10 +26,9 @@ fn variables_that_a_shell_has_for_itself_arrive_as_they_are() {
     let names = [
         "UID", "EUID", "PPID", "RANDOM", "SECONDS", "LINENO", "GROUPS", "DIRSTACK",
     ];
-    let mut env = String::new();
-    for name in names {
-        env.push_str(&format!("        {name}: \"value of {name}\"\n"));
-    }
+    let env = names
+        .map(|name| format!("        {name}: \"value of {name}\"\n"))
+        .concat();
     let desk = Desk::new();
     desk.config(
         "performance_results: seen-*",
@@ -133,18 +133,14 @@ fn a_follower_that_is_killed_leaves_nothing_that_holds_its_output() {
     let desk = Desk::new();
     desk.file("job/log", "line\n").file("job/lock", "");
     let job = desk.path().join("job");
-    let _held = Command::new("flock")
+    let mut held = Command::new("flock")
         .arg(job.join("lock"))
         .args(["sh", "-c", "echo; read -r _"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .map(|mut held| {
-            use std::io::Read as _;
-            held.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
-            held
-        })
         .unwrap();
+    held.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
     let mut follower = Command::new("sh")
         .args(["-c", include_str!("../../src/job/follow.sh"), "follow"])
         .arg(&job)
@@ -155,14 +151,16 @@ fn a_follower_that_is_killed_leaves_nothing_that_holds_its_output() {
         .unwrap();
     let mut output = follower.stdout.take().unwrap();
     let mut line = [0; 5];
-    std::io::Read::read_exact(&mut output, &mut line).unwrap();
+    output.read_exact(&mut line).unwrap();
     follower.kill().unwrap();
     follower.wait().unwrap();
     let (ended, end) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let mut rest = Vec::new();
-        std::io::Read::read_to_end(&mut output, &mut rest).unwrap();
+        output.read_to_end(&mut rest).unwrap();
         ended.send(()).unwrap();
     });
-    assert!(end.recv_timeout(crate::command::PATIENCE).is_ok());
+    assert!(end.recv_timeout(PATIENCE).is_ok());
+    drop(held.stdin.take());
+    held.wait().unwrap();
 }

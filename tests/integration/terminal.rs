@@ -19,8 +19,9 @@ use crate::command::{Desk, PATIENCE, wait_for};
 use crate::lab::{Guest, Lab};
 use crate::signals::GONE;
 
-/// More than a pipe, a terminal and a hidden buffer of collector's could hold together, in bytes.
-const FLOOD: u64 = 80_000_000;
+/// More than a pipe, a terminal and a hidden buffer of collector's could hold together, and no more than a log may have; in
+/// bytes.
+const FLOOD: u64 = 30_000_000;
 
 /// The key that stops a terminal.
 const CTRL_S: &[u8] = b"\x13";

@@ -13,6 +13,7 @@ use crate::project::{Project, create};
 use crate::reporter::console::Console;
 use crate::reporter::preview::lines;
 use crate::reporter::prompt::{PromptError, ask};
+use crate::shell::quote_where_needed;
 use crate::starter::{Answers, DEFAULT_MEASURE, ProgramName};
 
 /// The variables in which AWS's tools look for a region, in their order.
@@ -64,10 +65,13 @@ pub(super) fn init(args: &InitArgs, console: &Console) -> Result<ExitStatus, Err
     let files = answers(args)?.files();
     create(directory, &files)?;
     let names: Vec<&str> = files.iter().map(|file| file.name).collect();
-    let shown = directory.display();
+    let argument = quote_where_needed(&directory.to_string_lossy());
     console.say(&format!(
-        "wrote {} to {shown}\n\nrehearse it on this machine:  {COMMAND} --local {shown} demo\nlook at what it would do:     {COMMAND} plan {shown} demo",
-        names.join(", ")
+        "wrote {} to {}\n\n\
+         rehearse it on this machine:  {COMMAND} --local {argument} demo\n\
+         see what a run would do:      {COMMAND} plan {argument} demo",
+        names.join(", "),
+        directory.display(),
     ));
     Ok(ExitStatus::Passed)
 }

@@ -14,12 +14,13 @@ const WITHOUT_EFFECT: [&str; 4] = ["description", "events", "quiet", "verbose"];
 /// A run that is only shown.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
+    /// Show it as JSON
+    // Before the run's: the heading of its last ones would go on here.
+    #[arg(long)]
+    pub json: bool,
     /// The run.
     #[command(flatten)]
     pub run: RunArgs,
-    /// Show it as JSON
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// What a plan takes, so that it can be put in front of any run, but has no use for.

@@ -91,10 +91,15 @@ fn property(key: &Key) -> Value {
     let mut property = values(key);
     let meaning = key.meaning;
     property.insert("description".into(), plain(meaning).into());
-    let default = key.default_text();
+    let default = match key.default {
+        DefaultValue::Required => format!("It is {}.", key.default_text()),
+        DefaultValue::Value(_) | DefaultValue::Behaviour(_) => {
+            format!("Default: {}", key.default_text())
+        }
+    };
     property.insert(
         "markdownDescription".into(),
-        format!("{meaning}\n\nDefault: {default}").into(),
+        format!("{meaning}\n\n{default}").into(),
     );
     if let DefaultValue::Value(value) = key.default {
         property.extend(yaml(value).map(|value| ("default".into(), value)));

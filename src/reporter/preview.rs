@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::text::{aligned, printable};
 use crate::config::human_duration;
 use crate::preview::{Entry, Preview, Setting, StepPreview};
-use crate::shell::quote;
+use crate::shell::quote_where_needed;
 use crate::step::Place;
 
 /// The settings, then the schedule with a line for each step, then the variables of every step.
@@ -78,9 +78,9 @@ fn step(step: &StepPreview) -> [String; 4] {
     let own = step.env.iter().filter(|(name, _)| !is_of_every_step(name));
     let own = own.map(|(name, value)| {
         let value = value.as_deref().unwrap_or_default();
-        format!("{name}={}", word(value))
+        format!("{name}={}", quote_where_needed(value))
     });
-    let args = step.args.iter().map(|arg| word(arg));
+    let args = step.args.iter().map(|arg| quote_where_needed(arg));
     let warn_only = step.warn_only.then(|| "(a failure only warns)".to_owned());
     let options: Vec<String> = args.chain(own).chain(warn_only).collect();
     [
@@ -93,16 +93,6 @@ fn step(step: &StepPreview) -> [String; 4] {
 
 fn is_of_every_step(name: &str) -> bool {
     name == "VERSION" || name.starts_with("COLLECTOR_")
-}
-
-/// A word as a shell would need it.
-fn word(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-+=./:,@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        quote(word)
-    }
 }
 
 /// The variables that every step has, with the values that are known.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use clap_complete::Shell;
 
 use super::{IN_A_JOB, RunArgs};
@@ -48,7 +49,7 @@ pub struct InitArgs {
     #[arg(long, value_name = "COMMAND")]
     pub build: Option<String>,
     /// The shell command whose time is measured
-    #[arg(long, value_name = "COMMAND")]
+    #[arg(long, value_name = "COMMAND", value_parser = NonEmptyStringValueParser::new())]
     pub measure: Option<String>,
 }
 

@@ -1,5 +1,6 @@
 //! Composition: which implementations a run works with. The only place that knows them all.
 
+mod authoring;
 mod delivery;
 mod instances;
 mod job;
@@ -40,6 +41,11 @@ pub fn main(request: Request) -> ExitStatus {
         (Request::Run(args), Some(job)) => return job::run(&args, &job),
         (Request::Run(args), None) => block_on(run(&args, Console::new(verbosity))),
         (Request::Check(args), _) => check(&args, &console),
+        (Request::Plan(args), _) => authoring::plan(&args, &console),
+        (Request::Init(args), _) => authoring::init(&args, &console),
+        (Request::Schema, _) => authoring::schema(&console),
+        (Request::Completions(args), _) => Ok(authoring::completions(&args, &console)),
+        (Request::Man(args), _) => authoring::man(&args),
         (Request::List(account), _) => block_on(instances::list(&account, &console)),
         (Request::Reap { account, which }, _) => {
             block_on(instances::reap(&account, &which, &console))

@@ -3,6 +3,8 @@
 //! The runner passes an input as the variable `INPUT_…`, hyphens and all. An input is an argument here with that
 //! variable; a test holds the arguments against `action.yml` and the README.
 
+mod authoring;
+
 use std::env;
 use std::ffi::OsString;
 use std::num::NonZeroU32;
@@ -19,9 +21,13 @@ use secrecy::SecretString;
 use crate::config::{Config, MAX_SAMPLES, ProviderSpec};
 use crate::github::artifact::ArtifactName;
 use crate::instance::{LeaseToken, RunId};
+pub use authoring::{CompletionsArgs, InitArgs, ManArgs, PlanArgs};
 
 /// The revision of the event, where no other one is given.
 const EVENT_REVISION: &str = "GITHUB_SHA";
+
+/// The heading of what counts in a job only.
+const IN_A_JOB: &str = "In GitHub Actions";
 
 /// The least similarity of a typing error to the command that was meant.
 const MIN_SIMILARITY: f64 = 0.7;
@@ -51,6 +57,12 @@ pub enum Request {
     Run(Box<RunArgs>),
     /// Check a config file and its scripts; nothing is launched, no network is used
     Check(CheckArgs),
+    /// Show what a run would do, with every value; nothing is launched, no network is used
+    Plan(Box<PlanArgs>),
+    /// Write a config and its scripts to start from; no file is overwritten
+    Init(InitArgs),
+    /// Print the JSON Schema of the config, for editors
+    Schema,
     /// List the instances that are alive
     List(AccountArgs),
     /// End instances that were left over
@@ -62,6 +74,11 @@ pub enum Request {
         #[command(flatten)]
         which: ReapArgs,
     },
+    /// Print the completions of a shell
+    Completions(CompletionsArgs),
+    /// Write the manual pages
+    #[command(hide = true)]
+    Man(ManArgs),
 }
 
 impl Request {
@@ -109,9 +126,14 @@ pub fn input_error(error: &clap::Error) -> String {
     message
 }
 
+/// The definition of the command line.
+pub fn command() -> clap::Command {
+    CommandLine::command().mut_subcommand("plan", authoring::hide_what_only_a_run_heeds)
+}
+
 /// The definition of the command line, with the inputs of the action as defaults.
 fn definition() -> clap::Command {
-    let command = CommandLine::command();
+    let command = command();
     let names: Vec<String> = command
         .get_subcommands()
         .map(|command| command.get_name().to_owned())
@@ -158,6 +180,7 @@ fn refuse_misspelt_command(word: &OsString, command: &clap::Command) -> Result<(
     let similarity = |name: &str| strsim::normalized_damerau_levenshtein(word, name);
     let nearest = command
         .get_subcommands()
+        .filter(|command| !command.is_hide_set())
         .map(clap::Command::get_name)
         .max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
     match nearest {
@@ -285,7 +308,7 @@ pub struct RunArgs {
     #[arg(long, short, action = ArgAction::Count)]
     pub verbose: u8,
     /// Inputs that count in a job of GitHub Actions only.
-    #[command(flatten, next_help_heading = "In GitHub Actions")]
+    #[command(flatten, next_help_heading = IN_A_JOB)]
     pub job: JobArgs,
 }
 

@@ -7,6 +7,7 @@ mod node;
 mod pattern;
 mod problem;
 mod reader;
+mod schema;
 mod section;
 mod steps;
 
@@ -20,6 +21,7 @@ pub use keys::{DefaultValue, FILE_KEYS, Key, Kind, MAIN_KEYS, MAX_SAMPLES, STEP_
 pub use node::At;
 pub use pattern::Pattern;
 pub use problem::{ConfigErrors, Problem, plural};
+pub use schema::schema;
 
 use ipnet::IpNet;
 

@@ -6,9 +6,10 @@ use crate::exit_status::ExitStatus;
 use crate::github::http::HttpError;
 use crate::github::state::StateError;
 use crate::instance::LeaseToken;
-use crate::project::ProjectError;
+use crate::project::{CreateError, ProjectError};
 use crate::provider::ProviderError;
 use crate::report::Signal;
+use crate::reporter::prompt::PromptError;
 use crate::results::ResultsError;
 use crate::revision::RevisionError;
 use crate::shell::ssh::KeyError;
@@ -22,6 +23,12 @@ pub enum Error {
     /// The config cannot be used.
     #[error(transparent)]
     Project(#[from] ProjectError),
+    /// There is nobody to ask.
+    #[error(transparent)]
+    Prompt(#[from] PromptError),
+    /// The files to start from cannot be written.
+    #[error(transparent)]
+    Create(#[from] CreateError),
     /// The revision is none.
     #[error(transparent)]
     Revision(#[from] RevisionError),
@@ -87,6 +94,8 @@ impl Error {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Project(error) => error.hint(),
+            Self::Prompt(error) => Some(error.hint()),
+            Self::Create(error) => Some(error.hint()),
             Self::Revision(error) => Some(error.hint()),
             Self::Provider(error) => error.hint(),
             Self::Results(error) => error.hint(),
@@ -118,6 +127,8 @@ impl Error {
             Self::Interrupted(None) => ExitStatus::Signalled(Signal::Int),
             Self::Usage(_)
             | Self::Project(_)
+            | Self::Prompt(_)
+            | Self::Create(_)
             | Self::Revision(_)
             | Self::Results(_)
             | Self::UnknownLease { .. }

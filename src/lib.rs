@@ -4,10 +4,10 @@
 //!
 //! ```text
 //! 4  main · cli · app · error · shutdown                  choose implementations, map errors to exit statuses
-//! 3  provider::{ec2,local} · shell::{ssh,process} · github · reporter::{console,events_file,progress,text,workflow,writer} · project  adapters
+//! 3  provider::{ec2,local} · shell::{ssh,process} · github · reporter::{console,events_file,preview,progress,prompt,text,workflow,writer} · project  adapters
 //! 2  fleet → sample → lease · job · collect · results      policy: it knows only the seams
 //! 1  provider · remote_host · shell · reporter · interrupt · cancel  the seams: one trait, one error type each
-//! 0  config · phase · step · schedule · project_file · revision · instance · report · records · exit_status  values: no I/O, no async
+//! 0  config · phase · step · schedule · preview · starter · project_file · revision · instance · report · records · exit_status  values: no I/O, no async
 //! ```
 //!
 //! A run flows from [`app`] through [`project`] (the config and its scripts, checked) into [`fleet`], which leases
@@ -33,6 +33,7 @@ pub mod interrupt;
 pub mod job;
 pub mod lease;
 pub mod phase;
+pub mod preview;
 pub mod project;
 pub mod project_file;
 pub mod provider;
@@ -46,4 +47,5 @@ pub mod sample;
 pub mod schedule;
 pub mod shell;
 pub mod shutdown;
+pub mod starter;
 pub mod step;

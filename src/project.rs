@@ -1,5 +1,7 @@
 //! The user's directory: the config file and the scripts beside it, as they are on disk.
 
+mod create;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read as _};
@@ -10,6 +12,7 @@ use std::sync::Arc;
 use crate::config::{Config, ConfigErrors, MAX_FILE_SIZE, Source};
 use crate::project_file::ProjectFile;
 use crate::step::ScriptPath;
+pub use create::{CreateError, create};
 
 /// The name of the config file in a directory, and in the results.
 pub const CONFIG_FILE: &str = "config.yml";

@@ -2,7 +2,9 @@
 
 pub mod console;
 pub mod events_file;
+pub mod preview;
 mod progress;
+pub mod prompt;
 #[cfg(test)]
 mod scenario;
 pub mod text;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-const MINUTE: f64 = 60.0;
+pub(super) const MINUTE: f64 = 60.0;
 
 /// The longest duration that is accepted: 30 days.
-const MAX_SECONDS: f64 = 30.0 * 24.0 * 60.0 * MINUTE;
+pub(super) const MAX_SECONDS: f64 = 30.0 * 24.0 * 60.0 * MINUTE;
 
 /// A bare number, in minutes.
 pub(super) fn from_minutes(minutes: f64) -> Result<Duration, &'static str> {

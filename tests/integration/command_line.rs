@@ -35,6 +35,8 @@ fn help_of_every_command() {
         ("help_short", &["-h"]),
         ("help_run", &["run", "--help"]),
         ("help_check", &["check", "--help"]),
+        ("help_plan", &["plan", "-h"]),
+        ("help_init", &["init", "--help"]),
         ("help_list", &["list", "--help"]),
         ("help_reap", &["reap", "--help"]),
     ] {
@@ -60,6 +62,8 @@ fn faults_of_the_command_line() {
         &["reap", "--run", "*"],
         &["chek", "config.yml"],
         &["lst"],
+        &["paln", ".", "v1"],
+        &["completions", "sh"],
     ];
     let text = faults.map(|words| {
         let finished = run(desk.collect(words)).expect(2);

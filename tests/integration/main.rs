@@ -26,13 +26,19 @@ mod doubles;
 #[cfg(test)]
 mod e2e;
 #[cfg(test)]
+mod editor;
+#[cfg(test)]
 mod floors;
 #[cfg(test)]
 mod identity;
 #[cfg(test)]
+mod init;
+#[cfg(test)]
 mod lab;
 #[cfg(test)]
 mod limits;
+#[cfg(test)]
+mod plan;
 #[cfg(test)]
 mod policy;
 #[cfg(test)]
@@ -43,6 +49,8 @@ mod reference;
 mod rehearsal;
 #[cfg(test)]
 mod scale;
+#[cfg(test)]
+mod schema;
 #[cfg(test)]
 mod signals;
 #[cfg(test)]

@@ -168,6 +168,8 @@ fn every_option_exists() {
     let help: String = [
         &["--help"][..],
         &["check", "--help"],
+        &["plan", "--help"],
+        &["init", "--help"],
         &["list", "--help"],
         &["reap", "--help"],
     ]

@@ -27,7 +27,7 @@ const FLOOD: u64 = 30_000_000;
 const CTRL_S: &[u8] = b"\x13";
 
 /// A program that runs on a terminal, or into a pipe, that nobody may read from.
-struct Attached(Child);
+pub(crate) struct Attached(Child);
 
 impl Attached {
     fn signal(&self, signal: Signal) {
@@ -36,7 +36,7 @@ impl Attached {
     }
 
     #[track_caller]
-    fn expect(&mut self, status: i32) {
+    pub(crate) fn expect(&mut self, status: i32) {
         let ended = wait_for("its end", || self.0.try_wait().unwrap());
         assert_eq!(ended.code(), Some(status));
     }
@@ -50,14 +50,14 @@ impl Drop for Attached {
 }
 
 /// A terminal of 100 columns with the program on it; what it shows arrives piece by piece.
-struct Terminal {
+pub(crate) struct Terminal {
     keys: File,
     shown: Receiver<Vec<u8>>,
     text: String,
 }
 
 impl Terminal {
-    fn spawn(mut command: Command) -> (Self, Attached) {
+    pub(crate) fn spawn(mut command: Command) -> (Self, Attached) {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
@@ -99,11 +99,11 @@ impl Terminal {
         (terminal, Attached(child))
     }
 
-    fn press(&mut self, keys: &[u8]) {
+    pub(crate) fn press(&mut self, keys: &[u8]) {
         self.keys.write_all(keys).unwrap();
     }
 
-    fn wait_for(&mut self, text: &str) {
+    pub(crate) fn wait_for(&mut self, text: &str) {
         let deadline = Instant::now() + PATIENCE;
         while !self.text.contains(text) {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -117,7 +117,7 @@ impl Terminal {
     }
 
     /// Everything that is shown until the program has gone.
-    fn rest(mut self) -> String {
+    pub(crate) fn rest(mut self) -> String {
         while let Ok(piece) = self.shown.recv_timeout(PATIENCE) {
             self.text.push_str(&String::from_utf8_lossy(&piece));
         }

@@ -1,0 +1,325 @@
+//! A run before it happens: every setting with its resolved value, and the schedule with its steps.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::config::{AddressKind, Config, Ec2Spec, Pattern, ProviderSpec, human_duration, plural};
+use crate::instance::LOCAL_REGION;
+use crate::phase::{Phase, Stage};
+use crate::revision::Revision;
+use crate::schedule::{Action, schedule};
+use crate::step::{Place, ScriptPath, Step};
+
+/// The variables of every step that only the run itself can fill.
+pub const LATE_VARIABLES: [&str; 4] = [
+    "COLLECTOR_RUN_ID",
+    "COLLECTOR_INSTANCE_ID",
+    "COLLECTOR_INSTANCE_ADDRESS",
+    "COLLECTOR_OUTPUT",
+];
+
+/// What a run would do.
+#[derive(Debug, Serialize)]
+pub struct Preview {
+    /// The number of this form.
+    pub format: u32,
+    /// The revision that would be measured.
+    pub revision: Revision,
+    /// What holds for the whole run, by its key in the config.
+    pub settings: Vec<Setting>,
+    /// What would be done, in this order; from `launch` to `terminate` once for each sample.
+    pub schedule: Vec<Entry>,
+}
+
+/// A setting of the run.
+#[derive(Debug, Serialize)]
+pub struct Setting {
+    /// The key in the config, or what stands for none.
+    pub key: &'static str,
+    /// The value that is known; `null` where there is none yet, or none at all.
+    pub value: Value,
+    /// What the value does not say: above all, what AWS decides or looks up when the run starts.
+    pub note: Option<String>,
+}
+
+/// A part of the schedule.
+#[derive(Debug, Serialize)]
+pub struct Entry {
+    /// The phase or the built-in stage.
+    pub stage: String,
+    /// What collector does itself.
+    pub does: Option<String>,
+    /// The scripts that run, in this order.
+    pub steps: Vec<StepPreview>,
+}
+
+/// A script that would run.
+#[derive(Debug, Serialize)]
+pub struct StepPreview {
+    /// Its path below the config's directory.
+    pub script: ScriptPath,
+    /// The machine that it runs on.
+    pub place: Place,
+    /// The time after which it is ended.
+    pub timeout_seconds: Option<f64>,
+    /// Whether a non-zero exit is a warning only.
+    pub warn_only: bool,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// Its variables, those of every step included; `null` is filled by the run.
+    pub env: BTreeMap<String, Option<String>>,
+}
+
+/// What a preview is made of besides the config.
+#[derive(Debug)]
+pub struct Surroundings {
+    /// The config file.
+    pub config: PathBuf,
+    /// The revision.
+    pub revision: Revision,
+    /// The directory that holds the results of all revisions, `~` expanded.
+    pub output: PathBuf,
+    /// The region that the environment names, with the variable's name.
+    pub region: Option<(String, &'static str)>,
+}
+
+impl Preview {
+    const FORMAT: u32 = 1;
+
+    /// The preview of a run of this config.
+    pub fn new(config: &Config, surroundings: &Surroundings) -> Self {
+        let revision = surroundings.revision.clone();
+        let region = match &config.provider {
+            ProviderSpec::Local => Some(LOCAL_REGION.to_owned()),
+            ProviderSpec::Ec2(spec) => spec.region.clone().or_else(|| {
+                let (region, _) = surroundings.region.as_ref()?;
+                Some(region.clone())
+            }),
+        };
+        let several = config.samples.get() > 1;
+        let steps = |phase: Phase| {
+            let steps = config.phases.get(&phase).into_iter().flatten();
+            let known = [
+                ("VERSION", Some(revision.to_string())),
+                ("COLLECTOR_PHASE", Some(phase.to_string())),
+                ("COLLECTOR_REGION", region.clone()),
+                // There is no second sample before the launch.
+                (
+                    "COLLECTOR_SAMPLE",
+                    (!several || phase == Phase::BeforeAwsStart).then(|| "1".to_owned()),
+                ),
+            ];
+            steps.map(|step| preview(step, &known)).collect()
+        };
+        let built_in = |stage: Stage| Entry {
+            stage: stage.to_string(),
+            does: Some(work(stage, config)),
+            steps: Vec::new(),
+        };
+        let scripts = |phase: Phase| Entry {
+            stage: phase.to_string(),
+            does: None,
+            steps: steps(phase),
+        };
+        let first = config.phases.contains_key(&Phase::BeforeAwsStart);
+        let mut entries: Vec<Entry> = first
+            .then(|| scripts(Phase::BeforeAwsStart))
+            .into_iter()
+            .collect();
+        entries.push(built_in(Stage::Launch));
+        entries.extend(schedule(config).into_iter().map(|action| match action {
+            Action::Ready => built_in(Stage::Ready),
+            Action::Phase(phase) => scripts(phase),
+            Action::Collect => built_in(Stage::Collect),
+        }));
+        entries.push(built_in(Stage::Terminate));
+        entries.push(built_in(Stage::Archive));
+        Self {
+            format: Self::FORMAT,
+            settings: settings(config, surroundings),
+            schedule: entries,
+            revision,
+        }
+    }
+}
+
+fn preview(step: &Step, known: &[(&str, Option<String>)]) -> StepPreview {
+    let known = known
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), value.clone()));
+    let late = LATE_VARIABLES
+        .into_iter()
+        .filter(|name| *name != "COLLECTOR_OUTPUT" || step.place == Place::Local)
+        .map(|name| (name.to_owned(), None));
+    let own = step.env.iter().cloned();
+    let own = own.map(|(name, value)| (name, Some(value)));
+    StepPreview {
+        script: step.script.clone(),
+        place: step.place,
+        timeout_seconds: step.timeout.map(|timeout| timeout.as_secs_f64()),
+        warn_only: step.warn_only,
+        args: step.args.clone(),
+        env: known.chain(late).chain(own).collect(),
+    }
+}
+
+/// What collector does in a stage of its own.
+fn work(stage: Stage, config: &Config) -> String {
+    let samples = config.samples.get();
+    match (stage, &config.provider) {
+        (Stage::Launch, ProviderSpec::Local) => "make a home directory on this machine".into(),
+        (Stage::Launch, ProviderSpec::Ec2(spec)) => match config.parallel {
+            Some(parallel) if parallel < config.samples => {
+                format!("rent {samples} {}, {parallel} at once", spec.instance_type)
+            }
+            _ => format!("rent {samples} {}", spec.instance_type),
+        },
+        (Stage::Ready, ProviderSpec::Local) => "copy the scripts there".into(),
+        (Stage::Ready, ProviderSpec::Ec2(_)) => "wait for the first boot, send the scripts".into(),
+        (Stage::Collect, _) => {
+            let patterns = plural(config.performance_results.len(), "pattern");
+            format!("bring home what matches {patterns}")
+        }
+        (Stage::Terminate, ProviderSpec::Local) => "remove the home directory".into(),
+        (Stage::Terminate, ProviderSpec::Ec2(_)) => "give the instance back".into(),
+        (Stage::Archive, _) => "write the archive and the index".into(),
+        (Stage::Scripts(phase), _) => phase.to_string(),
+    }
+}
+
+fn setting(key: &'static str, value: impl Into<Value>) -> Setting {
+    Setting {
+        key,
+        value: value.into(),
+        note: None,
+    }
+}
+
+impl Setting {
+    fn with_note(self, note: impl Into<String>) -> Self {
+        Self {
+            note: Some(note.into()),
+            ..self
+        }
+    }
+}
+
+fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Setting> {
+    // Spelt out, so that no setting is forgotten here.
+    let Config {
+        performance_results,
+        output: _,
+        provider,
+        max_lifetime,
+        samples,
+        parallel,
+        fail_fast,
+        phases: _,
+    } = config;
+    let patterns: Vec<&str> = performance_results.iter().map(Pattern::as_str).collect();
+    let results = surroundings
+        .output
+        .join(surroundings.revision.directory())
+        .join("<instance>");
+    let at_once = parallel.unwrap_or(*samples).min(*samples);
+    let mut settings = vec![
+        setting("config", surroundings.config.to_string_lossy()),
+        setting("performance_results", patterns),
+        setting("output", results.to_string_lossy()),
+    ];
+    match provider {
+        ProviderSpec::Local => settings.push(
+            setting("provider", "local").with_note("the instance is a directory on this machine"),
+        ),
+        ProviderSpec::Ec2(spec) => {
+            settings.push(setting("provider", "ec2"));
+            settings.extend(ec2(spec, surroundings));
+        }
+    }
+    settings.extend([
+        setting("samples", samples.get()),
+        setting("parallel", at_once.get()),
+        setting("fail_fast", *fail_fast),
+        setting("max_lifetime", human_duration(*max_lifetime)).with_note(format!(
+            "a sample takes at most {}",
+            human_duration(config.max_duration())
+        )),
+    ]);
+    settings
+}
+
+fn ec2(spec: &Ec2Spec, surroundings: &Surroundings) -> Vec<Setting> {
+    let Ec2Spec {
+        instance_type,
+        image,
+        user,
+        security_group,
+        ssh_from,
+        keypair,
+        ssh_port,
+        address,
+        region,
+        subnet,
+    } = spec;
+    let networks: Vec<String> = ssh_from.iter().map(ToString::to_string).collect();
+    let image = setting("ami", image.as_str());
+    let image = if spec.image.starts_with("resolve:") {
+        image.with_note("EC2 resolves it at the launch")
+    } else {
+        image
+    };
+    let group = match security_group {
+        None => setting("security_group", Value::Null)
+            .with_note("a temporary one is made and deleted after the run"),
+        Some(id) if id.starts_with("sg-") => setting("security_group", id.as_str()),
+        Some(name) => setting("security_group", name.as_str())
+            .with_note("AWS looks up its id; if there is none, a temporary one is made"),
+    };
+    let sources = if networks.is_empty() {
+        setting("ssh_from", Value::Null).with_note(match security_group {
+            Some(id) if id.starts_with("sg-") => "what the security group lets in",
+            Some(_) => {
+                "if a temporary group is made: this machine's public address, which is looked up"
+            }
+            None => "this machine's public address, which is looked up",
+        })
+    } else {
+        setting("ssh_from", networks)
+    };
+    let keypair = match keypair {
+        None => setting("keypair", Value::Null).with_note("none; keys are made for the run"),
+        Some(name) => setting("keypair", name.as_str()).with_note("AWS looks it up"),
+    };
+    let region = match (region, &surroundings.region) {
+        (Some(region), _) => setting("region", region.as_str()),
+        (None, Some((region, variable))) => {
+            setting("region", region.as_str()).with_note(format!("from {variable}"))
+        }
+        (None, None) => setting("region", Value::Null).with_note(
+            "that of the AWS profile, which the run looks up; none is in the environment",
+        ),
+    };
+    let subnet = match subnet {
+        Some(subnet) => setting("subnet", subnet.as_str()),
+        None => setting("subnet", Value::Null).with_note("EC2's choice"),
+    };
+    vec![
+        setting("ec2_instance_size", instance_type.as_str()),
+        image,
+        region,
+        subnet,
+        setting("user", user.as_str()),
+        group,
+        sources,
+        keypair,
+        setting("ssh_port", *ssh_port),
+        match address {
+            AddressKind::Auto => setting("address", "auto").with_note("public, else private"),
+            AddressKind::Public => setting("address", "public"),
+            AddressKind::Private => setting("address", "private"),
+        },
+    ]
+}

@@ -1,0 +1,199 @@
+//! `collect init`, completions and manual pages: the way into collector.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Stdio};
+
+use crate::command::{Desk, run};
+use crate::terminal::Terminal;
+
+const FILES: [&str; 4] = ["config.yml", "setup.sh", "run.sh", "collector.schema.json"];
+
+#[test]
+fn what_it_writes_is_valid_and_can_be_rehearsed() {
+    let desk = Desk::new();
+    let made = run(desk.collect(&["init", "--yes", "new/My program"])).expect(0);
+    assert_eq!(made.stderr, "");
+    assert!(
+        made.stdout
+            .contains("collect --local 'new/My program' demo"),
+        "{}",
+        made.stdout
+    );
+    let directory = desk.path().join("new/My program");
+    for name in FILES {
+        assert!(directory.join(name).is_file(), "{name}");
+    }
+    run(desk.collect(&["check", "new/My program"])).expect(0);
+    let mut rehearsal = desk.collect(&["--local", ".", "demo"]);
+    rehearsal.current_dir(&directory);
+    run(rehearsal).expect(0);
+    let samples = fs::read_dir(directory.join("results/demo")).unwrap();
+    let sample = samples
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.is_dir());
+    let figures = fs::read_to_string(sample.unwrap().join("My-program.csv")).unwrap();
+    let lines: Vec<&str> = figures.lines().collect();
+    assert_eq!(lines.len(), 11, "{figures}");
+    assert_eq!(lines[0], "revision,repetition,seconds");
+    assert!(lines[1].starts_with("demo,1,0."), "{figures}");
+}
+
+#[test]
+fn the_config_that_it_writes() {
+    let desk = Desk::new();
+    run(desk.collect(&["init", "--yes", "w3af"])).expect(0);
+    let read = |name: &str| fs::read_to_string(desk.path().join("w3af").join(name)).unwrap();
+    insta::assert_snapshot!("init_config", read("config.yml"));
+    insta::assert_snapshot!("init_setup", read("setup.sh"));
+    insta::assert_snapshot!("init_run", read("run.sh"));
+}
+
+#[test]
+fn the_answers_can_be_given() {
+    let desk = Desk::new();
+    let answers = [
+        "init",
+        "here",
+        "--program",
+        "adder",
+        "--build",
+        "mkdir src && echo 'echo \"$(($1 + $2))\"' >src/add",
+        "--measure",
+        "cd src\ntest \"$(sh add 1 2)\" = 3",
+    ];
+    run(desk.collect(&answers)).expect(0);
+    run(desk.collect(&["--local", "--output", "out", "here", "v1"])).expect(0);
+    assert!(desk.sample("v1").join("adder.csv").is_file());
+    let bad = run(desk.collect(&["init", "--yes", "--program", "a/b", "there"])).expect(2);
+    bad.says("cannot name files");
+    run(desk.collect(&["init", "--yes", "--measure", "", "there"])).expect(2);
+    assert!(!desk.path().join("there").exists());
+}
+
+#[test]
+fn a_person_is_asked_and_may_press_enter() {
+    let desk = Desk::new();
+    let (mut terminal, mut program) = Terminal::spawn(desk.collect(&["init", "gzip speed"]));
+    terminal.wait_for("Name of the program");
+    terminal.press(b"a b\r");
+    terminal.wait_for("cannot name files");
+    // Away with it, and with the default in its place.
+    terminal.press(b"\x7f\x7f\x7fgzip\r");
+    terminal.wait_for("installs it");
+    terminal.press(b"\r");
+    terminal.wait_for("time is measured");
+    terminal.press(b"gzip --version\r");
+    program.expect(0);
+    let shown = terminal.rest();
+    assert!(shown.contains("wrote config.yml"), "{shown}");
+    let script = fs::read_to_string(desk.path().join("gzip speed/run.sh")).unwrap();
+    assert!(
+        script.contains("\ngzip --version\n") && script.contains("figures/gzip.csv"),
+        "{script}"
+    );
+}
+
+#[test]
+fn without_a_terminal_nobody_is_asked() {
+    let desk = Desk::new();
+    let refused = run(desk.collect(&["init", "new"])).expect(2);
+    refused.says("there is no terminal to ask on");
+    refused.says("`--yes`");
+    assert!(!desk.path().join("new").exists());
+}
+
+#[test]
+fn no_file_is_overwritten() {
+    let desk = Desk::new();
+    desk.file("run.sh", "mine").file("config.yml", "mine too");
+    let refused = run(desk.collect(&["init", "--yes"])).expect(2);
+    refused.says("config.yml, run.sh");
+    assert_eq!(
+        fs::read_to_string(desk.path().join("run.sh")).unwrap(),
+        "mine"
+    );
+    assert!(!desk.path().join("setup.sh").exists());
+    // A link that leads nowhere is there, too.
+    let linked = Desk::new();
+    std::os::unix::fs::symlink("absent", linked.path().join("setup.sh")).unwrap();
+    run(linked.collect(&["init", "--yes"]))
+        .expect(2)
+        .says("setup.sh");
+}
+
+#[test]
+fn scripts_are_executable_whatever_the_umask() {
+    let desk = Desk::new();
+    let status = Command::new("sh")
+        .args([
+            "-c",
+            "umask 077; exec \"$0\" init --yes",
+            env!("CARGO_BIN_EXE_collect"),
+        ])
+        .current_dir(desk.path())
+        .stdout(Stdio::null())
+        .status();
+    assert!(status.unwrap().success());
+    let mode = fs::metadata(desk.path().join("run.sh"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o700);
+    run(desk.collect(&["check", "."])).expect(0);
+}
+
+#[test]
+fn the_completions_of_each_shell_have_every_command() {
+    let desk = Desk::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let printed = run(desk.collect(&["completions", shell])).expect(0).stdout;
+        for word in ["check", "plan", "init", "schema", "reap", "samples"] {
+            assert!(printed.contains(word), "{word} in {shell}");
+        }
+    }
+}
+
+#[test]
+fn bash_completes_a_command() {
+    let desk = Desk::new();
+    desk.file(
+        "completions",
+        &run(desk.collect(&["completions", "bash"])).expect(0).stdout,
+    );
+    let script = "source completions\n\
+        COMP_WORDS=(collect ch) COMP_CWORD=1\n\
+        _collect collect ch collect\n\
+        echo \"${COMPREPLY[@]}\"";
+    let completed = Command::new("bash")
+        .args(["-c", script])
+        .current_dir(desk.path())
+        .output()
+        .unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&completed.stdout),
+        "check\n",
+        "{completed:?}"
+    );
+}
+
+#[test]
+fn there_is_a_manual_page_for_every_command() {
+    let desk = Desk::new();
+    run(desk.collect(&["man", "."])).expect(0);
+    for (name, words) in [
+        ("collect.1", "Measures a revision"),
+        ("collect-plan.1", "what a run would do"),
+        ("collect-init.1", "to start from"),
+        ("collect-reap.1", "left over"),
+    ] {
+        let page = fs::read_to_string(desk.path().join(name)).unwrap();
+        assert!(
+            page.starts_with(".ie") && page.contains(".TH") && page.contains(words),
+            "{page}"
+        );
+    }
+    run(desk.collect(&["man", "absent"]))
+        .expect(3)
+        .says("manual pages");
+}

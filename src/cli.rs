@@ -3,6 +3,8 @@
 //! The runner passes an input as the variable `INPUT_…`, hyphens and all. An input is an argument here with that
 //! variable; a test holds the arguments against `action.yml` and the README.
 
+mod results;
+
 use std::env;
 use std::ffi::OsString;
 use std::num::NonZeroU32;
@@ -19,6 +21,8 @@ use secrecy::SecretString;
 use crate::config::{Config, MAX_SAMPLES, ProviderSpec};
 use crate::github::artifact::ArtifactName;
 use crate::instance::{LeaseToken, RunId};
+
+pub use results::{OutputArgs, ResultsArgs, RmArgs};
 
 /// The revision of the event, where no other one is given.
 const EVENT_REVISION: &str = "GITHUB_SHA";
@@ -62,6 +66,10 @@ pub enum Request {
         #[command(flatten)]
         which: ReapArgs,
     },
+    /// List the results that are here, newest first
+    Results(ResultsArgs),
+    /// Remove results that are here, with their archives
+    Rm(RmArgs),
 }
 
 impl Request {

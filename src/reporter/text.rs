@@ -128,7 +128,7 @@ pub fn closing(report: &RunReport) -> Vec<String> {
         [
             sample.sample.to_string(),
             instance.map_or_else(|| "-".into(), |instance| instance.id.to_string()),
-            sample.outcome.label().to_owned(),
+            sample.result(),
             sample.collected.files.to_string(),
             HumanBytes(sample.collected.bytes).to_string(),
             human_duration(sample.took()),
@@ -221,9 +221,60 @@ pub fn aligned<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
         .collect()
 }
 
+/// A table; where it is wider than `width`, a line for each cell that is not empty, behind the head of its column.
+pub fn table<const N: usize>(
+    heads: &[&str; N],
+    rows: &[[String; N]],
+    width: Option<usize>,
+) -> Vec<String> {
+    let heads = heads.map(str::to_owned);
+    let table: Vec<_> = [&heads].into_iter().chain(rows).cloned().collect();
+    let lines = aligned(&table);
+    let fits = |width| lines.iter().all(|line| line.chars().count() <= width);
+    if width.is_none_or(fits) {
+        return lines;
+    }
+    let mut lines = Vec::new();
+    for row in rows {
+        if !lines.is_empty() {
+            lines.push(String::new());
+        }
+        let cells = heads.iter().zip(row).filter(|(_, cell)| !cell.is_empty());
+        let cells: Vec<_> = cells
+            .map(|(head, cell)| [head.clone(), cell.clone()])
+            .collect();
+        lines.extend(aligned(&cells));
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_that_is_too_wide_becomes_a_list() {
+        let rows = [["v1", "", "12"], ["v2", "x", "3"]].map(|row| row.map(str::to_owned));
+        let shown = |width| table(&["revision", "note", "files"], &rows, width);
+        let wide = [
+            "revision  note  files",
+            "v1              12",
+            "v2        x     3",
+        ];
+        assert_eq!(shown(None), wide);
+        assert_eq!(shown(Some(21)), wide);
+        assert_eq!(
+            shown(Some(20)),
+            [
+                "revision  v1",
+                "files     12",
+                "",
+                "revision  v2",
+                "note      x",
+                "files     3"
+            ]
+        );
+    }
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {

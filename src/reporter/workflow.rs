@@ -24,7 +24,7 @@ use crate::github::commands::{
 };
 use crate::phase::Stage;
 use crate::project::CONFIG_FILE;
-use crate::report::{Diagnostic, RunReport};
+use crate::report::{Diagnostic, RunReport, result};
 use crate::step::StepOutcome;
 use waiting::Waiting;
 
@@ -264,7 +264,7 @@ impl<W: Write> WorkflowLog<W> {
         }
         self.line(&format!(
             "{} {}",
-            report.outcome.label(),
+            result(report.outcome, &report.timed_out()),
             text::ending(report)
         ));
     }

@@ -52,6 +52,8 @@ mod stand;
 #[cfg(test)]
 mod steps;
 #[cfg(test)]
+mod stored;
+#[cfg(test)]
 mod terminal;
 #[cfg(test)]
 mod trace;

@@ -354,6 +354,9 @@ impl Sweep for Ledger {
                 revision: None,
                 expires_at: None,
                 state: "running".into(),
+                instance_type: None,
+                address: None,
+                launched_at: None,
             })
             .collect())
     }

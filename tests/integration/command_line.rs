@@ -37,6 +37,8 @@ fn help_of_every_command() {
         ("help_check", &["check", "--help"]),
         ("help_list", &["list", "--help"]),
         ("help_reap", &["reap", "--help"]),
+        ("help_results", &["results", "--help"]),
+        ("help_rm", &["rm", "--help"]),
     ] {
         let finished = run(desk.collect(words)).expect(0);
         assert_eq!(finished.stderr, "");

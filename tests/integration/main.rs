@@ -50,6 +50,8 @@ mod ssh;
 #[cfg(test)]
 mod stand;
 #[cfg(test)]
+mod status_lines;
+#[cfg(test)]
 mod steps;
 #[cfg(test)]
 mod stored;

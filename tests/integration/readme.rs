@@ -170,6 +170,8 @@ fn every_option_exists() {
         &["check", "--help"],
         &["list", "--help"],
         &["reap", "--help"],
+        &["results", "--help"],
+        &["rm", "--help"],
     ]
     .iter()
     .map(|args| String::from_utf8(collect(args).stdout).unwrap())

@@ -8,6 +8,7 @@ use rustix::process::geteuid;
 use serde_json::Value;
 
 use crate::command::{Desk, Running, run, skip};
+use crate::terminal::Terminal;
 
 /// A desk with a measurement that writes one file.
 fn measured(revisions: &[&str]) -> Desk {
@@ -218,6 +219,36 @@ fn a_run_is_removed_with_all_of_its_samples() {
     run(desk.collect(&["rm", "--yes", run_id])).expect(0);
     assert_eq!(stored(&desk, &[]).len(), 1);
     assert_eq!(desk.samples("v1").len(), 1);
+}
+
+#[test]
+fn on_a_terminal_a_removal_is_asked_for() {
+    let desk = measured(&["v1"]);
+    let sample = desk.sample("v1");
+    for (answer, stays) in [("\n", true), ("n\n", true), ("y\n", false)] {
+        let command = desk.collect(&["rm", name(&sample)]);
+        let (mut terminal, mut running) = Terminal::of_columns(80, command);
+        terminal.wait_for("remove 1 sample for good? [y/N] ");
+        terminal.press(answer.as_bytes());
+        running.expect(0);
+        assert_eq!(sample.exists(), stays, "{answer:?}");
+    }
+}
+
+#[test]
+fn on_a_narrow_terminal_the_table_is_a_list() {
+    let desk = measured(&["v1"]);
+    let command = desk.collect(&["results", "--output", "out"]);
+    let (terminal, mut running) = Terminal::of_columns(60, command);
+    let text = terminal.rest();
+    running.expect(0);
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[0].starts_with("when         20"), "{text}");
+    assert!(lines.contains(&"revision     v1"), "{text}");
+    assert!(
+        lines.iter().all(|line| line.chars().count() <= 60),
+        "{text}"
+    );
 }
 
 #[test]

@@ -26,7 +26,7 @@ const FLOOD: u64 = 80_000_000;
 const CTRL_S: &[u8] = b"\x13";
 
 /// A program that runs on a terminal, or into a pipe, that nobody may read from.
-struct Attached(Child);
+pub(crate) struct Attached(Child);
 
 impl Attached {
     fn signal(&self, signal: Signal) {
@@ -35,7 +35,7 @@ impl Attached {
     }
 
     #[track_caller]
-    fn expect(&mut self, status: i32) {
+    pub(crate) fn expect(&mut self, status: i32) {
         let ended = wait_for("its end", || self.0.try_wait().unwrap());
         assert_eq!(ended.code(), Some(status));
     }
@@ -48,15 +48,20 @@ impl Drop for Attached {
     }
 }
 
-/// A terminal of 100 columns with the program on it; what it shows arrives piece by piece.
-struct Terminal {
+/// A terminal with the program on it; what it shows arrives piece by piece.
+pub(crate) struct Terminal {
     keys: File,
     shown: Receiver<Vec<u8>>,
     text: String,
 }
 
 impl Terminal {
-    fn spawn(mut command: Command) -> (Self, Attached) {
+    /// A terminal of 100 columns.
+    fn spawn(command: Command) -> (Self, Attached) {
+        Self::of_columns(100, command)
+    }
+
+    pub(crate) fn of_columns(columns: usize, mut command: Command) -> (Self, Attached) {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
@@ -68,7 +73,7 @@ impl Terminal {
             .open(OsStr::from_bytes(name.as_bytes()))
             .unwrap();
         let stty = Command::new("stty")
-            .args(["cols", "100", "rows", "40"])
+            .args(["cols", &columns.to_string(), "rows", "40"])
             .stdin(slave.try_clone().unwrap())
             .status();
         assert!(stty.unwrap().success());
@@ -98,11 +103,11 @@ impl Terminal {
         (terminal, Attached(child))
     }
 
-    fn press(&mut self, keys: &[u8]) {
+    pub(crate) fn press(&mut self, keys: &[u8]) {
         self.keys.write_all(keys).unwrap();
     }
 
-    fn wait_for(&mut self, text: &str) {
+    pub(crate) fn wait_for(&mut self, text: &str) {
         let deadline = Instant::now() + PATIENCE;
         while !self.text.contains(text) {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -116,7 +121,7 @@ impl Terminal {
     }
 
     /// Everything that is shown until the program has gone.
-    fn rest(mut self) -> String {
+    pub(crate) fn rest(mut self) -> String {
         while let Ok(piece) = self.shown.recv_timeout(PATIENCE) {
             self.text.push_str(&String::from_utf8_lossy(&piece));
         }

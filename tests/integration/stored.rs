@@ -252,6 +252,34 @@ fn on_a_narrow_terminal_the_table_is_a_list() {
 }
 
 #[test]
+fn samples_that_are_measured_one_after_the_other_do_not_mix() {
+    let desk = Desk::new();
+    desk.config(
+        "performance_results: '*.csv'",
+        "before_aws_start:\n  - check.sh\nrun:\n  - measure.sh\n",
+    )
+    .script("check.sh", "echo checked")
+    .script("measure.sh", "echo $COLLECTOR_SAMPLE > speed.csv");
+    let args = ["config.yml", "v1", "--local", "--samples", "3"];
+    run(desk.collect(&args)).expect(0);
+    let all = stored(&desk, &[]);
+    assert_eq!(all.len(), 3, "{all:#?}");
+    for sample in &all {
+        let directory = Path::new(sample["path"].as_str().unwrap());
+        let speed = fs::read_to_string(directory.join("speed.csv")).unwrap();
+        assert_eq!(speed.trim(), sample["sample"].to_string());
+        assert!(!directory.join("speed.csv.2").exists());
+        let logs = fs::read_dir(directory.join("collector/logs")).unwrap();
+        assert_eq!(logs.count(), 2, "those of its own two steps");
+        let report = fs::read(directory.join("collector/run.json")).unwrap();
+        let report: Value = serde_json::from_slice(&report).unwrap();
+        let stages = report["stages"].as_array().unwrap();
+        let launches = stages.iter().filter(|stage| stage["stage"] == "launch");
+        assert_eq!(launches.count(), 1);
+    }
+}
+
+#[test]
 fn nothing_but_samples_is_removed_and_no_link_is_followed() {
     let desk = measured(&["v1"]);
     let sample = desk.sample("v1");

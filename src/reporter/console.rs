@@ -243,7 +243,7 @@ impl<O: Write, E: Write> Console<O, E> {
 
     fn finished(&self, report: &RunReport) {
         self.status.borrow_mut().show(Vec::new());
-        for line in text::closing(report) {
+        for line in text::closing(report, answers::width()) {
             self.say(&line);
         }
         let style = match report.outcome {

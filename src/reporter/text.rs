@@ -94,11 +94,9 @@ pub fn with_line_breaks(output: &[u8], column: &mut usize, limit: usize) -> Vec<
     broken
 }
 
-/// What ran, a line a step, columns side by side.
-pub fn steps(report: &SampleReport) -> Vec<String> {
-    let mut rows = vec![SampleReport::COLUMNS.map(str::to_owned)];
-    rows.extend(report.rows());
-    aligned(&rows)
+/// What ran, a line a step, columns side by side where there is the width for it.
+pub fn steps(report: &SampleReport, width: Option<usize>) -> Vec<String> {
+    table(&SampleReport::COLUMNS, &report.rows(), width)
 }
 
 /// What came home, and where it is.
@@ -114,16 +112,15 @@ pub fn results(report: &SampleReport) -> Vec<String> {
 }
 
 /// The table of a run: a line a step of its only sample, or a line a sample, and where the results are.
-pub fn closing(report: &RunReport) -> Vec<String> {
+pub fn closing(report: &RunReport, width: Option<usize>) -> Vec<String> {
     if let [sample] = report.samples.as_slice() {
-        let mut lines = steps(sample);
+        let mut lines = steps(sample, width);
         lines.push(String::new());
         lines.extend(results(sample));
         return lines;
     }
     let heads = ["sample", "instance", "result", "files", "size", "time"];
-    let mut rows = vec![heads.map(str::to_owned)];
-    rows.extend(report.samples.iter().map(|sample| {
+    let rows = report.samples.iter().map(|sample| {
         let instance = sample.instance.as_ref();
         [
             sample.sample.to_string(),
@@ -133,8 +130,8 @@ pub fn closing(report: &RunReport) -> Vec<String> {
             HumanBytes(sample.collected.bytes).to_string(),
             human_duration(sample.took()),
         ]
-    }));
-    let mut lines = aligned(&rows);
+    });
+    let mut lines = table(&heads, &rows.collect::<Vec<_>>(), width);
     lines.push(String::new());
     let results = report
         .samples

@@ -259,7 +259,7 @@ impl<W: Write> WorkflowLog<W> {
 
     fn finished(&self, report: &RunReport) {
         self.leave_group();
-        for line in text::closing(report) {
+        for line in text::closing(report, None) {
             self.line(&line);
         }
         self.line(&format!(

@@ -7,12 +7,16 @@ use console::Term;
 use super::{BOLD, Console, PLAIN, YELLOW};
 use crate::reporter::text;
 
+/// The columns of standard output, where that is a terminal.
+pub(super) fn width() -> Option<usize> {
+    let stdout = Term::stdout();
+    stdout.is_term().then(|| usize::from(stdout.size().1))
+}
+
 impl<O: Write, E: Write> Console<O, E> {
     /// A table on standard output. On a terminal that is too narrow for it, a line for each of its cells.
     pub fn table<const N: usize>(&self, heads: &[&str; N], rows: &[[String; N]]) {
-        let stdout = Term::stdout();
-        let width = stdout.is_term().then(|| usize::from(stdout.size().1));
-        for line in text::table(heads, rows, width) {
+        for line in text::table(heads, rows, width()) {
             self.say(&line);
         }
     }

@@ -6,11 +6,11 @@ use console::Term;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 const TEXT: &str = "{wide_msg}";
-const TRANSFER: &str = "{msg}{bar:30} {bytes}/{total_bytes} {bytes_per_sec} eta {eta}";
+const TRANSFER: &str = "{msg}{wide_bar} {bytes}/{total_bytes} {bytes_per_sec} eta {eta}";
 const NARROW_TRANSFER: &str = "{msg}{wide_bar} {bytes}/{total_bytes}";
 
 /// A terminal with fewer columns has no room for [`TRANSFER`].
-const TRANSFER_COLUMNS: usize = 90;
+const TRANSFER_COLUMNS: usize = 60;
 
 /// Status lines. They are hidden where standard error is no terminal that can move its cursor.
 #[derive(Debug)]

@@ -4,10 +4,12 @@ mod authoring;
 mod delivery;
 mod instances;
 mod job;
+mod living;
 mod measure;
 mod paths;
 mod post;
 mod state_directory;
+mod stored;
 mod trace;
 
 use std::future::Future;
@@ -17,7 +19,7 @@ use std::time::Duration;
 
 use crate::cancel::{Completion, until_cancelled};
 use crate::cli::{CheckArgs, Request, RunArgs, input_error};
-use crate::config::plural;
+use crate::config::{human_duration, plural};
 use crate::error::Error;
 use crate::exit_status::ExitStatus;
 use crate::github::WorkflowJob;
@@ -46,10 +48,12 @@ pub fn main(request: Request) -> ExitStatus {
         (Request::Schema, _) => authoring::schema(&console),
         (Request::Completions(args), _) => Ok(authoring::completions(&args, &console)),
         (Request::Man(args), _) => authoring::man(&args),
-        (Request::List(account), _) => block_on(instances::list(&account, &console)),
+        (Request::List(account), _) => block_on(living::list(&account, &console)),
         (Request::Reap { account, which }, _) => {
             block_on(instances::reap(&account, &which, &console))
         }
+        (Request::Results(args), _) => stored::list(&args, &console),
+        (Request::Rm(args), _) => stored::remove(&args, &console),
     };
     result.unwrap_or_else(|error| report_error(&error, &console))
 }
@@ -106,6 +110,12 @@ fn check(args: &CheckArgs, console: &Console) -> Result<ExitStatus, Error> {
         plural(project.config.steps().count(), "step"),
         plural(project.config.performance_results.len(), "pattern")
     ));
+    for script in project.config.endless_measurements() {
+        console.warn(&format!(
+            "`run`: {script} has no `timeout`: if it hangs, the instance costs money until `max_lifetime` ({}) is nearly over",
+            human_duration(project.config.max_lifetime)
+        ));
+    }
     Ok(ExitStatus::Passed)
 }
 

@@ -4,6 +4,7 @@
 //! variable; a test holds the arguments against `action.yml` and the README.
 
 mod authoring;
+mod results;
 
 use std::env;
 use std::ffi::OsString;
@@ -22,6 +23,8 @@ use crate::config::{Config, MAX_SAMPLES, ProviderSpec};
 use crate::github::artifact::ArtifactName;
 use crate::instance::{LeaseToken, RunId};
 pub use authoring::{CompletionsArgs, InitArgs, ManArgs, PlanArgs};
+
+pub use results::{OutputArgs, ResultsArgs, RmArgs};
 
 /// The revision of the event, where no other one is given.
 const EVENT_REVISION: &str = "GITHUB_SHA";
@@ -79,6 +82,10 @@ pub enum Request {
     /// Write the manual pages
     #[command(hide = true)]
     Man(ManArgs),
+    /// List the results that are here, newest first
+    Results(ResultsArgs),
+    /// Remove results that are here, with their archives
+    Rm(RmArgs),
 }
 
 impl Request {

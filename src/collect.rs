@@ -328,6 +328,16 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
         let mut collected = Collected::default();
         let mut first = None;
         let mut missing = false;
+        let mut empty = entries
+            .iter()
+            .filter(|entry| entry.listed.size == 0 && entry.state != FileState::Missing);
+        if let Some(first) = empty.next() {
+            let first = first.listed.shown();
+            self.warnings.push(match empty.count() {
+                0 => format!("{first} is empty"),
+                others => format!("{} files are empty, the first is {first}", others + 1),
+            });
+        }
         for fetch::Entry { listed, state, .. } in &entries {
             if *state == FileState::Verified {
                 collected.files += 1;

@@ -11,7 +11,7 @@ mod schema;
 mod section;
 mod steps;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -157,6 +157,13 @@ impl Config {
         });
         // A script before the launch that has no time-out is taken for a check, which is quick.
         sum(true).unwrap_or_default() + rented
+    }
+
+    /// The scripts that measure and have no time-out, each once.
+    pub fn endless_measurements(&self) -> BTreeSet<&ScriptPath> {
+        let steps = self.phases.get(&Phase::Run).into_iter().flatten();
+        let endless = steps.filter(|step| step.timeout.is_none());
+        endless.map(|step| &step.script).collect()
     }
 
     /// All steps with their phases, in the order of execution.

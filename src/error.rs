@@ -10,7 +10,7 @@ use crate::project::{CreateError, ProjectError};
 use crate::provider::ProviderError;
 use crate::report::Signal;
 use crate::reporter::prompt::PromptError;
-use crate::results::ResultsError;
+use crate::results::{RemovalError, ResultsError};
 use crate::revision::RevisionError;
 use crate::shell::ssh::KeyError;
 
@@ -38,6 +38,12 @@ pub enum Error {
     /// The results cannot be written.
     #[error(transparent)]
     Results(#[from] ResultsError),
+    /// Results are not removed.
+    #[error(transparent)]
+    Removal(#[from] RemovalError),
+    /// Nobody said that they are to be removed.
+    #[error("nothing is removed unasked")]
+    Unconfirmed,
     /// The run could not be noted for the post step.
     #[error(transparent)]
     State(#[from] StateError),
@@ -99,6 +105,8 @@ impl Error {
             Self::Revision(error) => Some(error.hint()),
             Self::Provider(error) => error.hint(),
             Self::Results(error) => error.hint(),
+            Self::Removal(error) => error.hint(),
+            Self::Unconfirmed => Some("`--yes` removes it without asking"),
             Self::State(_) => {
                 Some("see whether the runner's disk is full: nothing is rented before it is noted")
             }
@@ -131,6 +139,8 @@ impl Error {
             | Self::Create(_)
             | Self::Revision(_)
             | Self::Results(_)
+            | Self::Removal(_)
+            | Self::Unconfirmed
             | Self::UnknownLease { .. }
             | Self::Provider(ProviderError::NoRegion | ProviderError::NotBuilt) => {
                 ExitStatus::Misused

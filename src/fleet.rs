@@ -48,6 +48,7 @@ pub async fn run<P: Provider, H: Shell, R: Reporter>(
         run: &run,
         cancel: run.interrupt.token().child_token(),
         samples: vec![first],
+        origin: None,
         errors: Vec::new(),
         remaining: Vec::new(),
     };
@@ -69,6 +70,8 @@ struct Fleet<'a, P: Provider, H, R> {
     /// Ends all samples: after a signal, and after a failure with `fail_fast`.
     cancel: CancellationToken,
     samples: Vec<Sample<'a, P, H, R>>,
+    /// What the samples of later launches begin with: the first one as it was before its own launch.
+    origin: Option<Sample<'a, P, H, R>>,
     errors: Vec<Diagnostic>,
     remaining: Vec<crate::instance::Resource>,
 }
@@ -88,6 +91,16 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
         let config = &self.run.plan.config;
         let asked = config.samples.get();
         let at_once = config.parallel.map_or(asked, NonZeroU32::get).min(asked);
+        if at_once < asked {
+            match first.fork(asked + 1).await {
+                Ok(origin) => self.origin = Some(origin),
+                Err(error) => {
+                    first.end_leftovers().await;
+                    self.fail(error.to_string(), error.hint());
+                    return;
+                }
+            }
+        }
         let mut next = 1;
         while next <= asked {
             let count = at_once.min(asked - next + 1);
@@ -105,8 +118,9 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
 
     /// Launches the samples from `first` on in one call and carries each out. Returns whether more may follow.
     async fn launch(&mut self, first: u32, count: u32) -> bool {
+        let start = self.samples.len() - usize::from(first == 1);
         for index in first.max(2)..first + count {
-            let Some(sample) = self.samples.first() else {
+            let Some(sample) = self.origin.as_ref().or(self.samples.first()) else {
                 return false;
             };
             match sample.fork(index).await {
@@ -117,7 +131,6 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
                 }
             }
         }
-        let start = usize::try_from(first - 1).unwrap_or(usize::MAX);
         let request = self.launch_request(first, count);
         let samples = self.samples.get_mut(start..).unwrap_or_default();
         for sample in samples.iter_mut() {
@@ -236,6 +249,9 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
     /// The instances are gone: reports, archives, the index.
     async fn finish(self, started: Timestamp) -> RunReport {
         let run = self.run;
+        if let Some(origin) = self.origin {
+            origin.discard().await;
+        }
         let mut samples: Vec<SampleReport> = stream::iter(self.samples)
             .map(|sample| sample.finish(started))
             .buffer_unordered(MAX_ARCHIVES)

@@ -191,6 +191,12 @@ pub struct Found {
     pub expires_at: Option<Timestamp>,
     /// The provider's word for its state.
     pub state: String,
+    /// The instance type, where it has one.
+    pub instance_type: Option<String>,
+    /// The address that it is reached under from outside, else from within its network.
+    pub address: Option<String>,
+    /// When it was launched.
+    pub launched_at: Option<Timestamp>,
 }
 
 impl Found {

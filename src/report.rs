@@ -1,6 +1,8 @@
 //! What came of a run, as written to `run.json` and shown at the end.
 
+pub mod seconds;
 mod text;
+mod time_outs;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -17,6 +19,7 @@ use crate::revision::Revision;
 use crate::step::{Place, StepOutcome};
 
 pub use text::{human_bytes, utc_to_the_second};
+pub use time_outs::{result, time_outs};
 
 /// How a run ended, from best to worst; the worst that happened is the run's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -420,27 +423,3 @@ impl RunReport {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Seconds(#[serde(with = "seconds")] pub Duration);
-
-/// A duration as seconds with milliseconds.
-pub mod seconds {
-    use std::time::Duration;
-
-    use serde::{Deserialize as _, Deserializer, Serializer};
-
-    /// Writes a duration.
-    ///
-    /// # Errors
-    /// Those of the serializer.
-    pub fn serialize<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_f64((time.as_secs_f64() * 1000.0).round() / 1000.0)
-    }
-
-    /// Reads a duration.
-    ///
-    /// # Errors
-    /// Those of the deserializer, and a number that is no duration.
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        let seconds = f64::deserialize(deserializer)?;
-        Duration::try_from_secs_f64(seconds).map_err(serde::de::Error::custom)
-    }
-}

@@ -9,7 +9,10 @@
 mod archive;
 mod free_space;
 mod index;
+mod inventory;
+mod occupancy;
 mod record_file;
+mod removal;
 mod sample_directory;
 
 use std::fs::{self, File};
@@ -23,8 +26,11 @@ use crate::records::{Index, Manifest, Record};
 use crate::report::{RunReport, SampleReport};
 use crate::revision::Revision;
 use crate::step::ScriptPath;
+use occupancy::Occupancy;
 
 pub use free_space::FreeSpace;
+pub use inventory::{Contents, StoredSample, inventory};
+pub use removal::{Removal, RemovalError};
 pub use sample_directory::{ReadError, SampleDirectory};
 
 /// Where collector's own records lie, below the results.
@@ -68,6 +74,9 @@ impl ResultsError {
             | io::ErrorKind::DirectoryNotEmpty => {
                 Some("a file is in the way: remove it, or choose another `output`")
             }
+            io::ErrorKind::NotFound if self.action == "reading" => {
+                Some("`--output` or `--config` says where the results are")
+            }
             io::ErrorKind::TimedOut => {
                 Some("the results are complete; the next run of the revision writes the index anew")
             }
@@ -91,6 +100,8 @@ pub struct Results {
     revision: Revision,
     name: String,
     path: PathBuf,
+    /// Whoever removes results leaves these alone.
+    _occupancy: Option<Occupancy>,
 }
 
 impl Results {
@@ -113,6 +124,7 @@ impl Results {
             revision_directory: path.parent().unwrap_or(&path).to_owned(),
             revision: revision.clone(),
             name: name.to_owned(),
+            _occupancy: Occupancy::of(&path),
             path,
         };
         for (name, bytes) in RESERVES {
@@ -133,6 +145,7 @@ impl Results {
             revision: revision.clone(),
             name: name.into_owned(),
             path: path.to_owned(),
+            _occupancy: Occupancy::of(path),
         }
     }
 
@@ -168,11 +181,16 @@ impl Results {
         off_the_runtime("copying to", &self.path, move || copy_tree(&from, &to)).await
     }
 
-    /// Removes the results of a sample that never was.
+    /// Removes the results of a sample that never was, and the directory of its revision where nothing else is in it.
     pub async fn discard(self) {
-        let path = self.path.clone();
+        let (path, directory) = (self.path.clone(), self.revision_directory);
         // What stays is hidden, and small.
-        let _ = off_the_runtime("removing", &self.path, move || fs::remove_dir_all(path)).await;
+        let _ = off_the_runtime("removing", &self.path, move || {
+            fs::remove_dir_all(path)?;
+            removal::remove_if_empty(&directory);
+            Ok(())
+        })
+        .await;
     }
 
     /// The path of a step's log, relative to the results.

@@ -121,10 +121,15 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             sample: index,
         };
         let lease = id.lease(index);
+        // The directory of a run of several has the name of the run.
+        let name = match run.plan.config.samples.get() {
+            1 => id.as_str(),
+            _ => lease.as_str(),
+        };
         Ok(Self {
             run,
             index,
-            results: Results::create(output, revision, lease.as_str(), id.as_str())?,
+            results: Results::create(output, revision, lease.as_str(), name)?,
             lease,
             expires_at,
             journal: Journal::new(reporter),

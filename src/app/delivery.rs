@@ -186,6 +186,8 @@ impl Delivery<'_> {
         if interrupt.token().is_cancelled() {
             return None;
         }
+        // Nothing was launched, and nothing was left.
+        report.directory.as_ref()?;
         let Some(archive) = report.archive.clone() else {
             let why = "no artifact: the archive of the results was not written";
             report.fail(

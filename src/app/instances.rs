@@ -1,4 +1,4 @@
-//! `collect list` and `collect reap`: what is alive, and the end of it.
+//! `collect reap`: the end of what was left over.
 
 use std::collections::BTreeSet;
 
@@ -9,80 +9,18 @@ use super::ExitStatus;
 use super::state_directory::{local, records};
 use crate::cli::{AccountArgs, ReapArgs};
 use crate::error::Error;
-use crate::instance::{Found, FoundResource, LOCAL_REGION, LeaseToken, Owner, Resource};
+use crate::instance::{Found, FoundResource, LOCAL_REGION, LeaseToken, Owner};
 use crate::lease::{
     DELETION_DEADLINE, LeaseRecord, LeaseRecords, TERMINATION_DEADLINE, delete_resources,
     terminate_all,
 };
 use crate::provider::ec2::Account;
 use crate::provider::{ProviderError, Sweep};
-use crate::report::{Release, utc_to_the_second};
+use crate::report::Release;
 use crate::reporter::console::Console;
-use crate::reporter::text::aligned;
 
 /// A lease older than this is not waiting for its launch any more.
 const ORPHAN_AGE: SignedDuration = SignedDuration::from_mins(15);
-
-/// Lists the instances that are alive.
-pub(super) async fn list(args: &AccountArgs, console: &Console) -> Result<ExitStatus, Error> {
-    let mut rows =
-        vec![["instance", "region", "state", "run", "revision", "expires"].map(str::to_owned)];
-    for instance in local()?.find(&Owner::Anyone).await? {
-        rows.push(row(instance));
-    }
-    let (accounts, mut failed) = accounts(args, console).await?;
-    let records = records()?.all();
-    for account in accounts {
-        match account.find(&Owner::Anyone).await {
-            Ok(found) => rows.extend(found.into_iter().map(row)),
-            Err(error) => {
-                failed = Some(in_region(&records, account.region(), error));
-                continue;
-            }
-        }
-        match account.find_resources(&Owner::Anyone).await {
-            Ok(found) => rows.extend(
-                found
-                    .into_iter()
-                    .map(|found| resource_row(found, account.region())),
-            ),
-            Err(error) => failed = Some(error.into()),
-        }
-    }
-    for line in aligned(&rows) {
-        console.say(&line);
-    }
-    failed.map_or(Ok(ExitStatus::Passed), Err)
-}
-
-fn row(found: Found) -> [String; 6] {
-    [
-        found.id.to_string(),
-        found.region,
-        found.state,
-        found.run.map_or_else(|| "?".into(), |run| run.to_string()),
-        found.revision.unwrap_or_else(|| "?".into()),
-        shown(found.expires_at),
-    ]
-}
-
-fn resource_row(found: FoundResource, region: &str) -> [String; 6] {
-    let Resource::SecurityGroup(id) = found.resource;
-    let lease = found.lease.map(|lease| lease.to_string());
-    let run = lease.as_deref().and_then(|lease| lease.rsplit_once('-'));
-    [
-        id,
-        region.to_owned(),
-        "security group".into(),
-        run.map_or_else(|| "?".into(), |(run, _)| run.to_owned()),
-        String::new(),
-        shown(found.expires_at),
-    ]
-}
-
-fn shown(at: Option<Timestamp>) -> String {
-    at.map_or_else(|| "?".into(), utc_to_the_second)
-}
 
 /// What `reap` looks for, and where it notes what became of it.
 struct Reaping<'a> {
@@ -299,7 +237,7 @@ impl Reaping<'_> {
 }
 
 /// The error with the leases that are on record for its region.
-fn in_region(records: &[LeaseRecord], region: &str, source: ProviderError) -> Error {
+pub(super) fn in_region(records: &[LeaseRecord], region: &str, source: ProviderError) -> Error {
     let of_region = records.iter().filter(|record| record.region == region);
     let leases: Vec<_> = of_region.map(|record| record.lease.as_str()).collect();
     if leases.is_empty() {
@@ -346,7 +284,7 @@ async fn delete_leftovers(
 /// The regions to look in: the one that was asked for or is configured, and those with a lease on this machine.
 ///
 /// The error is that of a region that cannot be looked at; the others are still there.
-async fn accounts(
+pub(super) async fn accounts(
     args: &AccountArgs,
     console: &Console,
 ) -> Result<(Vec<Account>, Option<Error>), Error> {

@@ -103,6 +103,17 @@ pub struct Row {
     pub run_url: String,
     /// The first error.
     pub error: Option<String>,
+    /// How many steps ran out of time.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub timed_out: usize,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+const fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 impl Row {

@@ -6,7 +6,7 @@ use super::artifact::Artifact;
 use super::markdown::{Room, clipped, code, fenced, fold, link, list, prose, span, table, text};
 use super::{CAUTION, verdict};
 use crate::config::human_duration;
-use crate::report::{Outcome, Release, SampleReport};
+use crate::report::{Outcome, Release, SampleReport, time_outs};
 
 /// GitHub drops a longer summary. Each part has room of its own, and together they stay below.
 pub const MAX_BYTES: usize = 1_048_576;
@@ -116,8 +116,9 @@ pub fn unreported(leaked: bool) -> String {
 
 fn outcome(report: &SampleReport) -> String {
     format!(
-        "{} after {}",
+        "{}{} after {}",
         verdict(report.outcome),
+        text(&clipped(&time_outs(&report.timed_out()), NAME)),
         human_duration(report.took())
     )
 }

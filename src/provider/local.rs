@@ -24,6 +24,9 @@ use crate::instance::LOCAL_REGION as REGION;
 /// The time that processes of an instance have between TERM and KILL.
 const TERM_GRACE: Duration = Duration::from_millis(500);
 
+/// The address of every instance.
+const ADDRESS: &str = "127.0.0.1";
+
 /// The record of an instance, in its directory.
 const FACTS_FILE: &str = "instance.json";
 /// The deadline for each file of an instance that is removed.
@@ -80,6 +83,12 @@ impl Local {
         self.directory.join(id.as_str())
     }
 
+    /// When an instance was launched: its record is written once.
+    fn launched_at(&self, id: &InstanceId) -> Option<Timestamp> {
+        let facts = fs::metadata(self.instance_dir(id).join(FACTS_FILE)).ok()?;
+        facts.modified().ok()?.try_into().ok()
+    }
+
     fn facts(&self, id: &InstanceId) -> Option<Facts> {
         let text = fs::read(self.instance_dir(id).join(FACTS_FILE)).ok()?;
         serde_json::from_slice(&text).ok()
@@ -134,7 +143,7 @@ impl Sweep for Local {
         let state = |id: &InstanceId| match self.facts(id) {
             Some(_) => InstanceState::Running(Instance {
                 id: id.clone(),
-                address: "127.0.0.1".into(),
+                address: ADDRESS.into(),
                 region: REGION.into(),
                 instance_type: None,
                 image: None,
@@ -164,13 +173,16 @@ impl Sweep for Local {
                     Owner::Anyone => true,
                 };
                 wanted.then(|| Found {
-                    id,
                     region: REGION.into(),
                     lease: Some(facts.lease),
                     run: Some(facts.run),
                     revision: Some(facts.revision),
                     expires_at: Some(facts.expires_at),
                     state: "running".into(),
+                    instance_type: None,
+                    address: Some(ADDRESS.into()),
+                    launched_at: self.launched_at(&id),
+                    id,
                 })
             })
             .collect();

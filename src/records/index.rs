@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::Record;
 use crate::instance::{Instance, RunId};
-use crate::report::{Collected, Outcome, SampleReport};
+use crate::report::{Collected, Outcome, SampleReport, result};
 use crate::revision::Revision;
 
 /// The samples of a revision, in the order of their starts.
@@ -56,6 +56,9 @@ pub struct IndexEntry {
     pub finished: Timestamp,
     /// How it ended.
     pub outcome: Outcome,
+    /// The scripts that ran out of time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub timed_out: Vec<String>,
     /// The user's words about it.
     pub description: Option<String>,
     /// `ec2` or `local`.
@@ -82,6 +85,7 @@ impl IndexEntry {
     /// The entry of a sample whose results are in `directory`.
     pub fn new(report: SampleReport, directory: String, archive: Option<String>) -> Self {
         Self {
+            timed_out: report.timed_out(),
             run: report.run,
             sample: report.sample,
             started: report.started,
@@ -95,5 +99,10 @@ impl IndexEntry {
             directory,
             archive,
         }
+    }
+
+    /// How it ended, and what ran out of time, for people.
+    pub fn result(&self) -> String {
+        result(self.outcome, &self.timed_out)
     }
 }

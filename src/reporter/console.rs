@@ -1,5 +1,6 @@
 //! A run for a person to watch: a line an event, the scripts' output as it comes, a table at the end.
 
+mod answers;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -15,9 +16,9 @@ use jiff::Timestamp;
 use super::progress::{Progress, since};
 use super::{Event, Reporter, TimedEvent, text};
 use crate::phase::Stage;
-use crate::report::{Outcome, RunReport};
+use crate::report::{Outcome, RunReport, time_outs};
 use crate::step::StepOutcome;
-use status::Status;
+use status::{Status, columns};
 
 /// How much is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,6 +62,9 @@ struct Stream<W> {
 
 /// A line of one of several samples is broken here, in bytes.
 const MAX_LINE: usize = 64 << 10;
+
+/// The columns that the mark of a sample takes in a status line.
+const MARK: usize = "[256] ".len();
 
 const PLAIN: Style = Style::new();
 const RED: Style = Style::new().red();
@@ -239,7 +243,7 @@ impl<O: Write, E: Write> Console<O, E> {
 
     fn finished(&self, report: &RunReport) {
         self.status.borrow_mut().show(Vec::new());
-        for line in text::closing(report) {
+        for line in text::closing(report, answers::width()) {
             self.say(&line);
         }
         let style = match report.outcome {
@@ -249,6 +253,7 @@ impl<O: Write, E: Write> Console<O, E> {
         };
         self.answer(&[
             (style, report.outcome.label()),
+            (YELLOW, &time_outs(&report.timed_out())),
             (PLAIN, " "),
             (PLAIN, &text::ending(report)),
         ]);
@@ -256,7 +261,8 @@ impl<O: Write, E: Write> Console<O, E> {
 
     fn show_status(&self) {
         if !self.mid_line.get() {
-            let lines = self.progress.borrow().lines(self.now.get());
+            let columns = columns().saturating_sub(if self.several.get() { MARK } else { 0 });
+            let lines = self.progress.borrow().lines(self.now.get(), columns);
             let line = |(sample, line): (Option<u32>, String)| {
                 self.sample.set(sample);
                 let pieces = [(DIM, self.mark()), (DIM, line)];

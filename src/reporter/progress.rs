@@ -7,8 +7,9 @@ use jiff::Timestamp;
 
 use super::text::elapsed;
 use super::{Event, TimedEvent};
+use crate::report::Seconds;
 
-/// The time between two lines about a step that runs, where no terminal shows it all the time.
+/// The time between two lines about a step that says nothing, where no terminal shows it all the time.
 const REMINDER_INTERVAL: Duration = Duration::from_mins(1);
 
 /// A shorter silence is not worth a word.
@@ -25,6 +26,8 @@ pub(super) struct Progress {
 struct Running {
     name: String,
     is_step: bool,
+    /// The time after which it is ended.
+    timeout: Option<Duration>,
     started: Timestamp,
     last_output: Timestamp,
     last_reminder: Timestamp,
@@ -34,9 +37,18 @@ impl Progress {
     /// Follows an event.
     pub(super) fn follow(&mut self, TimedEvent { at, sample, event }: &TimedEvent) {
         match event {
-            Event::StageStarted(stage) => self.start(*sample, stage.to_string(), false, *at),
-            Event::StepStarted { phase, script, .. } => {
-                self.start(*sample, format!("{phase}: {script}"), true, *at);
+            Event::StageStarted(stage) => {
+                self.start(*sample, Running::new(stage.to_string(), *at));
+            }
+            Event::StepStarted {
+                script, timeout, ..
+            } => {
+                let step = Running {
+                    is_step: true,
+                    timeout: timeout.map(|Seconds(timeout)| timeout),
+                    ..Running::new(script.to_string(), *at)
+                };
+                self.start(*sample, step);
             }
             Event::Output(_) => {
                 if let Some(running) = self.running.get_mut(sample) {
@@ -51,55 +63,61 @@ impl Progress {
         }
     }
 
-    fn start(&mut self, sample: Option<u32>, name: String, is_step: bool, at: Timestamp) {
-        let running = Running {
-            name,
-            is_step,
-            started: at,
-            last_output: at,
-            last_reminder: at,
-        };
+    fn start(&mut self, sample: Option<u32>, running: Running) {
         self.running.insert(sample, running);
     }
 
-    /// Everything that runs, a line a sample.
-    pub(super) fn lines(&self, now: Timestamp) -> Vec<(Option<u32>, String)> {
+    /// Everything that runs, a line a sample: of what there is to say as much as fits into the columns.
+    pub(super) fn lines(&self, now: Timestamp, columns: usize) -> Vec<(Option<u32>, String)> {
         let running = self.running.iter();
         running
-            .map(|(sample, running)| (*sample, running.line(now)))
+            .map(|(sample, running)| (*sample, running.line(now, columns)))
             .collect()
     }
 
-    /// The steps that have run for another minute, a line each.
+    /// The steps that have said nothing for another minute, a line each.
     pub(super) fn reminders(&mut self, now: Timestamp) -> Vec<(Option<u32>, String)> {
         let running = self.running.iter_mut();
         running
             .filter(|(_, running)| {
-                running.is_step && since(running.last_reminder, now) >= REMINDER_INTERVAL
+                let last = running.last_reminder.max(running.last_output);
+                running.is_step && since(last, now) >= REMINDER_INTERVAL
             })
             .map(|(sample, running)| {
                 running.last_reminder = now;
-                (*sample, running.line(now))
+                (*sample, running.line(now, usize::MAX))
             })
             .collect()
     }
 }
 
 impl Running {
-    fn line(&self, now: Timestamp) -> String {
-        let Self {
+    fn new(name: String, at: Timestamp) -> Self {
+        Self {
             name,
-            started,
-            last_output,
-            ..
-        } = self;
-        let took = elapsed(since(*started, now));
-        let silence = since(*last_output, now);
-        if self.is_step && silence >= SILENCE {
-            format!("{name} {took}, silent for {}", elapsed(silence))
-        } else {
-            format!("{name} {took}")
+            is_step: false,
+            timeout: None,
+            started: at,
+            last_output: at,
+            last_reminder: at,
         }
+    }
+
+    fn line(&self, now: Timestamp, columns: usize) -> String {
+        let took = since(self.started, now);
+        let silence = since(self.last_output, now);
+        let silent = (self.is_step && silence >= SILENCE)
+            .then(|| format!(", silent for {}", elapsed(silence)));
+        let left = self.timeout.and_then(|timeout| timeout.checked_sub(took));
+        let end = left.map(|left| format!(", is ended in {}", elapsed(left)));
+        let mut line = format!("{} {}", self.name, elapsed(took));
+        for part in [silent, end].into_iter().flatten() {
+            if line.chars().count() + part.chars().count() > columns {
+                break;
+            }
+            line.push_str(&part);
+        }
+        line
     }
 }
 
@@ -126,36 +144,65 @@ mod tests {
         });
     }
 
-    fn step_started() -> Event {
+    fn step_started(timeout: Option<u64>) -> Event {
         Event::StepStarted {
             phase: Phase::Run,
             script: ScriptPath::parse("measure.sh").unwrap(),
-            timeout: None,
+            timeout: timeout.map(|seconds| Seconds(Duration::from_secs(seconds))),
         }
+    }
+
+    fn line(progress: &Progress, now: i64, columns: usize) -> String {
+        progress.lines(at(now), columns).remove(0).1
     }
 
     #[test]
     fn a_step_says_how_long_it_runs_and_is_silent() {
         let mut progress = Progress::default();
         follow(&mut progress, 0, Event::StageStarted(Stage::Launch));
-        assert_eq!(progress.lines(at(7)), [(Some(2), "launch 7s".into())]);
-        follow(&mut progress, 10, step_started());
+        assert_eq!(line(&progress, 7, 80), "launch 7s");
+        follow(&mut progress, 10, step_started(None));
         follow(&mut progress, 32, Event::Output(b".".to_vec()));
-        let line = |now| progress.lines(at(now)).remove(0).1;
-        assert_eq!(line(33), "run: measure.sh 23s");
-        assert_eq!(line(262), "run: measure.sh 4m12s, silent for 3m50s");
-        assert_eq!(line(0), "run: measure.sh 0s", "the clock was put back");
+        assert_eq!(line(&progress, 33, 80), "measure.sh 23s");
+        assert_eq!(
+            line(&progress, 262, 80),
+            "measure.sh 4m12s, silent for 3m50s"
+        );
+        let put_back = line(&progress, 0, 80);
+        assert_eq!(put_back, "measure.sh 0s", "the clock was put back");
     }
 
     #[test]
-    fn a_reminder_comes_once_a_minute_and_only_of_steps() {
+    fn a_step_says_when_it_is_ended_where_there_is_room_for_it() {
+        let mut progress = Progress::default();
+        follow(&mut progress, 0, step_started(Some(6 * 3600)));
+        let whole = "measure.sh 20m00s, silent for 20m00s, is ended in 5h40m";
+        assert_eq!(line(&progress, 1200, whole.len()), whole);
+        assert_eq!(
+            line(&progress, 1200, whole.len() - 1),
+            "measure.sh 20m00s, silent for 20m00s"
+        );
+        assert_eq!(line(&progress, 1200, 20), "measure.sh 20m00s");
+        // Its time is over, but it is not yet gone.
+        let late = line(&progress, 6 * 3600 + 1, 80);
+        assert_eq!(late, "measure.sh 6h00m, silent for 6h00m");
+    }
+
+    #[test]
+    fn a_reminder_comes_once_a_minute_of_silence_and_only_of_steps() {
         let mut progress = Progress::default();
         follow(&mut progress, 0, Event::StageStarted(Stage::Ready));
         assert_eq!(progress.reminders(at(600)), []);
-        follow(&mut progress, 600, step_started());
-        let reminded: Vec<i64> = (600..=900)
-            .filter(|now| !progress.reminders(at(*now)).is_empty())
-            .collect();
-        assert_eq!(reminded, [660, 720, 780, 840, 900]);
+        follow(&mut progress, 600, step_started(None));
+        let mut reminded = Vec::new();
+        for now in 600..=900 {
+            if now == 750 {
+                follow(&mut progress, now, Event::Output(b".".to_vec()));
+            }
+            if !progress.reminders(at(now)).is_empty() {
+                reminded.push(now);
+            }
+        }
+        assert_eq!(reminded, [660, 720, 810, 870]);
     }
 }

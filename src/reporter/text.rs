@@ -94,11 +94,9 @@ pub fn with_line_breaks(output: &[u8], column: &mut usize, limit: usize) -> Vec<
     broken
 }
 
-/// What ran, a line a step, columns side by side.
-pub fn steps(report: &SampleReport) -> Vec<String> {
-    let mut rows = vec![SampleReport::COLUMNS.map(str::to_owned)];
-    rows.extend(report.rows());
-    aligned(&rows)
+/// What ran, a line a step, columns side by side where there is the width for it.
+pub fn steps(report: &SampleReport, width: Option<usize>) -> Vec<String> {
+    table(&SampleReport::COLUMNS, &report.rows(), width)
 }
 
 /// What came home, and where it is.
@@ -114,27 +112,26 @@ pub fn results(report: &SampleReport) -> Vec<String> {
 }
 
 /// The table of a run: a line a step of its only sample, or a line a sample, and where the results are.
-pub fn closing(report: &RunReport) -> Vec<String> {
+pub fn closing(report: &RunReport, width: Option<usize>) -> Vec<String> {
     if let [sample] = report.samples.as_slice() {
-        let mut lines = steps(sample);
+        let mut lines = steps(sample, width);
         lines.push(String::new());
         lines.extend(results(sample));
         return lines;
     }
     let heads = ["sample", "instance", "result", "files", "size", "time"];
-    let mut rows = vec![heads.map(str::to_owned)];
-    rows.extend(report.samples.iter().map(|sample| {
+    let rows = report.samples.iter().map(|sample| {
         let instance = sample.instance.as_ref();
         [
             sample.sample.to_string(),
             instance.map_or_else(|| "-".into(), |instance| instance.id.to_string()),
-            sample.outcome.label().to_owned(),
+            sample.result(),
             sample.collected.files.to_string(),
             HumanBytes(sample.collected.bytes).to_string(),
             human_duration(sample.took()),
         ]
-    }));
-    let mut lines = aligned(&rows);
+    });
+    let mut lines = table(&heads, &rows.collect::<Vec<_>>(), width);
     lines.push(String::new());
     let results = report
         .samples
@@ -221,9 +218,60 @@ pub fn aligned<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
         .collect()
 }
 
+/// A table; where it is wider than `width`, a line for each cell that is not empty, behind the head of its column.
+pub fn table<const N: usize>(
+    heads: &[&str; N],
+    rows: &[[String; N]],
+    width: Option<usize>,
+) -> Vec<String> {
+    let heads = heads.map(str::to_owned);
+    let table: Vec<_> = [&heads].into_iter().chain(rows).cloned().collect();
+    let lines = aligned(&table);
+    let fits = |width| lines.iter().all(|line| line.chars().count() <= width);
+    if width.is_none_or(fits) {
+        return lines;
+    }
+    let mut lines = Vec::new();
+    for row in rows {
+        if !lines.is_empty() {
+            lines.push(String::new());
+        }
+        let cells = heads.iter().zip(row).filter(|(_, cell)| !cell.is_empty());
+        let cells: Vec<_> = cells
+            .map(|(head, cell)| [head.clone(), cell.clone()])
+            .collect();
+        lines.extend(aligned(&cells));
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_that_is_too_wide_becomes_a_list() {
+        let rows = [["v1", "", "12"], ["v2", "x", "3"]].map(|row| row.map(str::to_owned));
+        let shown = |width| table(&["revision", "note", "files"], &rows, width);
+        let wide = [
+            "revision  note  files",
+            "v1              12",
+            "v2        x     3",
+        ];
+        assert_eq!(shown(None), wide);
+        assert_eq!(shown(Some(21)), wide);
+        assert_eq!(
+            shown(Some(20)),
+            [
+                "revision  v1",
+                "files     12",
+                "",
+                "revision  v2",
+                "note      x",
+                "files     3"
+            ]
+        );
+    }
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {

@@ -24,7 +24,7 @@ use crate::github::commands::{
 };
 use crate::phase::Stage;
 use crate::project::CONFIG_FILE;
-use crate::report::{Diagnostic, RunReport};
+use crate::report::{Diagnostic, RunReport, result};
 use crate::step::StepOutcome;
 use waiting::Waiting;
 
@@ -259,12 +259,12 @@ impl<W: Write> WorkflowLog<W> {
 
     fn finished(&self, report: &RunReport) {
         self.leave_group();
-        for line in text::closing(report) {
+        for line in text::closing(report, None) {
             self.line(&line);
         }
         self.line(&format!(
             "{} {}",
-            report.outcome.label(),
+            result(report.outcome, &report.timed_out()),
             text::ending(report)
         ));
     }

@@ -48,30 +48,40 @@ fn wait_for_lock(file: &File) -> io::Result<()> {
     }
 }
 
-/// Every sample that is over. One whose report is of another version's format stays as the last index has it.
+/// Every sample that is over.
 fn entries(directory: &Path, index: &Path) -> io::Result<Vec<IndexEntry>> {
+    let samples = samples(directory, index)?.into_iter();
+    Ok(samples.filter_map(|(_, sample)| sample.ok()).collect())
+}
+
+/// What a directory holds, by its names. A sample whose report is of another version's format is as the last index has it.
+pub(super) fn samples(
+    directory: &Path,
+    index: &Path,
+) -> io::Result<Vec<(String, Result<IndexEntry, ReadError>)>> {
     let mut last: Option<HashMap<String, IndexEntry>> = None;
-    let mut entries = Vec::new();
+    let mut samples = Vec::new();
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
         if name.starts_with('.') {
             continue;
         }
-        match SampleDirectory::new(entry.path()).read::<SampleReport>() {
+        let sample = match SampleDirectory::new(entry.path()).read::<SampleReport>() {
             Ok(report) => {
                 let archive = format!("{name}.tar.gz");
                 let archive = directory.join(&archive).exists().then_some(archive);
-                entries.push(IndexEntry::new(report, name, archive));
+                Ok(IndexEntry::new(report, name.clone(), archive))
             }
-            Err(ReadError::Record { .. }) => {
+            Err(error @ ReadError::Record { .. }) => {
                 let last = last.get_or_insert_with(|| by_directory(index));
-                entries.extend(last.remove(&name));
+                last.remove(&name).ok_or(error)
             }
-            Err(ReadError::File { .. }) => {}
-        }
+            Err(error) => Err(error),
+        };
+        samples.push((name, sample));
     }
-    Ok(entries)
+    Ok(samples)
 }
 
 /// The samples of the last index, by their directories; none where it cannot be read.

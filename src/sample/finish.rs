@@ -45,6 +45,10 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
             self.journal.collected = Some(self.arrivals.settle().await);
         }
         let mut report = self.report(started);
+        if self.did_nothing() {
+            self.discard().await;
+            return report;
+        }
         let mut results = self.results;
         let journal = self.journal;
         let named = results.finalize_name();
@@ -66,6 +70,8 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
             return report;
         }
         archive(&results, &mut report, &journal, &cancel).await;
+        // For whoever watches: what is on disk is in the archive, and as old.
+        report.finished = Timestamp::now();
         if cancel.is_cancelled() {
             report.signal = self.run.interrupt.signal();
             let reason = describe_signal(self.run.interrupt);
@@ -79,6 +85,11 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
             warn(&mut report, &journal, error.to_string());
         }
         report
+    }
+
+    /// Whether there is nothing to keep: no instance was launched, and no script ran that has a log.
+    fn did_nothing(&self) -> bool {
+        self.release == Release::NothingLaunched && self.journal.steps == 0
     }
 
     fn report(&self, started: Timestamp) -> SampleReport {

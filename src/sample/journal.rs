@@ -132,7 +132,14 @@ impl<'a, R: Reporter> Journal<'a, R> {
         }
     }
 
-    pub(super) fn begin_step(&mut self, phase: Phase, step: &Step, log: String) {
+    /// A step begins that is ended after `timeout`.
+    pub(super) fn begin_step(
+        &mut self,
+        phase: Phase,
+        step: &Step,
+        timeout: Option<Duration>,
+        log: String,
+    ) {
         self.open_step = Some(Instant::now());
         if let Some(stage) = self.stages.last_mut() {
             stage.steps.push(StepReport {
@@ -148,7 +155,7 @@ impl<'a, R: Reporter> Journal<'a, R> {
         self.report(Event::StepStarted {
             phase,
             script: step.script.clone(),
-            timeout: step.timeout.map(Seconds),
+            timeout: timeout.map(Seconds),
         });
     }
 

@@ -87,7 +87,9 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         };
         let free = self.results.free_space().await;
         // From here to the log there is no wait: a step that is on record has one.
-        self.journal.begin_step(phase, step, log_name.clone());
+        let timeout = self.time_left(step);
+        self.journal
+            .begin_step(phase, step, timeout, log_name.clone());
         let reporter = *self.journal.reporter();
         let mut log = StepLog::create(self.results.path().join(&log_name), free, reporter);
         let announce = async {
@@ -100,7 +102,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         };
         let end = tokio::select! { biased;
             end = job
-                .run(shell, self.time_left(step), ended_early, &mut log)
+                .run(shell, timeout, ended_early, &mut log)
                 .instrument(tracing::info_span!("step", %phase, script = %step.script)) => end,
             never = announce => match never {},
         };

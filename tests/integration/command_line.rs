@@ -39,6 +39,8 @@ fn help_of_every_command() {
         ("help_init", &["init", "--help"]),
         ("help_list", &["list", "--help"]),
         ("help_reap", &["reap", "--help"]),
+        ("help_results", &["results", "--help"]),
+        ("help_rm", &["rm", "--help"]),
     ] {
         let finished = run(desk.collect(words)).expect(0);
         assert_eq!(finished.stderr, "");
@@ -76,11 +78,22 @@ fn faults_of_the_command_line() {
 #[test]
 fn check_of_a_valid_config() {
     let main = "main:\n  output: out\n  performance_results: x\n  provider: local\n";
-    let one = check(&format!("{main}run: [good.sh]\n"), 0);
+    let one = check(&format!("{main}run: [good.sh: {{timeout: 5m}}]\n"), 0);
     assert_eq!(one, "config.yml is valid: 1 step, 1 pattern\n");
     let main = main.replace(" x\n", " '*.{a,b}'\n");
-    let several = check(&format!("{main}run: [good.sh, good.sh, good.sh]\n"), 0);
+    let several = check(&format!("{main}setup: [good.sh, good.sh, good.sh]\n"), 0);
     assert_eq!(several, "config.yml is valid: 3 steps, 2 patterns\n");
+}
+
+#[test]
+fn check_warns_of_a_measurement_that_may_hang() {
+    let main = "main: {output: out, performance_results: x, provider: local, max_lifetime: 2h}\n";
+    let endless = check(&format!("{main}run: [good.sh, good.sh]\n"), 0);
+    assert_eq!(
+        endless,
+        "config.yml is valid: 2 steps, 1 pattern\n\
+         warning: `run`: good.sh has no `timeout`: if it hangs, the instance costs money until `max_lifetime` (2h00m) is nearly over\n"
+    );
 }
 
 #[test]

@@ -58,7 +58,11 @@ mod ssh;
 #[cfg(test)]
 mod stand;
 #[cfg(test)]
+mod status_lines;
+#[cfg(test)]
 mod steps;
+#[cfg(test)]
+mod stored;
 #[cfg(test)]
 mod terminal;
 #[cfg(test)]

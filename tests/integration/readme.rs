@@ -172,6 +172,8 @@ fn every_option_exists() {
         &["init", "--help"],
         &["list", "--help"],
         &["reap", "--help"],
+        &["results", "--help"],
+        &["rm", "--help"],
     ]
     .iter()
     .map(|args| String::from_utf8(collect(args).stdout).unwrap())

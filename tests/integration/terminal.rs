@@ -49,7 +49,7 @@ impl Drop for Attached {
     }
 }
 
-/// A terminal of 100 columns with the program on it; what it shows arrives piece by piece.
+/// A terminal with the program on it; what it shows arrives piece by piece.
 pub(crate) struct Terminal {
     keys: File,
     shown: Receiver<Vec<u8>>,
@@ -57,7 +57,12 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    pub(crate) fn spawn(mut command: Command) -> (Self, Attached) {
+    /// A terminal of 100 columns.
+    pub(crate) fn spawn(command: Command) -> (Self, Attached) {
+        Self::of_columns(100, command)
+    }
+
+    pub(crate) fn of_columns(columns: usize, mut command: Command) -> (Self, Attached) {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
@@ -69,7 +74,7 @@ impl Terminal {
             .open(OsStr::from_bytes(name.as_bytes()))
             .unwrap();
         let stty = Command::new("stty")
-            .args(["cols", "100", "rows", "40"])
+            .args(["cols", &columns.to_string(), "rows", "40"])
             .stdin(slave.try_clone().unwrap())
             .status();
         assert!(stty.unwrap().success());

@@ -140,6 +140,7 @@ pub(super) fn row(
         bytes: report.collected.bytes,
         artifact_url: artifact.map(|artifact| artifact.url.clone()),
         error: report.errors.first().map(|error| redacted(&error.message)),
+        timed_out: report.timed_out().len(),
         ..empty_row((!alone).then_some(report.sample), args, job)
     }
 }
@@ -205,6 +206,7 @@ fn empty_row(sample: Option<u32>, args: &RunArgs, job: &WorkflowJob) -> Row {
         artifact_url: None,
         run_url: job.run_url(),
         error: None,
+        timed_out: 0,
     }
 }
 

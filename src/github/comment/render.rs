@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::markdown::{Room, clipped, code, fold, link, list, table, text};
 use super::super::{CAUTION, is_commit, mark, verdict};
 use super::{CommentKey, LABEL, Machine, Row};
-use crate::config::human_duration;
+use crate::config::{human_duration, plural};
 use crate::report::{Collected, Outcome};
 
 /// The table has the room that these leave.
@@ -83,12 +83,27 @@ fn headline(rows: &[&Row]) -> String {
         (1, 0) if rows.iter().all(|row| row.label.ends_with(')')) => {
             format!("### collector: {} 1 job passed\n", mark(worst))
         }
-        (1, _) => format!("### collector: {}\n", verdict(worst)),
+        (1, _) => {
+            let timed_out = rows.iter().map(|row| row.timed_out).sum();
+            format!(
+                "### collector: {}{}\n",
+                verdict(worst),
+                time_outs(timed_out)
+            )
+        }
         (all, 0) => format!("### collector: {} {all} jobs passed\n", mark(worst)),
         (all, bad) => format!(
             "### collector: {} {bad} of {all} jobs did not pass\n",
             mark(worst)
         ),
+    }
+}
+
+/// How many steps ran out of time, behind the outcome.
+fn time_outs(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        count => format!(", {} timed out", plural(count, "step")),
     }
 }
 
@@ -185,7 +200,7 @@ fn results(rows: &[&Row], common: &Common<'_>, bytes: usize) -> String {
             };
             shown([
                 text(&row.label),
-                verdict(row.outcome),
+                verdict(row.outcome) + &time_outs(row.timed_out),
                 took,
                 revision(row),
                 text(&place(row)),

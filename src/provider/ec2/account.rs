@@ -381,6 +381,17 @@ impl Sweep for Account {
                         .state()
                         .and_then(|state| state.name())
                         .map_or_else(String::new, |name| name.as_str().to_owned()),
+                    instance_type: instance
+                        .instance_type()
+                        .map(|kind| kind.as_str().to_owned()),
+                    address: instance
+                        .public_ip_address()
+                        .filter(|address| !address.is_empty())
+                        .or(instance.private_ip_address())
+                        .map(str::to_owned),
+                    launched_at: instance
+                        .launch_time()
+                        .and_then(|at| Timestamp::from_second(at.secs()).ok()),
                 });
             }
         }

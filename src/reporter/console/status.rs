@@ -2,10 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use console::Term;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 const TEXT: &str = "{wide_msg}";
-const TRANSFER: &str = "{msg}{bar:30} {bytes}/{total_bytes} {bytes_per_sec} eta {eta}";
+const TRANSFER: &str = "{msg}{wide_bar} {bytes}/{total_bytes} {bytes_per_sec} eta {eta}";
+const NARROW_TRANSFER: &str = "{msg}{wide_bar} {bytes}/{total_bytes}";
+
+/// A terminal with fewer columns has no room for [`TRANSFER`].
+const TRANSFER_COLUMNS: usize = 60;
 
 /// Status lines. They are hidden where standard error is no terminal that can move its cursor.
 #[derive(Debug)]
@@ -71,9 +76,14 @@ impl Status {
         if self.is_hidden() {
             return;
         }
+        let template = if columns() < TRANSFER_COLUMNS {
+            NARROW_TRANSFER
+        } else {
+            TRANSFER
+        };
         let bar = self.bar(sample);
         if bar.length().is_none() {
-            bar.set_style(style(TRANSFER));
+            bar.set_style(style(template));
             bar.set_message(mark);
         }
         bar.set_length(total);
@@ -89,6 +99,11 @@ impl Status {
             lines.insert(position, bar)
         })
     }
+}
+
+/// The columns of the terminal. Its last one stays free: some terminals begin a new line behind it.
+pub(super) fn columns() -> usize {
+    usize::from(Term::stderr().size().1).saturating_sub(1)
 }
 
 fn style(template: &str) -> ProgressStyle {

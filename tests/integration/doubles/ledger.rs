@@ -348,6 +348,9 @@ impl Sweep for Ledger {
                 revision: None,
                 expires_at: None,
                 state: "running".into(),
+                instance_type: None,
+                address: None,
+                launched_at: None,
             })
             .collect())
     }

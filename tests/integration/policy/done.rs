@@ -162,7 +162,12 @@ impl Done {
 
     /// The record on disk is what was reported, and every log is there.
     fn reports_truly(sample: &SampleReport, story: &str) {
-        let directory = sample.directory.as_deref().expect("there are results");
+        let Some(directory) = sample.directory.as_deref() else {
+            assert_eq!(sample.released, Release::NothingLaunched, "{story}");
+            let scripts = sample.stages.iter().map(|stage| stage.steps.len());
+            assert_eq!(scripts.sum::<usize>(), 0, "{story}");
+            return;
+        };
         let read = |name: &str| fs::read_to_string(directory.join(name)).unwrap();
         let record: SampleReport = serde_json::from_str(&read("collector/run.json")).unwrap();
         assert_eq!(record.outcome, sample.outcome, "{story}");

@@ -1,0 +1,99 @@
+//! `collect list`: what is alive, since when and until when.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::ExitStatus;
+use super::instances::{accounts, in_region};
+use super::state_directory::{local, records};
+use crate::cli::AccountArgs;
+use crate::error::Error;
+use crate::instance::{Found, FoundResource, Owner, Resource};
+use crate::provider::Sweep as _;
+use crate::report::utc_to_the_second;
+use crate::reporter::console::Console;
+use crate::reporter::text::elapsed;
+
+/// The heads of the columns.
+const COLUMNS: [&str; 9] = [
+    "instance", "region", "state", "type", "address", "age", "expires", "revision", "run",
+];
+
+/// A word that nobody tells.
+const UNKNOWN: &str = "?";
+
+/// Lists the instances that are alive, and what else of them is left.
+pub(super) async fn list(args: &AccountArgs, console: &Console) -> Result<ExitStatus, Error> {
+    let now = Timestamp::now();
+    let found = local()?.find(&Owner::Anyone).await?;
+    let mut rows: Vec<_> = found.into_iter().map(|found| row(found, now)).collect();
+    let (accounts, mut failed) = accounts(args, console).await?;
+    let records = records()?.all();
+    for account in accounts {
+        match account.find(&Owner::Anyone).await {
+            Ok(found) => rows.extend(found.into_iter().map(|found| row(found, now))),
+            Err(error) => {
+                failed = Some(in_region(&records, account.region(), error));
+                continue;
+            }
+        }
+        match account.find_resources(&Owner::Anyone).await {
+            Ok(found) => rows.extend(
+                found
+                    .into_iter()
+                    .map(|found| resource_row(found, account.region())),
+            ),
+            Err(error) => failed = Some(error.into()),
+        }
+    }
+    if !rows.is_empty() {
+        console.table(&COLUMNS, &rows);
+    } else if failed.is_none() {
+        console.note("no instance is alive");
+    }
+    failed.map_or(Ok(ExitStatus::Passed), Err)
+}
+
+fn row(found: Found, now: Timestamp) -> [String; 9] {
+    [
+        found.id.to_string(),
+        found.region,
+        found.state,
+        found.instance_type.unwrap_or_default(),
+        found.address.unwrap_or_default(),
+        found.launched_at.map(|at| age(at, now)).unwrap_or_default(),
+        shown(found.expires_at),
+        found.revision.unwrap_or_else(|| UNKNOWN.into()),
+        found
+            .run
+            .map_or_else(|| UNKNOWN.into(), |run| run.to_string()),
+    ]
+}
+
+fn resource_row(found: FoundResource, region: &str) -> [String; 9] {
+    let Resource::SecurityGroup(id) = found.resource;
+    let lease = found.lease.map(|lease| lease.to_string());
+    let run = lease.as_deref().and_then(|lease| lease.rsplit_once('-'));
+    [
+        id,
+        region.to_owned(),
+        "security group".into(),
+        String::new(),
+        String::new(),
+        String::new(),
+        shown(found.expires_at),
+        String::new(),
+        run.map_or_else(|| UNKNOWN.into(), |(run, _)| run.to_owned()),
+    ]
+}
+
+/// The time since a launch; none where the clocks differ.
+fn age(launched_at: Timestamp, now: Timestamp) -> String {
+    let age = now.duration_since(launched_at);
+    elapsed(Duration::try_from(age).unwrap_or_default())
+}
+
+fn shown(at: Option<Timestamp>) -> String {
+    at.map_or_else(|| UNKNOWN.into(), utc_to_the_second)
+}

@@ -1,0 +1,167 @@
+//! `collect results` and `collect rm`: what earlier runs have left on this machine.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::io::{self, IsTerminal as _};
+use std::path::{Path, PathBuf};
+
+use super::ExitStatus;
+use super::paths::expand_home;
+use crate::cli::{OutputArgs, ResultsArgs, RmArgs};
+use crate::config::plural;
+use crate::error::Error;
+use crate::project::{CONFIG_FILE, Project};
+use crate::records::IndexEntry;
+use crate::report::{human_bytes, utc_to_the_second};
+use crate::reporter::console::Console;
+use crate::results::{Contents, Removal, RemovalError, StoredSample, inventory};
+
+/// The directory for results where no config says another one, as in the documentation's examples.
+const DEFAULT_OUTPUT: &str = "results";
+
+/// The heads of the columns of `collect results`.
+const COLUMNS: [&str; 8] = [
+    "when",
+    "revision",
+    "result",
+    "type",
+    "files",
+    "size",
+    "description",
+    "path",
+];
+
+/// Lists the results that are here, newest first.
+pub(super) fn list(args: &ResultsArgs, console: &Console) -> Result<ExitStatus, Error> {
+    let output = output(&args.output)?;
+    let stored = inventory(&output, args.revision.as_ref())?;
+    if args.json {
+        for sample in &stored {
+            let line = serde_json::to_string(sample).map_err(|error| Error::System {
+                what: "writing JSON",
+                source: error.into(),
+            })?;
+            console.say(&line);
+        }
+        return Ok(ExitStatus::Passed);
+    }
+    let rows: Vec<_> = stored.iter().filter_map(row).collect();
+    if stored.is_empty() {
+        console.note(&format!("there are no results in {}", output.display()));
+    } else if !rows.is_empty() {
+        console.table(&COLUMNS, &rows);
+    }
+    for sample in &stored {
+        if let Contents::Unreadable { reason } = &sample.contents {
+            console.say(&format!("cannot be read: {reason}"));
+        }
+    }
+    if stored.iter().any(is_broken_off) {
+        console.note(
+            "a run that was broken off left its logs in `collector/logs`; `collect rm` removes what it left",
+        );
+    }
+    Ok(ExitStatus::Passed)
+}
+
+fn row(sample: &StoredSample) -> Option<[String; 8]> {
+    let (when, result, of_report) = match &sample.contents {
+        Contents::Complete(entry) => (Some(entry.started), entry.result(), Some(&**entry)),
+        Contents::Partial {
+            started, running, ..
+        } => {
+            let state = if *running { "running" } else { "broken off" };
+            (*started, state.to_owned(), None)
+        }
+        Contents::Unreadable { .. } => return None,
+    };
+    let known = |value: fn(&IndexEntry) -> String| of_report.map(value).unwrap_or_default();
+    Some([
+        when.map(utc_to_the_second).unwrap_or_default(),
+        sample.revision.to_string(),
+        result,
+        known(|entry| {
+            let instance = entry.instance.as_ref();
+            let of_instance = instance.and_then(|instance| instance.instance_type.clone());
+            of_instance.unwrap_or_else(|| entry.provider.clone())
+        }),
+        known(|entry| entry.collected.files.to_string()),
+        known(|entry| human_bytes(entry.collected.bytes)),
+        known(|entry| {
+            let words = entry.description.as_deref().unwrap_or_default();
+            words.split_whitespace().collect::<Vec<_>>().join(" ")
+        }),
+        sample.path.display().to_string(),
+    ])
+}
+
+fn is_broken_off(sample: &StoredSample) -> bool {
+    matches!(sample.contents, Contents::Partial { running: false, .. })
+}
+
+/// Removes samples with their archives.
+pub(super) fn remove(args: &RmArgs, console: &Console) -> Result<ExitStatus, Error> {
+    let mut removals = BTreeSet::new();
+    // Everything is looked at before anything is removed.
+    for sample in &args.samples {
+        removals.extend(meant(sample, &args.output)?);
+    }
+    if !args.yes {
+        for removal in &removals {
+            console.say(&removal.path().display().to_string());
+        }
+        if !io::stdin().is_terminal() {
+            return Err(Error::Unconfirmed);
+        }
+        let question = format!("remove {} for good?", plural(removals.len(), "sample"));
+        if !console.confirm(&question) {
+            console.note("nothing was removed");
+            return Ok(ExitStatus::Passed);
+        }
+    }
+    for removal in &removals {
+        removal.carry_out()?;
+        console.say(&format!("removed {}", removal.path().display()));
+    }
+    Ok(ExitStatus::Passed)
+}
+
+/// What an argument of `collect rm` stands for: a directory, or all that is of an instance or a run.
+fn meant(sample: &Path, place: &OutputArgs) -> Result<Vec<Removal>, Error> {
+    let id = sample.to_string_lossy();
+    if sample.symlink_metadata().is_ok() || id.contains('/') {
+        return Ok(vec![Removal::of(sample)?]);
+    }
+    let output = output(place)?;
+    let stored = inventory(&output, None)?;
+    let of_id: Vec<&StoredSample> = stored.iter().filter(|stored| stored.is_of(&id)).collect();
+    if of_id.is_empty() {
+        let id = id.into_owned();
+        return Err(RemovalError::UnknownId { id, output }.into());
+    }
+    let mut paths: BTreeSet<Cow<'_, Path>> = BTreeSet::new();
+    for stored in of_id {
+        paths.insert((&stored.path).into());
+        // What belongs to all samples of a run of several goes with the run.
+        let of_run = stored.path.with_file_name(&*id);
+        if of_run.is_dir() {
+            paths.insert(of_run.into());
+        }
+    }
+    let removals = paths.iter().map(|path| Removal::of(path));
+    Ok(removals.collect::<Result<_, _>>()?)
+}
+
+/// The directory that holds the results of all revisions.
+fn output(args: &OutputArgs) -> Result<PathBuf, Error> {
+    let of_config = |config: &Path| -> Result<PathBuf, Error> {
+        let project = Project::open(config, true)?;
+        Ok(expand_home(&project.config.output))
+    };
+    match (&args.output, &args.config) {
+        (Some(output), _) => Ok(expand_home(output)),
+        (None, Some(config)) => of_config(config),
+        (None, None) if Path::new(CONFIG_FILE).is_file() => of_config(Path::new(CONFIG_FILE)),
+        (None, None) => Ok(DEFAULT_OUTPUT.into()),
+    }
+}

@@ -1,0 +1,37 @@
+//! Answers to what was asked, apart from any run: tables that fit the terminal, warnings, and questions back.
+
+use std::io::{self, Write};
+
+use console::Term;
+
+use super::{BOLD, Console, PLAIN, YELLOW};
+use crate::reporter::text;
+
+/// The columns of standard output, where that is a terminal.
+pub(super) fn width() -> Option<usize> {
+    let stdout = Term::stdout();
+    stdout.is_term().then(|| usize::from(stdout.size().1))
+}
+
+impl<O: Write, E: Write> Console<O, E> {
+    /// A table on standard output. On a terminal that is too narrow for it, a line for each of its cells.
+    pub fn table<const N: usize>(&self, heads: &[&str; N], rows: &[[String; N]]) {
+        for line in text::table(heads, rows, width()) {
+            self.say(&line);
+        }
+    }
+
+    /// Something that is not as it should be, apart from a run.
+    pub fn warn(&self, text: &str) {
+        self.remark(&[(YELLOW, "warning"), (PLAIN, ": "), (PLAIN, text)]);
+    }
+
+    /// Asks a question that is answered with yes or no, and waits for the answer; no answer is a no.
+    pub fn confirm(&self, question: &str) -> bool {
+        let question = self.err.styled(&[(BOLD, question), (PLAIN, " [y/N] ")]);
+        self.show(question.as_bytes());
+        let mut answer = String::new();
+        let answered = io::stdin().read_line(&mut answer);
+        answered.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+    }
+}

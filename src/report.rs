@@ -1,5 +1,6 @@
 //! What came of a run, as written to `run.json` and shown at the end.
 
+mod diagnostic;
 mod text;
 
 use std::fmt;
@@ -16,6 +17,7 @@ use crate::phase::Stage;
 use crate::revision::Revision;
 use crate::step::{Place, StepOutcome};
 
+pub use diagnostic::{Diagnostic, last_lines};
 pub use text::{human_bytes, utc_to_the_second};
 
 /// How a run ended, from best to worst; the worst that happened is the run's.
@@ -134,40 +136,6 @@ impl fmt::Display for Signal {
             Self::Prof => "PROF",
             Self::Pwr => "PWR",
         })
-    }
-}
-
-/// An error as it is shown: the failure, and its remedy.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Diagnostic {
-    /// The failure.
-    pub message: String,
-    /// Its remedy.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
-    /// The script that failed, where it was one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub script: Option<String>,
-}
-
-impl Diagnostic {
-    /// A diagnostic of no script.
-    pub fn new(message: impl Into<String>, hint: Option<&str>) -> Self {
-        Self {
-            message: message.into(),
-            hint: hint.map(str::to_owned),
-            script: None,
-        }
-    }
-}
-
-impl fmt::Display for Diagnostic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)?;
-        match &self.hint {
-            Some(hint) => write!(f, "\nhint: {hint}"),
-            None => Ok(()),
-        }
     }
 }
 
@@ -347,12 +315,15 @@ impl SampleReport {
         self.finished.duration_since(self.started).unsigned_abs()
     }
 
-    /// The first step that failed.
+    /// The first step that failed; where none did and nothing was measured, the last one that ran out of time.
     pub fn failed_step(&self) -> Option<&StepReport> {
-        self.stages
-            .iter()
-            .flat_map(|stage| &stage.steps)
-            .find(|step| matches!(step.outcome, StepOutcome::Failed | StepOutcome::Lost))
+        let steps = || self.stages.iter().flat_map(|stage| &stage.steps);
+        let failed =
+            |step: &&StepReport| matches!(step.outcome, StepOutcome::Failed | StepOutcome::Lost);
+        let late = |step: &&StepReport| step.outcome == StepOutcome::TimedOut;
+        let nothing = self.outcome == Outcome::StepFailed && self.collected.files == 0;
+        let last_late = || steps().filter(late).last().filter(|_| nothing);
+        steps().find(failed).or_else(last_late)
     }
 }
 

@@ -9,6 +9,7 @@ pub mod text;
 pub mod workflow;
 pub mod writer;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,6 +67,13 @@ pub enum Event {
         /// The time it took.
         #[serde(serialize_with = "seconds::serialize")]
         took: Duration,
+    },
+    /// A script failed; its log ends with the last lines of the failure.
+    StepFailed {
+        /// The failure.
+        failure: Diagnostic,
+        /// The whole log, absolute; it has this name when the results are complete.
+        log: PathBuf,
     },
     /// Bytes have come home.
     Transferred {

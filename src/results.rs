@@ -141,6 +141,11 @@ impl Results {
         &self.path
     }
 
+    /// Where the results are when they are complete.
+    pub fn final_path(&self) -> PathBuf {
+        self.revision_directory.join(&self.name)
+    }
+
     /// The instance is known: the final name will be its id.
     pub fn name_after(&mut self, id: &InstanceId) {
         self.name = id.to_string();
@@ -151,7 +156,7 @@ impl Results {
     /// # Errors
     /// When the name is taken.
     pub fn finalize_name(&mut self) -> Result<(), ResultsError> {
-        let last = self.revision_directory.join(&self.name);
+        let last = self.final_path();
         if last != self.path {
             fs::rename(&self.path, &last).map_err(failed("renaming the results to", &last))?;
             self.path = last;

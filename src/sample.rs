@@ -1,5 +1,6 @@
 //! A sample: the schedule carried out on one instance, with results, a journal and a report of its own.
 
+mod failed_step;
 mod finish;
 mod journal;
 mod local_host;
@@ -347,13 +348,6 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         let nothing = collection.error.is_none()
             && collection.collected == Collected::default()
             && !self.run.plan.config.performance_results.is_empty();
-        if nothing {
-            self.journal.fail(
-                Outcome::StepFailed,
-                "no file was collected: nothing was measured".into(),
-                Some("check `performance_results`; the logs show what the steps did"),
-            );
-        }
         let ok = collection.error.is_none() && !nothing;
         if let Some(error) = collection.error {
             self.journal
@@ -369,6 +363,9 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
                 .fail(Outcome::Unavailable, error.to_string(), error.hint());
         }
         self.journal.end(ok);
+        if nothing {
+            self.fail_without_results().await;
+        }
     }
 
     /// Enters how the work on the instance ended, and its termination.

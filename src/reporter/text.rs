@@ -1,5 +1,6 @@
 //! The text of a run, whoever reads it: what ran, how it ended, how long it took, and the table at the end.
 
+use std::path::Path;
 use std::time::Duration;
 
 use indicatif::HumanBytes;
@@ -9,7 +10,31 @@ use crate::config::human_duration;
 use crate::instance::LOCAL_REGION;
 use crate::instance::{InstanceId, LeaseToken, Resource, RunId};
 use crate::phase::Stage;
-use crate::report::{Release, RunReport, SampleReport, utc_to_the_second};
+use crate::report::{Diagnostic, Release, RunReport, SampleReport, utc_to_the_second};
+
+/// The mark of a line that a script wrote.
+const QUOTED: &str = "  | ";
+
+/// Why a script failed, as its log has it: a heading, the last lines, and where the others are.
+pub fn step_failed(failure: &Diagnostic, log: &Path) -> (String, Vec<String>) {
+    let Diagnostic {
+        message,
+        hint,
+        last_lines,
+        ..
+    } = failure;
+    let heading = match last_lines.as_slice() {
+        [] => format!("{message}; its log is empty"),
+        _ => format!("{message}; its log ends with"),
+    };
+    let mut lines: Vec<String> = last_lines
+        .iter()
+        .map(|line| format!("{QUOTED}{line}").trim_end().to_owned())
+        .collect();
+    lines.push(format!("whole log  {}", log.display()));
+    lines.extend(hint.as_ref().map(|hint| format!("to do      {hint}")));
+    (heading, lines)
+}
 
 /// The end of a built-in stage. One that took no time at all was not carried out by this run.
 pub fn stage_ended(stage: Stage, ok: bool, took: Duration) -> String {

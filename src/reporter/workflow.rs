@@ -345,9 +345,13 @@ impl<W: Write> Reporter for WorkflowLog<W> {
         self.progress.borrow_mut().follow(&event);
         match (event.sample, &event.event) {
             (_, Event::RunStarted { samples, .. }) => self.samples.set(*samples),
-            (Some(_), Event::Error(_) | Event::Leaked { .. } | Event::Transferred { .. }) => {
-                self.show(event);
-            }
+            (
+                Some(_),
+                Event::Error(_)
+                | Event::StepFailed { .. }
+                | Event::Leaked { .. }
+                | Event::Transferred { .. },
+            ) => self.show(event),
             (Some(sample), _) if self.samples.get() > 1 => self.postpone(sample, event),
             (_, Event::Finished(_)) => {
                 self.show_all_waiting();
@@ -397,6 +401,12 @@ impl<W: Write> WorkflowLog<W> {
                     let took = human_duration(*took);
                     let text = format!("{script} ran out of time after {took}");
                     self.annotate(Level::Notice, "A step timed out", None, &text);
+                }
+            }
+            Event::StepFailed { failure, log } => {
+                let (heading, lines) = text::step_failed(failure, log);
+                for line in [heading].iter().chain(&lines) {
+                    self.line(&format!("{}{line}", self.mark()));
                 }
             }
             Event::RunStarted { .. } | Event::Transferred { .. } => {}

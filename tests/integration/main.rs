@@ -26,6 +26,8 @@ mod doubles;
 #[cfg(test)]
 mod e2e;
 #[cfg(test)]
+mod failure;
+#[cfg(test)]
 mod floors;
 #[cfg(test)]
 mod identity;

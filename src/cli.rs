@@ -7,6 +7,7 @@ use std::env;
 use std::ffi::OsString;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -16,7 +17,7 @@ use clap::{
 
 use secrecy::SecretString;
 
-use crate::config::{Config, MAX_SAMPLES, ProviderSpec};
+use crate::config::{Config, MAX_SAMPLES, ProviderSpec, parse_duration};
 use crate::github::artifact::ArtifactName;
 use crate::instance::{LeaseToken, RunId};
 
@@ -53,6 +54,17 @@ pub enum Request {
     Check(CheckArgs),
     /// List the instances that are alive
     List(AccountArgs),
+    /// Log in to an instance that stays after a failed run, or run a command there
+    Ssh {
+        /// The instance
+        #[command(flatten)]
+        instance: InstanceArgs,
+        /// A command to run there, in place of a shell
+        #[arg(last = true)]
+        command: Vec<OsString>,
+    },
+    /// Collect again from an instance that stays after a failed run
+    Fetch(InstanceArgs),
     /// End instances that were left over
     Reap {
         /// The place to look at
@@ -212,6 +224,17 @@ pub struct AccountArgs {
     pub local: bool,
 }
 
+/// An instance to come back to.
+#[derive(Debug, Args)]
+pub struct InstanceArgs {
+    /// The run that launched it
+    #[arg(value_name = "RUN", value_parser = run_id)]
+    pub run: RunId,
+    /// Its sample, where several instances of the run stay
+    #[arg(long, value_name = "N")]
+    pub sample: Option<u32>,
+}
+
 /// The instances that are ended.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
@@ -275,6 +298,9 @@ pub struct RunArgs {
     /// The number of instances that there are at once, in place of the config's
     #[arg(long, value_name = "N", value_parser = sample_count())]
     pub parallel: Option<NonZeroU32>,
+    /// Leave the instance of a failed run alive for so long (`30m`, `1h`), then it ends itself
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub keep_on_failure: Option<Duration>,
     /// Write every event to this file as it happens, a line of JSON each
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
@@ -348,6 +374,7 @@ impl RunArgs {
         }
         config.samples = self.samples.unwrap_or(config.samples);
         config.parallel = self.parallel.or(config.parallel);
+        config.keep_on_failure = self.keep_on_failure.or(config.keep_on_failure);
         if config.provider == ProviderSpec::Local {
             // What is measured side by side on one machine disturbs each other.
             config.parallel = Some(NonZeroU32::MIN);

@@ -1,5 +1,7 @@
 //! What can go wrong before there is a report, and the exit status of each.
 
+mod visit;
+
 use std::path::PathBuf;
 
 use crate::exit_status::ExitStatus;
@@ -12,6 +14,8 @@ use crate::report::Signal;
 use crate::results::ResultsError;
 use crate::revision::RevisionError;
 use crate::shell::ssh::KeyError;
+
+pub use visit::VisitError;
 
 /// Why there was no run.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +70,9 @@ pub enum Error {
         /// Those that are.
         known: String,
     },
+    /// An instance cannot be come back to.
+    #[error(transparent)]
+    Visit(#[from] VisitError),
     /// No keys.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -90,6 +97,7 @@ impl Error {
             Self::Revision(error) => Some(error.hint()),
             Self::Provider(error) => error.hint(),
             Self::Results(error) => error.hint(),
+            Self::Visit(error) => error.hint(),
             Self::State(_) => {
                 Some("see whether the runner's disk is full: nothing is rented before it is noted")
             }
@@ -124,6 +132,7 @@ impl Error {
             | Self::Provider(ProviderError::NoRegion | ProviderError::NotBuilt) => {
                 ExitStatus::Misused
             }
+            Self::Visit(error) => error.exit_status(),
             Self::Provider(_)
             | Self::State(_)
             | Self::Http(_)

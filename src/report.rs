@@ -147,6 +147,13 @@ pub enum Release {
     NothingLaunched,
     /// It is confirmed to be shutting down, or gone.
     Terminated,
+    /// It was asked to stay after a failure, and ends itself.
+    Kept {
+        /// Its id.
+        id: InstanceId,
+        /// When it is over.
+        until: Timestamp,
+    },
     /// It may live on and cost money.
     Unconfirmed {
         /// Its id, unless the launch got no answer.

@@ -112,6 +112,19 @@ pub enum Event {
         /// The run that made it.
         run: RunId,
     },
+    /// An instance stays because that was asked for, and ends itself.
+    Kept {
+        /// Its id.
+        id: InstanceId,
+        /// Its region.
+        region: String,
+        /// When it is over.
+        until: Timestamp,
+        /// The run that launched it.
+        run: RunId,
+        /// Its sample, where the run has several.
+        sample: Option<u32>,
+    },
     /// The last thing said of a run: an instance may have been left behind.
     Leaked {
         /// Its id, where it is known.

@@ -127,13 +127,27 @@ impl Results {
 
     /// Results that another process has left, under their final name.
     pub fn open(path: &Path, revision: &Revision) -> Self {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        Self::open_partial(path, path, revision)
+    }
+
+    /// Results that another process has left at `path`, under a temporary name; `complete` is their final path.
+    pub fn open_partial(path: &Path, complete: &Path, revision: &Revision) -> Self {
+        let name = complete.file_name().unwrap_or_default().to_string_lossy();
         Self {
-            revision_directory: path.parent().unwrap_or(path).to_owned(),
+            revision_directory: complete.parent().unwrap_or(complete).to_owned(),
             revision: revision.clone(),
             name: name.into_owned(),
             path: path.to_owned(),
         }
+    }
+
+    /// Makes the directories that a killed collector, or somebody else, may have left without.
+    ///
+    /// # Errors
+    /// When they cannot be made.
+    pub fn make_directories(&self) -> Result<(), ResultsError> {
+        let logs = self.path.join(RECORDS).join("logs");
+        fs::create_dir_all(&logs).map_err(failed("creating", &logs))
     }
 
     /// Where the results are now, absolute.

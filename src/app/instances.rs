@@ -11,8 +11,8 @@ use crate::cli::{AccountArgs, ReapArgs};
 use crate::error::Error;
 use crate::instance::{Found, FoundResource, LOCAL_REGION, LeaseToken, Owner, Resource};
 use crate::lease::{
-    DELETION_DEADLINE, LeaseRecord, LeaseRecords, TERMINATION_DEADLINE, delete_resources,
-    terminate_all,
+    DELETION_DEADLINE, KeptInstance, LeaseRecord, LeaseRecords, TERMINATION_DEADLINE,
+    delete_resources, terminate_all,
 };
 use crate::provider::ec2::Account;
 use crate::provider::{ProviderError, Sweep};
@@ -27,6 +27,9 @@ const ORPHAN_AGE: SignedDuration = SignedDuration::from_mins(15);
 pub(super) async fn list(args: &AccountArgs, console: &Console) -> Result<ExitStatus, Error> {
     let mut rows =
         vec![["instance", "region", "state", "run", "revision", "expires"].map(str::to_owned)];
+    let now = Timestamp::now();
+    let kept = records()?.kept_instances(now);
+    let row = |found: Found| row(found, &kept);
     for instance in local()?.find(&Owner::Anyone).await? {
         rows.push(row(instance));
     }
@@ -55,14 +58,17 @@ pub(super) async fn list(args: &AccountArgs, console: &Console) -> Result<ExitSt
     failed.map_or(Ok(ExitStatus::Passed), Err)
 }
 
-fn row(found: Found) -> [String; 6] {
+/// One that is kept says so, and until when.
+fn row(found: Found, kept: &[KeptInstance]) -> [String; 6] {
+    let kept = kept.iter().find(|instance| instance.id == found.id);
+    let expires_at = kept.map_or(found.expires_at, |kept| Some(kept.expires_at));
     [
         found.id.to_string(),
         found.region,
-        found.state,
+        kept.map_or(found.state, |_| "kept".into()),
         found.run.map_or_else(|| "?".into(), |run| run.to_string()),
         found.revision.unwrap_or_else(|| "?".into()),
-        shown(found.expires_at),
+        shown(expires_at),
     ]
 }
 
@@ -197,11 +203,17 @@ impl Reaping<'_> {
             console,
         } = self;
         let now = Timestamp::now();
+        // Its tag may say more than was left when it was kept.
+        let ways = records.instances().into_iter();
+        let overdue: Vec<_> = ways
+            .filter(|instance| instance.expires_at <= now)
+            .map(|instance| instance.id)
+            .collect();
         let found = provider.find(owner).await;
         let found = found.map_err(|error| in_region(&records.all(), provider.region(), error))?;
         let found: Vec<Found> = found
             .into_iter()
-            .filter(|instance| !expired || instance.expired(now))
+            .filter(|instance| !expired || instance.expired(now) || overdue.contains(&instance.id))
             .collect();
         let mut reaped = Reaped {
             found: found.len(),
@@ -222,6 +234,7 @@ impl Reaping<'_> {
                 unsettled.extend(instance.lease.clone());
                 console.error(&format!("{id} in {region}: {reason}"), None);
             } else {
+                records.forget_instance(id);
                 console.say(&format!("terminated {id} in {region}"));
             }
         }

@@ -337,6 +337,17 @@ impl<O: Write, E: Write> Reporter for Console<O, E> {
                     self.remark(&[(PLAIN, &self.mark()), (PLAIN, &line)]);
                 }
             }
+            Event::Kept {
+                id,
+                region,
+                until,
+                run,
+                sample,
+            } => {
+                for line in text::kept(id, region, *until, run, *sample) {
+                    self.remark(&[(PLAIN, &line)]);
+                }
+            }
             Event::Trace(text) => self.line(&[(DIM, text)]),
             _ if self.verbosity == Verbosity::Quiet => {}
             Event::Note(text) => self.line(&[(PLAIN, text)]),

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use collector::exit_status::ExitStatus;
-use collector::lease::LeaseRecord;
+use collector::lease::{KeptInstance, LeaseRecord};
 use collector::phase::{Phase, Stage};
 use collector::report::{Release, RunReport, SampleReport, StepReport};
 use collector::step::StepOutcome;
@@ -23,6 +23,9 @@ pub(super) struct Done {
     pub(super) leases: Vec<LeaseRecord>,
     pub(super) launched: usize,
     pub(super) terminated: usize,
+    /// Instances that were told to end themselves later.
+    pub(super) kept: usize,
+    pub(super) ways: Vec<KeptInstance>,
     pub(super) recorded_before_launch: Option<bool>,
     pub(super) launch_calls: u32,
     pub(super) terminate_calls: u32,
@@ -143,7 +146,15 @@ impl Done {
             assert_eq!(self.leases.len(), 1, "the trace is kept: {story}");
             assert_eq!(self.leases[0].lease, leaked.lease);
         } else {
-            assert_eq!(self.launched, self.terminated, "{story}");
+            assert_eq!(self.launched, self.terminated + self.kept, "{story}");
+            let kept = |sample: &&SampleReport| matches!(sample.released, Release::Kept { .. });
+            assert_eq!(samples.iter().filter(kept).count(), self.kept, "{story}");
+            let ways = self.ways.iter().filter(|way| way.kept).count();
+            assert_eq!((ways, self.ways.len()), (self.kept, self.kept), "{story}");
+            if self.kept > 0 {
+                assert_eq!(self.leases.len(), 1, "its lease is on record: {story}");
+                return;
+            }
             // A launch that got no answer may still show up: its trace is for `reap`.
             let launched = samples
                 .iter()

@@ -103,7 +103,8 @@ struct Rental {
     /// The jobs of a sample carry the number of the sample, whichever launch it came from.
     owner: LeaseToken,
     living: bool,
-    kept: bool,
+    /// When it ends itself.
+    ends_at: Timestamp,
 }
 
 #[derive(Debug, Default)]
@@ -199,14 +200,13 @@ impl Ledger {
         book.rentals.iter().filter(|rental| !rental.living).count()
     }
 
-    /// Living instances that were told to end themselves later.
-    pub(crate) fn kept(&self) -> usize {
+    /// The instances that live on, and when they end themselves.
+    pub(crate) fn living(&self) -> Vec<(InstanceId, Timestamp)> {
         let book = self.book.borrow();
-        let kept = book
-            .rentals
-            .iter()
-            .filter(|rental| rental.living && rental.kept);
-        kept.count()
+        let living = book.rentals.iter().filter(|rental| rental.living);
+        living
+            .map(|rental| (rental.id.clone(), rental.ends_at))
+            .collect()
     }
 
     /// Whether the lease was on disk when the launch was asked for; `None` when it never was.
@@ -242,7 +242,7 @@ impl Ledger {
                 run: request.run.clone(),
                 owner: request.run.lease(first + number),
                 living: true,
-                kept: false,
+                ends_at: request.expires_at,
             });
         }
         ids
@@ -450,7 +450,7 @@ impl Provider for Ledger {
         })
     }
 
-    async fn keep(&self, id: &InstanceId, _: Timestamp) -> Result<(), ShellError> {
+    async fn keep(&self, id: &InstanceId, until: Timestamp) -> Result<(), ShellError> {
         self.world.at(Moment::Keeping);
         match self.faults.keep {
             Keep::Works => {}
@@ -462,8 +462,9 @@ impl Provider for Ledger {
             }
             Keep::Hangs => std::future::pending().await,
         }
-        for rental in &mut self.book.borrow_mut().rentals {
-            rental.kept |= rental.id == *id;
+        let mut book = self.book.borrow_mut();
+        for rental in book.rentals.iter_mut().filter(|rental| rental.id == *id) {
+            rental.ends_at = until;
         }
         Ok(())
     }

@@ -7,10 +7,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use collector::exit_status::ExitStatus;
+use collector::instance::InstanceId;
 use collector::lease::{KeptInstance, LeaseRecord};
 use collector::phase::{Phase, Stage};
 use collector::report::{Release, RunReport, SampleReport, StepReport};
 use collector::step::StepOutcome;
+use jiff::Timestamp;
 use tempfile::TempDir;
 
 /// How long the kernel and helpers that are on their way out have to be gone.
@@ -23,8 +25,8 @@ pub(super) struct Done {
     pub(super) leases: Vec<LeaseRecord>,
     pub(super) launched: usize,
     pub(super) terminated: usize,
-    /// Instances that were told to end themselves later.
-    pub(super) kept: usize,
+    /// The instances that live on, and when they end themselves.
+    pub(super) living: Vec<(InstanceId, Timestamp)>,
     pub(super) ways: Vec<KeptInstance>,
     pub(super) recorded_before_launch: Option<bool>,
     pub(super) launch_calls: u32,
@@ -146,13 +148,19 @@ impl Done {
             assert_eq!(self.leases.len(), 1, "the trace is kept: {story}");
             assert_eq!(self.leases[0].lease, leaked.lease);
         } else {
-            assert_eq!(self.launched, self.terminated + self.kept, "{story}");
-            let kept = |sample: &&SampleReport| matches!(sample.released, Release::Kept { .. });
-            assert_eq!(samples.iter().filter(kept).count(), self.kept, "{story}");
-            let ways = self.ways.iter().filter(|way| way.kept).count();
-            assert_eq!((ways, self.ways.len()), (self.kept, self.kept), "{story}");
-            if self.kept > 0 {
-                assert_eq!(self.leases.len(), 1, "its lease is on record: {story}");
+            let kept = samples.iter().filter_map(|sample| match &sample.released {
+                Release::Kept { id, until } => Some((id.clone(), *until)),
+                _ => None,
+            });
+            assert_eq!(kept.collect::<Vec<_>>(), self.living, "{story}");
+            let ways = self.ways.iter().filter(|way| way.kept);
+            let ways = ways.map(|way| (way.id.clone(), way.expires_at));
+            assert_eq!(ways.collect::<Vec<_>>(), self.living, "{story}");
+            assert_eq!(self.ways.len(), self.living.len(), "{story}");
+            let gone = self.launched - self.living.len();
+            assert_eq!(self.terminated, gone, "{story}");
+            if !self.living.is_empty() {
+                assert_eq!(self.leases.len(), 1, "the lease is on record: {story}");
                 return;
             }
             // A launch that got no answer may still show up: its trace is for `reap`.

@@ -272,7 +272,7 @@ impl Scenario {
             leases: records.all(),
             launched: ledger.launched(),
             terminated: ledger.terminated(),
-            kept: ledger.kept(),
+            living: ledger.living(),
             ways: records.instances(),
             recorded_before_launch: ledger.recorded_before_launch(),
             launch_calls: ledger.launch_calls(),

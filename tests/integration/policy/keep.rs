@@ -22,7 +22,7 @@ fn failing() -> Scenario {
 fn a_failed_step_leaves_the_instance_and_the_way_to_it() {
     let done = failing().go();
     done.exits(1).collected();
-    assert_eq!((done.kept, done.terminated), (1, 0));
+    assert_eq!((done.living.len(), done.terminated), (1, 0));
     let Release::Kept { id, until } = &done.sample().released else {
         panic!("{:?}", done.sample().released);
     };
@@ -66,7 +66,7 @@ fn it_never_stays_for_longer_than_it_lives_anyway() {
         ..Faults::default()
     };
     let done = failing().lifetime(HALF_AN_HOUR / 2).faults(faults).go();
-    assert_eq!(done.exits(1).kept, 1, "its own timer does");
+    assert_eq!(done.exits(1).living.len(), 1, "its own timer does");
     let sample = done.sample();
     assert_eq!(
         sample.released,
@@ -114,6 +114,6 @@ fn of_several_samples_those_that_failed_stay() {
         .measure("[ \"$COLLECTOR_SAMPLE\" != 2 ]")
         .samples(3)
         .go();
-    assert_eq!((done.exits(1).kept, done.terminated), (1, 2));
+    assert_eq!((done.exits(1).living.len(), done.terminated), (1, 2));
     assert_eq!(done.ways[0].sample, 2);
 }

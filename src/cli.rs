@@ -196,6 +196,14 @@ fn sample_count() -> impl TypedValueParser<Value = NonZeroU32> {
         .try_map(NonZeroU32::try_from)
 }
 
+/// The time for which an instance stays; as short as the config allows it.
+fn keep_time(text: &str) -> Result<Duration, &'static str> {
+    match parse_duration(text)? {
+        time if time < Duration::from_secs(10) => Err("is shorter than 10 s"),
+        time => Ok(time),
+    }
+}
+
 /// Filters of EC2 take wildcards: an id that is none must not end the instances of every run.
 fn run_id(text: &str) -> Result<RunId, &'static str> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
@@ -299,7 +307,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", value_parser = sample_count())]
     pub parallel: Option<NonZeroU32>,
     /// Leave the instance of a failed run alive for so long (`30m`, `1h`), then it ends itself
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = keep_time)]
     pub keep_on_failure: Option<Duration>,
     /// Write every event to this file as it happens, a line of JSON each
     #[arg(long, value_name = "FILE")]

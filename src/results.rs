@@ -7,6 +7,7 @@
 //! thread that may wait for the disk.
 
 mod archive;
+mod arriving;
 mod free_space;
 mod index;
 mod record_file;

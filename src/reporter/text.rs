@@ -32,7 +32,7 @@ pub fn step_failed(failure: &Diagnostic, log: &Path) -> (String, Vec<String>) {
         .map(|line| format!("{QUOTED}{line}").trim_end().to_owned())
         .collect();
     lines.push(format!("whole log  {}", log.display()));
-    lines.extend(hint.as_ref().map(|hint| format!("to do      {hint}")));
+    lines.extend(hint.as_ref().map(|hint| format!("hint: {hint}")));
     (heading, lines)
 }
 

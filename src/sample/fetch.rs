@@ -9,6 +9,7 @@ use crate::collect::{Arrivals, CollectError, Collection, collect};
 use crate::config::Pattern;
 use crate::job::log_sizes;
 use crate::lease::KeptInstance;
+use crate::records::{FileState, Manifest, ManifestEntry, Record};
 use crate::report::{Collected, SampleReport};
 use crate::reporter::{Event, Reporter, SampleReporter, TimedEvent};
 use crate::results::{RECORDS, Results, ResultsError, SampleDirectory};
@@ -58,17 +59,23 @@ pub async fn fetch<R: Reporter>(
         .filter_map(|glob| Pattern::parse(glob).ok())
         .flatten()
         .collect();
+    // Beside what is here, whose names it would have to avoid otherwise; it takes the place of that when it has come.
+    let arriving = results.make_arrival_directory().await?;
     let arrivals = Arrivals::default();
     let Collection {
         manifest,
-        collected,
         warnings,
         error,
-    } = collect(shell, &patterns, results.path(), &arrivals, reporter).await;
+        ..
+    } = collect(shell, &patterns, &arriving, &arrivals, reporter).await;
     warnings.into_iter().for_each(warn);
+    let earlier = read::<Manifest>(results.path()).await;
+    results.take_over(arriving, manifest.clone()).await?;
+    let manifest = manifest.completed_by(earlier);
+    let collected = sum(&manifest);
     results.record(manifest).await?;
     results.finalize_name()?;
-    if let Some(report) = read_report(results.path()).await {
+    if let Some(report) = read::<SampleReport>(results.path()).await {
         let report = SampleReport {
             collected: collected.clone(),
             ..report
@@ -84,8 +91,20 @@ pub async fn fetch<R: Reporter>(
     })
 }
 
-/// The report of the sample, where its run came to write one.
-async fn read_report(path: &Path) -> Option<SampleReport> {
+/// What the files of a manifest are in all.
+fn sum(manifest: &Manifest) -> Collected {
+    let here = |entry: &&ManifestEntry| entry.state == FileState::Verified;
+    let files = manifest.files.iter().filter(here);
+    let count = files.clone().count();
+    Collected {
+        files: count as u64,
+        bytes: files.map(|entry| entry.size).sum(),
+        incomplete: (manifest.files.len() - count) as u64,
+    }
+}
+
+/// A record of the sample, where there is one.
+async fn read<T: Record + Send + 'static>(path: &Path) -> Option<T> {
     let directory = SampleDirectory::new(path);
     let reading = tokio::task::spawn_blocking(move || directory.read().ok());
     reading.await.ok().flatten()

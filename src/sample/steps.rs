@@ -227,7 +227,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
                 Outcome::StepFailed,
                 script.as_str(),
                 format!("{phase}: {script} exited with status {status}"),
-                Some("its log is in `collector/logs` of the results; `warn_only: true` lets the run go on"),
+                Some("its log is in `collector/logs` of the results; `--keep-on-failure 30m` leaves the instance for a look, `warn_only: true` lets the run go on"),
             ),
             Ok(JobEnd::Stopped { .. }) => self.journal.fail_script(
                 Outcome::Interrupted,

@@ -39,13 +39,21 @@ fn the_end_of_the_run_tells_the_ways_back_and_they_work() {
     let listed = run(desk.collect(&["list", "--local"])).expect(0).stdout;
     assert!(listed.contains("kept") && listed.contains(&id), "{listed}");
 
-    let shell = run(desk.collect(&["ssh", &id, "--", "cat speed; echo 43 > more-speed; exit 7"]));
+    let shell = run(desk.collect(&[
+        "ssh",
+        &id,
+        "--",
+        "cat speed; echo 43 > more-speed; echo 44 > speed; exit 7",
+    ]));
     assert_eq!((shell.status, shell.stdout.as_str()), (7, "42\n"));
 
     let fetched = run(desk.collect(&["fetch", &id])).expect(0).stdout;
     assert!(fetched.starts_with("2 files,"), "{fetched}");
     let more = fs::read_to_string(desk.sample("v1").join("more-speed")).unwrap();
     assert_eq!(more, "43\n");
+    let newer = fs::read_to_string(desk.sample("v1").join("speed")).unwrap();
+    assert_eq!(newer, "44\n", "it takes the place of the one that was here");
+    assert!(!desk.sample("v1").join("speed.2").exists());
     assert_eq!(report(&desk.sample("v1")).collected.files, 2);
 
     run(desk.collect(&["reap", "--expired", "--local"])).expect(0);

@@ -11,6 +11,7 @@ mod post;
 mod results;
 mod state_directory;
 mod trace;
+mod visit;
 
 use std::future::Future;
 use std::path::Path;
@@ -49,6 +50,8 @@ pub fn main(request: Request) -> ExitStatus {
         (Request::Completions(args), _) => Ok(authoring::completions(&args, &console)),
         (Request::Man(args), _) => authoring::man(&args),
         (Request::List(account), _) => block_on(list::list(&account, &console)),
+        (Request::Ssh { instance, command }, _) => visit::ssh(&instance, &command),
+        (Request::Fetch(instance), _) => block_on(visit::fetch(&instance, &console)),
         (Request::Reap { account, which }, _) => {
             block_on(instances::reap(&account, &which, &console))
         }
@@ -235,7 +238,23 @@ fn conclude(report: &RunReport, reporter: &impl Reporter) {
             reporter.report(Event::Error(error.clone()));
         }
     }
+    tell_kept(report, reporter);
     tell_leaks(report, reporter);
+}
+
+/// Where an instance is that stays, and how to get there.
+fn tell_kept(report: &RunReport, reporter: &impl Reporter) {
+    for sample in &report.samples {
+        if let Release::Kept { id, until } = &sample.released {
+            reporter.report(Event::Kept {
+                id: id.clone(),
+                region: sample.region.clone(),
+                until: *until,
+                run: report.run.clone(),
+                sample: (report.asked > 1).then_some(sample.sample),
+            });
+        }
+    }
 }
 
 fn tell_leaks(report: &RunReport, reporter: &impl Reporter) {

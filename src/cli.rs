@@ -10,6 +10,7 @@ use std::env;
 use std::ffi::OsString;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -19,7 +20,7 @@ use clap::{
 
 use secrecy::SecretString;
 
-use crate::config::{Config, MAX_SAMPLES, ProviderSpec};
+use crate::config::{Config, MAX_SAMPLES, ProviderSpec, parse_duration};
 use crate::github::artifact::ArtifactName;
 use crate::instance::{LeaseToken, RunId};
 pub use authoring::{CompletionsArgs, InitArgs, ManArgs, PlanArgs};
@@ -68,6 +69,17 @@ pub enum Request {
     Schema,
     /// List the instances that are alive
     List(AccountArgs),
+    /// Log in to an instance that stays after a failed run, or run a command there
+    Ssh {
+        /// The instance
+        #[command(flatten)]
+        instance: InstanceArgs,
+        /// A command to run there, in place of a shell
+        #[arg(last = true)]
+        command: Vec<OsString>,
+    },
+    /// Collect again from an instance that stays after a failed run
+    Fetch(InstanceArgs),
     /// End instances that were left over
     Reap {
         /// The place to look at
@@ -214,6 +226,14 @@ fn sample_count() -> impl TypedValueParser<Value = NonZeroU32> {
         .try_map(NonZeroU32::try_from)
 }
 
+/// The time for which an instance stays; as short as the config allows it.
+fn keep_time(text: &str) -> Result<Duration, &'static str> {
+    match parse_duration(text)? {
+        time if time < Duration::from_secs(10) => Err("is shorter than 10 s"),
+        time => Ok(time),
+    }
+}
+
 /// Filters of EC2 take wildcards: an id that is none must not end the instances of every run.
 fn run_id(text: &str) -> Result<RunId, &'static str> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
@@ -240,6 +260,17 @@ pub struct AccountArgs {
     /// Look on this machine only
     #[arg(long, conflicts_with = "region")]
     pub local: bool,
+}
+
+/// An instance to come back to.
+#[derive(Debug, Args)]
+pub struct InstanceArgs {
+    /// The run that launched it
+    #[arg(value_name = "RUN", value_parser = run_id)]
+    pub run: RunId,
+    /// Its sample, where several instances of the run stay
+    #[arg(long, value_name = "N")]
+    pub sample: Option<u32>,
 }
 
 /// The instances that are ended.
@@ -305,6 +336,9 @@ pub struct RunArgs {
     /// The number of instances that there are at once, in place of the config's
     #[arg(long, value_name = "N", value_parser = sample_count())]
     pub parallel: Option<NonZeroU32>,
+    /// Leave the instance of a failed run alive for so long (`30m`, `1h`), then it ends itself
+    #[arg(long, value_name = "TIME", value_parser = keep_time)]
+    pub keep_on_failure: Option<Duration>,
     /// Write every event to this file as it happens, a line of JSON each
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
@@ -378,6 +412,7 @@ impl RunArgs {
         }
         config.samples = self.samples.unwrap_or(config.samples);
         config.parallel = self.parallel.or(config.parallel);
+        config.keep_on_failure = self.keep_on_failure.or(config.keep_on_failure);
         if config.provider == ProviderSpec::Local {
             // What is measured side by side on one machine disturbs each other.
             config.parallel = Some(NonZeroU32::MIN);

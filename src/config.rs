@@ -16,7 +16,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use duration::human as human_duration;
+pub use duration::{human as human_duration, parse as parse_duration};
 pub use keys::{DefaultValue, FILE_KEYS, Key, Kind, MAIN_KEYS, MAX_SAMPLES, STEP_KEYS, Scope};
 pub use node::At;
 pub use pattern::Pattern;
@@ -58,6 +58,8 @@ pub struct Config {
     pub samples: NonZeroU32,
     /// The number of instances that are used at once; all of them unless it is given.
     pub parallel: Option<NonZeroU32>,
+    /// The time for which an instance stays after a failure, for a person to look at it.
+    pub keep_on_failure: Option<Duration>,
     /// Whether the first failure of a sample ends the others.
     pub fail_fast: bool,
     /// The steps of each phase that has any.

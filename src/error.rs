@@ -1,5 +1,7 @@
 //! What can go wrong before there is a report, and the exit status of each.
 
+mod visit;
+
 use std::path::PathBuf;
 
 use crate::exit_status::ExitStatus;
@@ -13,6 +15,8 @@ use crate::reporter::prompt::PromptError;
 use crate::results::{RemovalError, ResultsError};
 use crate::revision::RevisionError;
 use crate::shell::ssh::KeyError;
+
+pub use visit::VisitError;
 
 /// Why there was no run.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +83,9 @@ pub enum Error {
         /// Those that are.
         known: String,
     },
+    /// An instance cannot be come back to.
+    #[error(transparent)]
+    Visit(#[from] VisitError),
     /// No keys.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -107,6 +114,7 @@ impl Error {
             Self::Results(error) => error.hint(),
             Self::Removal(error) => error.hint(),
             Self::Unconfirmed => Some("`--yes` removes it without asking"),
+            Self::Visit(error) => error.hint(),
             Self::State(_) => {
                 Some("see whether the runner's disk is full: nothing is rented before it is noted")
             }
@@ -145,6 +153,7 @@ impl Error {
             | Self::Provider(ProviderError::NoRegion | ProviderError::NotBuilt) => {
                 ExitStatus::Misused
             }
+            Self::Visit(error) => error.exit_status(),
             Self::Provider(_)
             | Self::State(_)
             | Self::Http(_)

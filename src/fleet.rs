@@ -168,11 +168,12 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
                 let sample = free.next();
                 let (schedule, shared) = (&schedule, &shared);
                 async move {
-                    let Some(sample) = sample else { return };
+                    let sample = sample?;
                     sample.execute(&id, schedule, shared).await;
                     if let (Some(cancel), false) = (fail_fast, sample.passed()) {
                         cancel.cancel();
                     }
+                    sample.keep_time()
                 }
             })
             .await;

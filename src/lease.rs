@@ -1,5 +1,8 @@
-//! The guarantee: instances exist only inside [`Lessor::with_instances`], and are gone when it returns.
+//! The guarantee: instances exist only inside [`Lessor::with_instances`], and are gone when it returns, but for those that
+//! were asked to stay after a failure and end themselves.
 
+mod keep;
+mod kept;
 mod launch;
 mod ready;
 mod records;
@@ -13,6 +16,7 @@ use jiff::Timestamp;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+pub use kept::{KeptInstance, LoginFiles};
 pub use ready::{Readiness, has_ended};
 pub use records::{LeaseRecord, LeaseRecords};
 pub use terminate::{sweep, terminate_all};
@@ -56,15 +60,17 @@ pub struct Lessor<'a, P> {
     hurried: OnceCell<Instant>,
 }
 
-/// An instance that was lent, and is over.
+/// An instance that was lent, and the work on it is over.
 #[derive(Debug)]
-pub struct Rental<T> {
+pub struct Rental {
     /// The instance.
     pub id: InstanceId,
     /// How the work on it ended.
-    pub ended: Completion<T>,
+    pub ended: Completion<()>,
     /// Whether it is gone.
     pub release: Release,
+    /// Why it was not left alive although that was wished for.
+    pub not_kept: Option<String>,
     /// When its termination was first asked for.
     pub terminate_started: Timestamp,
     /// The time until that was confirmed or given up.
@@ -73,13 +79,13 @@ pub struct Rental<T> {
 
 /// What came of a lease.
 #[derive(Debug)]
-pub struct Leased<T> {
+pub struct Leased {
     /// Why there was no instance; `Ok(None)` where the launch was cancelled or worked.
     pub error: Option<ProviderError>,
     /// What became of a launch that gave no instances.
     pub unanswered: Release,
     /// The instances that were lent, in the order in which the provider named them.
-    pub rentals: Vec<Rental<T>>,
+    pub rentals: Vec<Rental>,
     /// Resources that could not be deleted yet.
     pub remaining: Vec<Resource>,
 }
@@ -124,16 +130,16 @@ impl<'a, P: Provider> Lessor<'a, P> {
         }
     }
 
-    /// Lends instances, each to a `work` of its own, and terminates each however its work ends. There is no other way to
-    /// get one. Fewer instances than asked for may come.
+    /// Lends instances, each to a `work` of its own, and terminates each however its work ends, unless it returns the time
+    /// for which its instance is to stay. There is no other way to get one. Fewer instances than asked for may come.
     ///
     /// The lease is on disk before the launch, and off it once everything made under it is known to be gone.
-    pub async fn with_instances<T, F: Future<Output = T>>(
+    pub async fn with_instances<F: Future<Output = Option<Duration>>>(
         &self,
         candidates: Vec<P::Candidate>,
         request: &LaunchRequest,
         work: impl FnMut(InstanceId) -> F,
-    ) -> Leased<T> {
+    ) -> Leased {
         let record = LeaseRecord {
             lease: request.lease.clone(),
             provider: self.provider.name().into(),
@@ -154,7 +160,7 @@ impl<'a, P: Provider> Lessor<'a, P> {
             Ok(ids) => Leased {
                 error: None,
                 unanswered: Release::NothingLaunched,
-                rentals: self.lend(ids, work).await,
+                rentals: self.lend(ids, request.expires_at, work).await,
                 remaining: Vec::new(),
             },
             Err(failed) => {
@@ -179,18 +185,19 @@ impl<'a, P: Provider> Lessor<'a, P> {
             .iter()
             .map(|rental| &rental.release)
             .chain([&leased.unanswered])
-            .any(|release| matches!(release, Release::Unconfirmed { .. }));
+            .any(|release| matches!(release, Release::Unconfirmed { .. } | Release::Kept { .. }));
         if !keep_record {
             self.records.forget(&request.lease);
         }
         leased
     }
 
-    async fn lend<T, F: Future<Output = T>>(
+    async fn lend<F: Future<Output = Option<Duration>>>(
         &self,
         ids: Vec<InstanceId>,
+        expires_at: Timestamp,
         mut work: impl FnMut(InstanceId) -> F,
-    ) -> Vec<Rental<T>> {
+    ) -> Vec<Rental> {
         let terminations = Terminations::new(self.provider);
         let rentals = ids.into_iter().map(|id| {
             // A future is made when it is polled, so that a panic while it is made is caught as well.
@@ -201,30 +208,56 @@ impl<'a, P: Provider> Lessor<'a, P> {
                     Ok(work) => until_cancelled(self.cancel, work).await,
                     Err(_) => Completion::Panicked("before the work began".into()),
                 };
-                if self.signal.is_cancelled() {
-                    self.deadline_after_signal();
-                }
+                let (ended, time) = match ended {
+                    Completion::Returned(time) => (Completion::Returned(()), time),
+                    Completion::Cancelled => (Completion::Cancelled, None),
+                    Completion::Panicked(message) => (Completion::Panicked(message), None),
+                };
                 let terminate_started = Timestamp::now();
                 let since = Instant::now();
-                // A signal does not end the termination, but it leaves it less time.
-                let unhurried = terminations.terminate(&id, since + TERMINATION_DEADLINE);
-                let release = match until_cancelled(self.signal, unhurried).await {
-                    Completion::Returned(release) => release,
-                    Completion::Cancelled | Completion::Panicked(_) => {
-                        let deadline = self.termination_deadline_after_signal();
-                        terminations.terminate(&id, deadline).await
-                    }
+                let kept = match time {
+                    Some(time) => Some(self.keep(&id, time, expires_at).await),
+                    None => None,
+                };
+                let (release, not_kept) = match kept {
+                    Some(Ok(release)) => (release, None),
+                    Some(Err(reason)) => (self.give_back(terminations, &id).await, Some(reason)),
+                    None => (self.give_back(terminations, &id).await, None),
                 };
                 Rental {
                     id,
                     ended,
                     release,
+                    not_kept,
                     terminate_started,
                     terminate_took: since.elapsed(),
                 }
             }
         });
-        join_all(rentals).await
+        let mut rentals = join_all(rentals).await;
+        if self.signal.is_cancelled() {
+            let kept = |rental: &&mut Rental| matches!(rental.release, Release::Kept { .. });
+            let giving_back = rentals.iter_mut().filter(kept).map(|rental| async {
+                rental.release = self.give_back(&terminations, &rental.id).await;
+            });
+            join_all(giving_back).await;
+        }
+        rentals
+    }
+
+    async fn give_back(&self, terminations: &Terminations<'_, P>, id: &InstanceId) -> Release {
+        if self.signal.is_cancelled() {
+            self.deadline_after_signal();
+        }
+        // A signal does not end the termination, but it leaves it less time.
+        let unhurried = terminations.terminate(id, Instant::now() + TERMINATION_DEADLINE);
+        match until_cancelled(self.signal, unhurried).await {
+            Completion::Returned(release) => release,
+            Completion::Cancelled | Completion::Panicked(_) => {
+                let deadline = self.termination_deadline_after_signal();
+                terminations.terminate(id, deadline).await
+            }
+        }
     }
 }
 

@@ -216,6 +216,7 @@ fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Setting> {
         max_lifetime,
         samples,
         parallel,
+        keep_on_failure,
         fail_fast,
         phases: _,
     } = config;
@@ -243,6 +244,10 @@ fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Setting> {
         setting("samples", samples.get()),
         setting("parallel", at_once.get()),
         setting("fail_fast", *fail_fast),
+        setting(
+            "keep_on_failure",
+            keep_on_failure.map_or(Value::Null, |time| human_duration(time).into()),
+        ),
         setting("max_lifetime", human_duration(*max_lifetime)).with_note(format!(
             "a sample takes at most {}",
             human_duration(config.max_duration())

@@ -1,11 +1,14 @@
 //! The seam to whoever rents out machines.
 
+mod access;
 #[cfg_attr(not(feature = "ec2"), path = "provider/ec2/absent.rs")]
 pub mod ec2;
 pub mod identity;
 pub mod local;
 
 use jiff::Timestamp;
+
+pub use access::{Access, Login, Visit};
 
 use crate::instance::{
     Found, FoundResource, Instance, InstanceId, InstanceState, LaunchRequest, LeaseToken, Owner,
@@ -92,6 +95,22 @@ pub trait Provider: Sweep {
         instance: &Instance,
         lease: &LeaseToken,
     ) -> Result<RemoteHost<Self::Shell>, ShellError>;
+
+    /// The way back to an instance, where there is one for another process.
+    fn visit(&self, instance: &Instance) -> Option<Visit> {
+        let _ = instance;
+        None
+    }
+
+    /// Has an instance that was connected to before end itself at `until`, and no later than it would have; once that is
+    /// confirmed, its tag says so, too. Safe to drop.
+    async fn keep(&self, id: &InstanceId, until: Timestamp) -> Result<(), ShellError> {
+        let _ = (id, until);
+        Err(ShellError::Command {
+            what: "setting its timer",
+            reason: "this provider cannot".into(),
+        })
+    }
 
     /// Tells an instance that was connected to before to power itself off, which ends it without the provider's consent.
     /// Returns whether it was told. Safe to drop.

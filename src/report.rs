@@ -1,5 +1,6 @@
 //! What came of a run, as written to `run.json` and shown at the end.
 
+mod diagnostic;
 pub mod seconds;
 mod text;
 mod time_outs;
@@ -18,6 +19,7 @@ use crate::phase::Stage;
 use crate::revision::Revision;
 use crate::step::{Place, StepOutcome};
 
+pub use diagnostic::{Diagnostic, last_lines};
 pub use text::{human_bytes, utc_to_the_second};
 pub use time_outs::{result, time_outs};
 
@@ -140,40 +142,6 @@ impl fmt::Display for Signal {
     }
 }
 
-/// An error as it is shown: the failure, and its remedy.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Diagnostic {
-    /// The failure.
-    pub message: String,
-    /// Its remedy.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
-    /// The script that failed, where it was one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub script: Option<String>,
-}
-
-impl Diagnostic {
-    /// A diagnostic of no script.
-    pub fn new(message: impl Into<String>, hint: Option<&str>) -> Self {
-        Self {
-            message: message.into(),
-            hint: hint.map(str::to_owned),
-            script: None,
-        }
-    }
-}
-
-impl fmt::Display for Diagnostic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)?;
-        match &self.hint {
-            Some(hint) => write!(f, "\nhint: {hint}"),
-            None => Ok(()),
-        }
-    }
-}
-
 /// Whether an instance is gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
@@ -182,6 +150,13 @@ pub enum Release {
     NothingLaunched,
     /// It is confirmed to be shutting down, or gone.
     Terminated,
+    /// It was asked to stay after a failure, and ends itself.
+    Kept {
+        /// Its id.
+        id: InstanceId,
+        /// When it is over.
+        until: Timestamp,
+    },
     /// It may live on and cost money.
     Unconfirmed {
         /// Its id, unless the launch got no answer.
@@ -350,12 +325,15 @@ impl SampleReport {
         self.finished.duration_since(self.started).unsigned_abs()
     }
 
-    /// The first step that failed.
+    /// The first step that failed; where none did and nothing was measured, the last one that ran out of time.
     pub fn failed_step(&self) -> Option<&StepReport> {
-        self.stages
-            .iter()
-            .flat_map(|stage| &stage.steps)
-            .find(|step| matches!(step.outcome, StepOutcome::Failed | StepOutcome::Lost))
+        let steps = || self.stages.iter().flat_map(|stage| &stage.steps);
+        let failed =
+            |step: &&StepReport| matches!(step.outcome, StepOutcome::Failed | StepOutcome::Lost);
+        let late = |step: &&StepReport| step.outcome == StepOutcome::TimedOut;
+        let nothing = self.outcome == Outcome::StepFailed && self.collected.files == 0;
+        let last_late = || steps().rfind(late).filter(|_| nothing);
+        steps().find(failed).or_else(last_late)
     }
 }
 

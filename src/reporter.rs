@@ -11,6 +11,7 @@ pub mod text;
 pub mod workflow;
 pub mod writer;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,6 +70,13 @@ pub enum Event {
         #[serde(serialize_with = "seconds::serialize")]
         took: Duration,
     },
+    /// A script failed; its log ends with the last lines of the failure.
+    StepFailed {
+        /// The failure.
+        failure: Diagnostic,
+        /// The whole log, absolute; it has this name when the results are complete.
+        log: PathBuf,
+    },
     /// Bytes have come home.
     Transferred {
         /// So far.
@@ -105,6 +113,19 @@ pub enum Event {
         region: String,
         /// The run that made it.
         run: RunId,
+    },
+    /// An instance stays because that was asked for, and ends itself.
+    Kept {
+        /// Its id.
+        id: InstanceId,
+        /// Its region.
+        region: String,
+        /// When it is over.
+        until: Timestamp,
+        /// The run that launched it.
+        run: RunId,
+        /// Its sample, where the run has several.
+        sample: Option<u32>,
     },
     /// The last thing said of a run: an instance may have been left behind.
     Leaked {

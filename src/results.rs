@@ -7,6 +7,7 @@
 //! thread that may wait for the disk.
 
 mod archive;
+mod arriving;
 mod free_space;
 mod index;
 mod inventory;
@@ -139,9 +140,14 @@ impl Results {
 
     /// Results that another process has left, under their final name.
     pub fn open(path: &Path, revision: &Revision) -> Self {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        Self::open_partial(path, path, revision)
+    }
+
+    /// Results that another process has left at `path`, under a temporary name; `complete` is their final path.
+    pub fn open_partial(path: &Path, complete: &Path, revision: &Revision) -> Self {
+        let name = complete.file_name().unwrap_or_default().to_string_lossy();
         Self {
-            revision_directory: path.parent().unwrap_or(path).to_owned(),
+            revision_directory: complete.parent().unwrap_or(complete).to_owned(),
             revision: revision.clone(),
             name: name.into_owned(),
             path: path.to_owned(),
@@ -149,9 +155,23 @@ impl Results {
         }
     }
 
+    /// Makes the directories that a killed collector, or somebody else, may have left without.
+    ///
+    /// # Errors
+    /// When they cannot be made.
+    pub fn make_directories(&self) -> Result<(), ResultsError> {
+        let logs = self.path.join(RECORDS).join("logs");
+        fs::create_dir_all(&logs).map_err(failed("creating", &logs))
+    }
+
     /// Where the results are now, absolute.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Where the results are when they are complete.
+    pub fn final_path(&self) -> PathBuf {
+        self.revision_directory.join(&self.name)
     }
 
     /// The instance is known: the final name will be its id.
@@ -164,7 +184,7 @@ impl Results {
     /// # Errors
     /// When the name is taken.
     pub fn finalize_name(&mut self) -> Result<(), ResultsError> {
-        let last = self.revision_directory.join(&self.name);
+        let last = self.final_path();
         if last != self.path {
             fs::rename(&self.path, &last).map_err(failed("renaming the results to", &last))?;
             self.path = last;

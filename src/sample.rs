@@ -1,12 +1,16 @@
 //! A sample: the schedule carried out on one instance, with results, a journal and a report of its own.
 
+mod failed_step;
+mod fetch;
 mod finish;
 mod journal;
+mod keeping;
 mod local_host;
 mod step_log;
 mod steps;
 mod watched;
 
+use std::fs::File;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -31,6 +35,7 @@ use crate::revision::{OF_COLLECTOR, Revision};
 use crate::schedule::Action;
 use crate::shell::{Shell, ShellError};
 use crate::step::ScriptPath;
+pub use fetch::{Fetched, fetch};
 use journal::Journal;
 pub use local_host::LocalHost;
 use step_log::StepLog;
@@ -98,6 +103,8 @@ pub(crate) struct Sample<'a, P: Provider, H, R> {
     last_call: Option<Instant>,
     end_of_life: Option<Instant>,
     release: Release,
+    /// Held while the instance may be come back to, so that nobody does so before the run is over.
+    under_way: Option<File>,
 }
 
 impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
@@ -138,6 +145,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             last_call: None,
             end_of_life: None,
             release: Release::NothingLaunched,
+            under_way: None,
         })
     }
 
@@ -278,6 +286,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             instance.region, instance.address
         )));
         self.journal.instance = Some(instance.clone());
+        self.note_way_back(&instance).await;
         match self.prepare(&instance).await {
             Ok(host) => Some(host),
             Err(error) => {
@@ -352,13 +361,6 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         let nothing = collection.error.is_none()
             && collection.collected == Collected::default()
             && !self.run.plan.config.performance_results.is_empty();
-        if nothing {
-            self.journal.fail(
-                Outcome::StepFailed,
-                "no file was collected: nothing was measured".into(),
-                Some("check `performance_results`; the logs show what the steps did"),
-            );
-        }
         let ok = collection.error.is_none() && !nothing;
         if let Some(error) = collection.error {
             self.journal
@@ -374,24 +376,39 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
                 .fail(Outcome::Unavailable, error.to_string(), error.hint());
         }
         self.journal.end(ok);
+        if nothing {
+            self.fail_without_results().await;
+        }
     }
 
     /// Enters how the work on the instance ended, and its termination.
-    pub(crate) fn enter_rental(&mut self, rental: Rental<()>) {
+    pub(crate) fn enter_rental(&mut self, rental: Rental) {
         let Rental {
+            id,
             ended,
             release,
+            not_kept,
             terminate_started,
             terminate_took,
-            ..
         } = rental;
         self.note_end(ended);
-        self.journal.enter_finished(
-            Stage::Terminate,
-            release == Release::Terminated,
-            terminate_started,
-            terminate_took,
-        );
+        if let Some(reason) = not_kept {
+            self.journal
+                .warn(format!("instance {id} was not kept: {reason}"));
+        }
+        if let Release::Kept { until, .. } = release {
+            self.expires_at = until;
+        } else {
+            self.journal.enter_finished(
+                Stage::Terminate,
+                release == Release::Terminated,
+                terminate_started,
+                terminate_took,
+            );
+        }
+        if release == Release::Terminated {
+            self.run.records.forget_instance(&id);
+        }
         self.release = release;
     }
 

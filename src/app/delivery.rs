@@ -55,7 +55,8 @@ impl Delivery<'_> {
                 .stages
                 .iter()
                 .any(|stage| stage.stage == Stage::Launch);
-            sample.released == Release::Terminated || !launched
+            let settled = matches!(sample.released, Release::Terminated | Release::Kept { .. });
+            settled || !launched
         });
         if all_released {
             warn(log, State::save_released(job));

@@ -135,11 +135,17 @@ impl Reaping<'_> {
             console,
         } = self;
         let now = Timestamp::now();
+        // Its tag may say more than was left when it was kept.
+        let ways = records.instances().into_iter();
+        let overdue: Vec<_> = ways
+            .filter(|instance| instance.expires_at <= now)
+            .map(|instance| instance.id)
+            .collect();
         let found = provider.find(owner).await;
         let found = found.map_err(|error| in_region(&records.all(), provider.region(), error))?;
         let found: Vec<Found> = found
             .into_iter()
-            .filter(|instance| !expired || instance.expired(now))
+            .filter(|instance| !expired || instance.expired(now) || overdue.contains(&instance.id))
             .collect();
         let mut reaped = Reaped {
             found: found.len(),
@@ -160,6 +166,7 @@ impl Reaping<'_> {
                 unsettled.extend(instance.lease.clone());
                 console.error(&format!("{id} in {region}: {reason}"), None);
             } else {
+                records.forget_instance(id);
                 console.say(&format!("terminated {id} in {region}"));
             }
         }

@@ -10,6 +10,7 @@ use super::state_directory::{local, records};
 use crate::cli::AccountArgs;
 use crate::error::Error;
 use crate::instance::{Found, FoundResource, Owner, Resource};
+use crate::lease::KeptInstance;
 use crate::provider::Sweep as _;
 use crate::report::utc_to_the_second;
 use crate::reporter::console::Console;
@@ -26,13 +27,15 @@ const UNKNOWN: &str = "?";
 /// Lists the instances that are alive, and what else of them is left.
 pub(super) async fn list(args: &AccountArgs, console: &Console) -> Result<ExitStatus, Error> {
     let now = Timestamp::now();
+    let kept = records()?.kept_instances(now);
+    let row = |found: Found| row(found, &kept, now);
     let found = local()?.find(&Owner::Anyone).await?;
-    let mut rows: Vec<_> = found.into_iter().map(|found| row(found, now)).collect();
+    let mut rows: Vec<_> = found.into_iter().map(row).collect();
     let (accounts, mut failed) = accounts(args, console).await?;
     let records = records()?.all();
     for account in accounts {
         match account.find(&Owner::Anyone).await {
-            Ok(found) => rows.extend(found.into_iter().map(|found| row(found, now))),
+            Ok(found) => rows.extend(found.into_iter().map(row)),
             Err(error) => {
                 failed = Some(in_region(&records, account.region(), error));
                 continue;
@@ -55,15 +58,18 @@ pub(super) async fn list(args: &AccountArgs, console: &Console) -> Result<ExitSt
     failed.map_or(Ok(ExitStatus::Passed), Err)
 }
 
-fn row(found: Found, now: Timestamp) -> [String; 9] {
+/// An instance; one that is kept says so, and until when.
+fn row(found: Found, kept: &[KeptInstance], now: Timestamp) -> [String; 9] {
+    let kept = kept.iter().find(|instance| instance.id == found.id);
+    let expires_at = kept.map_or(found.expires_at, |kept| Some(kept.expires_at));
     [
         found.id.to_string(),
         found.region,
-        found.state,
+        kept.map_or(found.state, |_| "kept".into()),
         found.instance_type.unwrap_or_default(),
         found.address.unwrap_or_default(),
         found.launched_at.map(|at| age(at, now)).unwrap_or_default(),
-        shown(found.expires_at),
+        shown(expires_at),
         found.revision.unwrap_or_else(|| UNKNOWN.into()),
         found
             .run

@@ -114,10 +114,12 @@ async fn run_on<P: Provider, R: Reporter>(
         state.save(job)?;
         State::save_undelivered(job, Timestamp::now())?;
     }
+    let records = records()?;
+    records.forget_expired_instances(Timestamp::now());
     let run = Run {
         plan,
         provider,
-        records: &records()?,
+        records: &records,
         local: &local,
         reporter: invocation.reporter,
         interrupt: invocation.interrupt,

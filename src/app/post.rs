@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use super::delivery::belated::Undelivered;
 use super::measure::role;
-use super::state_directory::{hand_over_state, local};
+use super::state_directory::{hand_over_state, local, records};
 use super::{ExitStatus, block_on};
 use crate::cli::Request;
 use crate::error::Error;
@@ -18,7 +18,7 @@ use crate::instance::{InstanceId, Owner};
 use crate::lease::{DELETION_DEADLINE, EVENTUAL_CONSISTENCY, delete_resources, sweep};
 use crate::provider::ec2::Account;
 use crate::provider::{ProviderError, Sweep};
-use crate::report::{Diagnostic, Release};
+use crate::report::{Diagnostic, Release, utc_to_the_second};
 use crate::reporter::console::{Console, Verbosity};
 use crate::reporter::workflow::WorkflowLog;
 use crate::reporter::{Event, Reporter as _};
@@ -62,7 +62,7 @@ pub(super) fn run() -> ExitStatus {
     } else {
         EVENTUAL_CONSISTENCY
     };
-    let status = match block_on(swept(&job, &state, waiting)) {
+    let status = match block_on(swept(&job, &state, waiting, &log)) {
         Ok(found) => tell(&found, &state, &log),
         Err(error) if released => {
             log.report(Event::Note(format!(
@@ -122,12 +122,24 @@ async fn swept(
     job: &WorkflowJob,
     state: &State,
     waiting: Duration,
+    log: &WorkflowLog,
 ) -> Result<Vec<(InstanceId, Release)>, Error> {
     let now = Instant::now();
     let owner = Owner::Run(state.run.clone());
+    let mut kept = records()?.kept_instances(Timestamp::now());
+    kept.retain(|instance| instance.run == state.run);
+    let spared: Vec<_> = kept.iter().map(|instance| instance.id.clone()).collect();
+    for instance in kept {
+        log.report(Event::Note(format!(
+            "instance {} in {} stays until {}, as was asked for, and ends itself then",
+            instance.id,
+            instance.region,
+            utc_to_the_second(instance.expires_at)
+        )));
+    }
     let local = local()?;
     let swept = if state.provider == local.name() {
-        sweep(&local, &owner, now + waiting, now + SWEEP_DEADLINE).await
+        sweep(&local, &owner, &spared, now + waiting, now + SWEEP_DEADLINE).await
     } else {
         let role = state
             .role
@@ -136,8 +148,12 @@ async fn swept(
             .transpose()?;
         let account = Account::open(Some(&state.region), role).await?;
         {
-            let swept = sweep(&account, &owner, now + waiting, now + SWEEP_DEADLINE).await;
-            delete_when_free(&account, &owner).await;
+            let deadline = now + SWEEP_DEADLINE;
+            let swept = sweep(&account, &owner, &spared, now + waiting, deadline).await;
+            // An instance that stays holds the group for longer than anybody waits.
+            if spared.is_empty() {
+                delete_when_free(&account, &owner).await;
+            }
             swept
         }
     };

@@ -13,7 +13,10 @@ pub(super) fn from_minutes(minutes: f64) -> Result<Duration, &'static str> {
 }
 
 /// A text: one or more numbers, each with `s`, `m`, `h` or `d`; or a bare number of minutes.
-pub(super) fn parse(text: &str) -> Result<Duration, &'static str> {
+///
+/// # Errors
+/// A sentence fragment that says what is wrong with it.
+pub fn parse(text: &str) -> Result<Duration, &'static str> {
     const FORM: &str = "is not a duration";
     let text = text.trim();
     if let Ok(minutes) = text.parse::<f64>() {

@@ -202,7 +202,7 @@ pub const FILE_KEYS: [Key; 8] = [
 ];
 
 /// The keys of `main`, in the order of the reference.
-pub const MAIN_KEYS: [Key; 39] = [
+pub const MAIN_KEYS: [Key; 40] = [
     key(
         "performance_results",
         Kind::Globs,
@@ -310,6 +310,13 @@ pub const MAIN_KEYS: [Key; 39] = [
         Value("6h"),
         "2h",
         "the instance ends itself after this, whatever it is doing; at least 10 s, at most 30 days. A step that still runs shortly before is ended, so that there is time to collect",
+    ),
+    key(
+        "keep_on_failure",
+        Kind::Duration(10),
+        Behaviour("it is terminated"),
+        "30m",
+        "the instance of a run that failed stays for so long, and no longer than `max_lifetime`, before it ends itself: `collect ssh` and `collect fetch` lead to it; a signal terminates it all the same",
     ),
     key(
         "samples",

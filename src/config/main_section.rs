@@ -27,6 +27,7 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
     let output = main.read("output", Problems::text);
     let ec2 = read_ec2(&mut main);
     let max_lifetime = main.read("max_lifetime", Problems::duration);
+    let keep_on_failure = main.read("keep_on_failure", Problems::duration);
     let samples = main.read("samples", Problems::count);
     let parallel = main.read("parallel", Problems::count);
     let fail_fast = main.read("fail_fast", Problems::boolean);
@@ -42,6 +43,7 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
             max_lifetime: max_lifetime?,
             samples: samples?,
             parallel,
+            keep_on_failure,
             fail_fast: fail_fast?,
             phases: BTreeMap::new(),
         })

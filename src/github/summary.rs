@@ -6,7 +6,7 @@ use super::artifact::Artifact;
 use super::markdown::{Room, clipped, code, fenced, fold, link, list, prose, span, table, text};
 use super::{CAUTION, verdict};
 use crate::config::human_duration;
-use crate::report::{Outcome, Release, SampleReport, time_outs};
+use crate::report::{Outcome, Release, SampleReport, time_outs, utc_to_the_second};
 
 /// GitHub drops a longer summary. Each part has room of its own, and together they stay below.
 pub const MAX_BYTES: usize = 1_048_576;
@@ -57,6 +57,7 @@ pub fn summary(report: &SampleReport, facts: &Facts<'_>) -> String {
     let parts = [
         Some(heading),
         leak(report),
+        kept(report),
         report.description.as_deref().map(description),
         errors(report),
         facts.failure.as_ref().map(last_lines),
@@ -86,7 +87,7 @@ pub fn short(report: &SampleReport) -> String {
         let message = span(&clipped(&error.message, MESSAGE));
         format!("{message}\n")
     });
-    [leak(report), Some(first), error]
+    [leak(report), Some(first), error, kept(report)]
         .into_iter()
         .flatten()
         .collect::<Vec<_>>()
@@ -150,6 +151,28 @@ fn leak(report: &SampleReport) -> Option<String> {
     ))
 }
 
+/// An instance that was asked to stay, and the commands that lead to it.
+fn kept(report: &SampleReport) -> Option<String> {
+    let Release::Kept { id, until } = &report.released else {
+        return None;
+    };
+    let SampleReport { run, sample, .. } = report;
+    let command = |command: &str| span(&format!("collect {command} {run} --sample {sample}"));
+    Some(format!(
+        "Instance {} in {} stays until {}, then it ends itself. On the runner, which has its key: {} looks at it, {} \
+         collects again. From anywhere: {} ends it now.\n",
+        span(id.as_str()),
+        text(&report.region),
+        utc_to_the_second(*until),
+        command("ssh"),
+        command("fetch"),
+        span(&format!(
+            "collect reap --run {run} --region {}",
+            report.region
+        )),
+    ))
+}
+
 fn description(description: &str) -> String {
     format!("{}\n", text(&clipped(description, MESSAGE)))
 }
@@ -202,9 +225,10 @@ fn particulars(report: &SampleReport, facts: &Facts<'_>) -> String {
     };
     let mut items = vec![format!("revision {revision}")];
     if let Some(instance) = &report.instance {
-        let gone = match report.released {
-            Release::Unconfirmed { .. } => "",
-            Release::Terminated | Release::NothingLaunched => ", is gone",
+        let gone = match &report.released {
+            Release::Unconfirmed { .. } => String::new(),
+            Release::Kept { until, .. } => format!(", stays until {}", utc_to_the_second(*until)),
+            Release::Terminated | Release::NothingLaunched => ", is gone".into(),
         };
         let mut words = vec![code(instance.id.as_str())];
         for fact in [&instance.instance_type, &instance.image]

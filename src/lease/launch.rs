@@ -167,7 +167,7 @@ impl<P: Provider> Lessor<'_, P> {
             (now + EVENTUAL_CONSISTENCY, now + TERMINATION_DEADLINE)
         };
         let owner = Owner::Lease(request.lease.clone());
-        match sweep(self.provider, &owner, waiting, deadline).await {
+        match sweep(self.provider, &owner, &[], waiting, deadline).await {
             Err(reason) => Release::Unconfirmed { id: None, reason },
             // There was too little time for the instance to show up: that nothing was found says nothing.
             Ok(releases) if releases.is_empty() && hurry => Release::Unconfirmed {

@@ -28,7 +28,7 @@ pub struct LeaseRecord {
 
 /// The directory that holds a file for each lease.
 #[derive(Debug, Clone)]
-pub struct LeaseRecords(PathBuf);
+pub struct LeaseRecords(pub(super) PathBuf);
 
 impl LeaseRecords {
     /// Uses this directory; it is made when it is first needed.
@@ -57,8 +57,9 @@ impl LeaseRecords {
             })
     }
 
-    /// Removes a lease whose instance is gone. That it stays is harmless: `reap` finds nothing behind it.
+    /// Removes a lease whose instances are gone. That it stays is harmless: `reap` finds nothing behind it.
     pub fn forget(&self, lease: &LeaseToken) {
+        self.forget_instances(|instance| instance.lease == *lease);
         let _ = fs::remove_file(self.path(lease));
     }
 

@@ -179,7 +179,7 @@ pub async fn terminate_all<P: Sweep>(
     }
 }
 
-/// Ends every instance of the owner that shows up before `waiting`, and returns what became of each. The provider is
+/// Ends every instance of the owner, but for those that are spared, that shows up before `waiting`, and returns what became of each. The provider is
 /// asked once at least, and has until `deadline` for its answers.
 ///
 /// # Errors
@@ -187,6 +187,7 @@ pub async fn terminate_all<P: Sweep>(
 pub async fn sweep<P: Sweep>(
     provider: &P,
     owner: &Owner,
+    spared: &[InstanceId],
     waiting: Instant,
     deadline: Instant,
 ) -> Result<Vec<(InstanceId, Release)>, String> {
@@ -196,10 +197,14 @@ pub async fn sweep<P: Sweep>(
     let mut failed = Failure::default();
     loop {
         match attempt(deadline, provider.find(owner)).await {
-            Ok(found) if found.is_empty() => answered = true,
             Ok(found) => {
-                let ids: Vec<_> = found.into_iter().map(|found| found.id).collect();
-                return Ok(terminate_all(provider, &ids, deadline).await);
+                let mut ids: Vec<_> = found.into_iter().map(|found| found.id).collect();
+                ids.retain(|id| !spared.contains(id));
+                if ids.is_empty() {
+                    answered = true;
+                } else {
+                    return Ok(terminate_all(provider, &ids, deadline).await);
+                }
             }
             Err(failure) => failed.update(failure),
         }

@@ -7,6 +7,7 @@ mod public_address;
 mod refusal;
 mod region;
 mod role;
+mod tags;
 mod user_data;
 
 use std::cell::RefCell;
@@ -19,39 +20,36 @@ use aws_sdk_ec2::config::retry::RetryConfig;
 use aws_sdk_ec2::primitives::Blob;
 use aws_sdk_ec2::types::{
     BlockDeviceMapping, EbsBlockDevice, HttpTokensState, InstanceMetadataOptionsRequest,
-    InstanceType, ResourceType, ShutdownBehavior, Tag, TagSpecification,
+    InstanceType, ResourceType, ShutdownBehavior,
 };
+use jiff::Timestamp;
 
-use super::{Provider, ProviderError, RefusalKind, Resolved, Sweep};
+use super::{Access, Login, Provider, ProviderError, RefusalKind, Resolved, Sweep, Visit};
 use crate::config::{AddressKind, Ec2Spec};
 use crate::instance::{
     Found, FoundResource, Instance, InstanceId, InstanceState, LaunchRequest, LeaseToken, Owner,
     Resource,
 };
 use crate::remote_host::RemoteHost;
-use crate::report::utc_to_the_second;
 use crate::shell::ssh::{KeyError, Keys, SshShell, Target};
 use crate::shell::{Command, ShellError, run_script};
-use account::{TAG_EXPIRES, TAG_LEASE, TAG_REVISION, TAG_RUN};
 use group::Group;
 use refusal::from_sdk_error;
 use region::suspect_region;
-use user_data::FirstBoot;
+use tags::tags;
+use user_data::{FirstBoot, shorten_life};
 
 pub use account::Account;
 
 /// The directory of the jobs on an instance; root's alone.
 const JOBS_DIR: &str = "/var/lib/collector";
 
-/// The value of the tag `Name`, as in the first collector.
-const NAME_VALUE: &str = "collector";
-
 /// The number of network hops that an answer of the metadata service may take: none beyond the instance, so that no
 /// container on it borrows the instance's role.
 const METADATA_HOPS: i32 = 1;
 
-/// The deadline for an instance's answer to being told to power off.
-const POWER_OFF_ANSWER_DEADLINE: Duration = Duration::from_secs(20);
+/// The deadline for an instance's answer to being told to power off, now or later.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(20);
 
 /// Powers a machine off once the command has been answered.
 const POWER_OFF: &str =
@@ -115,6 +113,24 @@ impl Ec2 {
     /// Renews the credentials for as long as it is polled, so that after a signal they need not be fetched first.
     pub async fn renew_credentials(&self) -> Infallible {
         self.account.renew_credentials().await
+    }
+
+    /// Tells an instance that was connected to before to do something, over a connection of its own, for the other one may
+    /// be busy or broken: it needs the run's keys and nothing of AWS.
+    async fn tell(
+        &self,
+        id: &InstanceId,
+        what: &'static str,
+        command: &Command,
+    ) -> Result<(), ShellError> {
+        let target = self.targets.borrow().get(id).cloned();
+        let target = target.ok_or_else(|| ShellError::Command {
+            what,
+            reason: "it never let collector in".into(),
+        })?;
+        let shell = SshShell::connect(target).await?;
+        run_script(&shell, what, command, &[], ANSWER_DEADLINE).await?;
+        Ok(())
     }
 
     /// The configured key pair; a missing one is a warning, since collector never uses it.
@@ -214,33 +230,6 @@ fn ending_with_instance(mapping: &BlockDeviceMapping) -> Option<BlockDeviceMappi
             )
             .build()
     })
-}
-
-/// The tags of everything that a launch makes, on each of these kinds of resources.
-fn tags(
-    request: &LaunchRequest,
-    kinds: impl IntoIterator<Item = ResourceType>,
-) -> Vec<TagSpecification> {
-    let pairs = [
-        ("Name", NAME_VALUE.to_owned()),
-        (TAG_LEASE, request.lease.to_string()),
-        (TAG_RUN, request.run.to_string()),
-        (TAG_REVISION, request.revision.to_string()),
-        (TAG_EXPIRES, utc_to_the_second(request.expires_at)),
-    ];
-    let tags: Vec<Tag> = pairs
-        .into_iter()
-        .map(|(key, value)| Tag::builder().key(key).value(value).build())
-        .collect();
-    kinds
-        .into_iter()
-        .map(|kind| {
-            TagSpecification::builder()
-                .resource_type(kind)
-                .set_tags(Some(tags.clone()))
-                .build()
-        })
-        .collect()
 }
 
 impl Sweep for Ec2 {
@@ -406,7 +395,7 @@ impl Provider for Ec2 {
             address: instance.address.clone(),
             port: self.spec.ssh_port,
             user: self.spec.user.clone(),
-            keys: self.keys.clone(),
+            keys: self.keys.login(),
         };
         let shell = SshShell::connect(target.clone()).await?;
         self.targets
@@ -419,23 +408,31 @@ impl Provider for Ec2 {
         })
     }
 
-    /// Over a connection of its own, for the other one may be busy or broken: it needs the run's keys and nothing of AWS.
+    fn visit(&self, instance: &Instance) -> Option<Visit> {
+        Some(Visit {
+            access: Access::Ssh(Login {
+                address: instance.address.clone(),
+                port: self.spec.ssh_port,
+                user: self.spec.user.clone(),
+                host_key: self.keys.host_public().ok()?,
+            }),
+            private_key: Some(self.keys.client_private().ok()?),
+            jobs_dir: JOBS_DIR.into(),
+        })
+    }
+
+    async fn keep(&self, id: &InstanceId, until: Timestamp) -> Result<(), ShellError> {
+        let time = until.duration_since(Timestamp::now()).unsigned_abs();
+        self.tell(id, "setting its timer", &shorten_life(time))
+            .await?;
+        // That `reap --expired` comes later for it is all that a missing permission costs.
+        let _ = self.account.tag_expiry(id, until).await;
+        Ok(())
+    }
+
     async fn power_off(&self, id: &InstanceId) -> bool {
-        let target = self.targets.borrow().get(id).cloned();
-        let Some(target) = target else { return false };
-        let Ok(shell) = SshShell::connect(target).await else {
-            return false;
-        };
-        let command = Command::new(POWER_OFF, [] as [&str; 0]).as_root();
-        run_script(
-            &shell,
-            "powering off",
-            &command,
-            &[],
-            POWER_OFF_ANSWER_DEADLINE,
-        )
-        .await
-        .is_ok()
+        let command = Command::new::<&str>(POWER_OFF, []).as_root();
+        self.tell(id, "powering off", &command).await.is_ok()
     }
 }
 

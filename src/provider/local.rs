@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{Provider, ProviderError, Resolved, Sweep};
+use super::{Access, Provider, ProviderError, Resolved, Sweep, Visit};
 use crate::instance::{
     Found, Instance, InstanceId, InstanceState, LaunchRequest, LeaseToken, Owner, RunId,
 };
@@ -96,6 +96,30 @@ impl Local {
 }
 
 impl Local {
+    fn write_facts(&self, id: &InstanceId, facts: &Facts) -> io::Result<()> {
+        let text = serde_json::to_vec(facts)?;
+        fs::write(self.instance_dir(id).join(FACTS_FILE), text)
+    }
+
+    /// Has the instance end itself after a time.
+    async fn arm_timer(
+        &self,
+        id: &InstanceId,
+        lease: &LeaseToken,
+        time: Duration,
+    ) -> Result<(), ShellError> {
+        let directory = self.instance_dir(id);
+        let timer = job::expire(
+            lease,
+            &self.jobs(id).to_string_lossy(),
+            &directory.to_string_lossy(),
+            time,
+        );
+        let shell = ProcessShell::in_directory(&directory);
+        run_script(&shell, "arming the timer", &timer, &[], TIMER_DEADLINE).await?;
+        Ok(())
+    }
+
     async fn terminate_one(&self, id: &InstanceId) -> Result<(), ProviderError> {
         let directory = self.instance_dir(id);
         let shell = ProcessShell::in_directory("/");
@@ -222,25 +246,39 @@ impl Provider for Local {
             expires_at: request.expires_at,
         };
         let path = directory.join(FACTS_FILE);
-        let text =
-            serde_json::to_vec(&facts).map_err(|error| failed("writing", &path)(error.into()))?;
-        fs::write(&path, text).map_err(failed("writing", &path))?;
-        let timer = job::expire(
-            &request.lease,
-            &self.jobs(&id).to_string_lossy(),
-            &directory.to_string_lossy(),
-            request.max_lifetime,
-        );
-        run_script(
-            &ProcessShell::in_directory(&directory),
-            "arming the timer",
-            &timer,
-            &[],
-            TIMER_DEADLINE,
-        )
-        .await
-        .map_err(|error| failed("arming the timer in", &directory)(io::Error::other(error)))?;
+        self.write_facts(&id, &facts)
+            .map_err(failed("writing", &path))?;
+        self.arm_timer(&id, &request.lease, request.max_lifetime)
+            .await
+            .map_err(|error| failed("arming the timer in", &directory)(io::Error::other(error)))?;
         Ok(vec![id])
+    }
+
+    fn visit(&self, instance: &Instance) -> Option<Visit> {
+        Some(Visit {
+            access: Access::Home {
+                path: self.home(&instance.id),
+            },
+            private_key: None,
+            jobs_dir: self.jobs(&instance.id).to_string_lossy().into_owned(),
+        })
+    }
+
+    async fn keep(&self, id: &InstanceId, until: Timestamp) -> Result<(), ShellError> {
+        let unnoted = |source| ShellError::LocalIo {
+            what: "setting the timer of a rehearsal",
+            source,
+        };
+        let gone = || unnoted(io::ErrorKind::NotFound.into());
+        let facts = self.facts(id).ok_or_else(gone)?;
+        let time = until.duration_since(Timestamp::now()).unsigned_abs();
+        // The first timer, which comes later, finds nothing left.
+        self.arm_timer(id, &facts.lease, time).await?;
+        let facts = Facts {
+            expires_at: until,
+            ..facts
+        };
+        self.write_facts(id, &facts).map_err(unnoted)
     }
 
     async fn connect(

@@ -33,6 +33,20 @@ impl Manifest {
             files,
         }
     }
+
+    /// This manifest with the files of an earlier one that are still here: those that it does not have, or did not get.
+    #[must_use]
+    pub fn completed_by(mut self, earlier: Option<Self>) -> Self {
+        for old in earlier.map_or_else(Vec::new, |earlier| earlier.files) {
+            let new = self.files.iter_mut().find(|entry| entry.path == old.path);
+            match new {
+                Some(new) if new.state == FileState::Missing => *new = old,
+                Some(_) => {}
+                None => self.files.push(old),
+            }
+        }
+        self
+    }
 }
 
 /// A file of the results.

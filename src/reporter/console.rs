@@ -336,6 +336,24 @@ impl<O: Write, E: Write> Reporter for Console<O, E> {
                 let text = text::leaked(id.as_ref(), region, lease, *expires_at);
                 self.remark(&[(RED, &text)]);
             }
+            Event::StepFailed { failure, log } => {
+                let (heading, lines) = text::step_failed(failure, log);
+                self.line(&[(RED, &heading)]);
+                for line in lines {
+                    self.remark(&[(PLAIN, &self.mark()), (PLAIN, &line)]);
+                }
+            }
+            Event::Kept {
+                id,
+                region,
+                until,
+                run,
+                sample,
+            } => {
+                for line in text::kept(id, region, *until, run, *sample) {
+                    self.remark(&[(PLAIN, &line)]);
+                }
+            }
             Event::Trace(text) => self.line(&[(DIM, text)]),
             _ if self.verbosity == Verbosity::Quiet => {}
             Event::Note(text) => self.line(&[(PLAIN, text)]),

@@ -295,13 +295,17 @@ pub(super) fn failure() -> Vec<TimedEvent> {
         .output(1, "no such package")
         .wait(5)
         .end_step(1, StepOutcome::Failed, Some(3))
-        .end(1, false, 5000)
-        .stage(1, Stage::Terminate, 1);
-    run.errors.push(Diagnostic {
+        .end(1, false, 5000);
+    let failure = Diagnostic {
         message: "setup: in\x1b[2Jstall.sh exited with status 3".into(),
         hint: Some("its log is in `collector/logs` of the results".into()),
         script: Some("in\x1b[2Jstall.sh".into()),
-    });
+        last_lines: vec!["::error::##[error]\x1b[2J".into(), "no such package".into()],
+    };
+    let log = "/results/v1.2/i-01/collector/logs/01-setup-install.sh.log".into();
+    run.errors.push(failure.clone());
+    run.say(1, Event::StepFailed { failure, log })
+        .stage(1, Stage::Terminate, 1);
     let report = run.report(1, Outcome::StepFailed, Release::Terminated);
     run.finish(Outcome::StepFailed, vec![report])
 }
@@ -355,6 +359,7 @@ pub(super) fn three_samples() -> Vec<TimedEvent> {
         message: "run: measure.sh exited with status 1".into(),
         hint: None,
         script: Some("measure.sh".into()),
+        last_lines: Vec::new(),
     });
     let second = run.report(2, Outcome::StepFailed, Release::Terminated);
     run.errors.push(Diagnostic::new("no capacity", None));

@@ -1,5 +1,6 @@
 //! The text of a run, whoever reads it: what ran, how it ended, how long it took, and the table at the end.
 
+use std::path::Path;
 use std::time::Duration;
 
 use indicatif::HumanBytes;
@@ -9,7 +10,31 @@ use crate::config::human_duration;
 use crate::instance::LOCAL_REGION;
 use crate::instance::{InstanceId, LeaseToken, Resource, RunId};
 use crate::phase::Stage;
-use crate::report::{Release, RunReport, SampleReport, utc_to_the_second};
+use crate::report::{Diagnostic, Release, RunReport, SampleReport, utc_to_the_second};
+
+/// The mark of a line that a script wrote.
+const QUOTED: &str = "  | ";
+
+/// Why a script failed, as its log has it: a heading, the last lines, and where the others are.
+pub fn step_failed(failure: &Diagnostic, log: &Path) -> (String, Vec<String>) {
+    let Diagnostic {
+        message,
+        hint,
+        last_lines,
+        ..
+    } = failure;
+    let heading = match last_lines.as_slice() {
+        [] => format!("{message}; its log is empty"),
+        _ => format!("{message}; its log ends with"),
+    };
+    let mut lines: Vec<String> = last_lines
+        .iter()
+        .map(|line| format!("{QUOTED}{line}").trim_end().to_owned())
+        .collect();
+    lines.push(format!("whole log  {}", log.display()));
+    lines.extend(hint.as_ref().map(|hint| format!("hint: {hint}")));
+    (heading, lines)
+}
 
 /// The end of a built-in stage. One that took no time at all was not carried out by this run.
 pub fn stage_ended(stage: Stage, ok: bool, took: Duration) -> String {
@@ -154,7 +179,25 @@ pub fn ending(report: &RunReport) -> String {
         return format!("(the run took {took})");
     }
     let gone = released(|release| *release == Release::Terminated);
+    let kept = released(|release| matches!(release, Release::Kept { .. }));
     match (gone, report.samples.as_slice()) {
+        (
+            _,
+            [
+                SampleReport {
+                    released: Release::Kept { id, until },
+                    ..
+                },
+            ],
+        ) => {
+            format!(
+                "after {took}, instance {id} stays until {}",
+                utc_to_the_second(*until)
+            )
+        }
+        (gone, _) if kept > 0 => {
+            format!("after {took}, {gone} instances are gone, {kept} stay for a while")
+        }
         (0, _) => format!("after {took}, nothing was launched"),
         (_, [sample]) => match &sample.instance {
             Some(instance) => format!("after {took}, instance {} is gone", instance.id),
@@ -170,6 +213,29 @@ pub fn remains(resource: &Resource, region: &str, run: &RunId) -> String {
     format!(
         "{resource} in {region} can be deleted when its instances are gone: the post step of a job or `collect reap --run {run} --region {region}` does it; it costs nothing"
     )
+}
+
+/// An instance that stays: until when, and the commands that lead to it.
+pub fn kept(
+    id: &InstanceId,
+    region: &str,
+    until: Timestamp,
+    run: &RunId,
+    sample: Option<u32>,
+) -> Vec<String> {
+    let end = utc_to_the_second(until);
+    let (costs, option) = if region == LOCAL_REGION {
+        ("", " --local".to_owned())
+    } else {
+        (" and costs money", format!(" --region {region}"))
+    };
+    let which = sample.map_or_else(String::new, |sample| format!(" --sample {sample}"));
+    vec![
+        format!("instance {id} in {region} stays until {end}{costs}, then it ends itself"),
+        format!("look at it     collect ssh {run}{which}"),
+        format!("collect again  collect fetch {run}{which}"),
+        format!("end it now     collect reap --run {run}{option}"),
+    ]
 }
 
 /// What is said last when an instance may have been left behind: what to look for, where, how, and when it is over.

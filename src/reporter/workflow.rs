@@ -271,56 +271,6 @@ impl<W: Write> WorkflowLog<W> {
 }
 
 impl<W: Write> WorkflowLog<W> {
-    /// Keeps what one of several samples does until there is enough of it.
-    fn postpone(&self, sample: u32, event: TimedEvent) {
-        let full = {
-            let mut all = self.waiting.borrow_mut();
-            let waiting = all.entry(sample).or_default();
-            if let Event::Output(bytes) = &event.event {
-                waiting.output += bytes.len();
-            }
-            let over = matches!(event.event, Event::StageFinished { .. });
-            waiting.events.push(event);
-            over || waiting.output >= WAITING_LIMIT
-        };
-        if full {
-            self.show_waiting(sample);
-        }
-    }
-
-    /// Shows what a sample did, in a group of its own: what belongs to a stage of which a part is shown already goes
-    /// on with that stage.
-    fn show_waiting(&self, sample: u32) {
-        let Some(mut waiting) = self.waiting.borrow_mut().remove(&sample) else {
-            return;
-        };
-        self.sample.set(Some(sample));
-        if let Some(stage) = waiting.stage {
-            self.enter_group(&format!("{} (continued)", self.name_of(stage)));
-        }
-        if waiting.in_step {
-            self.stop_commands();
-        }
-        for event in std::mem::take(&mut waiting.events) {
-            waiting.follow(&event.event);
-            self.show(event);
-        }
-        self.leave_group();
-        waiting.output = 0;
-        self.waiting.borrow_mut().insert(sample, waiting);
-    }
-
-    fn show_all_waiting(&self) {
-        let waiting = self.waiting.borrow();
-        let waiting = waiting
-            .iter()
-            .filter(|(_, of_sample)| !of_sample.events.is_empty());
-        let samples: Vec<u32> = waiting.map(|(sample, _)| *sample).collect();
-        for sample in samples {
-            self.show_waiting(sample);
-        }
-    }
-
     fn enter_group(&self, name: &str) {
         self.leave_group();
         self.command(&group(name));
@@ -345,9 +295,13 @@ impl<W: Write> Reporter for WorkflowLog<W> {
         self.progress.borrow_mut().follow(&event);
         match (event.sample, &event.event) {
             (_, Event::RunStarted { samples, .. }) => self.samples.set(*samples),
-            (Some(_), Event::Error(_) | Event::Leaked { .. } | Event::Transferred { .. }) => {
-                self.show(event);
-            }
+            (
+                Some(_),
+                Event::Error(_)
+                | Event::StepFailed { .. }
+                | Event::Leaked { .. }
+                | Event::Transferred { .. },
+            ) => self.show(event),
             (Some(sample), _) if self.samples.get() > 1 => self.postpone(sample, event),
             (_, Event::Finished(_)) => {
                 self.show_all_waiting();
@@ -397,6 +351,25 @@ impl<W: Write> WorkflowLog<W> {
                     let took = human_duration(*took);
                     let text = format!("{script} ran out of time after {took}");
                     self.annotate(Level::Notice, "A step timed out", None, &text);
+                }
+            }
+            Event::StepFailed { failure, log } => {
+                let (heading, lines) = text::step_failed(failure, log);
+                for line in [heading].iter().chain(&lines) {
+                    self.line(&format!("{}{line}", self.mark()));
+                }
+            }
+            Event::Kept {
+                id,
+                region,
+                until,
+                run,
+                sample,
+            } => {
+                let lines = text::kept(id, region, *until, run, *sample);
+                self.annotate(Level::Notice, "An instance stays", None, &lines.join("\n"));
+                for line in lines {
+                    self.line(&line);
                 }
             }
             Event::RunStarted { .. } | Event::Transferred { .. } => {}

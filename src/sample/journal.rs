@@ -80,13 +80,13 @@ impl<'a, R: Reporter> Journal<'a, R> {
     pub(super) fn fail_script(
         &mut self,
         outcome: Outcome,
-        script: &ScriptPath,
+        script: &str,
         message: String,
         hint: Option<&str>,
     ) {
         self.fail(outcome, message, hint);
         if let Some(diagnostic) = self.errors.last_mut() {
-            diagnostic.script = Some(script.to_string());
+            diagnostic.script = Some(script.to_owned());
         }
     }
 

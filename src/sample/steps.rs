@@ -34,6 +34,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             .as_ref()
             .map_or_else(CancellationToken::new, |phase| phase.stop.clone());
         self.journal.begin(Stage::Scripts(phase));
+        let errors = self.journal.errors.len();
         let mut ok = true;
         for step in steps {
             let outcome = match (step.place, host) {
@@ -61,6 +62,10 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             }
         }
         self.journal.end(ok);
+        // Behind the end of the phase: in the log of a job it is not folded away then.
+        if self.journal.failed && self.journal.errors.len() > errors {
+            self.tell_why_it_failed().await;
+        }
     }
 
     async fn step(
@@ -222,19 +227,19 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             }
             Ok(JobEnd::Exited(status)) => self.journal.fail_script(
                 Outcome::StepFailed,
-                script,
+                script.as_str(),
                 format!("{phase}: {script} exited with status {status}"),
-                Some("its log is in `collector/logs` of the results; `warn_only: true` lets the run go on"),
+                Some("its log is in `collector/logs` of the results; `--keep-on-failure 30m` leaves the instance for a look, `warn_only: true` lets the run go on"),
             ),
             Ok(JobEnd::Stopped { .. }) => self.journal.fail_script(
                 Outcome::Interrupted,
-                script,
+                script.as_str(),
                 format!("{phase}: {script} was stopped by Ctrl-C"),
                 None,
             ),
             Ok(JobEnd::Lost) => self.journal.fail_script(
                 Outcome::StepFailed,
-                script,
+                script.as_str(),
                 format!("{phase}: {script} ended without an exit status"),
                 Some("the system may have killed it for lack of memory, or has rebooted"),
             ),
@@ -244,7 +249,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
                 self.journal.unreachable |= silent && step.place == Place::Remote;
                 self.journal.fail_script(
                     Outcome::Unavailable,
-                    script,
+                    script.as_str(),
                     format!("{phase}: {script}: {error}"),
                     error.hint(),
                 );

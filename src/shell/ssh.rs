@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 
-pub use keys::{KeyError, Keys};
+pub use keys::{KeyError, Keys, LoginKeys};
 
 use super::{Command, Exit, Output, Shell, ShellError, quote};
 
@@ -54,7 +54,7 @@ pub struct Target {
     /// The login user.
     pub user: String,
     /// Ours, and the one it must show.
-    pub keys: Keys,
+    pub keys: LoginKeys,
 }
 
 /// A shell over SSH.
@@ -105,12 +105,20 @@ impl SshShell {
     /// # Errors
     /// A wrong host key at once, everything else when [`FIRST_LOGIN`] has passed.
     pub async fn connect(target: Target) -> Result<Self, ShellError> {
+        Self::connect_within(FIRST_LOGIN, target).await
+    }
+
+    /// The same with a deadline of its own, for an instance that has let us in before.
+    ///
+    /// # Errors
+    /// A wrong host key at once, everything else when the time has passed.
+    pub async fn connect_within(time: Duration, target: Target) -> Result<Self, ShellError> {
         let shell = Self {
             target,
             config: Arc::new(config()),
             session: Mutex::new(None),
         };
-        let deadline = Instant::now() + FIRST_LOGIN;
+        let deadline = Instant::now() + time;
         loop {
             match shell.login().await {
                 Ok(session) => {
@@ -125,7 +133,7 @@ impl SshShell {
                     };
                     return Err(ShellError::Unreachable {
                         address: shell.address(),
-                        seconds: FIRST_LOGIN.as_secs(),
+                        seconds: time.as_secs(),
                         reason,
                     });
                 }
@@ -162,7 +170,7 @@ impl SshShell {
             .map_err(|error| self.lost(error.to_string()))?;
         let shown = Arc::new(OnceLock::new());
         let check = HostCheck {
-            expected: keys.expected_host().clone(),
+            expected: keys.host.clone(),
             shown: shown.clone(),
         };
         let handshake = async {
@@ -176,10 +184,7 @@ impl SshShell {
             return Err(ShellError::HostKey {
                 address: self.address(),
                 shown: shown.clone(),
-                expected: keys
-                    .expected_host()
-                    .fingerprint(HashAlg::Sha256)
-                    .to_string(),
+                expected: keys.host.fingerprint(HashAlg::Sha256).to_string(),
             });
         }
         match result {

@@ -28,11 +28,15 @@ mod e2e;
 #[cfg(test)]
 mod editor;
 #[cfg(test)]
+mod failure;
+#[cfg(test)]
 mod floors;
 #[cfg(test)]
 mod identity;
 #[cfg(test)]
 mod init;
+#[cfg(test)]
+mod kept;
 #[cfg(test)]
 mod lab;
 #[cfg(test)]

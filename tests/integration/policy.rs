@@ -4,6 +4,7 @@ mod cancel;
 mod connection;
 mod done;
 mod harness;
+mod keep;
 mod names;
 mod outcomes;
 mod panics;

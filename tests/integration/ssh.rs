@@ -63,7 +63,7 @@ impl Sshd {
             address: "127.0.0.1".into(),
             port: self.port,
             user: String::from_utf8(user).unwrap().trim().into(),
-            keys: keys.clone(),
+            keys: keys.login(),
         }
     }
 }

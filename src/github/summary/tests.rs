@@ -51,6 +51,7 @@ fn report(word: &str) -> SampleReport {
             message: format!("measure.sh ended with status 2 {word}"),
             hint: Some(format!("see its log {word}")),
             script: None,
+            last_lines: Vec::new(),
         }],
         warnings: vec![format!("nothing matches *.csv {word}")],
         instance: Some(Instance {

@@ -5,8 +5,26 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::shell::Command;
+
 /// The time after which a machine that does not power off by itself is cut off, in seconds.
 const POWER_CUT_DELAY: u64 = 120;
+
+/// Arms a second timer, of `$1` seconds, with a last resort after `$2`. The first one may stay: it comes later.
+const SHORTEN_LIFE: &str = "\
+run='timeout 10 systemd-run --quiet --collect --timer-property=AccuracySec=1s'
+if ! $run --on-active=\"$1\" systemctl poweroff; then
+    setsid sh -c 'sleep \"$1\"; poweroff || shutdown -h now' sh \"$1\" < /dev/null > /dev/null 2>&1 &
+else
+    $run --on-active=\"$2\" systemctl poweroff --force --force
+fi";
+
+/// The command that has a running instance power itself off after `time`, which is less than it has left.
+pub(super) fn shorten_life(time: Duration) -> Command {
+    let seconds = time.as_secs().max(1);
+    let last = seconds + POWER_CUT_DELAY;
+    Command::new(SHORTEN_LIFE, [seconds.to_string(), last.to_string()]).as_root()
+}
 
 /// The keys and the clock of a fresh instance.
 pub(super) struct FirstBoot<'a> {

@@ -1,5 +1,8 @@
 //! What a sample did and the log does not show yet.
 
+use std::io::Write;
+
+use super::{WAITING_LIMIT, WorkflowLog};
 use crate::phase::Stage;
 use crate::reporter::{Event, TimedEvent};
 
@@ -25,6 +28,58 @@ impl Waiting {
             Event::StepStarted { .. } => self.in_step = true,
             Event::StepFinished { .. } => self.in_step = false,
             _ => {}
+        }
+    }
+}
+
+impl<W: Write> WorkflowLog<W> {
+    /// Keeps what one of several samples does until there is enough of it.
+    pub(super) fn postpone(&self, sample: u32, event: TimedEvent) {
+        let full = {
+            let mut all = self.waiting.borrow_mut();
+            let waiting = all.entry(sample).or_default();
+            if let Event::Output(bytes) = &event.event {
+                waiting.output += bytes.len();
+            }
+            let over = matches!(event.event, Event::StageFinished { .. });
+            waiting.events.push(event);
+            over || waiting.output >= WAITING_LIMIT
+        };
+        if full {
+            self.show_waiting(sample);
+        }
+    }
+
+    /// Shows what a sample did, in a group of its own: what belongs to a stage of which a part is shown already goes
+    /// on with that stage.
+    fn show_waiting(&self, sample: u32) {
+        let Some(mut waiting) = self.waiting.borrow_mut().remove(&sample) else {
+            return;
+        };
+        self.sample.set(Some(sample));
+        if let Some(stage) = waiting.stage {
+            self.enter_group(&format!("{} (continued)", self.name_of(stage)));
+        }
+        if waiting.in_step {
+            self.stop_commands();
+        }
+        for event in std::mem::take(&mut waiting.events) {
+            waiting.follow(&event.event);
+            self.show(event);
+        }
+        self.leave_group();
+        waiting.output = 0;
+        self.waiting.borrow_mut().insert(sample, waiting);
+    }
+
+    pub(super) fn show_all_waiting(&self) {
+        let waiting = self.waiting.borrow();
+        let waiting = waiting
+            .iter()
+            .filter(|(_, of_sample)| !of_sample.events.is_empty());
+        let samples: Vec<u32> = waiting.map(|(sample, _)| *sample).collect();
+        for sample in samples {
+            self.show_waiting(sample);
         }
     }
 }

@@ -1,20 +1,42 @@
-//! The two keys of a run: made in memory, never on this machine's disk.
+//! The two keys of a run: made in memory. Only the client's is ever on this machine's disk, and only where an instance
+//! may outlive its run.
 
 use std::sync::Arc;
 
 use russh::keys::ssh_key::LineEnding;
 use russh::keys::{Algorithm, PrivateKey, PublicKey};
+use secrecy::SecretString;
 
 /// The client's key, and the key that the instance is to show.
 #[derive(Debug, Clone)]
 pub struct Keys {
-    pub(super) client: Arc<PrivateKey>,
+    client: Arc<PrivateKey>,
     host: PrivateKey,
 }
 
-/// Making a key failed; the system has no randomness.
+/// What a login needs: our key, and the one that the host must show.
+#[derive(Debug, Clone)]
+pub struct LoginKeys {
+    pub(super) client: Arc<PrivateKey>,
+    pub(super) host: PublicKey,
+}
+
+impl LoginKeys {
+    /// Reads both as OpenSSH stores them.
+    ///
+    /// # Errors
+    /// When one is none.
+    pub fn from_openssh(client_private: &str, host_public: &str) -> Result<Self, KeyError> {
+        Ok(Self {
+            client: Arc::new(PrivateKey::from_openssh(client_private)?),
+            host: PublicKey::from_openssh(host_public)?,
+        })
+    }
+}
+
+/// A key could not be made or read.
 #[derive(Debug, thiserror::Error)]
-#[error("making a key: {0}")]
+#[error("an SSH key: {0}")]
 pub struct KeyError(#[from] russh::keys::ssh_key::Error);
 
 impl Keys {
@@ -54,7 +76,20 @@ impl Keys {
         Ok(self.host.public_key().to_openssh()?)
     }
 
-    pub(super) fn expected_host(&self) -> &PublicKey {
-        self.host.public_key()
+    /// The client's private key, as OpenSSH stores it.
+    ///
+    /// # Errors
+    /// Never for a key that was made here.
+    pub fn client_private(&self) -> Result<SecretString, KeyError> {
+        let text = self.client.to_openssh(LineEnding::LF)?;
+        Ok(text.as_str().into())
+    }
+
+    /// The part of both that a login needs.
+    pub fn login(&self) -> LoginKeys {
+        LoginKeys {
+            client: self.client.clone(),
+            host: self.host.public_key().clone(),
+        }
     }
 }

@@ -11,11 +11,12 @@ use collector::instance::{
 };
 use collector::job;
 use collector::lease::LeaseRecords;
-use collector::provider::{Provider, ProviderError, RefusalKind, Resolved, Sweep};
+use collector::provider::{Access, Provider, ProviderError, RefusalKind, Resolved, Sweep, Visit};
 use collector::remote_host::RemoteHost;
 use collector::shell::ShellError;
 use collector::shell::process::ProcessShell;
 use futures_util::future::join_all;
+use jiff::Timestamp;
 
 use super::{Moment, Wire, World};
 
@@ -71,6 +72,15 @@ pub(crate) enum Find {
     Fails,
 }
 
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) enum Keep {
+    #[default]
+    Works,
+    /// The instance cannot set its timer.
+    Fails,
+    Hangs,
+}
+
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Faults {
@@ -78,6 +88,7 @@ pub(crate) struct Faults {
     pub(crate) ready: Ready,
     pub(crate) terminate: Terminate,
     pub(crate) find: Find,
+    pub(crate) keep: Keep,
     /// The most instances that a launch gives.
     pub(crate) grants: Option<u32>,
     /// So many questions for the state of instances fail, then they are answered.
@@ -92,6 +103,8 @@ struct Rental {
     /// The jobs of a sample carry the number of the sample, whichever launch it came from.
     owner: LeaseToken,
     living: bool,
+    /// When it ends itself.
+    ends_at: Timestamp,
 }
 
 #[derive(Debug, Default)]
@@ -187,6 +200,15 @@ impl Ledger {
         book.rentals.iter().filter(|rental| !rental.living).count()
     }
 
+    /// The instances that live on, and when they end themselves.
+    pub(crate) fn living(&self) -> Vec<(InstanceId, Timestamp)> {
+        let book = self.book.borrow();
+        let living = book.rentals.iter().filter(|rental| rental.living);
+        living
+            .map(|rental| (rental.id.clone(), rental.ends_at))
+            .collect()
+    }
+
     /// Whether the lease was on disk when the launch was asked for; `None` when it never was.
     pub(crate) fn recorded_before_launch(&self) -> Option<bool> {
         self.book.borrow().recorded
@@ -220,6 +242,7 @@ impl Ledger {
                 run: request.run.clone(),
                 owner: request.run.lease(first + number),
                 living: true,
+                ends_at: request.expires_at,
             });
         }
         ids
@@ -412,6 +435,35 @@ impl Provider for Ledger {
             Launch::Hangs => std::future::pending().await,
             _ => Ok(ids),
         }
+    }
+
+    fn visit(&self, instance: &Instance) -> Option<Visit> {
+        Some(Visit {
+            access: Access::Home {
+                path: self.home_of(&instance.id),
+            },
+            private_key: None,
+            jobs_dir: self.jobs(&instance.id).to_string_lossy().into_owned(),
+        })
+    }
+
+    async fn keep(&self, id: &InstanceId, until: Timestamp) -> Result<(), ShellError> {
+        self.world.at(Moment::Keeping);
+        match self.faults.keep {
+            Keep::Works => {}
+            Keep::Fails => {
+                return Err(ShellError::Command {
+                    what: "setting its timer",
+                    reason: "the test says so".into(),
+                });
+            }
+            Keep::Hangs => std::future::pending().await,
+        }
+        let mut book = self.book.borrow_mut();
+        for rental in book.rentals.iter_mut().filter(|rental| rental.id == *id) {
+            rental.ends_at = until;
+        }
+        Ok(())
     }
 
     async fn power_off(&self, id: &InstanceId) -> bool {

@@ -24,6 +24,8 @@ pub(crate) enum Moment {
     Launching,
     /// The instance is being waited for.
     BecomingReady,
+    /// An instance is told to end itself later.
+    Keeping,
     /// Termination is asked for.
     Terminating,
 }

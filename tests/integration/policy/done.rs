@@ -7,10 +7,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use collector::exit_status::ExitStatus;
-use collector::lease::LeaseRecord;
+use collector::instance::InstanceId;
+use collector::lease::{KeptInstance, LeaseRecord};
 use collector::phase::{Phase, Stage};
 use collector::report::{Release, RunReport, SampleReport, StepReport};
 use collector::step::StepOutcome;
+use jiff::Timestamp;
 use tempfile::TempDir;
 
 /// How long the kernel and helpers that are on their way out have to be gone.
@@ -23,6 +25,9 @@ pub(super) struct Done {
     pub(super) leases: Vec<LeaseRecord>,
     pub(super) launched: usize,
     pub(super) terminated: usize,
+    /// The instances that live on, and when they end themselves.
+    pub(super) living: Vec<(InstanceId, Timestamp)>,
+    pub(super) ways: Vec<KeptInstance>,
     pub(super) recorded_before_launch: Option<bool>,
     pub(super) launch_calls: u32,
     pub(super) terminate_calls: u32,
@@ -143,7 +148,21 @@ impl Done {
             assert_eq!(self.leases.len(), 1, "the trace is kept: {story}");
             assert_eq!(self.leases[0].lease, leaked.lease);
         } else {
-            assert_eq!(self.launched, self.terminated, "{story}");
+            let kept = samples.iter().filter_map(|sample| match &sample.released {
+                Release::Kept { id, until } => Some((id.clone(), *until)),
+                _ => None,
+            });
+            assert_eq!(kept.collect::<Vec<_>>(), self.living, "{story}");
+            let ways = self.ways.iter().filter(|way| way.kept);
+            let ways = ways.map(|way| (way.id.clone(), way.expires_at));
+            assert_eq!(ways.collect::<Vec<_>>(), self.living, "{story}");
+            assert_eq!(self.ways.len(), self.living.len(), "{story}");
+            let gone = self.launched - self.living.len();
+            assert_eq!(self.terminated, gone, "{story}");
+            if !self.living.is_empty() {
+                assert_eq!(self.leases.len(), 1, "the lease is on record: {story}");
+                return;
+            }
             // A launch that got no answer may still show up: its trace is for `reap`.
             let launched = samples
                 .iter()

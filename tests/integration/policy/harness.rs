@@ -97,6 +97,7 @@ pub(super) struct Scenario {
     parallel: Option<u32>,
     fail_fast: bool,
     lifetime: Option<Duration>,
+    keep: Option<Duration>,
 }
 
 /// A run without any script.
@@ -188,6 +189,12 @@ impl Scenario {
         self
     }
 
+    /// Keeps the instance for so long after a failure.
+    pub(super) fn keep_on_failure(mut self, time: Duration) -> Self {
+        self.keep = Some(time);
+        self
+    }
+
     /// Ends all samples when the first one fails.
     pub(super) fn fail_fast(mut self) -> Self {
         self.fail_fast = true;
@@ -265,6 +272,8 @@ impl Scenario {
             leases: records.all(),
             launched: ledger.launched(),
             terminated: ledger.terminated(),
+            living: ledger.living(),
+            ways: records.instances(),
             recorded_before_launch: ledger.recorded_before_launch(),
             launch_calls: ledger.launch_calls(),
             terminate_calls: ledger.terminate_calls(),
@@ -313,6 +322,7 @@ impl Scenario {
                     .and_then(NonZeroU32::new)
                     .unwrap_or(NonZeroU32::MIN),
                 parallel: self.parallel.and_then(NonZeroU32::new),
+                keep_on_failure: self.keep,
                 fail_fast: self.fail_fast,
                 phases,
             },

@@ -1,0 +1,168 @@
+//! Another collection from an instance that outlives its run, or whose collector was killed.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::step_log::{Source, StepLog};
+use crate::collect::{Arrivals, CollectError, Collection, collect};
+use crate::config::Pattern;
+use crate::job::log_sizes;
+use crate::lease::KeptInstance;
+use crate::records::{FileState, Manifest, ManifestEntry, Record};
+use crate::report::{Collected, SampleReport};
+use crate::reporter::{Event, Reporter, SampleReporter, TimedEvent};
+use crate::results::{RECORDS, Results, ResultsError, SampleDirectory};
+use crate::shell::Shell;
+
+/// What another collection brought home.
+#[derive(Debug)]
+pub struct Fetched {
+    /// What is here now.
+    pub collected: Collected,
+    /// Where it is.
+    pub directory: PathBuf,
+    /// Why something is missing.
+    pub error: Option<CollectError>,
+}
+
+/// Collects the results and the logs into the directory of the sample, gives that its final name, and brings its records
+/// up to date.
+///
+/// # Errors
+/// When the results cannot be written.
+pub async fn fetch<R: Reporter>(
+    shell: &impl Shell,
+    instance: &KeptInstance,
+    reporter: &R,
+) -> Result<Fetched, ResultsError> {
+    let KeptInstance {
+        partial_results,
+        results,
+        revision,
+        ..
+    } = instance;
+    let path = if results.is_dir() {
+        results
+    } else {
+        partial_results
+    };
+    let mut results = Results::open_partial(path, results, revision);
+    results.make_directories()?;
+    let warn = |text: String| reporter.report(Event::Warning(text));
+    if let Err(error) = fetch_logs(shell, instance, &results).await {
+        warn(format!("not all logs are complete: {error}"));
+    }
+    let globs = instance.performance_results.iter();
+    // They were read once already.
+    let patterns: Vec<Pattern> = globs
+        .filter_map(|glob| Pattern::parse(glob).ok())
+        .flatten()
+        .collect();
+    // Beside what is here, whose names it would have to avoid otherwise; it takes the place of that when it has come.
+    let arriving = results.make_arrival_directory().await?;
+    let arrivals = Arrivals::default();
+    let Collection {
+        manifest,
+        warnings,
+        error,
+        ..
+    } = collect(shell, &patterns, &arriving, &arrivals, reporter).await;
+    warnings.into_iter().for_each(warn);
+    let earlier = read::<Manifest>(results.path()).await;
+    results.take_over(arriving, manifest.clone()).await?;
+    let manifest = manifest.completed_by(earlier);
+    let collected = sum(&manifest);
+    results.record(manifest).await?;
+    results.finalize_name()?;
+    if let Some(report) = read::<SampleReport>(results.path()).await {
+        let report = SampleReport {
+            collected: collected.clone(),
+            ..report
+        };
+        results.record(report).await?;
+    }
+    results.release_reserve();
+    results.index().await?;
+    Ok(Fetched {
+        collected,
+        directory: results.path().to_owned(),
+        error,
+    })
+}
+
+/// What the files of a manifest are in all.
+fn sum(manifest: &Manifest) -> Collected {
+    let here = |entry: &&ManifestEntry| entry.state == FileState::Verified;
+    let files = manifest.files.iter().filter(here);
+    let count = files.clone().count();
+    Collected {
+        files: count as u64,
+        bytes: files.map(|entry| entry.size).sum(),
+        incomplete: (manifest.files.len() - count) as u64,
+    }
+}
+
+/// A record of the sample, where there is one.
+async fn read<T: Record + Send + 'static>(path: &Path) -> Option<T> {
+    let directory = SampleDirectory::new(path);
+    let reading = tokio::task::spawn_blocking(move || directory.read().ok());
+    reading.await.ok().flatten()
+}
+
+/// Brings home what the logs on the instance have beyond those that are here.
+async fn fetch_logs(
+    shell: &impl Shell,
+    instance: &KeptInstance,
+    results: &Results,
+) -> Result<(), String> {
+    let logs = results.path().join(RECORDS).join("logs");
+    let here = tokio::task::spawn_blocking(move || logs_in(&logs));
+    let here = here
+        .await
+        .map_err(|panic| panic.to_string())?
+        .map_err(|error| error.to_string())?;
+    let directory = instance.jobs_dir.as_str();
+    let sizes = log_sizes(shell, directory)
+        .await
+        .map_err(|error| error.to_string())?;
+    for (number, path, length) in here {
+        let Some(size) = sizes.get(&number).filter(|size| **size > length) else {
+            continue;
+        };
+        let free = results.free_space().await;
+        let silent = SampleReporter {
+            reporter: &Silence,
+            sample: instance.sample,
+        };
+        let source = Source { directory, number };
+        StepLog::create(path, free, silent)
+            .complete(shell, source, *size)
+            .await
+            .map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}
+
+/// The logs that are here, with the numbers of their steps and their lengths.
+fn logs_in(directory: &Path) -> io::Result<Vec<(u32, PathBuf, u64)>> {
+    let mut logs = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let number = name
+            .split_once('-')
+            .and_then(|(number, _)| number.parse().ok());
+        if let Some(number) = number {
+            logs.push((number, entry.path(), entry.metadata()?.len()));
+        }
+    }
+    Ok(logs)
+}
+
+/// Nobody watches: what a log has was shown when it came first.
+struct Silence;
+
+impl Reporter for Silence {
+    fn take(&self, _: TimedEvent) {}
+}

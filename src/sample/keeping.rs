@@ -1,0 +1,66 @@
+//! An instance that stays after a failure: the way back to it, and the time for which it stays.
+
+use std::time::Duration;
+
+use super::Sample;
+use crate::instance::Instance;
+use crate::lease::KeptInstance;
+use crate::provider::{Provider, Visit};
+use crate::report::Outcome;
+use crate::reporter::Reporter;
+use crate::shell::Shell;
+
+impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
+    /// The time for which the instance is to stay: where that is asked for, and the work on it failed.
+    pub(crate) fn keep_time(&self) -> Option<Duration> {
+        let failed = matches!(
+            self.journal.outcome,
+            Outcome::StepFailed | Outcome::Unavailable
+        );
+        let ready = self.journal.instance.is_some();
+        self.run
+            .plan
+            .config
+            .keep_on_failure
+            .filter(|_| failed && ready)
+    }
+
+    /// Notes how to come back to the instance, where it may have to stay, before anything can go wrong there.
+    pub(super) async fn note_way_back(&mut self, instance: &Instance) {
+        let plan = self.run.plan;
+        if plan.config.keep_on_failure.is_none() {
+            return;
+        }
+        let Some(Visit {
+            access,
+            private_key,
+            jobs_dir,
+        }) = self.run.provider.visit(instance)
+        else {
+            return;
+        };
+        let patterns = plan.config.performance_results.iter();
+        let kept = KeptInstance {
+            id: instance.id.clone(),
+            region: instance.region.clone(),
+            run: plan.run.clone(),
+            sample: self.index,
+            lease: self.lease.clone(),
+            access,
+            jobs_dir,
+            revision: plan.revision.clone(),
+            performance_results: patterns.map(|glob| glob.as_str().to_owned()).collect(),
+            partial_results: self.results.path().to_owned(),
+            results: self.results.final_path(),
+            expires_at: self.expires_at,
+            kept: false,
+        };
+        match self.run.records.save_instance(kept, private_key).await {
+            Ok(lock) => self.under_way = Some(lock),
+            Err(error) => self.journal.warn(format!(
+                "the key of instance {} cannot be kept: {error}; it ends with the run",
+                instance.id
+            )),
+        }
+    }
+}

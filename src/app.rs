@@ -6,6 +6,7 @@ mod job;
 mod measure;
 mod paths;
 mod post;
+mod revision;
 mod state_directory;
 mod trace;
 

@@ -7,6 +7,7 @@ mod node;
 mod pattern;
 mod problem;
 mod reader;
+mod repository;
 mod section;
 mod steps;
 
@@ -20,6 +21,7 @@ pub use keys::{DefaultValue, FILE_KEYS, Key, Kind, MAIN_KEYS, MAX_SAMPLES, STEP_
 pub use node::At;
 pub use pattern::Pattern;
 pub use problem::{ConfigErrors, Problem, plural};
+pub use repository::Repository;
 
 use ipnet::IpNet;
 
@@ -58,6 +60,8 @@ pub struct Config {
     pub parallel: Option<NonZeroU32>,
     /// Whether the first failure of a sample ends the others.
     pub fail_fast: bool,
+    /// Where the revision is looked up.
+    pub repository: Option<Repository>,
     /// The steps of each phase that has any.
     pub phases: BTreeMap<Phase, Vec<Step>>,
 }

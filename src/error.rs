@@ -9,6 +9,7 @@ use crate::instance::LeaseToken;
 use crate::project::ProjectError;
 use crate::provider::ProviderError;
 use crate::report::Signal;
+use crate::repository::RepositoryError;
 use crate::results::ResultsError;
 use crate::revision::RevisionError;
 use crate::shell::ssh::KeyError;
@@ -25,6 +26,12 @@ pub enum Error {
     /// The revision is none.
     #[error(transparent)]
     Revision(#[from] RevisionError),
+    /// There is no pull request whose last commit could be measured.
+    #[error("`revision: head`: {0}")]
+    NoHead(String),
+    /// The revision could not be looked up.
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
     /// The provider cannot be used.
     #[error(transparent)]
     Provider(#[from] ProviderError),
@@ -88,6 +95,10 @@ impl Error {
         match self {
             Self::Project(error) => error.hint(),
             Self::Revision(error) => Some(error.hint()),
+            Self::NoHead(_) => Some(
+                "on events without a pull request leave `revision` out, or give a commit, a tag or a branch; for a comment the job needs `pull-requests: read`",
+            ),
+            Self::Repository(error) => error.hint(),
             Self::Provider(error) => error.hint(),
             Self::Results(error) => error.hint(),
             Self::State(_) => {
@@ -117,6 +128,7 @@ impl Error {
             Self::Interrupted(Some(signal)) => ExitStatus::Signalled(*signal),
             Self::Interrupted(None) => ExitStatus::Signalled(Signal::Int),
             Self::Usage(_)
+            | Self::NoHead(_)
             | Self::Project(_)
             | Self::Revision(_)
             | Self::Results(_)
@@ -124,7 +136,9 @@ impl Error {
             | Self::Provider(ProviderError::NoRegion | ProviderError::NotBuilt) => {
                 ExitStatus::Misused
             }
-            Self::Provider(_)
+            Self::Repository(error) if error.is_misuse() => ExitStatus::Misused,
+            Self::Repository(_)
+            | Self::Provider(_)
             | Self::State(_)
             | Self::Http(_)
             | Self::Key(_)

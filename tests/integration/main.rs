@@ -42,6 +42,8 @@ mod reference;
 #[cfg(test)]
 mod rehearsal;
 #[cfg(test)]
+mod repository;
+#[cfg(test)]
 mod scale;
 #[cfg(test)]
 mod signals;

@@ -57,11 +57,11 @@ pub async fn look_up(
     revision: &Revision,
     scratch: &Path,
 ) -> Result<Found, RepositoryError> {
-    let git = Git(shell);
+    let git = Git::of(shell);
     match place {
         Place::Url(url) => look_up_on_server(&git, url, revision, scratch).await,
         Place::Clone { path, send } => {
-            let clone = Clone::open(&git, path).await?;
+            let clone = LocalClone::open(&git, path).await?;
             let commit = clone.look_up(revision).await?;
             let mut found = Found {
                 commit: Some(commit.clone()),
@@ -78,22 +78,18 @@ pub async fn look_up(
 }
 
 /// A clone on this machine.
-struct Clone<'a, S> {
-    git: &'a Git<'a, S>,
+struct LocalClone<'a, S> {
+    git: Git<'a, S>,
     /// A path in it.
     path: &'a Path,
     /// The directory with its objects.
     directory: PathBuf,
 }
 
-impl<'a, S: Shell> Clone<'a, S> {
-    async fn open(git: &'a Git<'a, S>, path: &'a Path) -> Result<Self, RepositoryError> {
-        let args = [
-            "-C",
-            &path.to_string_lossy(),
-            "rev-parse",
-            "--git-common-dir",
-        ];
+impl<'a, S: Shell> LocalClone<'a, S> {
+    async fn open(git: &Git<'a, S>, path: &'a Path) -> Result<Self, RepositoryError> {
+        let git = git.at(path);
+        let args = ["rev-parse", "--git-common-dir"];
         match git.get(LOOKING_UP, &args, LOOKUP_STALL).await {
             Ok(directory) => Ok(Self {
                 git,
@@ -108,21 +104,13 @@ impl<'a, S: Shell> Clone<'a, S> {
         }
     }
 
-    /// The arguments of a git command in this clone.
-    fn args<'w>(&self, path: &'w str, words: &[&'w str]) -> Vec<&'w str> {
-        ["-C", path].iter().chain(words).copied().collect()
-    }
-
-    async fn get(&self, words: &[&str]) -> Result<String, RepositoryError> {
-        let path = self.path.to_string_lossy();
-        let args = self.args(&path, words);
-        self.git.get(LOOKING_UP, &args, LOOKUP_STALL).await
+    async fn get(&self, args: &[&str]) -> Result<String, RepositoryError> {
+        self.git.get(LOOKING_UP, args, LOOKUP_STALL).await
     }
 
     async fn look_up(&self, revision: &Revision) -> Result<Commit, RepositoryError> {
-        let path = self.path.to_string_lossy();
         let object = format!("{revision}^{{commit}}");
-        let args = self.args(&path, &["rev-parse", "--verify", "--quiet", &object]);
+        let args = ["rev-parse", "--verify", "--quiet", &object];
         let (exit, answer) = self.git.ask(LOOKING_UP, &args, LOOKUP_STALL).await?;
         let text = String::from_utf8_lossy(&answer.stdout);
         match Commit::parse(text.trim_end()) {
@@ -137,9 +125,7 @@ impl<'a, S: Shell> Clone<'a, S> {
     }
 
     async fn unknown(&self, revision: &Revision) -> Result<RepositoryError, RepositoryError> {
-        let path = self.path.to_string_lossy();
-        let format = "--format=%(objectname)%09%(refname)";
-        let args = self.args(&path, &["for-each-ref", format]);
+        let args = ["for-each-ref", "--format=%(objectname)%09%(refname)"];
         let mut refs = Refs::seeking(revision);
         self.git
             .run(LOOKING_UP, &args, &mut refs, LOOKUP_STALL)
@@ -251,5 +237,44 @@ fn unreadable(url: &str, reason: &str) -> RepositoryError {
     RepositoryError::Unreadable {
         url: url.to_owned(),
         reason: reason.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shell::{Command, Exit, Output, ShellError};
+    use tokio::io::AsyncRead;
+    use tokio::time::Instant;
+
+    /// A machine on which nothing ever ends.
+    struct Hanging;
+
+    impl Shell for Hanging {
+        async fn execute(
+            &self,
+            _: &Command,
+            _: impl AsyncRead + Unpin,
+            _: &mut impl Output,
+        ) -> Result<Exit, ShellError> {
+            std::future::pending().await
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_repository_that_does_not_answer_is_given_up() {
+        let revision = "main".parse().unwrap();
+        for place in [
+            Place::Url("https://example.org/r".into()),
+            Place::Clone {
+                path: "/r".into(),
+                send: true,
+            },
+        ] {
+            let since = Instant::now();
+            let found = look_up(&Hanging, &place, &revision, Path::new("/nowhere")).await;
+            assert!(matches!(found, Err(RepositoryError::Silent { .. })));
+            assert_eq!(since.elapsed(), LOOKUP_STALL);
+        }
     }
 }

@@ -71,7 +71,9 @@ pub(super) async fn run(
     let output = expand_home(args.output.as_deref().unwrap_or(&project.config.output));
     let id = RunId::generate(Timestamp::now());
     let scratch = Scratch::of(&id)?;
-    let found = scratch.look_up(&project, &revision, interrupt).await;
+    let found = scratch
+        .look_up(&project, &revision, reporter, interrupt)
+        .await;
     let found = match found {
         Ok(found) => found,
         Err(error) => {

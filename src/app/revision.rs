@@ -106,6 +106,7 @@ impl Scratch {
         &self,
         project: &Project,
         revision: &Revision,
+        reporter: &impl Reporter,
         interrupt: &Interrupt,
     ) -> Result<Found, Error> {
         let place = match &project.config.repository {
@@ -119,7 +120,13 @@ impl Scratch {
         let shell = ProcessShell::in_directory(&project.directory);
         let looking_up = look_up(&shell, &place, revision, &self.0);
         match until_cancelled(interrupt.token(), looking_up).await {
-            Completion::Returned(found) => Ok(found?),
+            Completion::Returned(found) => {
+                let found = found?;
+                if let Some(commit) = &found.commit {
+                    reporter.report(Event::Note(format!("{revision} is commit {commit}")));
+                }
+                Ok(found)
+            }
             Completion::Panicked(message) => Err(Error::System {
                 what: "looking up the revision",
                 source: io::Error::other(message),

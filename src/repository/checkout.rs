@@ -42,7 +42,7 @@ pub(super) async fn make(
 ) -> Result<Checkout, RepositoryError> {
     let directory = scratch.join("source");
     create(&directory).await?;
-    let here = directory.to_string_lossy();
+    let git = git.at(&directory);
     let (clone, hash) = (clone.to_string_lossy(), commit.as_str());
     let refspec = format!("+{hash}:{COMMIT_REF}");
     let fetch = [
@@ -59,8 +59,7 @@ pub(super) async fn make(
         &fetch,
         &["checkout", "--quiet", "--detach", hash],
     ] {
-        let args: Vec<&str> = ["-C", &here].iter().chain(words).copied().collect();
-        git.get(CHECKING_OUT, &args, CHECKOUT_STALL).await?;
+        git.get(CHECKING_OUT, words, CHECKOUT_STALL).await?;
     }
     let archive = scratch.join("source.tar");
     let (from, to, last) = (directory.clone(), archive.clone(), hash.to_owned());
@@ -81,7 +80,7 @@ pub(super) async fn fetch_alone(
 ) -> Result<(), RepositoryError> {
     let directory = scratch.join("probe");
     create(&directory).await?;
-    let here = directory.to_string_lossy();
+    let git = git.at(&directory);
     let fetch = [
         "fetch",
         "--quiet",
@@ -93,8 +92,7 @@ pub(super) async fn fetch_alone(
         commit.as_str(),
     ];
     for words in [&["init", "--quiet", "--bare", "--template="][..], &fetch] {
-        let args: Vec<&str> = ["-C", &here].iter().chain(words).copied().collect();
-        git.get(super::LOOKING_UP, &args, super::LOOKUP_STALL)
+        git.get(super::LOOKING_UP, words, super::LOOKUP_STALL)
             .await?;
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! git as a command: with nobody to ask, and with a deadline.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::error::RepositoryError;
@@ -12,9 +13,30 @@ const NOT_FOUND: Exit = Exit::Code(127);
 
 /// git on this machine.
 #[derive(Debug)]
-pub(super) struct Git<'a, S>(pub(super) &'a S);
+pub(super) struct Git<'a, S> {
+    shell: &'a S,
+    /// The directory that it works in.
+    directory: Option<&'a Path>,
+}
 
-impl<S: Shell> Git<'_, S> {
+impl<'a, S: Shell> Git<'a, S> {
+    /// git in no repository.
+    pub(super) const fn of(shell: &'a S) -> Self {
+        let directory = None;
+        Self { shell, directory }
+    }
+
+    /// git in a directory.
+    pub(super) const fn at<'d>(&self, directory: &'d Path) -> Git<'d, S>
+    where
+        'a: 'd,
+    {
+        Git {
+            shell: self.shell,
+            directory: Some(directory),
+        }
+    }
+
     /// Runs git; ended when nothing is heard of it for `limit`.
     pub(super) async fn run(
         &self,
@@ -23,9 +45,11 @@ impl<S: Shell> Git<'_, S> {
         output: &mut impl Output,
         limit: Duration,
     ) -> Result<Exit, RepositoryError> {
-        let command = Command::new(GIT, args.iter().copied());
+        let place = self.directory.map(Path::to_string_lossy);
+        let place = place.iter().flat_map(|path| ["-C", path]);
+        let command = Command::new(GIT, place.chain(args.iter().copied()));
         let input = tokio::io::empty();
-        let exit = execute_unless_stalled(self.0, what, &command, input, output, limit).await;
+        let exit = execute_unless_stalled(self.shell, what, &command, input, output, limit).await;
         match exit {
             Ok(NOT_FOUND) => Err(RepositoryError::NoGit),
             Ok(exit) => Ok(exit),

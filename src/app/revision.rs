@@ -113,7 +113,12 @@ impl Scratch {
             None => return Ok(Found::default()),
             Some(Repository::Url(url)) => Place::Url(url.clone()),
             Some(Repository::Clone { path, send }) => Place::Clone {
-                path: project.directory.join(expand_home(path)),
+                // Without a `.` at its end.
+                path: project
+                    .directory
+                    .join(expand_home(path))
+                    .components()
+                    .collect(),
                 send: *send,
             },
         };

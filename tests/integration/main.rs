@@ -46,6 +46,8 @@ mod repository;
 #[cfg(test)]
 mod scale;
 #[cfg(test)]
+mod sending;
+#[cfg(test)]
 mod signals;
 #[cfg(test)]
 mod ssh;

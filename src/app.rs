@@ -9,6 +9,7 @@ mod measure;
 mod paths;
 mod post;
 mod results;
+mod revision;
 mod state_directory;
 mod trace;
 mod visit;

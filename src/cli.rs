@@ -310,7 +310,8 @@ pub struct RunArgs {
     /// A config file, or a directory that holds `config.yml`
     #[arg(env = "INPUT_CONFIG", hide_env_values = true)]
     pub config: PathBuf,
-    /// The commit, tag or branch to measure; the scripts see it as VERSION; in GitHub Actions `GITHUB_SHA` is the default
+    /// The commit, tag or branch to measure; the scripts see it as VERSION; in GitHub Actions `GITHUB_SHA` is the default,
+    /// and `head` the last commit of the pull request
     #[arg(
         env = "INPUT_REVISION",
         hide_env_values = true,

@@ -7,6 +7,7 @@ mod node;
 mod pattern;
 mod problem;
 mod reader;
+mod repository;
 mod schema;
 mod section;
 mod steps;
@@ -21,6 +22,7 @@ pub use keys::{DefaultValue, FILE_KEYS, Key, Kind, MAIN_KEYS, MAX_SAMPLES, STEP_
 pub use node::At;
 pub use pattern::Pattern;
 pub use problem::{ConfigErrors, Problem, plural};
+pub use repository::Repository;
 pub use schema::schema;
 
 use ipnet::IpNet;
@@ -62,6 +64,8 @@ pub struct Config {
     pub keep_on_failure: Option<Duration>,
     /// Whether the first failure of a sample ends the others.
     pub fail_fast: bool,
+    /// Where the revision is looked up.
+    pub repository: Option<Repository>,
     /// The steps of each phase that has any.
     pub phases: BTreeMap<Phase, Vec<Step>>,
 }

@@ -12,6 +12,7 @@ use crate::project::{CreateError, ProjectError};
 use crate::provider::ProviderError;
 use crate::report::Signal;
 use crate::reporter::prompt::PromptError;
+use crate::repository::RepositoryError;
 use crate::results::{RemovalError, ResultsError};
 use crate::revision::RevisionError;
 use crate::shell::ssh::KeyError;
@@ -36,6 +37,12 @@ pub enum Error {
     /// The revision is none.
     #[error(transparent)]
     Revision(#[from] RevisionError),
+    /// There is no pull request whose last commit could be measured.
+    #[error("`revision: head`: {0}")]
+    NoHead(String),
+    /// The revision could not be looked up.
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
     /// The provider cannot be used.
     #[error(transparent)]
     Provider(#[from] ProviderError),
@@ -110,6 +117,10 @@ impl Error {
             Self::Prompt(error) => Some(error.hint()),
             Self::Create(error) => Some(error.hint()),
             Self::Revision(error) => Some(error.hint()),
+            Self::NoHead(_) => Some(
+                "on events without a pull request leave `revision` out, or give a commit, a tag or a branch; for a comment the job needs `pull-requests: read`",
+            ),
+            Self::Repository(error) => error.hint(),
             Self::Provider(error) => error.hint(),
             Self::Results(error) => error.hint(),
             Self::Removal(error) => error.hint(),
@@ -142,6 +153,7 @@ impl Error {
             Self::Interrupted(Some(signal)) => ExitStatus::Signalled(*signal),
             Self::Interrupted(None) => ExitStatus::Signalled(Signal::Int),
             Self::Usage(_)
+            | Self::NoHead(_)
             | Self::Project(_)
             | Self::Prompt(_)
             | Self::Create(_)
@@ -154,7 +166,9 @@ impl Error {
                 ExitStatus::Misused
             }
             Self::Visit(error) => error.exit_status(),
-            Self::Provider(_)
+            Self::Repository(error) if error.is_misuse() => ExitStatus::Misused,
+            Self::Repository(_)
+            | Self::Provider(_)
             | Self::State(_)
             | Self::Http(_)
             | Self::Key(_)

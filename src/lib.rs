@@ -5,7 +5,7 @@
 //! ```text
 //! 4  main · cli · app · error · shutdown                  choose implementations, map errors to exit statuses
 //! 3  provider::{ec2,local} · shell::{ssh,process} · github · reporter::{console,events_file,preview,progress,prompt,text,workflow,writer} · project  adapters
-//! 2  fleet → sample → lease · job · collect · results      policy: it knows only the seams
+//! 2  fleet → sample → lease · job · collect · results · repository  policy: it knows only the seams
 //! 1  provider · remote_host · shell · reporter · interrupt · cancel  the seams: one trait, one error type each
 //! 0  config · phase · step · schedule · preview · starter · project_file · revision · instance · report · records · exit_status  values: no I/O, no async
 //! ```
@@ -41,6 +41,7 @@ pub mod records;
 pub mod remote_host;
 pub mod report;
 pub mod reporter;
+pub mod repository;
 pub mod results;
 pub mod revision;
 pub mod sample;

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::config::{AddressKind, Config, Ec2Spec, Pattern, ProviderSpec, human_duration, plural};
+use crate::config::{
+    AddressKind, Config, Ec2Spec, Pattern, ProviderSpec, Repository, human_duration, plural,
+};
 use crate::instance::LOCAL_REGION;
 use crate::phase::{Phase, Stage};
 use crate::revision::Revision;
@@ -14,7 +16,9 @@ use crate::schedule::{Action, schedule};
 use crate::step::{Place, ScriptPath, Step};
 
 /// The variables of every step that only the run itself can fill.
-pub const LATE_VARIABLES: [&str; 4] = [
+pub const LATE_VARIABLES: [&str; 6] = [
+    "COLLECTOR_COMMIT",
+    "COLLECTOR_SOURCE",
     "COLLECTOR_RUN_ID",
     "COLLECTOR_INSTANCE_ID",
     "COLLECTOR_INSTANCE_ADDRESS",
@@ -218,6 +222,7 @@ fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Setting> {
         parallel,
         keep_on_failure,
         fail_fast,
+        repository,
         phases: _,
     } = config;
     let patterns: Vec<&str> = performance_results.iter().map(Pattern::as_str).collect();
@@ -244,6 +249,7 @@ fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Setting> {
         setting("samples", samples.get()),
         setting("parallel", at_once.get()),
         setting("fail_fast", *fail_fast),
+        repository_setting(repository.as_ref()),
         setting(
             "keep_on_failure",
             keep_on_failure.map_or(Value::Null, |time| human_duration(time).into()),
@@ -254,6 +260,17 @@ fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Setting> {
         )),
     ]);
     settings
+}
+
+fn repository_setting(repository: Option<&Repository>) -> Setting {
+    match repository {
+        None => setting("repository", Value::Null)
+            .with_note("the revision is not looked up; the scripts get it as it is"),
+        Some(Repository::Url(url)) => setting("repository", url.as_str()),
+        Some(Repository::Clone { path, send: false }) => setting("repository", path.as_str()),
+        Some(Repository::Clone { path, send: true }) => setting("repository", path.as_str())
+            .with_note("a checkout of the commit is sent to the instance"),
+    }
 }
 
 fn ec2(spec: &Ec2Spec, surroundings: &Surroundings) -> Vec<Setting> {

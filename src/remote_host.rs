@@ -1,5 +1,7 @@
 //! The instance as a host for steps: booted, with the user's scripts on it, and described.
 
+mod source;
+
 use std::time::Duration;
 
 use crate::project_file::ProjectFile;

@@ -16,7 +16,7 @@ use crate::config::human_duration;
 use crate::exit_status::ExitStatus;
 use crate::instance::{Instance, InstanceId, LeaseToken, Resource, RunId};
 use crate::phase::Stage;
-use crate::revision::Revision;
+use crate::revision::{Commit, Revision};
 use crate::step::{Place, StepOutcome};
 
 pub use diagnostic::{Diagnostic, last_lines};
@@ -249,6 +249,9 @@ pub struct SampleReport {
     pub region: String,
     /// The revision that was measured.
     pub revision: Revision,
+    /// The commit that it was when the run began, where it was looked up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<Commit>,
     /// The user's words about it.
     pub description: Option<String>,
     /// When the run began.

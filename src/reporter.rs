@@ -86,6 +86,8 @@ pub enum Event {
     },
     /// A fact that everybody wants to know.
     Note(String),
+    /// A fact that is easily overlooked.
+    Notice(String),
     /// A fact for whoever looks closer.
     Detail(String),
     /// A line of `tracing`; there are none unless they are asked for.

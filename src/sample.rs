@@ -6,6 +6,7 @@ mod finish;
 mod journal;
 mod keeping;
 mod local_host;
+mod source;
 mod step_log;
 mod steps;
 mod watched;
@@ -30,6 +31,7 @@ use crate::provider::{Provider, ProviderError};
 use crate::remote_host::RemoteHost;
 use crate::report::{Collected, Outcome, Release};
 use crate::reporter::{Event, Reporter, SampleReporter};
+use crate::repository::Found;
 use crate::results::{CONFIG, Results, ResultsError};
 use crate::revision::{OF_COLLECTOR, Revision};
 use crate::schedule::Action;
@@ -57,6 +59,8 @@ pub struct Plan {
     pub output: PathBuf,
     /// The revision that is measured.
     pub revision: Revision,
+    /// What came of looking it up.
+    pub found: Found,
     /// The user's words about it.
     pub description: Option<String>,
     /// The run.
@@ -102,6 +106,8 @@ pub(crate) struct Sample<'a, P: Provider, H, R> {
     /// Past this the instance is about to end itself: a step that still runs is ended as if by its time-out.
     last_call: Option<Instant>,
     end_of_life: Option<Instant>,
+    /// The checkout on the instance, once it is there.
+    source: Option<String>,
     release: Release,
     /// Held while the instance may be come back to, so that nobody does so before the run is over.
     under_way: Option<File>,
@@ -144,6 +150,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             logs: Vec::new(),
             last_call: None,
             end_of_life: None,
+            source: None,
             release: Release::NothingLaunched,
             under_way: None,
         })
@@ -198,6 +205,9 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
 
     /// Runs the local steps before anything is rented.
     pub(crate) async fn before_launch(&mut self) {
+        for warning in &self.run.plan.found.warnings {
+            self.journal.warn(warning.clone());
+        }
         self.phase(Phase::BeforeAwsStart, None).await;
     }
 
@@ -319,6 +329,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             self.journal.warn(warning);
         }
         host.upload(&self.run.plan.files).await?;
+        self.send_source(&host).await?;
         let facts = host.host_facts().await?;
         if let Err(error) = self.results.record(facts).await {
             self.journal.warn(error.to_string());

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use rustix::process::geteuid;
 
 use super::paths::expand_home;
+use super::revision::{self, Scratch};
 use super::state_directory::{local, records, state_directory};
 use crate::cancel::{Completion, until_cancelled};
 use crate::cli::{JobArgs, RunArgs};
@@ -59,7 +60,7 @@ pub(super) async fn run(
         }
         _ => path.to_owned(),
     };
-    let revision = args.revision.parse()?;
+    let revision = revision::choose(args, job, reporter, interrupt).await?;
     let mut project = Project::open(&in_workspace(&args.config), args.local)?;
     args.override_config(&mut project.config);
     if job.is_none() && project.config.provider == ProviderSpec::Local && geteuid().is_root() {
@@ -68,14 +69,27 @@ pub(super) async fn run(
         reporter.report(Event::Warning(warning.into()));
     }
     let output = expand_home(args.output.as_deref().unwrap_or(&project.config.output));
+    let id = RunId::generate(Timestamp::now());
+    let scratch = Scratch::of(&id)?;
+    let found = scratch
+        .look_up(&project, &revision, reporter, interrupt)
+        .await;
+    let found = match found {
+        Ok(found) => found,
+        Err(error) => {
+            scratch.remove(interrupt).await;
+            return Err(error);
+        }
+    };
     let plan = Plan {
         config: project.config,
         files: project.files,
         directory: project.directory,
         output: in_workspace(&output),
         revision,
+        found,
         description: args.description.clone(),
-        run: RunId::generate(Timestamp::now()),
+        run: id,
     };
     let invocation = Invocation {
         job,
@@ -83,9 +97,18 @@ pub(super) async fn run(
         reporter,
         interrupt,
     };
+    let report = run_with(&plan, &invocation).await;
+    scratch.remove(interrupt).await;
+    report
+}
+
+async fn run_with<R: Reporter>(
+    plan: &Plan,
+    invocation: &Invocation<'_, R>,
+) -> Result<RunReport, Error> {
     match plan.config.provider.clone() {
-        ProviderSpec::Local => run_on(&plan, &local()?, &invocation).await,
-        ProviderSpec::Ec2(spec) => Box::pin(run_on_ec2(&plan, spec, &invocation)).await,
+        ProviderSpec::Local => run_on(plan, &local()?, invocation).await,
+        ProviderSpec::Ec2(spec) => Box::pin(run_on_ec2(plan, spec, invocation)).await,
     }
 }
 

@@ -202,7 +202,7 @@ pub const FILE_KEYS: [Key; 8] = [
 ];
 
 /// The keys of `main`, in the order of the reference.
-pub const MAIN_KEYS: [Key; 40] = [
+pub const MAIN_KEYS: [Key; 41] = [
     key(
         "performance_results",
         Kind::Globs,
@@ -339,6 +339,20 @@ pub const MAIN_KEYS: [Key; 40] = [
         "true",
         "the first sample that fails ends the others",
     ),
+    key(
+        "repository",
+        Kind::Text,
+        Behaviour("none"),
+        ".",
+        "where the revision is looked up before anything is rented: a URL, or a path in a clone on this machine, relative to the config file. A revision that it does not have is refused; the commit is recorded, and `COLLECTOR_COMMIT` for every step",
+    ),
+    key(
+        "send",
+        Kind::Boolean,
+        Value("false"),
+        "true",
+        "send a checkout of the commit from the clone in `repository` to the instance, before its first step; it lies in `COLLECTOR_SOURCE`. The instance needs neither git nor a credential; what is not committed, submodules and files in Git LFS are not sent",
+    ),
     planned("S3", "a bucket that also gets the archive"),
     planned("access", "the way to an instance without a public address"),
     planned("availability_zone", "the zone to launch in"),
@@ -357,10 +371,6 @@ pub const MAIN_KEYS: [Key; 40] = [
     planned("metrics", "the interval of built-in system metrics"),
     planned("placement_group", "a placement group of EC2"),
     planned("repeat", "the number of turns of each revision"),
-    planned(
-        "repository",
-        "the repository in which the revision is looked up",
-    ),
     planned("root_volume", "size and type of the root volume"),
     planned("spot", "whether spot capacity is used"),
     planned("subnets", "several subnets, tried in turn"),

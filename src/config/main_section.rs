@@ -7,7 +7,7 @@ use super::keys::MAIN_KEYS;
 use super::node::Node;
 use super::reader::Problems;
 use super::section::Section;
-use super::{AddressKind, Config, Ec2Spec, ProviderSpec};
+use super::{AddressKind, Config, Ec2Spec, ProviderSpec, repository};
 
 /// The section, as far as it can be used.
 #[derive(Debug)]
@@ -31,6 +31,7 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
     let samples = main.read("samples", Problems::count);
     let parallel = main.read("parallel", Problems::count);
     let fail_fast = main.read("fail_fast", Problems::boolean);
+    let repository = repository::read(&mut main);
     let config = || {
         Some(Config {
             performance_results: performance_results?,
@@ -45,6 +46,7 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
             parallel,
             keep_on_failure,
             fail_fast: fail_fast?,
+            repository,
             phases: BTreeMap::new(),
         })
     };

@@ -356,7 +356,7 @@ impl<O: Write, E: Write> Reporter for Console<O, E> {
             }
             Event::Trace(text) => self.line(&[(DIM, text)]),
             _ if self.verbosity == Verbosity::Quiet => {}
-            Event::Note(text) => self.line(&[(PLAIN, text)]),
+            Event::Note(text) | Event::Notice(text) => self.line(&[(PLAIN, text)]),
             Event::Remains {
                 resource,
                 region,

@@ -176,6 +176,7 @@ impl Scenario {
             provider: "ec2".into(),
             region: "eu-central-1".into(),
             revision: "v1.2".parse().unwrap(),
+            commit: None,
             description: None,
             started: at(0),
             finished: at(self.now),

@@ -379,6 +379,7 @@ impl<W: Write> WorkflowLog<W> {
                     self.line(text);
                 }
             }
+            Event::Notice(text) => self.annotate(Level::Notice, "collector", None, text),
             Event::Warning(text) => self.annotate(Level::Warning, "collector", None, text),
             Event::ScriptWarning { script, text } => {
                 let place = self.place_of(script.as_str());

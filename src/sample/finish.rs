@@ -112,6 +112,7 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
             provider: self.run.provider.name().to_owned(),
             region: self.run.provider.region().to_owned(),
             revision: plan.revision.clone(),
+            commit: plan.found.commit.clone(),
             description: plan.description.clone(),
             started,
             finished: Timestamp::now(),

@@ -281,6 +281,8 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         let instance = self.journal.instance.as_ref();
         let mut env: Vec<(String, String)> = [
             ("VERSION", plan.revision.to_string()),
+            ("COLLECTOR_COMMIT", self.commit()),
+            ("COLLECTOR_SOURCE", self.source(step.place)),
             ("COLLECTOR_RUN_ID", plan.run.to_string()),
             ("COLLECTOR_PHASE", phase.to_string()),
             (

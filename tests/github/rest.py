@@ -44,6 +44,7 @@ class Rest:
             web.get("/user", self.guarded(self.user)),
             web.get(f"{commit}/pulls", self.guarded(self.list_commit_pulls)),
             web.get(f"{repository}/pulls", self.guarded(self.list_pulls)),
+            web.get(f"{repository}/pulls/{number}", self.guarded(self.get_pull)),
         ]
         for kind, parent, one in (("issue", issue, f"{repository}/issues/comments/{number}"),
                                   ("commit", commit, f"{repository}/comments/{number}")):
@@ -113,6 +114,13 @@ class Rest:
         return self.page(request, [
             pull for pull in self.pulls if state in (pull["state"], "all") and head in (None, head_label(pull))
         ])
+
+    def get_pull(self, request, _login, _fields):
+        number = int(request.match_info["number"])
+        for pull in self.pulls:
+            if pull["number"] == number:
+                return web.json_response({**self.examples["pull-request"], **self.describe(pull)})
+        raise not_found()
 
     def add_comment(self, kind, parent, login, body):
         now = rfc3339(time.time())

@@ -336,6 +336,8 @@ def test_pulls():
     assert numbers("/pulls?head=eve:a&state=open") == [2] and numbers("/pulls?head=eve:b") == []
     [_, fork] = stand.rest("GET", f"{REPOSITORY}/pulls")[2]
     assert fork["head"]["sha"] == SHA and fork["head"]["repo"]["full_name"] == "eve/octo-repo"
+    assert expect(200, stand.rest("GET", f"{REPOSITORY}/pulls/3"))[2]["head"]["sha"] == "c" * 40
+    expect(404, stand.rest("GET", f"{REPOSITORY}/pulls/4"))
     assert stand.new_violations() == []
 
 

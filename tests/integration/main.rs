@@ -52,9 +52,13 @@ mod reference;
 #[cfg(test)]
 mod rehearsal;
 #[cfg(test)]
+mod repository;
+#[cfg(test)]
 mod scale;
 #[cfg(test)]
 mod schema;
+#[cfg(test)]
+mod sending;
 #[cfg(test)]
 mod signals;
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! The run's row on the comment that all jobs of a workflow share.
 
 use std::fmt;
-use std::fs;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -60,13 +59,9 @@ pub(super) async fn comment(
     };
     let client = client().map_err(|error| format!("no comment: {error}"))?;
     let api = Api::new(&client, job, token).map_err(|error| format!("no comment: {error}"))?;
-    let payload = job.event_path.as_ref().and_then(|path| fs::read(path).ok());
-    let payload: Value = payload
-        .and_then(|json| serde_json::from_slice(&json).ok())
-        .unwrap_or_default();
     let subject = Subject::of(
         &job.event_name,
-        &payload,
+        &job.payload(),
         &job.git_ref,
         &job.sha,
         &job.repository,

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
+use serde_json::Value;
 
 /// Where the artifact service is, and the job's right to use it. Actions have it, `run:` steps do not.
 #[derive(Debug, Clone)]
@@ -138,6 +139,16 @@ impl WorkflowJob {
                 }),
             debug: given("RUNNER_DEBUG").is_some_and(|value| value == "1"),
         })
+    }
+
+    /// The event's payload; `null` where it cannot be read.
+    pub fn payload(&self) -> Value {
+        let json = self
+            .event_path
+            .as_ref()
+            .and_then(|path| fs::read(path).ok());
+        json.and_then(|json| serde_json::from_slice(&json).ok())
+            .unwrap_or_default()
     }
 
     /// The page of the workflow run.

@@ -61,6 +61,25 @@ impl Subject {
     }
 }
 
+/// The commit at the head of the pull request or the branch that an event is about, where its payload has it.
+pub fn head<'p>(event: &str, payload: &'p Value) -> Option<&'p str> {
+    let pointer = match event {
+        "workflow_run" => "/workflow_run/head_sha",
+        "merge_group" => "/merge_group/head_sha",
+        // All events about pull requests and their reviews.
+        _ => "/pull_request/head/sha",
+    };
+    payload.pointer(pointer)?.as_str()
+}
+
+/// Whether the commit of a workflow run is the default branch's, whatever its event is about.
+pub fn is_elsewhere(event: &str) -> bool {
+    matches!(
+        event,
+        "pull_request_target" | "issue_comment" | "workflow_run"
+    )
+}
+
 /// The pull request into this repository that a workflow run was for: the list has those into forks and from the same
 /// branch too.
 fn triggering(payload: &Value) -> Option<u64> {
@@ -153,6 +172,26 @@ mod tests {
             };
             assert_eq!(number, subject, "{payload}");
         }
+    }
+
+    #[test]
+    fn the_head_of_what_an_event_is_about_is_in_its_payload() {
+        let payload = json!({
+            "pull_request": { "head": { "sha": "a" } },
+            "workflow_run": { "head_sha": "b" },
+            "merge_group": { "head_sha": "c" },
+        });
+        for (event, sha) in [
+            ("pull_request", "a"),
+            ("pull_request_target", "a"),
+            ("pull_request_review_comment", "a"),
+            ("workflow_run", "b"),
+            ("merge_group", "c"),
+        ] {
+            assert_eq!(head(event, &payload), Some(sha), "{event}");
+        }
+        assert_eq!(head("push", &Value::Null), None);
+        assert!(is_elsewhere("issue_comment") && !is_elsewhere("pull_request"));
     }
 
     #[test]

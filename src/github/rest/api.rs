@@ -160,6 +160,19 @@ impl Api {
         }
     }
 
+    /// The last commit of a pull request.
+    ///
+    /// # Errors
+    /// [`HttpError`].
+    pub async fn head(&self, number: u64) -> Result<String, HttpError> {
+        let url = self.url(&format!("pulls/{number}"), &[])?;
+        let pull: PullRequest = retry(Instant::now() + PULL_REQUEST, || async {
+            http::json(self.get(&url).await?).await
+        })
+        .await?;
+        Ok(pull.head.sha)
+    }
+
     /// The pull request of the branch, for it may have gone on since; else the one that ends with the commit. Others
     /// that contain the commit are about something else.
     async fn pull_request_of(

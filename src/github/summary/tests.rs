@@ -42,6 +42,7 @@ fn report(word: &str) -> SampleReport {
         provider: "ec2".into(),
         region: "eu-central-1".into(),
         revision: "v1.2.3".parse().unwrap(),
+        commit: None,
         description: Some(format!("nightly {word}")),
         started,
         finished: started + Duration::from_secs(90),

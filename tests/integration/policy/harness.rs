@@ -17,6 +17,7 @@ use collector::lease::LeaseRecords;
 use collector::phase::Phase;
 use collector::project_file::ProjectFile;
 use collector::report::RunReport;
+use collector::repository::Found;
 use collector::sample::{LocalHost, Plan, Run};
 use collector::shell::process::ProcessShell;
 use collector::step::{Place, ScriptPath, Step};
@@ -324,12 +325,14 @@ impl Scenario {
                 parallel: self.parallel.and_then(NonZeroU32::new),
                 keep_on_failure: self.keep,
                 fail_fast: self.fail_fast,
+                repository: None,
                 phases,
             },
             files,
             directory: project,
             output: self.output.clone().unwrap_or(output),
             revision: "abc1234".parse().unwrap(),
+            found: Found::default(),
             description: None,
             run: RunId::generate(jiff::Timestamp::now()),
         }

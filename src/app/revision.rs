@@ -1,0 +1,151 @@
+//! The revision of a run: which one is meant, and which commit it is.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::paths::expand_home;
+use super::state_directory::state_directory;
+use crate::cancel::{Completion, until_cancelled};
+use crate::cli::RunArgs;
+use crate::config::Repository;
+use crate::error::Error;
+use crate::github::WorkflowJob;
+use crate::github::api::Api;
+use crate::github::event::{Subject, head, is_elsewhere};
+use crate::github::http::client;
+use crate::instance::RunId;
+use crate::interrupt::Interrupt;
+use crate::project::Project;
+use crate::reporter::{Event, Reporter};
+use crate::repository::{Found, Place, look_up};
+use crate::revision::Revision;
+use crate::shell::process::ProcessShell;
+
+/// The word for the last commit of the pull request that an event is about.
+const HEAD: &str = "head";
+
+/// The deadline for removing a checkout; after a signal, what sent it waits for the end of the process.
+const REMOVE_DEADLINE: Duration = Duration::from_mins(1);
+const REMOVE_DEADLINE_AFTER_SIGNAL: Duration = Duration::from_secs(2);
+
+/// The revision that is asked for. In a job, `head` is the last commit of the event's pull request.
+pub(super) async fn choose(
+    args: &RunArgs,
+    job: Option<&WorkflowJob>,
+    reporter: &impl Reporter,
+    interrupt: &Interrupt,
+) -> Result<Revision, Error> {
+    match job {
+        Some(job) if args.revision == HEAD => {
+            let asking = head_of(job, args);
+            match until_cancelled(interrupt.token(), asking).await {
+                Completion::Returned(head) => Ok(head?.parse()?),
+                Completion::Panicked(message) => Err(no_head(&message)),
+                Completion::Cancelled => Err(Error::Interrupted(interrupt.signal())),
+            }
+        }
+        Some(job) if args.revision == job.sha && is_elsewhere(&job.event_name) => {
+            reporter.report(Event::Notice(format!(
+                "{}, a commit of {}, is measured: that is what `github.sha` is on `{}`; `revision: head` measures what the event is about",
+                job.sha, job.git_ref, job.event_name
+            )));
+            Ok(args.revision.parse()?)
+        }
+        _ => Ok(args.revision.parse()?),
+    }
+}
+
+async fn head_of(job: &WorkflowJob, args: &RunArgs) -> Result<String, Error> {
+    let payload = job.payload();
+    if let Some(sha) = head(&job.event_name, &payload) {
+        return Ok(sha.to_owned());
+    }
+    let subject = Subject::of(
+        &job.event_name,
+        &payload,
+        &job.git_ref,
+        &job.sha,
+        &job.repository,
+    );
+    let Subject::PullRequest(number) = subject else {
+        return Err(no_head(&format!(
+            "`{}` is about no pull request",
+            job.event_name
+        )));
+    };
+    let Some(token) = &args.job.github_token else {
+        return Err(no_head("the input `github-token` is empty"));
+    };
+    let api = Api::new(&client()?, job, token)?;
+    let asked = api.head(number).await;
+    asked.map_err(|error| no_head(&format!("pull request #{number}: {error}")))
+}
+
+fn no_head(reason: &str) -> Error {
+    Error::NoHead(reason.to_owned())
+}
+
+/// A directory for what is only needed while a run lasts.
+pub(super) struct Scratch(PathBuf);
+
+impl Scratch {
+    /// The one of a run; it is not made yet.
+    ///
+    /// # Errors
+    /// Those of [`state_directory`].
+    pub(super) fn of(run: &RunId) -> Result<Self, Error> {
+        let checkouts = state_directory()?.join("checkouts");
+        Ok(Self(checkouts.join(run.as_str())))
+    }
+
+    /// Looks a revision up where the config says.
+    pub(super) async fn look_up(
+        &self,
+        project: &Project,
+        revision: &Revision,
+        reporter: &impl Reporter,
+        interrupt: &Interrupt,
+    ) -> Result<Found, Error> {
+        let place = match &project.config.repository {
+            None => return Ok(Found::default()),
+            Some(Repository::Url(url)) => Place::Url(url.clone()),
+            Some(Repository::Clone { path, send }) => Place::Clone {
+                // Without a `.` at its end.
+                path: project
+                    .directory
+                    .join(expand_home(path))
+                    .components()
+                    .collect(),
+                send: *send,
+            },
+        };
+        let shell = ProcessShell::in_directory(&project.directory);
+        let looking_up = look_up(&shell, &place, revision, &self.0);
+        match until_cancelled(interrupt.token(), looking_up).await {
+            Completion::Returned(found) => {
+                let found = found?;
+                if let Some(commit) = &found.commit {
+                    reporter.report(Event::Note(format!("{revision} is commit {commit}")));
+                }
+                Ok(found)
+            }
+            Completion::Panicked(message) => Err(Error::System {
+                what: "looking up the revision",
+                source: io::Error::other(message),
+            }),
+            Completion::Cancelled => Err(Error::Interrupted(interrupt.signal())),
+        }
+    }
+
+    /// Removes it, for as long as that may take: what is left then is only disk space.
+    pub(super) async fn remove(&self, interrupt: &Interrupt) {
+        let deadline = match interrupt.signal() {
+            Some(_) => REMOVE_DEADLINE_AFTER_SIGNAL,
+            None => REMOVE_DEADLINE,
+        };
+        let _ = timeout(deadline, tokio::fs::remove_dir_all(&self.0)).await;
+    }
+}

@@ -1,0 +1,53 @@
+//! The user's software on the instance, as it is in a clone on the machine that runs collector.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::RemoteHost;
+use crate::revision::Commit;
+use crate::shell::{Captured, Command, Reconnect, Shell, ShellError, execute_unless_stalled};
+
+const RECEIVE: &str = include_str!("receive_source.sh");
+
+const SENDING: &str = "sending the checkout";
+
+/// The time after which a transfer of which nothing moves has stalled.
+const STALL: Duration = Duration::from_mins(2);
+
+impl<S: Shell> RemoteHost<S> {
+    /// Unpacks the archive of a checkout below the login user's home directory, as root's where there is one: the user that
+    /// steps run as. Returns the absolute path there.
+    ///
+    /// # Errors
+    /// When the archive cannot be read here or unpacked there.
+    pub async fn send_source(&self, archive: &Path, commit: &Commit) -> Result<String, ShellError> {
+        let mut reconnect = Reconnect::new(&self.shell);
+        loop {
+            match self.attempt(archive, commit).await {
+                Err(error) => reconnect.after(error).await?,
+                Ok(path) => return Ok(path),
+            }
+        }
+    }
+
+    async fn attempt(&self, archive: &Path, commit: &Commit) -> Result<String, ShellError> {
+        let file = tokio::fs::File::open(archive).await;
+        let file = file.map_err(|source| ShellError::LocalIo {
+            what: "reading the checkout that is to be sent",
+            source,
+        })?;
+        let command = Command::new(RECEIVE, [commit.as_str()]).as_root();
+        let mut answer = Captured::default();
+        let shell = &self.shell;
+        let exit =
+            execute_unless_stalled(shell, SENDING, &command, file, &mut answer, STALL).await?;
+        if exit.success() {
+            let path = String::from_utf8_lossy(&answer.stdout);
+            return Ok(path.trim_end_matches('\n').to_owned());
+        }
+        Err(ShellError::Command {
+            what: SENDING,
+            reason: answer.stderr_line(),
+        })
+    }
+}

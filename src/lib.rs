@@ -4,8 +4,8 @@
 //!
 //! ```text
 //! 4  main · cli · app · error · shutdown                  choose implementations, map errors to exit statuses
-//! 3  provider::{ec2,local} · shell::{ssh,process} · github · reporter::{console,events_file,progress,text,workflow,writer} · project  adapters
-//! 2  fleet → sample → lease · job · collect · results      policy: it knows only the seams
+//! 3  provider::{ec2,local} · shell::{ssh,process} · github · reporter::{console,events_file,progress,text,workflow,writer}  adapters
+//! 2  fleet → sample → lease · job · collect · upload · results · project  policy: it knows only the seams
 //! 1  provider · remote_host · shell · reporter · interrupt · cancel  the seams: one trait, one error type each
 //! 0  config · phase · step · schedule · project_file · revision · instance · report · records · exit_status  values: no I/O, no async
 //! ```
@@ -47,3 +47,4 @@ pub mod schedule;
 pub mod shell;
 pub mod shutdown;
 pub mod step;
+pub mod upload;

@@ -67,7 +67,7 @@ pub enum Event {
         #[serde(serialize_with = "seconds::serialize")]
         took: Duration,
     },
-    /// Bytes have come home.
+    /// Bytes have come home, or gone to the instance.
     Transferred {
         /// So far.
         done: u64,

@@ -70,7 +70,7 @@ pub(super) async fn run(
     let output = expand_home(args.output.as_deref().unwrap_or(&project.config.output));
     let plan = Plan {
         config: project.config,
-        files: project.files,
+        config_file: project.text,
         directory: project.directory,
         output: in_workspace(&output),
         revision,

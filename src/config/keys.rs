@@ -332,6 +332,13 @@ pub const MAIN_KEYS: [Key; 39] = [
         "true",
         "the first sample that fails ends the others",
     ),
+    key(
+        "upload",
+        Kind::Globs,
+        Behaviour("the scripts only"),
+        "[lib, 'data/*.json', '!*.tmp']",
+        "files and directories that the scripts need: paths and globs relative to the config file, and behind a `!` what stays here; see below",
+    ),
     planned("S3", "a bucket that also gets the archive"),
     planned("access", "the way to an instance without a public address"),
     planned("availability_zone", "the zone to launch in"),
@@ -359,7 +366,6 @@ pub const MAIN_KEYS: [Key; 39] = [
     planned("subnets", "several subnets, tried in turn"),
     planned("tags", "further tags of the instance"),
     planned("tenancy", "dedicated hardware"),
-    planned("upload", "further files that the scripts need"),
 ];
 
 /// The options of a step.

@@ -73,10 +73,16 @@ fn faults_of_the_command_line() {
 fn check_of_a_valid_config() {
     let main = "main:\n  output: out\n  performance_results: x\n  provider: local\n";
     let one = check(&format!("{main}run: [good.sh]\n"), 0);
-    assert_eq!(one, "config.yml is valid: 1 step, 1 pattern\n");
+    assert!(
+        one.starts_with("config.yml is valid: 1 step, 1 pattern\n"),
+        "{one}"
+    );
     let main = main.replace(" x\n", " '*.{a,b}'\n");
     let several = check(&format!("{main}run: [good.sh, good.sh, good.sh]\n"), 0);
-    assert_eq!(several, "config.yml is valid: 3 steps, 2 patterns\n");
+    assert!(
+        several.starts_with("config.yml is valid: 3 steps, 2 patterns\n"),
+        "{several}"
+    );
 }
 
 #[test]

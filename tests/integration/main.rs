@@ -56,4 +56,6 @@ mod terminal;
 #[cfg(test)]
 mod trace;
 #[cfg(test)]
+mod upload;
+#[cfg(test)]
 mod workflow;

@@ -133,6 +133,3 @@ impl<R: AsyncRead + Unpin, F: FnMut(u64) + Unpin> AsyncRead for Counted<'_, R, F
         Pin::new(&mut self.inner).poll_read(context, buffer)
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -58,4 +58,6 @@ mod trace;
 #[cfg(test)]
 mod upload;
 #[cfg(test)]
+mod upload_stream;
+#[cfg(test)]
 mod workflow;

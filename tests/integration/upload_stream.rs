@@ -1,16 +1,18 @@
+//! The stream of an upload: what arrives, and what comes of one that breaks.
+
 use std::cell::Cell;
 use std::fs;
 use std::io::Read as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-use tokio::io::AsyncReadExt as _;
-
-use super::*;
-use crate::project_file::Content;
-use crate::reporter::TimedEvent;
-use crate::shell::process::ProcessShell;
-use crate::shell::{Exit, Output};
+use collector::project_file::{Content, ProjectFile};
+use collector::records::Uploads;
+use collector::reporter::{Event, Reporter, TimedEvent};
+use collector::shell::process::ProcessShell;
+use collector::shell::{Command, Exit, Output, Shell, ShellError};
+use collector::upload::upload;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 /// Counts the events that are about progress.
 #[derive(Default)]

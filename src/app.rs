@@ -1,6 +1,7 @@
 //! Composition: which implementations a run works with. The only place that knows them all.
 
 mod authoring;
+mod check;
 mod delivery;
 mod instances;
 mod job;
@@ -20,13 +21,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::cancel::{Completion, until_cancelled};
-use crate::cli::{CheckArgs, Request, RunArgs, input_error};
-use crate::config::{human_duration, plural};
+use crate::cli::{Request, RunArgs, input_error};
 use crate::error::Error;
 use crate::exit_status::ExitStatus;
 use crate::github::WorkflowJob;
 use crate::interrupt::Interrupt;
-use crate::project::{Project, ProjectError};
+use crate::project::ProjectError;
 use crate::report::{Diagnostic, Release, RunReport};
 use crate::reporter::console::{Console, Verbosity};
 use crate::reporter::events_file::{Also, EventsFile};
@@ -44,7 +44,7 @@ pub fn main(request: Request) -> ExitStatus {
     let result = match (request, WorkflowJob::current()) {
         (Request::Run(args), Some(job)) => return job::run(&args, &job),
         (Request::Run(args), None) => block_on(run(&args, Console::new(verbosity))),
-        (Request::Check(args), _) => check(&args, &console),
+        (Request::Check(args), _) => check::check(&args, &console),
         (Request::Plan(args), _) => authoring::plan(&args, &console),
         (Request::Init(args), _) => authoring::init(&args, &console),
         (Request::Schema, _) => authoring::schema(&console),
@@ -104,23 +104,6 @@ fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error>
     // After a signal a thread may still be busy with files; nobody waits for it.
     runtime.shutdown_background();
     result
-}
-
-fn check(args: &CheckArgs, console: &Console) -> Result<ExitStatus, Error> {
-    let project = Project::open(&args.config, args.local)?;
-    console.say(&format!(
-        "{} is valid: {}, {}",
-        args.config.display(),
-        plural(project.config.steps().count(), "step"),
-        plural(project.config.performance_results.len(), "pattern")
-    ));
-    for script in project.config.endless_measurements() {
-        console.warn(&format!(
-            "`run`: {script} has no `timeout`: if it hangs, the instance costs money until `max_lifetime` ({}) is nearly over",
-            human_duration(project.config.max_lifetime)
-        ));
-    }
-    Ok(ExitStatus::Passed)
 }
 
 /// Carries out a run that a person started.

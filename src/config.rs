@@ -11,6 +11,7 @@ mod repository;
 mod schema;
 mod section;
 mod steps;
+mod upload;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
@@ -24,6 +25,7 @@ pub use pattern::Pattern;
 pub use problem::{ConfigErrors, Problem, plural};
 pub use repository::Repository;
 pub use schema::schema;
+pub use upload::{Upload, UploadKind, Wildcards};
 
 use ipnet::IpNet;
 
@@ -56,6 +58,8 @@ pub struct Config {
     pub provider: ProviderSpec,
     /// The instance ends itself after this.
     pub max_lifetime: Duration,
+    /// Further files that the scripts need.
+    pub upload: Vec<Upload>,
     /// The number of instances to measure on.
     pub samples: NonZeroU32,
     /// The number of instances that are used at once; all of them unless it is given.
@@ -115,8 +119,26 @@ pub enum AddressKind {
     Private,
 }
 
-/// Inspects a script; every flaw comes with its remedy.
-pub type Inspect<'a> = &'a dyn Fn(&ScriptPath) -> Result<(), Vec<(String, String)>>;
+/// Something beside the config file that the config names.
+#[derive(Debug, Clone, Copy)]
+pub struct Named<'a> {
+    /// What is named.
+    pub what: Nameable<'a>,
+    /// A step of `before_aws_start` may still make it.
+    pub may_be_made: bool,
+}
+
+/// What a config names.
+#[derive(Debug, Clone, Copy)]
+pub enum Nameable<'a> {
+    /// A script.
+    Script(&'a ScriptPath),
+    /// A line of `upload`, and all lines of it.
+    Upload(&'a Upload, &'a [Upload]),
+}
+
+/// Inspects what a config names; every flaw comes with its remedy.
+pub type Inspect<'a> = &'a dyn Fn(Named<'_>) -> Result<(), Vec<(String, String)>>;
 
 /// A config file as text, and what is needed to judge it.
 #[derive(Debug, Clone, Copy)]
@@ -130,7 +152,7 @@ pub struct Source<'a> {
 }
 
 impl Config {
-    /// Parses a config file; `inspect` finds the flaws of a script.
+    /// Parses a config file; `inspect` finds the flaws of what it names.
     ///
     /// # Errors
     /// Every problem of the file at once.
@@ -205,8 +227,14 @@ fn read(
     let lists = Phase::ALL.map(|phase| (phase, file.node(phase.key())));
     let main = main.and_then(|main| main_section::read(main, local, problems));
     let found = problems.found.len();
+    let may_be_made = lists.iter().any(|(phase, list)| {
+        let steps = list.map(|node| &node.value);
+        *phase == Phase::BeforeAwsStart
+            && matches!(steps, Some(node::Value::List(steps)) if !steps.is_empty())
+    });
     let mut steps = Steps {
         inspect,
+        may_be_made,
         problems,
         timeouts: Vec::new(),
     };
@@ -226,11 +254,30 @@ fn read(
         );
     }
     let main = main?;
+    inspect_uploads(&main.upload, may_be_made, inspect, problems);
     if let Some(lifetime) = main.max_lifetime {
         check_timeouts(&timeouts, lifetime, problems);
     }
     let config = main.config?;
     Some(Config { phases, ..config })
+}
+
+/// Enters the flaws of what `upload` names.
+fn inspect_uploads(
+    uploads: &[Upload],
+    may_be_made: bool,
+    inspect: Inspect<'_>,
+    problems: &mut Problems<'_>,
+) {
+    for upload in uploads {
+        let named = Named {
+            what: Nameable::Upload(upload, uploads),
+            may_be_made,
+        };
+        for (message, remedy) in inspect(named).err().unwrap_or_default() {
+            problems.add(upload.at, message, remedy);
+        }
+    }
 }
 
 /// Refuses time-outs that the instance does not live to see, one after the other.

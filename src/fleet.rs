@@ -1,6 +1,7 @@
 //! A run from its first local step to its report: samples side by side, each on an instance of its own.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
@@ -12,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cancel::{Completion, until_cancelled};
 use crate::instance::LaunchRequest;
 use crate::lease::{Leased, Lessor, Readiness};
+use crate::project_file::ProjectFile;
 use crate::provider::{Provider, ProviderError, Resolved};
 use crate::report::{Diagnostic, Outcome, Release, RunReport, SampleReport};
 use crate::reporter::{Event, Reporter};
@@ -82,7 +84,9 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
         let Some(first) = self.samples.first_mut() else {
             return;
         };
-        let ended = until_cancelled(&self.cancel, first.before_launch()).await;
+        let mut files = Arc::default();
+        let preparation = async { files = first.before_launch().await };
+        let ended = until_cancelled(&self.cancel, preparation).await;
         first.note_end(ended);
         if !first.passed() {
             first.end_leftovers().await;
@@ -104,7 +108,7 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
         let mut next = 1;
         while next <= asked {
             let count = at_once.min(asked - next + 1);
-            if !self.launch(next, count).await {
+            if !self.launch(next, count, &files).await {
                 break;
             }
             next += count;
@@ -117,7 +121,7 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
     }
 
     /// Launches the samples from `first` on in one call and carries each out. Returns whether more may follow.
-    async fn launch(&mut self, first: u32, count: u32) -> bool {
+    async fn launch(&mut self, first: u32, count: u32, files: &Arc<[ProjectFile]>) -> bool {
         let start = self.samples.len() - usize::from(first == 1);
         for index in first.max(2)..first + count {
             let Some(sample) = self.origin.as_ref().or(self.samples.first()) else {
@@ -152,6 +156,7 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
         );
         let shared = Shared {
             readiness: Readiness::new(self.run.provider),
+            files: files.clone(),
             transfers: Semaphore::new(MAX_TRANSFERS),
         };
         let schedule = schedule(&self.run.plan.config);

@@ -4,8 +4,8 @@
 //!
 //! ```text
 //! 4  main · cli · app · error · shutdown                  choose implementations, map errors to exit statuses
-//! 3  provider::{ec2,local} · shell::{ssh,process} · github · reporter::{console,events_file,preview,progress,prompt,text,workflow,writer} · project  adapters
-//! 2  fleet → sample → lease · job · collect · results · repository  policy: it knows only the seams
+//! 3  provider::{ec2,local} · shell::{ssh,process} · github · reporter::{console,events_file,preview,progress,prompt,text,workflow,writer}  adapters
+//! 2  fleet → sample → lease · job · collect · upload · results · repository · project  policy: it knows only the seams
 //! 1  provider · remote_host · shell · reporter · interrupt · cancel  the seams: one trait, one error type each
 //! 0  config · phase · step · schedule · preview · starter · project_file · revision · instance · report · records · exit_status  values: no I/O, no async
 //! ```
@@ -50,3 +50,4 @@ pub mod shell;
 pub mod shutdown;
 pub mod starter;
 pub mod step;
+pub mod upload;

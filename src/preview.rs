@@ -223,6 +223,7 @@ fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Setting> {
         keep_on_failure,
         fail_fast,
         repository,
+        upload,
         phases: _,
     } = config;
     let patterns: Vec<&str> = performance_results.iter().map(Pattern::as_str).collect();
@@ -250,6 +251,13 @@ fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Setting> {
         setting("parallel", at_once.get()),
         setting("fail_fast", *fail_fast),
         repository_setting(repository.as_ref()),
+        setting(
+            "upload",
+            upload
+                .iter()
+                .map(|line| line.text.as_str())
+                .collect::<Vec<_>>(),
+        ),
         setting(
             "keep_on_failure",
             keep_on_failure.map_or(Value::Null, |time| human_duration(time).into()),

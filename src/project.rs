@@ -1,24 +1,51 @@
-//! The user's directory: the config file and the scripts beside it, as they are on disk.
+//! The user's directory: the config file, the scripts beside it and what they need, as they are on disk.
 
+mod calls;
 mod create;
+mod script;
+mod selection;
 
-use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, Read as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::config::{Config, ConfigErrors, MAX_FILE_SIZE, Source};
-use crate::project_file::ProjectFile;
-use crate::step::ScriptPath;
+use crate::config::{Config, ConfigErrors, MAX_FILE_SIZE, Nameable, Named, Source};
+
+pub use calls::unsent_calls;
 pub use create::{CreateError, create};
+pub use selection::{Selection, select};
 
 /// The name of the config file in a directory, and in the results.
 pub const CONFIG_FILE: &str = "config.yml";
 
-/// The first bytes of an ELF program, which needs no interpreter.
-const ELF: &[u8] = b"\x7fELF";
+/// A fault of something that a config names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flaw {
+    /// The thing and its fault.
+    pub message: String,
+    /// A remedy.
+    pub remedy: String,
+    /// It is not there, and may come.
+    pub is_absent: bool,
+}
+
+impl Flaw {
+    fn new(message: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            remedy: remedy.into(),
+            is_absent: false,
+        }
+    }
+
+    fn of_absent(self) -> Self {
+        Self {
+            is_absent: true,
+            ..self
+        }
+    }
+}
 
 /// A reason why a config cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -73,8 +100,8 @@ pub struct Project {
     pub config: Config,
     /// The directory of the config file, absolute.
     pub directory: PathBuf,
-    /// The config file and every script, as they were when they were checked.
-    pub files: Vec<ProjectFile>,
+    /// The text of the config file, as it was when it was checked.
+    pub text: Vec<u8>,
 }
 
 impl Project {
@@ -107,155 +134,33 @@ impl Project {
             text,
             local,
         };
-        let config = Config::parse(source, &|script| inspect(&directory, script))
+        let config = Config::parse(source, &|named| inspect(&directory, named))
             .map_err(|errors| ProjectError::Invalid(Arc::new(errors)))?;
-        let mut names = BTreeSet::new();
-        let mut files = vec![ProjectFile {
-            path: CONFIG_FILE.into(),
-            mode: 0o644,
-            content,
-        }];
-        for (_, step) in config.steps() {
-            let name = step.script.as_str();
-            if name == CONFIG_FILE || !names.insert(name) {
-                continue;
-            }
-            let script = directory.join(name);
-            let unreadable = |source| ProjectError::Unreadable {
-                path: script.clone(),
-                source,
-            };
-            files.push(ProjectFile {
-                path: name.into(),
-                mode: fs::metadata(&script)
-                    .map_err(unreadable)?
-                    .permissions()
-                    .mode()
-                    & 0o777,
-                content: fs::read(&script).map_err(unreadable)?,
-            });
-        }
         Ok(Self {
             config,
             directory,
-            files,
+            text: content,
         })
     }
 }
 
-/// A fault of a script, and its remedy.
-type Flaw = (String, String);
-
-/// Finds the flaws of a script, all at once.
-fn inspect(directory: &Path, script: &ScriptPath) -> Result<(), Vec<Flaw>> {
-    let path = directory.join(script.as_str());
-    let flaw = |fault: &str, remedy: String| (format!("the script `{script}` {fault}"), remedy);
-    let unreadable = |error: &io::Error| {
-        let remedy = "check its path and permissions".into();
-        vec![flaw(&format!("cannot be read: {error}"), remedy)]
+/// Finds the flaws of something that a config names, as far as it is there already.
+fn inspect(directory: &Path, named: Named<'_>) -> Result<(), Vec<(String, String)>> {
+    let flaws = match named.what {
+        Nameable::Script(path) => script::inspect(directory, path).err().unwrap_or_default(),
+        Nameable::Upload(upload, all) => selection::inspect(directory, upload, all),
     };
-    let resolved = fs::canonicalize(&path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => {
-            let remedy = format!("create {}, or correct the name", path.display());
-            vec![flaw("does not exist", remedy)]
-        }
-        _ => unreadable(&error),
-    })?;
-    if !resolved.starts_with(directory) {
-        let remedy = "put the script itself there".into();
-        return Err(vec![flaw(
-            "is a link that leaves the config file's directory",
-            remedy,
-        )]);
-    }
-    let metadata = fs::metadata(&resolved).map_err(|error| unreadable(&error))?;
-    if !metadata.is_file() {
-        return Err(vec![flaw(
-            "is not a file",
-            "give the path of a script".into(),
-        )]);
-    }
-    let mut flaws = Vec::new();
-    if metadata.permissions().mode() & 0o111 == 0 {
-        flaws.push(flaw(
-            "is not executable",
-            format!("chmod +x {}", path.display()),
-        ));
-    }
-    let mut start = Vec::new();
-    fs::File::open(&resolved)
-        .and_then(|file| file.take(256).read_to_end(&mut start))
-        .map_err(|error| unreadable(&error))?;
-    let line = start
-        .split(|byte| *byte == b'\n')
-        .next()
-        .unwrap_or_default();
-    if line.starts_with(b"#!") && line.ends_with(b"\r") {
-        flaws.push(flaw(
-            "has Windows line ends: its interpreter would not be found",
-            format!("sed -i 's/\\r$//' {}", path.display()),
-        ));
-    }
-    if !line.starts_with(b"#!") && !start.starts_with(ELF) {
-        flaws.push(flaw(
-            "has no interpreter line",
-            "start it with `#!/bin/sh`, `#!/usr/bin/env python3`, …".into(),
-        ));
-    }
+    let flaws: Vec<(String, String)> = flaws
+        .into_iter()
+        .filter(|flaw| !(flaw.is_absent && named.may_be_made))
+        .map(|flaw| (flaw.message, flaw.remedy))
+        .collect();
     if flaws.is_empty() { Ok(()) } else { Err(flaws) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::symlink;
-
-    fn script(directory: &Path, name: &str, content: &str, mode: u32) {
-        let path = directory.join(name);
-        fs::write(&path, content).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-    }
-
-    #[test]
-    fn each_way_in_which_a_script_cannot_run_is_told() {
-        let outer = tempfile::tempdir().unwrap();
-        let outer = outer.path().canonicalize().unwrap();
-        let directory = outer.join("project");
-        fs::create_dir(&directory).unwrap();
-        script(&outer, "outside.sh", "#!/bin/sh\n", 0o755);
-        symlink("../outside.sh", directory.join("escape.sh")).unwrap();
-        script(&directory, "good.sh", "#!/bin/sh\n", 0o755);
-        symlink("good.sh", directory.join("link.sh")).unwrap();
-        script(&directory, "plain.sh", "#!/bin/sh\n", 0o644);
-        script(&directory, "bare.sh", "echo hello\n", 0o755);
-        script(&directory, "dos.sh", "#!/bin/sh\r\necho\r\n", 0o755);
-        fs::create_dir(directory.join("dir")).unwrap();
-        let told = |name: &str| {
-            let problem = inspect(&directory, &ScriptPath::parse(name).unwrap());
-            problem.map_err(|flaws| {
-                assert!(flaws.iter().all(|(_, remedy)| !remedy.is_empty()));
-                let faults = flaws.into_iter().map(|(fault, _)| fault);
-                faults.collect::<Vec<_>>().join("; ")
-            })
-        };
-        assert_eq!(told("good.sh"), Ok(()));
-        assert_eq!(told("link.sh"), Ok(()));
-        for (name, message) in [
-            ("absent.sh", "does not exist"),
-            ("escape.sh", "leaves the config file's directory"),
-            ("plain.sh", "is not executable"),
-            ("bare.sh", "has no interpreter line"),
-            ("dos.sh", "has Windows line ends"),
-            ("dir", "is not a file"),
-        ] {
-            assert!(told(name).unwrap_err().contains(message), "{name}");
-        }
-        script(&directory, "both.sh", "echo hello\n", 0o644);
-        assert_eq!(
-            told("both.sh").unwrap_err(),
-            "the script `both.sh` is not executable; the script `both.sh` has no interpreter line"
-        );
-    }
 
     #[test]
     fn a_huge_file_is_not_even_read() {

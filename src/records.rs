@@ -4,6 +4,7 @@ mod host;
 mod index;
 mod manifest;
 mod run;
+mod uploads;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 pub use host::HostFacts;
 pub use index::{Index, IndexEntry};
 pub use manifest::{FilePath, FileState, Manifest, ManifestEntry, Sha256};
+pub use uploads::{UploadedContent, UploadedFile, Uploads};
 
 /// A JSON file with a `format` number.
 pub trait Record: Serialize + DeserializeOwned {
@@ -130,6 +132,7 @@ mod tests {
         is_documented::<RunReport>("run.json of a run");
         is_documented::<HostFacts>("collector/host.json");
         is_documented::<Manifest>("collector/manifest.json");
+        is_documented::<Uploads>("collector/uploads.json");
         is_documented::<Index>("index.json");
     }
 

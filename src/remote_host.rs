@@ -1,25 +1,20 @@
-//! The instance as a host for steps: booted, with the user's scripts on it, and described.
+//! The instance as a host for steps: booted and described.
 
 mod source;
 
 use std::time::Duration;
 
-use crate::project_file::ProjectFile;
 use crate::records::HostFacts;
 use crate::shell::{Command, Shell, ShellError, one_line, run_idempotent};
 
 const FIRST_BOOT: &str = include_str!("remote_host/first_boot.sh");
 const HOST: &str = include_str!("remote_host/host.sh");
-const RECEIVE: &str = "exec tar --extract --file=- --preserve-permissions --no-same-owner";
 
 /// The time that first boot is given; then the run goes on with a warning.
 const FIRST_BOOT_DEADLINE: Duration = Duration::from_mins(5);
 
 /// The deadline for the script that waits for first boot: it gives three units a minute each to end.
 const FIRST_BOOT_SCRIPT_DEADLINE: Duration = Duration::from_mins(10);
-
-/// The time after which an upload of which nothing moves has stalled.
-const UPLOAD_STALL: Duration = Duration::from_mins(2);
 
 /// The deadline for a machine that is asked about itself.
 const HOST_FACTS_DEADLINE: Duration = Duration::from_secs(30);
@@ -64,27 +59,6 @@ impl<S: Shell> RemoteHost<S> {
             .collect())
     }
 
-    /// Puts the files into the login user's home directory, under their relative paths and with their modes.
-    ///
-    /// # Errors
-    /// When they cannot be packed here or written there.
-    pub async fn upload(&self, files: &[ProjectFile]) -> Result<(), ShellError> {
-        let archive = pack(files).map_err(|source| ShellError::LocalIo {
-            what: "packing the scripts",
-            source,
-        })?;
-        let command = Command::new::<&str>(RECEIVE, []);
-        run_idempotent(
-            &self.shell,
-            "uploading the scripts",
-            &command,
-            &archive,
-            UPLOAD_STALL,
-        )
-        .await?;
-        Ok(())
-    }
-
     /// What two runs must have in common to be compared; empty where the machine does not say.
     ///
     /// # Errors
@@ -107,15 +81,4 @@ impl<S: Shell> RemoteHost<S> {
             &answer.stdout,
         )))
     }
-}
-
-fn pack(files: &[ProjectFile]) -> std::io::Result<Vec<u8>> {
-    let mut tar = tar::Builder::new(Vec::new());
-    for file in files {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(file.content.len() as u64);
-        header.set_mode(file.mode);
-        tar.append_data(&mut header, &file.path, file.content.as_slice())?;
-    }
-    tar.into_inner()
 }

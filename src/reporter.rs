@@ -77,7 +77,7 @@ pub enum Event {
         /// The whole log, absolute; it has this name when the results are complete.
         log: PathBuf,
     },
-    /// Bytes have come home.
+    /// Bytes have come home, or gone to the instance.
     Transferred {
         /// So far.
         done: u64,

@@ -253,6 +253,23 @@ impl Results {
         off_the_runtime("writing", &path, move || file.write_all(&content)).await
     }
 
+    /// Copies the content of a file to below the results; one that is not there is passed over.
+    ///
+    /// # Errors
+    /// When it cannot be read or written.
+    pub async fn copy(&self, from: &Path, name: &str) -> Result<(), ResultsError> {
+        let (source, results, name) = (from.to_owned(), self.clone(), name.to_owned());
+        off_the_runtime("copying", from, move || match File::open(source) {
+            Ok(mut source) => {
+                let mut target = results.file(&name).map_err(|error| error.source)?;
+                io::copy(&mut source, &mut target).map(drop)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        })
+        .await
+    }
+
     /// Writes a record; it appears whole or not at all.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 mod failed_step;
 mod fetch;
+mod files;
 mod finish;
 mod journal;
 mod keeping;
@@ -13,6 +14,7 @@ mod watched;
 
 use std::fs::File;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
@@ -25,15 +27,15 @@ use crate::config::{Config, collect_reserve};
 use crate::instance::{Instance, InstanceId, LeaseToken, RunId};
 use crate::interrupt::Interrupt;
 use crate::lease::{LeaseRecords, Readiness, Rental, has_ended};
-use crate::phase::{Phase, Stage};
+use crate::phase::Stage;
 use crate::project_file::ProjectFile;
 use crate::provider::{Provider, ProviderError};
 use crate::remote_host::RemoteHost;
 use crate::report::{Collected, Outcome, Release};
 use crate::reporter::{Event, Reporter, SampleReporter};
 use crate::repository::Found;
-use crate::results::{CONFIG, Results, ResultsError};
-use crate::revision::{OF_COLLECTOR, Revision};
+use crate::results::{Results, ResultsError};
+use crate::revision::Revision;
 use crate::schedule::Action;
 use crate::shell::{Shell, ShellError};
 use crate::step::ScriptPath;
@@ -51,8 +53,8 @@ type Host<'a, P, R> = RemoteHost<Watched<'a, <P as Provider>::Shell, P, R>>;
 pub struct Plan {
     /// The config.
     pub config: Config,
-    /// The config file and the scripts.
-    pub files: Vec<ProjectFile>,
+    /// The text of the config file.
+    pub config_file: Vec<u8>,
     /// The directory of the config file, absolute: local steps run there.
     pub directory: PathBuf,
     /// The directory that holds the results of all revisions.
@@ -88,6 +90,8 @@ pub struct Run<'a, P, H, R> {
 #[derive(Debug)]
 pub(crate) struct Shared<'a, P> {
     pub(crate) readiness: Readiness<'a, P>,
+    /// What goes to each instance.
+    pub(crate) files: Arc<[ProjectFile]>,
     /// Bounds the memory and the CPU that transfers take here.
     pub(crate) transfers: Semaphore,
 }
@@ -169,46 +173,9 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         Ok(fork)
     }
 
-    /// The config as analysis tools expect it; collector's own three files win over scripts of the same name.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub(crate) async fn write_config(&self) -> Result<(), ResultsError> {
-        let plan = self.run.plan;
-        for file in &plan.files {
-            let name = format!("{CONFIG}/{}", file.path);
-            self.results.write(&name, file.content.clone()).await?;
-        }
-        let description: Vec<&str> = plan
-            .description
-            .as_deref()
-            .unwrap_or_default()
-            .split_whitespace()
-            .collect();
-        for (name, line) in [
-            ("version", plan.revision.as_str()),
-            ("description", &description.join(" ")),
-            ("collector.revision", OF_COLLECTOR),
-        ] {
-            let name = format!("{CONFIG}/{name}");
-            self.results
-                .write(&name, format!("{line}\n").into())
-                .await?;
-        }
-        Ok(())
-    }
-
     /// Whether nothing has gone wrong so far.
     pub(crate) fn passed(&self) -> bool {
         self.journal.outcome == Outcome::Passed
-    }
-
-    /// Runs the local steps before anything is rented.
-    pub(crate) async fn before_launch(&mut self) {
-        for warning in &self.run.plan.found.warnings {
-            self.journal.warn(warning.clone());
-        }
-        self.phase(Phase::BeforeAwsStart, None).await;
     }
 
     /// The launch begins that this sample gets its instance from.
@@ -297,7 +264,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         )));
         self.journal.instance = Some(instance.clone());
         self.note_way_back(&instance).await;
-        match self.prepare(&instance).await {
+        match self.prepare(&instance, shared).await {
             Ok(host) => Some(host),
             Err(error) => {
                 self.fail_or_tell_end(id, &error).await;
@@ -306,7 +273,11 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         }
     }
 
-    async fn prepare(&mut self, instance: &Instance) -> Result<Host<'a, P, R>, ShellError> {
+    async fn prepare(
+        &mut self,
+        instance: &Instance,
+        shared: &Shared<'_, P>,
+    ) -> Result<Host<'a, P, R>, ShellError> {
         let provider = self.run.provider;
         let RemoteHost {
             shell,
@@ -328,7 +299,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         for warning in host.wait_for_first_boot().await? {
             self.journal.warn(warning);
         }
-        host.upload(&self.run.plan.files).await?;
+        self.send_files(&host, shared).await?;
         self.send_source(&host).await?;
         let facts = host.host_facts().await?;
         if let Err(error) = self.results.record(facts).await {

@@ -227,6 +227,14 @@ pub enum ShellError {
         /// The deadline.
         seconds: u64,
     },
+    /// A file could not be sent.
+    #[error("`{path}` could not be sent: {source}")]
+    Unsent {
+        /// Its place on the machine.
+        path: String,
+        /// Why not.
+        source: io::Error,
+    },
     /// Reading or writing on this machine failed.
     #[error("{what}: {source}")]
     LocalIo {
@@ -262,6 +270,9 @@ impl ShellError {
             }
             Self::Stalled { .. } => {
                 "a disk or a network file system of the machine hangs, or it is short of memory"
+            }
+            Self::Unsent { .. } => {
+                "the scripts and what `upload` names have to stay as they are until the instance has them; leave out what changes with a `!`"
             }
             Self::LocalIo { .. } => return None,
         })

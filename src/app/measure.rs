@@ -83,7 +83,7 @@ pub(super) async fn run(
     };
     let plan = Plan {
         config: project.config,
-        files: project.files,
+        config_file: project.text,
         directory: project.directory,
         output: in_workspace(&output),
         revision,

@@ -353,6 +353,13 @@ pub const MAIN_KEYS: [Key; 41] = [
         "true",
         "send a checkout of the commit from the clone in `repository` to the instance, before its first step; it lies in `COLLECTOR_SOURCE`. The instance needs neither git nor a credential; what is not committed, submodules and files in Git LFS are not sent",
     ),
+    key(
+        "upload",
+        Kind::Globs,
+        Behaviour("the scripts only"),
+        "[lib, 'data/*.json', '!*.tmp']",
+        "files and directories that the scripts need: paths and globs relative to the config file, and behind a `!` what stays here; see below",
+    ),
     planned("S3", "a bucket that also gets the archive"),
     planned("access", "the way to an instance without a public address"),
     planned("availability_zone", "the zone to launch in"),
@@ -376,7 +383,6 @@ pub const MAIN_KEYS: [Key; 41] = [
     planned("subnets", "several subnets, tried in turn"),
     planned("tags", "further tags of the instance"),
     planned("tenancy", "dedicated hardware"),
-    planned("upload", "further files that the scripts need"),
 ];
 
 /// The options of a step.

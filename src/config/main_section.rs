@@ -7,7 +7,7 @@ use super::keys::MAIN_KEYS;
 use super::node::Node;
 use super::reader::Problems;
 use super::section::Section;
-use super::{AddressKind, Config, Ec2Spec, ProviderSpec, repository};
+use super::{AddressKind, Config, Ec2Spec, ProviderSpec, Upload, repository};
 
 /// The section, as far as it can be used.
 #[derive(Debug)]
@@ -15,6 +15,7 @@ pub(super) struct Main {
     /// A config without steps, where no problem was found.
     pub(super) config: Option<Config>,
     pub(super) max_lifetime: Option<Duration>,
+    pub(super) upload: Vec<Upload>,
 }
 
 /// Reads the section; every problem in it is entered.
@@ -28,6 +29,7 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
     let ec2 = read_ec2(&mut main);
     let max_lifetime = main.read("max_lifetime", Problems::duration);
     let keep_on_failure = main.read("keep_on_failure", Problems::duration);
+    let upload = main.read("upload", Problems::uploads).unwrap_or_default();
     let samples = main.read("samples", Problems::count);
     let parallel = main.read("parallel", Problems::count);
     let fail_fast = main.read("fail_fast", Problems::boolean);
@@ -42,6 +44,7 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
                 ProviderSpec::Ec2(ec2?)
             },
             max_lifetime: max_lifetime?,
+            upload: upload.clone(),
             samples: samples?,
             parallel,
             keep_on_failure,
@@ -53,6 +56,7 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
     Some(Main {
         config: config(),
         max_lifetime,
+        upload,
     })
 }
 

@@ -12,6 +12,7 @@ use super::keys::{Key, Kind};
 use super::node::{At, Node, Value};
 use super::pattern::Pattern;
 use super::problem::Problem;
+use super::upload::Upload;
 
 /// Collects problems, so that the first is not the only one.
 #[derive(Debug)]
@@ -190,6 +191,18 @@ impl<'s> Problems<'s> {
             }
         }
         Some(patterns)
+    }
+
+    /// Lines of `upload`.
+    pub(super) fn uploads(&mut self, key: &Key, node: &Node) -> Option<Vec<Upload>> {
+        let mut uploads = Vec::new();
+        for (at, text) in self.texts(key, node)? {
+            match Upload::parse(at, &text) {
+                Ok(upload) => uploads.push(upload),
+                Err((fault, remedy)) => self.add(at, fault, remedy),
+            }
+        }
+        Some(uploads)
     }
 
     /// Networks in CIDR notation; a lone address is a network of one.

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::Inspect;
 use super::keys::STEP_KEYS;
 use super::node::{At, Node, Value};
 use super::reader::Problems;
 use super::section::Section;
+use super::{Inspect, Nameable, Named};
 use crate::phase::Phase;
 use crate::step::{Place, ScriptPath, Step};
 
@@ -25,6 +25,8 @@ struct Options {
 /// Reads phases, one after the other.
 pub(super) struct Steps<'a, 's> {
     pub(super) inspect: Inspect<'a>,
+    /// There are steps that may make a script before it is needed.
+    pub(super) may_be_made: bool,
     pub(super) problems: &'a mut Problems<'s>,
     /// The time-outs of the steps after the launch, in their order.
     pub(super) timeouts: Vec<(At, Duration)>,
@@ -77,7 +79,7 @@ impl Steps<'_, '_> {
             }
         };
         let title = self.problems.scalar("script", name)?;
-        let script = self.script(name.at, &title);
+        let script = self.script(name.at, &title, phase);
         // A script that cannot run does not hide what is wrong with its options.
         let options = match options {
             Some(node) => self.options(&title, node, phase),
@@ -159,7 +161,7 @@ impl Steps<'_, '_> {
         pairs
     }
 
-    fn script(&mut self, at: At, name: &str) -> Option<ScriptPath> {
+    fn script(&mut self, at: At, name: &str, phase: Phase) -> Option<ScriptPath> {
         let path = match ScriptPath::parse(name) {
             Ok(path) => path,
             Err(why) => {
@@ -171,7 +173,11 @@ impl Steps<'_, '_> {
                 return None;
             }
         };
-        match (self.inspect)(&path) {
+        let named = Named {
+            what: Nameable::Script(&path),
+            may_be_made: self.may_be_made && phase != Phase::BeforeAwsStart,
+        };
+        match (self.inspect)(named) {
             Ok(()) => Some(path),
             Err(flaws) => {
                 for (message, remedy) in flaws {

@@ -7,7 +7,7 @@ use crate::step::Place;
 const SEED: &str = include_str!("../../examples/seed/config.yml");
 
 #[expect(clippy::unnecessary_wraps, reason = "the type that the parser takes")]
-fn flawless(_: &ScriptPath) -> Result<(), Vec<(String, String)>> {
+fn flawless(_: Named<'_>) -> Result<(), Vec<(String, String)>> {
     Ok(())
 }
 
@@ -338,7 +338,7 @@ fn a_config_without_a_step_is_refused() {
 
 #[test]
 fn a_script_that_cannot_run_does_not_hide_the_problems_of_its_options() {
-    let inspect = |_: &ScriptPath| Err(vec![("bad".to_owned(), "mend it".to_owned())]);
+    let inspect = |_: Named<'_>| Err(vec![("bad".to_owned(), "mend it".to_owned())]);
     let text = main_with("run:\n  - a.sh: {timeout: 0, warn_only: 1}\n");
     let source = Source {
         path: Path::new("config.yml"),

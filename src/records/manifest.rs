@@ -167,18 +167,23 @@ impl<'de> Deserialize<'de> for Sha256 {
 }
 
 /// Permissions as `chmod` takes them: `0644`.
-mod octal {
+pub(super) mod octal {
     use serde::{Deserialize as _, Deserializer, Serializer};
 
     #[expect(
         clippy::trivially_copy_pass_by_ref,
         reason = "serde passes a reference"
     )]
-    pub(super) fn serialize<S: Serializer>(mode: &u32, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(in crate::records) fn serialize<S: Serializer>(
+        mode: &u32,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&format_args!("{mode:04o}"))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    pub(in crate::records) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<u32, D::Error> {
         let text = String::deserialize(deserializer)?;
         u32::from_str_radix(&text, 8).map_err(serde::de::Error::custom)
     }

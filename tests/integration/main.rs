@@ -76,4 +76,8 @@ mod terminal;
 #[cfg(test)]
 mod trace;
 #[cfg(test)]
+mod upload;
+#[cfg(test)]
+mod upload_stream;
+#[cfg(test)]
 mod workflow;

@@ -34,6 +34,24 @@ step.
 ## `main`
 
 {main}
+A line of `upload` is one of these:
+
+* A path relative to the config file. A directory stands for everything in it, hidden files too.
+* A glob: `*`, `?`, `[…]`, `**`, `{{a,b}}`. As in a shell, `*` ends at a slash and passes over hidden files.
+* A path that leads elsewhere, such as `../target/release/app`, `/opt/model` or `~/model`: it arrives in the home directory
+  under its own name, `app` or `model`. A glob cannot lead elsewhere.
+* Behind a `!`, in quotes, what stays here, wherever in the list it stands: without a slash at any depth (`'!*.tmp'`), with one
+  relative to the config file (`'!./build'`, `'!data/raw'`). A directory stays with everything in it.
+
+What `upload` names arrives with the scripts in the login user's home, under its path relative to the config file, with its
+permissions. A rehearsal gets the same copy. `.gitignore` is not read; the directory of the results never travels; sockets,
+pipes and devices stay here with a warning. A symbolic link stays a link; one that leads out of the config file's directory is
+an error, unless a line names it: what is named is followed. Two different files with the same place are an error.
+
+What is named has to be there when the config is checked, and so do the scripts; where `before_aws_start` has a step, that step
+may still make them. They are looked up again after it, before anything is rented, and read when they are sent.
+`collector/uploads.json` of the results has the SHA-256 of every file. `collect check` shows what would travel.
+
 A rehearsal (`--local`, or `provider: local`) may leave out the keys marked EC2; those that are there are checked.
 
 ## Options of a step

@@ -15,7 +15,6 @@ use collector::fleet;
 use collector::instance::RunId;
 use collector::lease::LeaseRecords;
 use collector::phase::Phase;
-use collector::project_file::ProjectFile;
 use collector::report::RunReport;
 use collector::repository::Found;
 use collector::sample::{LocalHost, Plan, Run};
@@ -289,7 +288,6 @@ impl Scenario {
         let project = directory.path().join("project");
         fs::create_dir_all(&project).unwrap();
         let mut phases = BTreeMap::new();
-        let mut files = Vec::new();
         for (phase, scripts) in &self.scripts {
             let mut steps = Vec::new();
             for (index, script) in scripts.iter().enumerate() {
@@ -299,11 +297,6 @@ impl Scenario {
                 let executable = fs::Permissions::from_mode(0o755);
                 fs::set_permissions(project.join(&path), executable).unwrap();
                 steps.push(step(script, *phase, &path));
-                files.push(ProjectFile {
-                    path,
-                    mode: 0o755,
-                    content: content.into_bytes(),
-                });
             }
             phases.insert(*phase, steps);
         }
@@ -326,9 +319,10 @@ impl Scenario {
                 keep_on_failure: self.keep,
                 fail_fast: self.fail_fast,
                 repository: None,
+                upload: Vec::new(),
                 phases,
             },
-            files,
+            config_file: Vec::new(),
             directory: project,
             output: self.output.clone().unwrap_or(output),
             revision: "abc1234".parse().unwrap(),

@@ -1,0 +1,135 @@
+//! Sends the scripts, and what else they need, to the instance: read from disk, compressed and sent as one stream.
+
+mod pack;
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::io::SyncIoBridge;
+
+use crate::project_file::ProjectFile;
+use crate::records::{UploadedFile, Uploads};
+use crate::reporter::{Event, Reporter};
+use crate::shell::{Captured, Command, Reconnect, Shell, ShellError, execute_unless_stalled};
+use pack::{PackError, pack};
+
+/// Every image has gzip; zstd may be missing.
+const RECEIVE: &str = "exec tar --extract --gzip --file=- --preserve-permissions --no-same-owner --warning=no-timestamp";
+
+const WHAT: &str = "uploading the scripts";
+
+/// The time after which an upload of which nothing moves has stalled.
+const STALL: Duration = Duration::from_mins(2);
+
+/// The deadline for the thread that reads when nobody takes anything from it: it is in the middle of one read at most.
+const STOP_DEADLINE: Duration = Duration::from_secs(10);
+
+/// What is on its way from the disk to the shell, in bytes.
+const IN_FLIGHT: usize = 256 * 1024;
+
+/// An upload of less is over before anybody could look at its progress, in bytes.
+const WORTH_PROGRESS: u64 = 1 << 20;
+
+/// Puts the files into the login user's home directory, with their modes. After a lost connection all are sent again.
+///
+/// # Errors
+/// When one cannot be read here, or written there.
+pub async fn upload(
+    shell: &impl Shell,
+    files: Arc<[ProjectFile]>,
+    reporter: &impl Reporter,
+) -> Result<Uploads, ShellError> {
+    let total: u64 = files.iter().map(ProjectFile::size).sum();
+    let mut reconnect = Reconnect::new(shell);
+    loop {
+        let progress = |done: u64| {
+            if total >= WORTH_PROGRESS {
+                // A file may have grown since it was looked at.
+                let done = done.min(total);
+                reporter.report(Event::Transferred { done, total });
+            }
+        };
+        match send(shell, files.clone(), progress).await {
+            Ok(sent) => return Ok(Uploads::new(sent)),
+            Err(error) => {
+                reconnect.after(error).await?;
+                reporter.report(Event::Detail("uploading everything again".into()));
+            }
+        }
+    }
+}
+
+/// Sends the files once.
+async fn send(
+    shell: &impl Shell,
+    files: Arc<[ProjectFile]>,
+    progress: impl FnMut(u64) + Unpin,
+) -> Result<Vec<UploadedFile>, ShellError> {
+    let (stdin, pipe) = tokio::io::duplex(IN_FLIGHT);
+    let done = Arc::new(AtomicU64::new(0));
+    let packing = {
+        let done = Arc::clone(&done);
+        tokio::task::spawn_blocking(move || pack(&files, SyncIoBridge::new(pipe), &done))
+    };
+    let stdin = Counted {
+        inner: stdin,
+        done: &done,
+        progress,
+    };
+    let command = Command::new::<&str>(RECEIVE, []);
+    let mut captured = Captured::default();
+    let exit = execute_unless_stalled(shell, WHAT, &command, stdin, &mut captured, STALL).await;
+    match (packed(packing).await, exit) {
+        (Err(PackError::Unreadable { path, source }), _) => {
+            Err(ShellError::Unsent { path, source })
+        }
+        (_, Err(error)) => Err(error),
+        (Ok(sent), Ok(exit)) if exit.success() => Ok(sent),
+        (packed, Ok(exit)) => {
+            let complaint = captured.stderr_line();
+            let reason = match packed {
+                _ if !complaint.is_empty() => complaint,
+                Err(error) => error.to_string(),
+                Ok(_) => format!("{exit:?}"),
+            };
+            Err(ShellError::Command { what: WHAT, reason })
+        }
+    }
+}
+
+/// What the reading thread came to; it ends when nobody takes anything from it any more.
+async fn packed(
+    packing: JoinHandle<Result<Vec<UploadedFile>, PackError>>,
+) -> Result<Vec<UploadedFile>, PackError> {
+    match timeout(STOP_DEADLINE, packing).await {
+        Ok(Ok(packed)) => packed,
+        Ok(Err(panic)) => Err(PackError::Untaken(io::Error::other(panic))),
+        Err(_) => Err(PackError::Untaken(io::ErrorKind::TimedOut.into())),
+    }
+}
+
+/// A stream that tells how far the files in it have come.
+struct Counted<'a, R, F> {
+    inner: R,
+    done: &'a AtomicU64,
+    progress: F,
+}
+
+impl<R: AsyncRead + Unpin, F: FnMut(u64) + Unpin> AsyncRead for Counted<'_, R, F> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let done = self.done.load(Ordering::Relaxed);
+        (self.progress)(done);
+        Pin::new(&mut self.inner).poll_read(context, buffer)
+    }
+}

@@ -1,0 +1,197 @@
+//! Packs files into a compressed tar stream as they are read, and hashes them on the way.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Read, Write};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use sha2::{Digest as _, Sha256};
+use tar::{Builder, EntryType, Header};
+
+use crate::project_file::{Content, ProjectFile};
+use crate::records::{FilePath, UploadedContent, UploadedFile};
+
+/// The permissions that travel.
+const MODE: u32 = 0o777;
+
+/// The permissions that the owner of a directory has on the instance.
+const OWNER: u32 = 0o700;
+
+/// The permissions of what is not on disk as it is sent.
+const TEXT_MODE: u32 = 0o644;
+const LINK_MODE: u32 = 0o777;
+
+/// What is written at once, in bytes.
+const WRITE_BUFFER: usize = 64 * 1024;
+
+/// Why not everything was packed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PackError {
+    /// A file cannot be read, or is not what it was.
+    #[error("{path}: {source}")]
+    Unreadable {
+        /// Its place on the instance.
+        path: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The stream was not taken.
+    #[error("the stream was not read to its end: {0}")]
+    Untaken(io::Error),
+}
+
+/// Packs the files, and returns what was in them. `done` counts the bytes that were read.
+pub(super) fn pack(
+    files: &[ProjectFile],
+    into: impl Write,
+    done: &AtomicU64,
+) -> Result<Vec<UploadedFile>, PackError> {
+    // The network is slower than any level of compression, but the machine here has other work.
+    let encoder = GzEncoder::new(
+        BufWriter::with_capacity(WRITE_BUFFER, into),
+        Compression::fast(),
+    );
+    let mut archive = Builder::new(encoder);
+    let mut sent = Vec::new();
+    for file in files {
+        let content = append(&mut archive, file, done)?;
+        sent.extend(content.map(|content| UploadedFile {
+            path: FilePath::new(file.destination.as_os_str().as_bytes()),
+            content,
+        }));
+    }
+    archive
+        .into_inner()
+        .and_then(GzEncoder::finish)
+        .and_then(|buffer| buffer.into_inner().map_err(io::IntoInnerError::into_error))
+        .and_then(|mut stream| stream.flush())
+        .map_err(PackError::Untaken)?;
+    Ok(sent)
+}
+
+fn append(
+    archive: &mut Builder<impl Write>,
+    file: &ProjectFile,
+    done: &AtomicU64,
+) -> Result<Option<UploadedContent>, PackError> {
+    let place = file.destination.as_path();
+    let unreadable = |source| PackError::Unreadable {
+        path: place.display().to_string(),
+        source,
+    };
+    let mut header = Header::new_gnu();
+    match &file.content {
+        Content::File { source, .. } => {
+            // What became a pipe since it was looked at would be waited for without end.
+            let metadata = fs::metadata(source).map_err(unreadable)?;
+            if !metadata.is_file() {
+                return Err(unreadable(io::Error::other("it is not a file any more")));
+            }
+            let opened = File::open(source).map_err(unreadable)?;
+            describe(&mut header, &opened.metadata().map_err(unreadable)?);
+            append_file(archive, &mut header, place, opened, done).map(Some)
+        }
+        Content::Text(text) => {
+            header.set_mode(TEXT_MODE);
+            header.set_size(text.len() as u64);
+            append_file(archive, &mut header, place, text.as_slice(), done).map(Some)
+        }
+        Content::Directory { source } => {
+            describe(&mut header, &fs::metadata(source).map_err(unreadable)?);
+            header.set_entry_type(EntryType::Directory);
+            // What is sent again is written into it once more.
+            let mode = header.mode().map_err(PackError::Untaken)?;
+            header.set_mode(mode | OWNER);
+            header.set_size(0);
+            let appended = archive.append_data(&mut header, place, io::empty());
+            appended.map_err(PackError::Untaken)?;
+            Ok(None)
+        }
+        Content::Link { target } => {
+            header.set_entry_type(EntryType::Symlink);
+            header.set_mode(LINK_MODE);
+            header.set_size(0);
+            let appended = archive.append_link(&mut header, place, target);
+            appended.map_err(PackError::Untaken)?;
+            let link = FilePath::new(target.as_os_str().as_bytes());
+            Ok(Some(UploadedContent::Link { link }))
+        }
+    }
+}
+
+fn describe(header: &mut Header, metadata: &fs::Metadata) {
+    header.set_mode(metadata.mode() & MODE);
+    header.set_mtime(u64::try_from(metadata.mtime()).unwrap_or_default());
+    header.set_size(metadata.len());
+}
+
+fn append_file(
+    archive: &mut Builder<impl Write>,
+    header: &mut Header,
+    place: &Path,
+    content: impl Read,
+    done: &AtomicU64,
+) -> Result<UploadedContent, PackError> {
+    let size = header.size().map_err(PackError::Untaken)?;
+    let mut reader = Hashed {
+        // What is appended to it meanwhile stays here.
+        inner: content.take(size),
+        hash: Sha256::new(),
+        size: 0,
+        done,
+        error: None,
+    };
+    let appended = archive.append_data(header, place, &mut reader);
+    let unreadable = |source| PackError::Unreadable {
+        path: place.display().to_string(),
+        source,
+    };
+    if let Some(error) = reader.error {
+        return Err(unreadable(error));
+    }
+    appended.map_err(PackError::Untaken)?;
+    if reader.size < size {
+        let fault = format!(
+            "it shrank from {size} to {} bytes while it was read",
+            reader.size
+        );
+        return Err(unreadable(io::Error::other(fault)));
+    }
+    Ok(UploadedContent::File {
+        size,
+        sha256: crate::records::Sha256(reader.hash.finalize().into()),
+        mode: header.mode().map_err(PackError::Untaken)?,
+    })
+}
+
+/// A file that is hashed and counted as it is read.
+struct Hashed<'a, R> {
+    inner: R,
+    hash: Sha256,
+    size: u64,
+    done: &'a AtomicU64,
+    /// Why it could not be read, which is not the fault of who takes the stream.
+    error: Option<io::Error>,
+}
+
+impl<R: Read> Read for Hashed<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = match self.inner.read(buffer) {
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
+            Err(error) => {
+                let kind = error.kind();
+                self.error = Some(error);
+                return Err(kind.into());
+            }
+        };
+        self.hash.update(buffer.get(..count).unwrap_or_default());
+        self.size += count as u64;
+        self.done.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
+    }
+}

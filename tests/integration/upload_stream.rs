@@ -1,0 +1,218 @@
+//! The stream of an upload: what arrives, and what comes of one that breaks.
+
+use std::cell::Cell;
+use std::fs;
+use std::io::Read as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+
+use collector::project_file::{Content, ProjectFile};
+use collector::records::Uploads;
+use collector::reporter::{Event, Reporter, TimedEvent};
+use collector::shell::process::ProcessShell;
+use collector::shell::{Command, Exit, Output, Shell, ShellError};
+use collector::upload::upload;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+
+/// Counts the events that are about progress.
+#[derive(Default)]
+struct Watcher {
+    transfers: Cell<u32>,
+    last: Cell<(u64, u64)>,
+}
+
+impl Reporter for Watcher {
+    fn take(&self, event: TimedEvent) {
+        if let Event::Transferred { done, total } = event.event {
+            self.transfers.set(self.transfers.get() + 1);
+            self.last.set((done, total));
+        }
+    }
+}
+
+/// A machine whose connection breaks in the middle of the first stream.
+struct Breaking {
+    shell: ProcessShell,
+    broken: Cell<bool>,
+}
+
+impl Shell for Breaking {
+    async fn execute(
+        &self,
+        command: &Command,
+        stdin: impl AsyncRead + Unpin,
+        output: &mut impl Output,
+    ) -> Result<Exit, ShellError> {
+        if self.broken.replace(true) {
+            return self.shell.execute(command, stdin, output).await;
+        }
+        let part = stdin.take(100_000);
+        let _ = self.shell.execute(command, part, output).await;
+        Err(ShellError::Lost {
+            address: "the instance".into(),
+            reason: "the test says so".into(),
+        })
+    }
+}
+
+/// A home and a directory beside it, with what is sent.
+struct Desk {
+    directory: tempfile::TempDir,
+    files: Vec<ProjectFile>,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir(directory.path().join("home")).unwrap();
+        Self {
+            directory,
+            files: Vec::new(),
+        }
+    }
+
+    fn home(&self) -> PathBuf {
+        self.directory.path().join("home")
+    }
+
+    fn source(&self) -> PathBuf {
+        self.directory.path().join("source")
+    }
+
+    fn file(mut self, name: &str, content: &[u8], mode: u32) -> Self {
+        let source = self.source().join(name);
+        fs::create_dir_all(source.parent().unwrap()).unwrap();
+        fs::write(&source, content).unwrap();
+        fs::set_permissions(&source, fs::Permissions::from_mode(mode)).unwrap();
+        self.files.push(ProjectFile {
+            destination: name.into(),
+            content: Content::File {
+                source,
+                size: content.len() as u64,
+            },
+        });
+        self
+    }
+
+    async fn send(&self, shell: &impl Shell) -> (Result<Uploads, ShellError>, Watcher) {
+        let watcher = Watcher::default();
+        let files = self.files.clone().into();
+        (upload(shell, files, &watcher).await, watcher)
+    }
+
+    fn shell(&self) -> ProcessShell {
+        ProcessShell::at_home(self.home())
+    }
+}
+
+/// Bytes that no compression makes small.
+fn noise(length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    fs::File::open("/dev/urandom")
+        .unwrap()
+        .read_exact(&mut bytes)
+        .unwrap();
+    bytes
+}
+
+#[tokio::test]
+async fn files_directories_and_links_arrive_as_they_are() {
+    let long = format!("{}/{}", "d".repeat(120), "f".repeat(120));
+    let mut desk = Desk::new()
+        .file("run.sh", b"#!/bin/sh\n", 0o755)
+        .file("a b\n$(id)'\u{fc}", b"odd", 0o600)
+        .file(&long, b"long", 0o644);
+    fs::create_dir(desk.source().join("empty")).unwrap();
+    fs::set_permissions(
+        desk.source().join("empty"),
+        fs::Permissions::from_mode(0o550),
+    )
+    .unwrap();
+    symlink("run.sh", desk.source().join("link")).unwrap();
+    desk.files.push(ProjectFile {
+        destination: "empty".into(),
+        content: Content::Directory {
+            source: desk.source().join("empty"),
+        },
+    });
+    desk.files.push(ProjectFile {
+        destination: "link".into(),
+        content: Content::Link {
+            target: "run.sh".into(),
+        },
+    });
+    let (uploads, watcher) = desk.send(&desk.shell()).await;
+    let uploads = uploads.unwrap();
+    assert_eq!(uploads.files.len(), 4, "directories are not on record");
+    let mode = |name: &str| {
+        let metadata = fs::symlink_metadata(desk.home().join(name)).unwrap();
+        metadata.permissions().mode() & 0o777
+    };
+    assert_eq!(mode("run.sh"), 0o755);
+    assert_eq!(mode("a b\n$(id)'\u{fc}"), 0o600);
+    assert_eq!(mode("empty"), 0o750);
+    assert_eq!(fs::read(desk.home().join(&long)).unwrap(), b"long");
+    assert_eq!(
+        fs::read_link(desk.home().join("link")).unwrap(),
+        Path::new("run.sh")
+    );
+    let modified = |path: PathBuf| fs::metadata(path).unwrap().modified().unwrap();
+    let seconds = |time: std::time::SystemTime| {
+        time.duration_since(std::time::UNIX_EPOCH)
+            .unwrap()
+            .as_secs()
+    };
+    assert_eq!(
+        seconds(modified(desk.home().join("run.sh"))),
+        seconds(modified(desk.source().join("run.sh")))
+    );
+    assert_eq!(
+        watcher.transfers.get(),
+        0,
+        "small files are not worth a bar"
+    );
+}
+
+#[tokio::test]
+async fn after_a_lost_connection_everything_is_sent_again() {
+    let content = noise(3 << 20);
+    let desk = Desk::new()
+        .file("large", &content, 0o644)
+        .file("small", b"x", 0o644);
+    let shell = Breaking {
+        shell: desk.shell(),
+        broken: Cell::new(false),
+    };
+    let (uploads, watcher) = desk.send(&shell).await;
+    assert_eq!(uploads.unwrap().files.len(), 2);
+    assert!(fs::read(desk.home().join("large")).unwrap() == content);
+    assert!(desk.home().join("small").exists());
+    assert!(watcher.transfers.get() > 1);
+    let total = (3 << 20) + 1;
+    assert_eq!(watcher.last.get(), (total, total));
+}
+
+#[tokio::test]
+async fn a_file_that_is_gone_or_shorter_is_named() {
+    let desk = Desk::new()
+        .file("here", b"x", 0o644)
+        .file("gone", b"x", 0o644);
+    fs::remove_file(desk.source().join("gone")).unwrap();
+    let error = desk.send(&desk.shell()).await.0.unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("`gone` could not be sent: No such file"),
+        "{error}"
+    );
+    assert!(error.hint().is_some());
+}
+
+#[tokio::test]
+async fn a_machine_that_does_not_take_it_is_quoted() {
+    let desk = Desk::new().file("large", &noise(3 << 20), 0o644);
+    fs::create_dir_all(desk.home().join("large/in-the-way")).unwrap();
+    let error = desk.send(&desk.shell()).await.0.unwrap_err();
+    assert!(matches!(error, ShellError::Command { .. }), "{error}");
+    assert!(error.to_string().contains("large"), "{error}");
+}

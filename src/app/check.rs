@@ -8,7 +8,6 @@ use crate::exit_status::ExitStatus;
 use crate::project::{Project, Selection, select, unsent_calls};
 use crate::project_file::ProjectFile;
 use crate::reporter::console::Console;
-use crate::reporter::{Event, Reporter as _};
 
 /// The most files that are listed, the largest first.
 const MAX_LISTED: usize = 10;
@@ -36,7 +35,7 @@ pub(super) fn check(args: &CheckArgs, console: &Console) -> Result<ExitStatus, E
         console.say(&line);
     }
     for warning in &selection.warnings {
-        console.report(Event::Warning(warning.clone()));
+        console.warn(warning);
     }
     for flaw in &selection.flaws {
         console.note(&format!(
@@ -47,21 +46,21 @@ pub(super) fn check(args: &CheckArgs, console: &Console) -> Result<ExitStatus, E
     let calls = unsent_calls(&project.directory, config, &selection.files);
     for (script, path) in calls.iter().take(MAX_CALLS) {
         let path = path.display();
-        console.report(Event::Warning(format!(
+        console.warn(&format!(
             "{script} seems to need `{path}`, which is not uploaded: add it to `upload` in `main`"
-        )));
+        ));
     }
     if let Some(more) = calls.len().checked_sub(MAX_CALLS).filter(|more| *more > 0) {
-        console.report(Event::Warning(format!(
+        console.warn(&format!(
             "the scripts seem to need {} besides that are not uploaded",
             plural(more, "file")
-        )));
+        ));
     }
     for script in config.endless_measurements() {
-        console.report(Event::Warning(format!(
+        console.warn(&format!(
             "`run`: {script} has no `timeout`: if it hangs, the instance costs money until `max_lifetime` ({}) is nearly over",
             human_duration(config.max_lifetime)
-        )));
+        ));
     }
     Ok(ExitStatus::Passed)
 }

@@ -79,10 +79,16 @@ fn faults_of_the_command_line() {
 fn check_of_a_valid_config() {
     let main = "main:\n  output: out\n  performance_results: x\n  provider: local\n";
     let one = check(&format!("{main}run: [good.sh: {{timeout: 5m}}]\n"), 0);
-    assert_eq!(one, "config.yml is valid: 1 step, 1 pattern\n");
+    assert_eq!(
+        one,
+        "config.yml is valid: 1 step, 1 pattern\nto the instance: 2 files, 110 B\n      93 B  config.yml\n      17 B  good.sh\n"
+    );
     let main = main.replace(" x\n", " '*.{a,b}'\n");
     let several = check(&format!("{main}setup: [good.sh, good.sh, good.sh]\n"), 0);
-    assert_eq!(several, "config.yml is valid: 3 steps, 2 patterns\n");
+    assert_eq!(
+        several,
+        "config.yml is valid: 3 steps, 2 patterns\nto the instance: 2 files, 134 B\n     117 B  config.yml\n      17 B  good.sh\n"
+    );
 }
 
 #[test]
@@ -92,6 +98,7 @@ fn check_warns_of_a_measurement_that_may_hang() {
     assert_eq!(
         endless,
         "config.yml is valid: 2 steps, 1 pattern\n\
+         to the instance: 2 files, 120 B\n     103 B  config.yml\n      17 B  good.sh\n\
          warning: `run`: good.sh has no `timeout`: if it hangs, the instance costs money until `max_lifetime` (2h00m) is nearly over\n"
     );
 }

@@ -165,10 +165,10 @@ fn is_collectors(name: &str) -> bool {
 #[test]
 fn a_config_that_is_not_valid_has_no_plan() {
     let desk = desk();
-    fs::remove_file(desk.path().join("install.sh")).unwrap();
+    fs::remove_file(desk.path().join("check.sh")).unwrap();
     let finished = run(desk.collect(&["plan", ".", "v1"])).expect(2);
     assert_eq!(finished.stdout, "");
-    finished.says("the script `install.sh` does not exist");
+    finished.says("the script `check.sh` does not exist");
     run(self::desk().collect(&["plan", ".", "a b"]))
         .expect(2)
         .says("contains ' '");

@@ -37,6 +37,8 @@ fn with_main_key(key: &str, value: &str) -> String {
         ("output", "out"),
         ("ec2_instance_size", "c7i.large"),
         ("ami", "ami-0abc"),
+        // `send` has no meaning without it.
+        ("repository", "."),
     ];
     let rest = needed.iter().filter(|(name, _)| *name != key);
     let rest = rest.map(|(name, value)| format!("  {name}: {value}\n"));

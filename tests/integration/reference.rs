@@ -119,7 +119,9 @@ fn commands() -> String {
             .trim_start_matches("collect ");
         let about = about.unwrap_or_default();
         let arguments = arguments(&command);
-        format!("{text}\n### `collect {name}`\n\n`collect {usage}`\n\n{about}.\n{arguments}")
+        format!(
+            "{text}\n### `collect {name}`\n\n{about}.\n\n```text\ncollect {usage}\n```\n{arguments}"
+        )
     })
 }
 

@@ -146,10 +146,10 @@ fn arguments(command: &clap::Command) -> String {
                     .map(|value| format!("`{}`", value.get_name()));
                 let choices = choices.collect::<Vec<_>>().join(", ");
                 if !choices.is_empty() {
-                    row += &format!(": {choices}");
+                    row.extend([": ", &choices]);
                 }
                 for default in arg.get_default_values() {
-                    row += &format!("; `{}` by default", default.display());
+                    row.extend(["; `", &default.to_string_lossy(), "` by default"]);
                 }
             }
             row + " |\n"

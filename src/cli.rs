@@ -1,7 +1,7 @@
 //! The command line, which is also the definition of the action's inputs.
 //!
 //! The runner passes an input as the variable `INPUT_…`, hyphens and all. An input is an argument here with that
-//! variable; a test holds the arguments against `action.yml` and the README.
+//! variable; a test holds the arguments against `action.yml` and `docs/github-actions.md`.
 
 mod authoring;
 mod results;
@@ -136,7 +136,7 @@ pub fn input_error(error: &clap::Error) -> String {
     // Of the whole text, the part that is not about a command line.
     let message = text.split("\n\n").next().unwrap_or_default();
     let mut message = message.trim_start_matches("error: ").to_owned();
-    let mut command = CommandLine::command();
+    let mut command = command();
     command.build();
     for arg in command.get_arguments() {
         let name = arg.get_long().map_or(arg.get_id().as_str(), |long| long);
@@ -145,12 +145,12 @@ pub fn input_error(error: &clap::Error) -> String {
     message
 }
 
-/// The definition of the command line.
+/// The definition of the command line, as it is without any input.
 pub fn command() -> clap::Command {
     CommandLine::command().mut_subcommand("plan", authoring::hide_what_only_a_run_heeds)
 }
 
-/// The definition of the command line, with the inputs of the action as defaults.
+/// The same, with the inputs of the action as defaults.
 fn definition() -> clap::Command {
     let command = command();
     let names: Vec<String> = command

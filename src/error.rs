@@ -132,7 +132,7 @@ impl Error {
             Self::Http(_) => {
                 Some("does this machine have certificates to trust (ca-certificates)?")
             }
-            Self::Usage(_) => Some("the README has all inputs and what they may be"),
+            Self::Usage(_) => Some("docs/github-actions.md has all inputs and what they may be"),
             Self::Interrupted(_)
             | Self::Key(_)
             | Self::System { .. }

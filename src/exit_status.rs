@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use crate::report::Signal;
 
-/// The end of the process, for whoever started it; the README has the same table.
+/// The end of the process, for whoever started it; `docs/reference.md` has the same table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExitStatus {
     /// Every phase passed, and the instance is gone. A time-out is a pass.

@@ -352,7 +352,7 @@ impl ProviderError {
                 "in GitHub Actions, `role-to-assume` gives a run credentials that are renewed; else use longer ones, or give every step a `timeout` or the config a shorter `max_lifetime`"
             }
             Self::Role { .. } => {
-                "check the ARN, and the role's trust policy: its condition on `sub` must fit this repository, in the form that the README shows under \"Credentials\"; `role-duration` must not be longer than the role allows"
+                "check the ARN, and the role's trust policy: its condition on `sub` must fit this repository, in the form that docs/github-actions.md, section \"Credentials\", shows; `role-duration` must not be longer than the role allows"
             }
             Self::NoIdToken => {
                 "add `id-token: write` to the job's `permissions:`; pull requests from forks never get an ID token"

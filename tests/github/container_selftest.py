@@ -17,7 +17,7 @@ import skipped
 
 CANNOT_RUN = 77
 IMAGE = "collector:selftest"
-# What README.md says that a rehearsal needs, and what steps are written in.
+# What docs/aws.md says that a rehearsal needs, and what steps are written in.
 COMMANDS = "bash awk curl find flock git grep gzip jq perl ps python3 sed setsid tar zstd"
 # In place of the binary, so that the image can be looked at without compiling anything.
 STAND_IN = r"""#!/bin/bash

@@ -1,10 +1,12 @@
-//! The inputs of the action are defined once, and told three times: in `action.yml`, in `--help`, in the README.
+//! The inputs of the action are defined once, and told three times: in `action.yml`, in `--help`, in `docs/github-actions.md`.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 
 use serde_json::Value;
+
+use crate::documents::Document;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -25,17 +27,8 @@ fn section(name: &str) -> BTreeMap<String, Option<String>> {
         .collect()
 }
 
-/// The first cells of the table below a heading of the README; a cell may hold several names.
-fn table_below(heading: &str) -> Vec<String> {
-    let readme = text("README.md");
-    let (_, rest) = readme.split_once(&format!("\n{heading}\n")).unwrap();
-    rest.lines()
-        .skip_while(|line| !line.starts_with('|'))
-        .take_while(|line| line.starts_with('|'))
-        .skip(2)
-        .flat_map(|line| line.split('|').nth(1).unwrap().split(','))
-        .map(|name| name.trim().trim_matches('`').to_owned())
-        .collect()
+fn page() -> Document {
+    Document::open("docs/github-actions.md")
 }
 
 /// What `--help` says, as a list of `(argument, variable)`.
@@ -76,11 +69,11 @@ fn every_input_is_an_argument_with_a_variable_of_its_own() {
 }
 
 #[test]
-fn the_readme_has_every_input_and_every_output() {
-    let mut inputs = table_below("### Inputs");
+fn the_page_has_every_input_and_every_output() {
+    let mut inputs = page().section("## Inputs").first_column();
     inputs.sort();
     assert_eq!(inputs, section("inputs").into_keys().collect::<Vec<_>>());
-    let mut outputs = table_below("### Outputs");
+    let mut outputs = page().section("## Outputs").first_column();
     outputs.sort();
     assert_eq!(outputs, section("outputs").into_keys().collect::<Vec<_>>());
 }
@@ -101,7 +94,7 @@ fn defaults_are_the_same_everywhere() {
             "{name}: {default}"
         );
         let row = format!("| `{name}` | `{default}` |");
-        assert!(text("README.md").contains(&row), "{row}");
+        assert!(page().text.contains(&row), "{row}");
     }
 }
 
@@ -141,5 +134,9 @@ fn no_workflow_runs_an_image_by_its_tag() {
 fn a_reusable_workflow_is_told_what_its_matrix_is() {
     let description = action()["inputs"]["matrix"]["description"].to_string();
     assert!(description.contains("reusable workflow") && description.contains("caller"));
-    assert!(text("README.md").contains("hand over the `toJSON(matrix)` of the caller"));
+    assert!(
+        page()
+            .text
+            .contains("hand over the `toJSON(matrix)` of the caller")
+    );
 }

@@ -87,7 +87,7 @@ fn check_of_a_valid_config() {
     let several = check(&format!("{main}setup: [good.sh, good.sh, good.sh]\n"), 0);
     assert_eq!(
         several,
-        "config.yml is valid: 3 steps, 2 patterns\nto the instance: 2 files, 134 B\n     117 B  config.yml\n      17 B  good.sh\n"
+        "config.yml is valid: 3 steps, 2 patterns\nto the instance: 2 files, 123 B\n     106 B  config.yml\n      17 B  good.sh\n"
     );
 }
 

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use crate::command::{Desk, wait_for};
 use crate::docker::{Docker, IMAGE, KILLED, RUNNER, Report, Stage, everything_in, job, succeed};
+use crate::documents::Document;
 use crate::lab::{Guest, Lab};
-use crate::readme::{blocks, readme};
 use crate::signals::{GONE, PHASES, desk_that_waits_in};
 use crate::stand::Stand;
 
@@ -302,9 +302,8 @@ fn the_image_can_be_debugged_as_the_readme_says() {
         "main:\n  output: results\n  performance_results: /tmp/a.csv\nrun:\n  - measure.sh\n",
     )
     .script("perf/measure.sh", "echo 1 >/tmp/a.csv");
-    let readme = readme();
-    let section = readme.split_once("\n### Debugging the image\n").unwrap().1;
-    let command = &blocks(section, "console")[0];
+    let section = Document::open("docs/github-actions.md").section("## Debugging the image");
+    let command = &section.blocks("console")[0];
     let ours = command.replace(
         "ghcr.io/andresriancho/collector:1",
         &format!("{IMAGE} --local"),

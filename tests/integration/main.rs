@@ -22,15 +22,21 @@ mod disk;
 #[cfg(test)]
 mod docker;
 #[cfg(test)]
+mod documents;
+#[cfg(test)]
 mod doubles;
 #[cfg(test)]
 mod e2e;
 #[cfg(test)]
 mod editor;
 #[cfg(test)]
+mod examples;
+#[cfg(test)]
 mod failure;
 #[cfg(test)]
 mod floors;
+#[cfg(test)]
+mod iam_policy;
 #[cfg(test)]
 mod identity;
 #[cfg(test)]

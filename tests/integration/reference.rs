@@ -1,8 +1,9 @@
-//! `docs/config.md` is the program's tables of keys, rendered.
+//! `docs/config.md` is the program's tables of keys, rendered, and `docs/reference.md` has its command line.
 
 use std::fs;
 use std::path::Path;
 
+use collector::cli;
 use collector::config::{DefaultValue, FILE_KEYS, Key, MAIN_KEYS, STEP_KEYS, Scope};
 
 /// The variable that has the page written anew.
@@ -97,16 +98,95 @@ fn table(keys: &[Key]) -> String {
     format!("| key | value | default | example | meaning |\n|---|---|---|---|---|\n{rows}")
 }
 
+/// The pages are held to this, or written anew.
+fn assert_page(path: &str, page: impl FnOnce(&str) -> String) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    let text = fs::read_to_string(&file).unwrap();
+    let page = page(&text);
+    if std::env::var_os(UPDATE).is_some() {
+        fs::write(&file, &page).unwrap();
+    } else {
+        assert!(
+            text == page,
+            "{path} is out of date; write it anew with `{UPDATE}=1 cargo test --test integration reference`"
+        );
+    }
+}
+
 #[test]
 fn the_reference_page_is_what_the_tables_say() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/config.md");
-    let page = page();
-    if std::env::var_os(UPDATE).is_some() {
-        fs::create_dir_all(file.parent().unwrap()).unwrap();
-        fs::write(&file, &page).unwrap();
+    assert_page("docs/config.md", |_| page());
+}
+
+/// The lines around the commands in `docs/reference.md`.
+const COMMANDS_BEGIN: &str =
+    "<!-- Made from the command line's own help, as docs/config.md is from the keys. -->\n";
+const COMMANDS_END: &str = "<!-- The end of what is made. -->\n";
+
+/// The commands with the arguments and options of each, as tables.
+fn commands() -> String {
+    let program = cli::command();
+    let commands = program.get_subcommands();
+    commands.fold(String::new(), |text, command| {
+        let name = command.get_name();
+        let about = command.get_about().map(ToString::to_string);
+        let mut command = command.clone();
+        let usage = command.render_usage().to_string();
+        let usage = usage
+            .trim_start_matches("Usage: ")
+            .trim_start_matches("collect ");
+        let about = about.unwrap_or_default();
+        let arguments = arguments(&command);
+        format!(
+            "{text}\n### `collect {name}`\n\n{about}.\n\n```text\ncollect {usage}\n```\n{arguments}"
+        )
+    })
+}
+
+/// A table of arguments and options, where there are any.
+fn arguments(command: &clap::Command) -> String {
+    let rows: String = command
+        .get_arguments()
+        .filter(|arg| !arg.is_hide_set() && arg.get_id() != "help")
+        .map(|arg| {
+            let short = arg.get_short().map(|short| format!("`-{short}`, "));
+            let meaning = arg.get_help().map(ToString::to_string);
+            let mut row = format!(
+                "| {}`{}` | {}",
+                short.unwrap_or_default(),
+                arg.to_string().trim_end_matches("..."),
+                meaning.unwrap_or_default(),
+            );
+            if arg.get_action().takes_values() {
+                let choices = arg.get_possible_values();
+                let choices = choices
+                    .iter()
+                    .map(|value| format!("`{}`", value.get_name()));
+                let choices = choices.collect::<Vec<_>>().join(", ");
+                if !choices.is_empty() {
+                    row.extend([": ", &choices]);
+                }
+                for default in arg.get_default_values() {
+                    row.extend(["; `", &default.to_string_lossy(), "` by default"]);
+                }
+            }
+            row + " |\n"
+        })
+        .collect();
+    if rows.is_empty() {
+        return rows;
     }
-    assert!(
-        fs::read_to_string(&file).is_ok_and(|text| text == page),
-        "docs/config.md is out of date; write it anew with `{UPDATE}=1 cargo test --test integration reference`"
-    );
+    format!("\n| argument | meaning |\n|---|---|\n{rows}")
+}
+
+#[test]
+fn the_commands_and_their_options_are_what_the_program_takes() {
+    assert_page("docs/reference.md", |text| {
+        let (before, rest) = text.split_once(COMMANDS_BEGIN).unwrap();
+        let (_, after) = rest.split_once(COMMANDS_END).unwrap();
+        format!(
+            "{before}{COMMANDS_BEGIN}{}\n{COMMANDS_END}{after}",
+            commands()
+        )
+    });
 }

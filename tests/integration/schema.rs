@@ -8,7 +8,7 @@ use jsonschema::Validator;
 use serde_json::Value;
 
 use crate::command::{Desk, run};
-use crate::readme::{blocks, readme};
+use crate::documents::Document;
 
 fn validator() -> Validator {
     jsonschema::draft7::new(&schema()).unwrap()
@@ -85,12 +85,12 @@ fn it_takes_every_config_that_is_published() {
     let examples = fs::read_dir(root.join("examples")).unwrap();
     let examples = examples.map(|entry| entry.unwrap().path().join("config.yml"));
     let examples = examples.map(|path| fs::read_to_string(path).unwrap());
-    let in_readme = blocks(&readme(), "yaml");
-    let in_readme = in_readme
+    let in_documents = ["README.md", "docs/steps.md"]
         .into_iter()
+        .flat_map(|path| Document::open(path).blocks("yaml"))
         .filter(|text| text.starts_with("main:"));
-    let configs: Vec<String> = examples.chain(in_readme).collect();
-    assert!(configs.len() >= 4, "two examples, and two in the README");
+    let configs: Vec<String> = examples.chain(in_documents).collect();
+    assert!(configs.len() >= 5, "three examples, and two in documents");
     for text in configs {
         let faults: Vec<String> = validator()
             .iter_errors(&value(&text))

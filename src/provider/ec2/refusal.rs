@@ -12,7 +12,7 @@ type Row = (&'static str, RefusalKind, &'static str);
 const CLOCK: &str = "the request was too old: set this machine's clock (NTP)";
 const CREDENTIALS: &str = "the credentials are not valid: check them, and this machine's clock";
 const EXPIRED: &str = "the credentials have expired: log in again";
-const POLICY: &str = "give these credentials the policy in the README, section \"IAM policy\"";
+const POLICY: &str = "give these credentials the policy of docs/aws.md, section \"IAM policy\"";
 const QUOTA: &str =
     "the account's quota is used up: `collect list` shows what runs; ask AWS for more";
 const CAPACITY: &str = "AWS has no such machine free just now: try another `subnet` or `ec2_instance_size`, or try later";

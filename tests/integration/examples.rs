@@ -1,0 +1,71 @@
+//! The examples work as they are.
+
+use std::fs;
+use std::net::TcpStream;
+use std::path::Path;
+
+use crate::command::{Desk, run};
+
+const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
+
+#[test]
+fn every_example_is_valid() {
+    let desk = Desk::new();
+    for entry in fs::read_dir(EXAMPLES).unwrap() {
+        let example = entry.unwrap().path();
+        let example = example.to_str().unwrap();
+        run(desk.collect(&["check", example])).expect(0);
+    }
+}
+
+/// The example with a server, with its config changed: copied, since it is rehearsed beside its scripts.
+fn http_server(change: (&str, &str)) -> Desk {
+    let desk = Desk::new();
+    for entry in fs::read_dir(Path::new(EXAMPLES).join("http-server")).unwrap() {
+        let file = entry.unwrap().path();
+        fs::copy(&file, desk.path().join(file.file_name().unwrap())).unwrap();
+    }
+    let config = fs::read_to_string(desk.path().join("config.yml")).unwrap();
+    assert!(config.contains(change.0));
+    desk.file("config.yml", &config.replace(change.0, change.1));
+    desk
+}
+
+fn server_is_up() -> bool {
+    TcpStream::connect("127.0.0.1:8808").is_ok()
+}
+
+// One test, since both runs have the same port and the same directory.
+#[test]
+fn a_server_that_setup_starts_is_measured_and_ends_even_after_a_time_out() {
+    let desk = http_server(("SECONDS_EACH: 3", "SECONDS_EACH: 0.2"));
+    run(desk.collect(&[
+        "--local",
+        "--output",
+        desk.output().to_str().unwrap(),
+        ".",
+        "v1",
+    ]))
+    .expect(0);
+    let csv = fs::read_to_string(desk.sample("v1").join("load.csv")).unwrap();
+    let rows: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!(rows.len(), 4, "{csv}");
+    for row in &rows[1..] {
+        let number = |column: usize| row[column].parse::<f64>().unwrap();
+        assert_eq!(row[0], "v1");
+        assert!(number(2) > 0.0 && number(3) == 0.0, "{csv}");
+        assert!(number(5) > 0.0 && number(5) <= number(6), "{csv}");
+    }
+    assert!(!server_is_up());
+
+    let desk = http_server(("timeout: 5m", "timeout: 1s"));
+    let finished = run(desk.collect(&[
+        "--local",
+        "--output",
+        desk.output().to_str().unwrap(),
+        ".",
+        "v2",
+    ]));
+    finished.says("stop.sh");
+    assert!(!server_is_up());
+}

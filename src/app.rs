@@ -1,19 +1,26 @@
 //! Composition: which implementations a run works with. The only place that knows them all.
 
-mod authoring;
+mod accounts;
 mod check;
+mod completions;
 mod delivery;
-mod instances;
+mod fetch;
+mod init;
 mod job;
+mod json;
+mod kept_instance;
 mod list;
 mod measure;
 mod paths;
+mod plan;
 mod post;
+mod reap;
 mod results;
 mod revision;
+mod schema;
+mod ssh;
 mod state_directory;
 mod trace;
-mod visit;
 
 use std::future::Future;
 use std::path::Path;
@@ -45,17 +52,15 @@ pub fn main(request: Request) -> ExitStatus {
         (Request::Run(args), Some(job)) => return job::run(&args, &job),
         (Request::Run(args), None) => block_on(run(&args, Console::new(verbosity))),
         (Request::Check(args), _) => check::check(&args, &console),
-        (Request::Plan(args), _) => authoring::plan(&args, &console),
-        (Request::Init(args), _) => authoring::init(&args, &console),
-        (Request::Schema, _) => authoring::schema(&console),
-        (Request::Completions(args), _) => Ok(authoring::completions(&args, &console)),
-        (Request::Man(args), _) => authoring::man(&args),
+        (Request::Plan(args), _) => plan::plan(&args, &console),
+        (Request::Init(args), _) => init::init(&args, &console),
+        (Request::Schema, _) => schema::schema(&console),
+        (Request::Completions(args), _) => Ok(completions::completions(&args, &console)),
+        (Request::Man(args), _) => completions::man(&args),
         (Request::List(account), _) => block_on(list::list(&account, &console)),
-        (Request::Ssh { instance, command }, _) => visit::ssh(&instance, &command),
-        (Request::Fetch(instance), _) => block_on(visit::fetch(&instance, &console)),
-        (Request::Reap { account, which }, _) => {
-            block_on(instances::reap(&account, &which, &console))
-        }
+        (Request::Ssh { instance, command }, _) => ssh::ssh(&instance, &command),
+        (Request::Fetch(instance), _) => block_on(fetch::fetch(&instance, &console)),
+        (Request::Reap { account, which }, _) => block_on(reap::reap(&account, &which, &console)),
         (Request::Results(args), _) => results::list(&args, &console),
         (Request::Rm(args), _) => results::remove(&args, &console),
     };

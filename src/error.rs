@@ -1,6 +1,6 @@
 //! What can go wrong before there is a report, and the exit status of each.
 
-mod visit;
+mod kept_instance;
 
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ use crate::results::{RemovalError, ResultsError};
 use crate::revision::RevisionError;
 use crate::shell::ssh::KeyError;
 
-pub use visit::VisitError;
+pub use kept_instance::KeptInstanceError;
 
 /// Why there was no run.
 #[derive(Debug, thiserror::Error)]
@@ -92,7 +92,7 @@ pub enum Error {
     },
     /// An instance cannot be come back to.
     #[error(transparent)]
-    Visit(#[from] VisitError),
+    KeptInstance(#[from] KeptInstanceError),
     /// No keys.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -125,7 +125,7 @@ impl Error {
             Self::Results(error) => error.hint(),
             Self::Removal(error) => error.hint(),
             Self::Unconfirmed => Some("`--yes` removes it without asking"),
-            Self::Visit(error) => error.hint(),
+            Self::KeptInstance(error) => error.hint(),
             Self::State(_) => {
                 Some("see whether the runner's disk is full: nothing is rented before it is noted")
             }
@@ -165,7 +165,7 @@ impl Error {
             | Self::Provider(ProviderError::NoRegion | ProviderError::NotBuilt) => {
                 ExitStatus::Misused
             }
-            Self::Visit(error) => error.exit_status(),
+            Self::KeptInstance(error) => error.exit_status(),
             Self::Repository(error) if error.is_misuse() => ExitStatus::Misused,
             Self::Repository(_)
             | Self::Provider(_)

@@ -2,7 +2,7 @@
 //! were asked to stay after a failure and end themselves.
 
 mod keep;
-mod kept;
+mod kept_instance;
 mod launch;
 mod ready;
 mod records;
@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-pub use kept::{KeptInstance, LoginFiles};
+pub use kept_instance::{KeptInstance, LoginFiles};
 pub use ready::{Readiness, has_ended};
 pub use records::{LeaseRecord, LeaseRecords};
 pub use terminate::{sweep, terminate_all};

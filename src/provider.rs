@@ -8,7 +8,7 @@ pub mod local;
 
 use jiff::Timestamp;
 
-pub use access::{Access, Login, Visit};
+pub use access::{Access, InstanceAccess, Login};
 
 use crate::instance::{
     Found, FoundResource, Instance, InstanceId, InstanceState, LaunchRequest, LeaseToken, Owner,
@@ -97,7 +97,7 @@ pub trait Provider: Sweep {
     ) -> Result<RemoteHost<Self::Shell>, ShellError>;
 
     /// The way back to an instance, where there is one for another process.
-    fn visit(&self, instance: &Instance) -> Option<Visit> {
+    fn access(&self, instance: &Instance) -> Option<InstanceAccess> {
         let _ = instance;
         None
     }

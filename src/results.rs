@@ -8,6 +8,7 @@
 
 mod archive;
 mod arriving;
+mod copy;
 mod free_space;
 mod index;
 mod inventory;
@@ -18,7 +19,6 @@ mod sample_directory;
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use crate::instance::{InstanceId, RunId};
@@ -27,6 +27,7 @@ use crate::records::{Index, Manifest, Record};
 use crate::report::{RunReport, SampleReport};
 use crate::revision::Revision;
 use crate::step::ScriptPath;
+use copy::copy_tree;
 use occupancy::Occupancy;
 
 pub use free_space::FreeSpace;
@@ -393,27 +394,10 @@ pub async fn write_run(
     write_record(temporary, directory.join(RunReport::FILE), report).await
 }
 
-/// Copies what is in a directory, but for the room that is set aside in both. Links stay links, wherever they lead;
-/// sockets and pipes have no content.
-fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let (kind, target) = (entry.file_type()?, to.join(entry.file_name()));
-        let taken = target.symlink_metadata().is_ok();
-        if kind.is_dir() {
-            fs::create_dir_all(&target)?;
-            copy_tree(&entry.path(), &target)?;
-        } else if kind.is_symlink() && !taken {
-            symlink(fs::read_link(entry.path())?, &target)?;
-        } else if kind.is_file() && !taken {
-            fs::copy(entry.path(), &target)?;
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
 
     fn results(output: &Path, name: &str) -> Results {

@@ -263,7 +263,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             instance.region, instance.address
         )));
         self.journal.instance = Some(instance.clone());
-        self.note_way_back(&instance).await;
+        self.record_access(&instance).await;
         match self.prepare(&instance, shared).await {
             Ok(host) => Some(host),
             Err(error) => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::ExitStatus;
-use super::instances::{accounts, in_region};
+use super::accounts::{accounts, in_region};
 use super::state_directory::{local, records};
 use crate::cli::AccountArgs;
 use crate::error::Error;

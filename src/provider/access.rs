@@ -32,9 +32,9 @@ pub struct Login {
     pub host_key: String,
 }
 
-/// Everything that a later visit to an instance needs.
+/// What another process needs to come back to an instance.
 #[derive(Clone)]
-pub struct Visit {
+pub struct InstanceAccess {
     /// The way.
     pub access: Access,
     /// The private key of the login, as OpenSSH stores it.
@@ -43,9 +43,9 @@ pub struct Visit {
     pub jobs_dir: String,
 }
 
-impl fmt::Debug for Visit {
+impl fmt::Debug for InstanceAccess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Visit")
+        f.debug_struct("InstanceAccess")
             .field("access", &self.access)
             .finish_non_exhaustive()
     }

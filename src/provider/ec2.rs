@@ -24,7 +24,7 @@ use aws_sdk_ec2::types::{
 };
 use jiff::Timestamp;
 
-use super::{Access, Login, Provider, ProviderError, RefusalKind, Resolved, Sweep, Visit};
+use super::{Access, InstanceAccess, Login, Provider, ProviderError, RefusalKind, Resolved, Sweep};
 use crate::config::{AddressKind, Ec2Spec};
 use crate::instance::{
     Found, FoundResource, Instance, InstanceId, InstanceState, LaunchRequest, LeaseToken, Owner,
@@ -408,8 +408,8 @@ impl Provider for Ec2 {
         })
     }
 
-    fn visit(&self, instance: &Instance) -> Option<Visit> {
-        Some(Visit {
+    fn access(&self, instance: &Instance) -> Option<InstanceAccess> {
+        Some(InstanceAccess {
             access: Access::Ssh(Login {
                 address: instance.address.clone(),
                 port: self.spec.ssh_port,

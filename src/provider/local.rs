@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{Access, Provider, ProviderError, Resolved, Sweep, Visit};
+use super::{Access, InstanceAccess, Provider, ProviderError, Resolved, Sweep};
 use crate::instance::{
     Found, Instance, InstanceId, InstanceState, LaunchRequest, LeaseToken, Owner, RunId,
 };
@@ -254,8 +254,8 @@ impl Provider for Local {
         Ok(vec![id])
     }
 
-    fn visit(&self, instance: &Instance) -> Option<Visit> {
-        Some(Visit {
+    fn access(&self, instance: &Instance) -> Option<InstanceAccess> {
+        Some(InstanceAccess {
             access: Access::Home {
                 path: self.home(&instance.id),
             },

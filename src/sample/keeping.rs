@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Sample;
 use crate::instance::Instance;
 use crate::lease::KeptInstance;
-use crate::provider::{Provider, Visit};
+use crate::provider::{InstanceAccess, Provider};
 use crate::report::Outcome;
 use crate::reporter::Reporter;
 use crate::shell::Shell;
@@ -26,16 +26,16 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
     }
 
     /// Notes how to come back to the instance, where it may have to stay, before anything can go wrong there.
-    pub(super) async fn note_way_back(&mut self, instance: &Instance) {
+    pub(super) async fn record_access(&mut self, instance: &Instance) {
         let plan = self.run.plan;
         if plan.config.keep_on_failure.is_none() {
             return;
         }
-        let Some(Visit {
+        let Some(InstanceAccess {
             access,
             private_key,
             jobs_dir,
-        }) = self.run.provider.visit(instance)
+        }) = self.run.provider.access(instance)
         else {
             return;
         };

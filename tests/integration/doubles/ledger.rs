@@ -11,7 +11,9 @@ use collector::instance::{
 };
 use collector::job;
 use collector::lease::LeaseRecords;
-use collector::provider::{Access, Provider, ProviderError, RefusalKind, Resolved, Sweep, Visit};
+use collector::provider::{
+    Access, InstanceAccess, Provider, ProviderError, RefusalKind, Resolved, Sweep,
+};
 use collector::remote_host::RemoteHost;
 use collector::shell::ShellError;
 use collector::shell::process::ProcessShell;
@@ -437,8 +439,8 @@ impl Provider for Ledger {
         }
     }
 
-    fn visit(&self, instance: &Instance) -> Option<Visit> {
-        Some(Visit {
+    fn access(&self, instance: &Instance) -> Option<InstanceAccess> {
+        Some(InstanceAccess {
             access: Access::Home {
                 path: self.home_of(&instance.id),
             },

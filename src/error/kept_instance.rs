@@ -9,7 +9,7 @@ use crate::shell::ssh::KeyError;
 
 /// Why an instance cannot be come back to.
 #[derive(Debug, thiserror::Error)]
-pub enum VisitError {
+pub enum KeptInstanceError {
     /// No key was kept, or the instance is gone.
     #[error("no way to an instance of run `{run}` is on record here{known}")]
     NoWayBack {
@@ -54,7 +54,7 @@ pub enum VisitError {
     Results(#[from] ResultsError),
 }
 
-impl VisitError {
+impl KeptInstanceError {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {

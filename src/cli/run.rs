@@ -1,0 +1,158 @@
+//! The arguments of a run, most of which are inputs of the action.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::{BoolishValueParser, NonEmptyStringValueParser, TypedValueParser};
+use clap::{ArgAction, Args, ValueEnum};
+use secrecy::SecretString;
+
+use crate::config::{Config, MAX_SAMPLES, ProviderSpec, parse_duration};
+use crate::github::artifact::ArtifactName;
+
+/// The heading of what counts in a job only.
+pub(super) const IN_A_JOB: &str = "In GitHub Actions";
+
+/// A run.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// A config file, or a directory that holds `config.yml`
+    #[arg(env = "INPUT_CONFIG", hide_env_values = true)]
+    pub config: PathBuf,
+    /// The commit, tag or branch to measure; the scripts see it as VERSION; in GitHub Actions `GITHUB_SHA` is the default,
+    /// and `head` the last commit of the pull request
+    #[arg(
+        env = "INPUT_REVISION",
+        hide_env_values = true,
+        hide_default_value = true
+    )]
+    pub revision: String,
+    /// Saved with the results, as one line
+    #[arg(long, env = "INPUT_DESCRIPTION", hide_env_values = true)]
+    pub description: Option<String>,
+    /// Rehearse on this machine: no AWS account, no sudo
+    #[arg(long, env = "INPUT_LOCAL", hide_env_values = true, value_parser = BoolishValueParser::new())]
+    pub local: bool,
+    /// The AWS region, in place of the config's
+    #[arg(long, env = "INPUT_REGION", hide_env_values = true)]
+    pub region: Option<String>,
+    /// The directory for results, in place of the config's
+    #[arg(long, env = "INPUT_OUTPUT", hide_env_values = true)]
+    pub output: Option<String>,
+    /// The number of instances to measure on, in place of the config's
+    #[arg(long, env = "INPUT_SAMPLES", hide_env_values = true, value_name = "N",
+          value_parser = sample_count())]
+    pub samples: Option<NonZeroU32>,
+    /// The number of instances that there are at once, in place of the config's
+    #[arg(long, value_name = "N", value_parser = sample_count())]
+    pub parallel: Option<NonZeroU32>,
+    /// Leave the instance of a failed run alive for so long (`30m`, `1h`), then it ends itself
+    #[arg(long, value_name = "TIME", value_parser = keep_time)]
+    pub keep_on_failure: Option<Duration>,
+    /// Write every event to this file as it happens, a line of JSON each
+    #[arg(long, value_name = "FILE")]
+    pub events: Option<PathBuf>,
+    /// Say nothing but warnings, errors and the table
+    #[arg(long, short, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say more; given twice, every call to AWS, GitHub and the instance too
+    #[arg(long, short, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// Inputs that count in a job of GitHub Actions only.
+    #[command(flatten, next_help_heading = IN_A_JOB)]
+    pub job: JobArgs,
+}
+
+/// Inputs that count in a job of GitHub Actions only.
+#[derive(Debug, Args)]
+pub struct JobArgs {
+    /// The IAM role that the job's identity may assume; its credentials are renewed for as long as the run lasts
+    #[arg(
+        long,
+        env = "INPUT_ROLE-TO-ASSUME",
+        hide_env_values = true,
+        value_name = "ARN"
+    )]
+    pub role_to_assume: Option<String>,
+    /// The length of a session of the role, which is renewed, in seconds
+    #[arg(long, env = "INPUT_ROLE-DURATION", hide_env_values = true, value_name = "SECONDS",
+          default_value_t = 3600, value_parser = clap::value_parser!(i32).range(900..=43200))]
+    pub role_duration: i32,
+    /// The artifact's name, in place of `collector-<revision>-<instance>`
+    #[arg(long, env = "INPUT_ARTIFACT-NAME", hide_env_values = true, value_name = "NAME",
+          value_parser = NonEmptyStringValueParser::new().try_map(|name| name.parse::<ArtifactName>()))]
+    pub artifact_name: Option<ArtifactName>,
+    /// The days that the artifact is kept; at most what the repository allows
+    #[arg(long, env = "INPUT_RETENTION-DAYS", hide_env_values = true, value_name = "DAYS",
+          value_parser = clap::value_parser!(u32).range(1..=400))]
+    pub retention_days: Option<u32>,
+    /// When to comment
+    #[arg(
+        long,
+        env = "INPUT_COMMENT",
+        hide_env_values = true,
+        value_name = "WHEN",
+        default_value = "auto"
+    )]
+    pub comment: Commenting,
+    /// The token that comments
+    #[arg(
+        long,
+        env = "INPUT_GITHUB-TOKEN",
+        hide_env_values = true,
+        hide_default_value = true,
+        value_name = "TOKEN"
+    )]
+    pub github_token: Option<SecretString>,
+    /// What tells the jobs of a matrix apart in the comment, as JSON; a reusable workflow needs its caller's
+    #[arg(
+        long,
+        env = "INPUT_MATRIX",
+        hide_env_values = true,
+        value_name = "JSON"
+    )]
+    pub matrix: Option<String>,
+}
+
+impl RunArgs {
+    /// Puts the arguments in the place of what the config says.
+    pub fn override_config(&self, config: &mut Config) {
+        if let (Some(region), ProviderSpec::Ec2(spec)) = (&self.region, &mut config.provider) {
+            spec.region = Some(region.clone());
+        }
+        config.samples = self.samples.unwrap_or(config.samples);
+        config.parallel = self.parallel.or(config.parallel);
+        config.keep_on_failure = self.keep_on_failure.or(config.keep_on_failure);
+        if config.provider == ProviderSpec::Local {
+            // What is measured side by side on one machine disturbs each other.
+            config.parallel = Some(NonZeroU32::MIN);
+        }
+    }
+}
+
+/// The cases in which a comment is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Commenting {
+    /// On the pull request, where there is one
+    Auto,
+    /// On the pull request, or else on the commit
+    Always,
+    /// Not at all
+    Never,
+}
+
+/// A number of samples, from 1 to the most that a run takes.
+fn sample_count() -> impl TypedValueParser<Value = NonZeroU32> {
+    clap::value_parser!(u32)
+        .range(1..=i64::from(MAX_SAMPLES))
+        .try_map(NonZeroU32::try_from)
+}
+
+/// The time for which an instance stays; as short as the config allows it.
+fn keep_time(text: &str) -> Result<Duration, &'static str> {
+    match parse_duration(text)? {
+        time if time < Duration::from_secs(10) => Err("is shorter than 10 s"),
+        time => Ok(time),
+    }
+}

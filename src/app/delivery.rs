@@ -12,9 +12,8 @@ use super::{ExitStatus, Reporters, conclude, tell_leaks};
 use crate::cancel::{Completion, until_cancelled};
 use crate::cli::{Commenting, RunArgs};
 use crate::error::Error;
-use crate::github::artifact::{Artifact, ArtifactError, ArtifactName, Upload, upload};
+use crate::github::artifact::{Artifact, ArtifactName, Upload, upload};
 use crate::github::comment::Row;
-use crate::github::http::client;
 use crate::github::state::State;
 use crate::github::summary::{Facts, Failure, refusal, short, summary};
 use crate::github::{WorkflowJob, commands, is_commit};
@@ -207,17 +206,10 @@ impl Delivery<'_> {
         if job.runtime.is_some() {
             log.report(Event::Note(format!("uploading {name} …")));
         }
-        let uploading = async {
-            let client = client().map_err(|source| ArtifactError::Service {
-                call: "HTTP",
-                source,
-            })?;
-            upload(&client, job, &upload_of, |secret| {
-                let secret = secret.clone();
-                log.reporter.call(move |log| log.mask(&secret));
-            })
-            .await
-        };
+        let uploading = upload(job, &upload_of, |secret| {
+            let secret = secret.clone();
+            log.reporter.call(move |log| log.mask(&secret));
+        });
         match until_cancelled(interrupt.token(), uploading).await {
             Completion::Returned(Ok(artifact)) => {
                 log.report(Event::Note(format!(

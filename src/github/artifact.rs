@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 use self::zip::StoredZip;
 use super::environment::WorkflowJob;
-use super::http::HttpError;
+use super::http::{HttpError, client};
 use service::{Service, Token};
 
 /// The longest that an upload may take, unless the job's token ends before.
@@ -227,11 +227,14 @@ impl ArtifactError {
 /// # Errors
 /// [`ArtifactError`]; the results are on disk then as they were.
 pub async fn upload(
-    client: &reqwest::Client,
     job: &WorkflowJob,
     upload: &Upload<'_>,
     secret: impl Fn(&SecretString),
 ) -> Result<Artifact, ArtifactError> {
+    let client = client().map_err(|source| ArtifactError::Service {
+        call: "HTTP",
+        source,
+    })?;
     let runtime = match &job.runtime {
         Some(runtime) => runtime,
         None if job.on_github() => return Err(ArtifactError::NoRuntime),
@@ -244,7 +247,7 @@ pub async fn upload(
     }
     let zip = stored(upload).await?;
     let deadline = deadline_of(now, token.expires);
-    let service = Service::new(client, &runtime.results_url, token, deadline);
+    let service = Service::new(&client, &runtime.results_url, token, deadline);
     let expires_at = expiry(now, upload.retention_days, job.retention_days);
 
     let mut created = match service.create(upload.name, expires_at).await {
@@ -260,7 +263,7 @@ pub async fn upload(
         created.signatures().iter().for_each(&secret);
         let address_ends = created.expires();
         let address_deadline = deadline.min(deadline_of(Timestamp::now(), address_ends));
-        match blob::put(client, &created.url, &zip, address_deadline).await {
+        match blob::put(&client, &created.url, &zip, address_deadline).await {
             Ok(()) => break,
             Err(ArtifactError::Service {
                 source: HttpError::Unsent(message),

@@ -14,9 +14,8 @@ use super::commenting::{Commented, comment, row, unreported_row};
 use super::{add_to_summary, artifact_name};
 use crate::cli::{Commenting, RunArgs};
 use crate::github::WorkflowJob;
-use crate::github::artifact::{Artifact, ArtifactError, Upload, upload};
+use crate::github::artifact::{Artifact, Upload, upload};
 use crate::github::comment::Row;
-use crate::github::http::client;
 use crate::github::state::State;
 use crate::github::summary::{short, unreported};
 use crate::report::{Diagnostic, Outcome, Release, SampleReport};
@@ -109,13 +108,7 @@ impl Undelivered<'_> {
             entry,
             retention_days: args.job.retention_days,
         };
-        let uploading = async {
-            let client = client().map_err(|source| ArtifactError::Service {
-                call: "HTTP",
-                source,
-            })?;
-            upload(&client, job, &upload_of, |secret| log.mask(secret)).await
-        };
+        let uploading = upload(job, &upload_of, |secret| log.mask(secret));
         match timeout(UPLOAD_DEADLINE, uploading).await {
             Ok(Ok(artifact)) => {
                 log.report(Event::Note(format!(

@@ -4,12 +4,12 @@ mod authoring;
 mod delivery;
 mod instances;
 mod job;
-mod living;
+mod list;
 mod measure;
 mod paths;
 mod post;
+mod results;
 mod state_directory;
-mod stored;
 mod trace;
 
 use std::future::Future;
@@ -48,12 +48,12 @@ pub fn main(request: Request) -> ExitStatus {
         (Request::Schema, _) => authoring::schema(&console),
         (Request::Completions(args), _) => Ok(authoring::completions(&args, &console)),
         (Request::Man(args), _) => authoring::man(&args),
-        (Request::List(account), _) => block_on(living::list(&account, &console)),
+        (Request::List(account), _) => block_on(list::list(&account, &console)),
         (Request::Reap { account, which }, _) => {
             block_on(instances::reap(&account, &which, &console))
         }
-        (Request::Results(args), _) => stored::list(&args, &console),
-        (Request::Rm(args), _) => stored::remove(&args, &console),
+        (Request::Results(args), _) => results::list(&args, &console),
+        (Request::Rm(args), _) => results::remove(&args, &console),
     };
     result.unwrap_or_else(|error| report_error(&error, &console))
 }

@@ -1,5 +1,6 @@
 //! The records of a run: JSON files beside the results, each written and read by one type. `docs/results.md` shows them.
 
+mod figures;
 mod host;
 mod index;
 mod manifest;
@@ -9,6 +10,7 @@ mod uploads;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+pub use figures::{FigureRecord, Figures, SampleOf, TurnValues};
 pub use host::HostFacts;
 pub use index::{Index, IndexEntry};
 pub use manifest::{FilePath, FileState, Manifest, ManifestEntry, Sha256};

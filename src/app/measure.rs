@@ -12,6 +12,7 @@ use rustix::process::geteuid;
 use super::paths::expand_home;
 use super::revision::{self, Scratch};
 use super::state_directory::{local, records, state_directory};
+use crate::arm::Arm;
 use crate::cancel::{Completion, until_cancelled};
 use crate::cli::{JobArgs, RunArgs};
 use crate::config::{Config, Ec2Spec, ProviderSpec};
@@ -74,14 +75,14 @@ pub(super) async fn run(
     let baseline = project.config.baseline.clone();
     let looked_up = async {
         let found = scratch
-            .look_up(&project, &revision, reporter, interrupt)
+            .look_up(&project, &revision, Arm::Candidate, reporter, interrupt)
             .await?;
         let Some(baseline) = baseline else {
             return Ok((found, None));
         };
         let revision = revision::baseline(&baseline, &revision, args, job, interrupt).await?;
         let of_baseline = scratch
-            .look_up(&project, &revision, reporter, interrupt)
+            .look_up(&project, &revision, Arm::Baseline, reporter, interrupt)
             .await?;
         let baseline = Baseline {
             revision,

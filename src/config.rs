@@ -1,6 +1,7 @@
 //! The config file, parsed: types that cannot be wrong, or every problem at once.
 
 mod duration;
+mod figures;
 mod keys;
 mod main_section;
 mod node;
@@ -19,7 +20,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use duration::{human as human_duration, parse as parse_duration};
-pub use keys::{DefaultValue, FILE_KEYS, Key, Kind, MAIN_KEYS, MAX_SAMPLES, STEP_KEYS, Scope};
+pub use figures::FigureFiles;
+pub use keys::{
+    DefaultValue, FIGURE_KEYS, FILE_KEYS, Key, Kind, MAIN_KEYS, MAX_SAMPLES, STEP_KEYS, Scope,
+};
 pub use node::At;
 pub use pattern::Pattern;
 pub use problem::{ConfigErrors, Problem, plural};
@@ -70,6 +74,8 @@ pub struct Config {
     pub fail_fast: bool,
     /// Where the revision is looked up.
     pub repository: Option<Repository>,
+    /// The collected files that hold figures.
+    pub figures: Vec<FigureFiles>,
     /// The steps of each phase that has any.
     pub phases: BTreeMap<Phase, Vec<Step>>,
 }

@@ -34,6 +34,7 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
     let parallel = main.read("parallel", Problems::count);
     let fail_fast = main.read("fail_fast", Problems::boolean);
     let repository = repository::read(&mut main);
+    let figures = main.read("figures", Problems::figures).unwrap_or_default();
     let config = || {
         Some(Config {
             performance_results: performance_results?,
@@ -50,6 +51,7 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
             keep_on_failure,
             fail_fast: fail_fast?,
             repository,
+            figures,
             phases: BTreeMap::new(),
         })
     };

@@ -320,6 +320,7 @@ impl Scenario {
                 fail_fast: self.fail_fast,
                 repository: None,
                 upload: Vec::new(),
+                figures: Vec::new(),
                 phases,
             },
             config_file: Vec::new(),

@@ -1,6 +1,7 @@
 //! The config file, parsed: types that cannot be wrong, or every problem at once.
 
 mod duration;
+mod figures;
 mod keys;
 mod main_section;
 mod node;
@@ -21,8 +22,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 pub use duration::{human as human_duration, parse as parse_duration};
+pub use figures::FigureFiles;
 pub use keys::{
-    DefaultValue, FILE_KEYS, Key, Kind, MAIN_KEYS, MAX_REPEAT, MAX_SAMPLES, STEP_KEYS, Scope,
+    DefaultValue, FIGURE_KEYS, FILE_KEYS, Key, Kind, MAIN_KEYS, MAX_REPEAT, MAX_SAMPLES, STEP_KEYS,
+    Scope,
 };
 pub use node::At;
 pub use pattern::Pattern;
@@ -82,6 +85,8 @@ pub struct Config {
     pub repeat: Option<NonZeroU32>,
     /// Where the revision is looked up.
     pub repository: Option<Repository>,
+    /// The collected files that hold figures.
+    pub figures: Vec<FigureFiles>,
     /// The steps of each phase that has any.
     pub phases: BTreeMap<Phase, Vec<Step>>,
 }

@@ -259,6 +259,7 @@ fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Setting> {
         repeat: _,
         repository,
         upload,
+        figures,
         phases: _,
     } = config;
     let patterns: Vec<&str> = performance_results.iter().map(Pattern::as_str).collect();
@@ -298,6 +299,16 @@ fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Setting> {
             upload
                 .iter()
                 .map(|line| line.text.as_str())
+                .collect::<Vec<_>>(),
+        ),
+        setting(
+            "figures",
+            figures
+                .iter()
+                .map(|files| match files.options.format() {
+                    Some(format) => format!("{} ({format})", files.text),
+                    None => files.text.clone(),
+                })
                 .collect::<Vec<_>>(),
         ),
         setting(

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::figures::Format;
 use crate::phase::Phase;
 
 /// The most samples that one process measures on.
@@ -52,6 +53,10 @@ pub enum Kind {
     Globs,
     /// A network in CIDR notation, or a list of networks.
     Networks,
+    /// Globs of collected files, each of which may have options.
+    Figures,
+    /// A path into JSON.
+    JsonPath,
     /// A list of arguments.
     Arguments,
     /// A map of environment variables.
@@ -133,6 +138,8 @@ impl fmt::Display for Kind {
             Self::Revision => f.write_str("a revision, or `auto`"),
             Self::Globs => f.write_str("a glob or a list of globs"),
             Self::Networks => f.write_str("a network or a list of networks"),
+            Self::Figures => f.write_str("a list of globs, which may have options"),
+            Self::JsonPath => f.write_str("a JSONPath"),
             Self::Arguments => f.write_str("a list"),
             Self::Variables | Self::Section => f.write_str("a map"),
             Self::Steps => f.write_str("a list of scripts"),
@@ -380,6 +387,13 @@ pub const MAIN_KEYS: [Key; 41] = [
         "[lib, 'data/*.json', '!*.tmp']",
         "files and directories that the scripts need: paths and globs relative to the config file, and behind a `!` what stays here; see below",
     ),
+    key(
+        "figures",
+        Kind::Figures,
+        Behaviour("none are read"),
+        "[bench.json, sizes/*.csv: {value: bytes, unit: B, better: less}]",
+        "the collected files that hold the figures: globs relative to the directory of the instance in the results, as in `upload`; see below",
+    ),
     planned("S3", "a bucket that also gets the archive"),
     planned("access", "the way to an instance without a public address"),
     planned("availability_zone", "the zone to launch in"),
@@ -388,7 +402,6 @@ pub const MAIN_KEYS: [Key; 41] = [
         "fail_on",
         "the change for the worse that fails a comparison",
     ),
-    planned("figures", "the collected files that hold the figures"),
     planned("host_key", "trust in an image without cloud-init"),
     planned("iam_instance_profile", "the role of the instance"),
     planned("jump", "a host to connect through"),
@@ -439,5 +452,51 @@ pub const STEP_KEYS: [Key; 5] = [
         Behaviour("none"),
         "{LEVEL: 9}",
         "a map of further variables",
+    ),
+];
+
+/// The options of an entry of `figures`.
+pub const FIGURE_KEYS: [Key; 6] = [
+    key(
+        "format",
+        Kind::Choice(&Format::NAMES),
+        Behaviour("it is recognised"),
+        "hyperfine",
+        "the format of the files, where their content is not clear",
+    ),
+    key(
+        "better",
+        Kind::Choice(&["less", "more"]),
+        Behaviour("what the format or the unit tells"),
+        "less",
+        "what is better, where neither the format nor the unit tells",
+    ),
+    key(
+        "name",
+        Kind::Text,
+        Behaviour("`name`, else that of `value`"),
+        "test",
+        "of CSV the column with the names; with a `path`, the name of the figure, which is else the path",
+    ),
+    key(
+        "value",
+        Kind::Text,
+        Behaviour("`value`"),
+        "seconds",
+        "of CSV the column with the values",
+    ),
+    key(
+        "unit",
+        Kind::Text,
+        Behaviour("`unit`, else none"),
+        "ms",
+        "of CSV the column with the units; where there is no such column, and of JSON and lines, the unit itself",
+    ),
+    key(
+        "path",
+        Kind::JsonPath,
+        Behaviour("none"),
+        "'$.results[*].seconds'",
+        "of any JSON the place of the numbers, which are the values of one figure (RFC 9535)",
     ),
 ];

@@ -36,6 +36,7 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
     let baseline = main.read("baseline", Problems::baseline);
     let repeat = main.read("repeat", Problems::count);
     let repository = repository::read(&mut main);
+    let figures = main.read("figures", Problems::figures).unwrap_or_default();
     let config = || {
         Some(Config {
             performance_results: performance_results?,
@@ -54,6 +55,7 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
             baseline,
             repeat,
             repository,
+            figures,
             phases: BTreeMap::new(),
         })
     };

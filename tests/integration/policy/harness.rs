@@ -322,6 +322,7 @@ impl Scenario {
                 repeat: None,
                 repository: None,
                 upload: Vec::new(),
+                figures: Vec::new(),
                 phases,
             },
             config_file: Vec::new(),

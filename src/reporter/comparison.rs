@@ -186,6 +186,7 @@ fn medium(rows: &[&Row]) -> Vec<Column> {
 fn narrow(rows: &[&Row]) -> Vec<Column> {
     vec![
         Column::new("change", rows, Row::change),
+        Column::new("noise", rows, Row::noise),
         Column::new("verdict", rows, |row| row.verdict.to_string()),
     ]
 }

@@ -15,6 +15,7 @@ use crate::statistics::{Doubt, Estimate, Finding, Interval, Series};
 use turns::{Measured, measured};
 
 pub use sides::{Side, compare_sides};
+pub(crate) use turns::median;
 pub use words::percent;
 pub(crate) use words::seconds;
 

@@ -117,7 +117,7 @@ fn complete(turns: &Turns, known: &BTreeSet<u32>) -> Option<Round> {
 }
 
 /// The median of the finite values; none where there is none.
-pub(super) fn median(mut values: Vec<f64>) -> Option<f64> {
+pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
     values.retain(|value| value.is_finite());
     values.sort_by(f64::total_cmp);
     let upper = values.len() / 2;

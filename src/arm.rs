@@ -14,6 +14,17 @@ pub enum Arm {
     Candidate,
 }
 
+impl Arm {
+    /// The one that it is compared with.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Baseline => Self::Candidate,
+            Self::Candidate => Self::Baseline,
+        }
+    }
+}
+
 impl fmt::Display for Arm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -14,12 +14,16 @@ mod steps;
 mod upload;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 pub use duration::{human as human_duration, parse as parse_duration};
-pub use keys::{DefaultValue, FILE_KEYS, Key, Kind, MAIN_KEYS, MAX_SAMPLES, STEP_KEYS, Scope};
+pub use keys::{
+    DefaultValue, FILE_KEYS, Key, Kind, MAIN_KEYS, MAX_REPEAT, MAX_SAMPLES, STEP_KEYS, Scope,
+};
 pub use node::At;
 pub use pattern::Pattern;
 pub use problem::{ConfigErrors, Problem, plural};
@@ -30,6 +34,7 @@ pub use upload::{Upload, UploadKind, Wildcards};
 use ipnet::IpNet;
 
 use crate::phase::Phase;
+use crate::revision::{Revision, RevisionError};
 use crate::step::{ScriptPath, Step};
 use node::Node;
 use reader::Problems;
@@ -46,6 +51,9 @@ const BETWEEN_STEPS: Duration = Duration::from_mins(15);
 const COLLECT_RESERVE: f64 = 0.1;
 const COLLECT_RESERVE_MIN: Duration = Duration::from_secs(5);
 const COLLECT_RESERVE_MAX: Duration = Duration::from_mins(10);
+
+/// The turns that each revision of a comparison has: two rounds, the fewest that an interval needs on one instance.
+const DEFAULT_REPEAT: u32 = 4;
 
 /// A valid config file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,10 +76,43 @@ pub struct Config {
     pub keep_on_failure: Option<Duration>,
     /// Whether the first failure of a sample ends the others.
     pub fail_fast: bool,
+    /// The revision to compare with.
+    pub baseline: Option<Baseline>,
+    /// The number of turns of each revision on each instance, where it is given.
+    pub repeat: Option<NonZeroU32>,
     /// Where the revision is looked up.
     pub repository: Option<Repository>,
     /// The steps of each phase that has any.
     pub phases: BTreeMap<Phase, Vec<Step>>,
+}
+
+/// The revision to compare with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Baseline {
+    /// What the event's commit came from; only a job has one.
+    Auto,
+    /// This one.
+    Revision(Revision),
+}
+
+impl FromStr for Baseline {
+    type Err = RevisionError;
+
+    fn from_str(text: &str) -> Result<Self, RevisionError> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            text => text.parse().map(Self::Revision),
+        }
+    }
+}
+
+impl fmt::Display for Baseline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Revision(revision) => revision.fmt(f),
+        }
+    }
 }
 
 /// The kind of instance.
@@ -178,13 +219,34 @@ impl Config {
         let sum = |before: bool| -> Option<Duration> {
             let steps = self.steps();
             let steps = steps.filter(|(phase, _)| (*phase == Phase::BeforeAwsStart) == before);
-            steps.map(|(_, step)| step.timeout).sum()
+            let timeouts = steps.map(|(phase, step)| Some(step.timeout? * self.times(phase)));
+            timeouts.sum()
         };
         let rented = sum(false).map_or(self.max_lifetime, |sum| {
             (sum + BETWEEN_STEPS).min(self.max_lifetime)
         });
         // A script before the launch that has no time-out is taken for a check, which is quick.
         sum(true).unwrap_or_default() + rented
+    }
+
+    /// The number of turns of each revision on each instance.
+    pub fn turns(&self) -> u32 {
+        let default = if self.baseline.is_some() {
+            DEFAULT_REPEAT
+        } else {
+            1
+        };
+        self.repeat.map_or(default, NonZeroU32::get)
+    }
+
+    /// How often a phase is carried out on each instance.
+    pub fn times(&self, phase: Phase) -> u32 {
+        let arms = if self.baseline.is_some() { 2 } else { 1 };
+        match phase {
+            Phase::Setup => arms,
+            Phase::Run | Phase::BeforeCollect => arms * self.turns(),
+            _ => 1,
+        }
     }
 
     /// The scripts that measure and have no time-out, each once.
@@ -255,11 +317,16 @@ fn read(
     }
     let main = main?;
     inspect_uploads(&main.upload, may_be_made, inspect, problems);
+    let config = main.config.map(|config| Config { phases, ..config });
+    let times = |phase| config.as_ref().map_or(1, |config| config.times(phase));
+    let timeouts = timeouts
+        .into_iter()
+        .map(|(phase, at, timeout)| (at, timeout * times(phase)))
+        .collect::<Vec<_>>();
     if let Some(lifetime) = main.max_lifetime {
         check_timeouts(&timeouts, lifetime, problems);
     }
-    let config = main.config?;
-    Some(Config { phases, ..config })
+    config
 }
 
 /// Enters the flaws of what `upload` names.

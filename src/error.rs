@@ -40,6 +40,9 @@ pub enum Error {
     /// There is no pull request whose last commit could be measured.
     #[error("`revision: head`: {0}")]
     NoHead(String),
+    /// Nothing tells what the measured commit is to be compared with.
+    #[error("`baseline: auto`: {0}")]
+    NoBaseline(String),
     /// The revision could not be looked up.
     #[error(transparent)]
     Repository(#[from] RepositoryError),
@@ -120,6 +123,7 @@ impl Error {
             Self::NoHead(_) => Some(
                 "on events without a pull request leave `revision` out, or give a commit, a tag or a branch; for a comment the job needs `pull-requests: read`",
             ),
+            Self::NoBaseline(_) => Some("name a revision as the `baseline`"),
             Self::Repository(error) => error.hint(),
             Self::Provider(error) => error.hint(),
             Self::Results(error) => error.hint(),
@@ -154,6 +158,7 @@ impl Error {
             Self::Interrupted(None) => ExitStatus::Signalled(Signal::Int),
             Self::Usage(_)
             | Self::NoHead(_)
+            | Self::NoBaseline(_)
             | Self::Project(_)
             | Self::Prompt(_)
             | Self::Create(_)

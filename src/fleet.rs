@@ -159,8 +159,8 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
             files: files.clone(),
             transfers: Semaphore::new(MAX_TRANSFERS),
         };
-        let schedule = schedule(&self.run.plan.config);
-        let fail_fast = self.run.plan.config.fail_fast.then_some(&self.cancel);
+        let config = &self.run.plan.config;
+        let fail_fast = config.fail_fast.then_some(&self.cancel);
         let samples = self.samples.get_mut(start..).unwrap_or_default();
         let mut free = samples.iter_mut();
         let Leased {
@@ -171,10 +171,11 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
         } = lessor
             .with_instances(candidates, &request, |id| {
                 let sample = free.next();
-                let (schedule, shared) = (&schedule, &shared);
+                let shared = &shared;
                 async move {
                     let sample = sample?;
-                    sample.execute(&id, schedule, shared).await;
+                    let schedule = schedule(config, sample.draw());
+                    sample.execute(&id, &schedule, shared).await;
                     if let (Some(cancel), false) = (fail_fast, sample.passed()) {
                         cancel.cancel();
                     }

@@ -54,6 +54,8 @@ pub struct Job {
     pub argv: Vec<String>,
     /// Variables of the step.
     pub env: Vec<(String, String)>,
+    /// The directory that it runs in, relative to the one that commands start in.
+    pub home: String,
     /// Read the login profile first.
     pub login: bool,
 }
@@ -169,7 +171,11 @@ impl Job {
 
     async fn start(&self, shell: &impl Shell) -> Result<(), ShellError> {
         let program = self.program();
-        let command = Command::new(START, [self.path(), program.len().to_string()]).as_root();
+        let command = Command::new(
+            START,
+            [self.path(), program.len().to_string(), self.home.clone()],
+        )
+        .as_root();
         run_idempotent(
             shell,
             "starting a step",
@@ -357,6 +363,7 @@ mod tests {
             directory: "/jobs".into(),
             argv: vec!["script.sh".into()],
             env: Vec::new(),
+            home: ".".into(),
             login: true,
         }
     }

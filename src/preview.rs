@@ -6,17 +6,21 @@ use std::path::PathBuf;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::arm::Arm;
 use crate::config::{
     AddressKind, Config, Ec2Spec, Pattern, ProviderSpec, Repository, human_duration, plural,
 };
 use crate::instance::LOCAL_REGION;
 use crate::phase::{Phase, Stage};
 use crate::revision::Revision;
-use crate::schedule::{Action, schedule};
+use crate::schedule::{Action, Draw, Turn, schedule};
 use crate::step::{Place, ScriptPath, Step};
 
 /// The variables of every step that only the run itself can fill.
-pub const LATE_VARIABLES: [&str; 6] = [
+pub const LATE_VARIABLES: [&str; 9] = [
+    "BASELINE",
+    "COLLECTOR_ARM",
+    "COLLECTOR_ROUND",
     "COLLECTOR_COMMIT",
     "COLLECTOR_SOURCE",
     "COLLECTOR_RUN_ID",
@@ -88,6 +92,8 @@ pub struct Surroundings {
     pub output: PathBuf,
     /// The region that the environment names, with the variable's name.
     pub region: Option<(String, &'static str)>,
+    /// What the order of turns is drawn from.
+    pub seed: u64,
 }
 
 impl Preview {
@@ -104,10 +110,14 @@ impl Preview {
             }),
         };
         let several = config.samples.get() > 1;
-        let steps = |phase: Phase| {
+        let steps = |phase: Phase, arm: Arm| {
+            let revision = match (arm, &config.baseline) {
+                (Arm::Baseline, Some(baseline)) => baseline.to_string(),
+                _ => revision.to_string(),
+            };
             let steps = config.phases.get(&phase).into_iter().flatten();
             let known = [
-                ("VERSION", Some(revision.to_string())),
+                ("VERSION", Some(revision)),
                 ("COLLECTOR_PHASE", Some(phase.to_string())),
                 ("COLLECTOR_REGION", region.clone()),
                 // There is no second sample before the launch.
@@ -126,7 +136,24 @@ impl Preview {
         let scripts = |phase: Phase| Entry {
             stage: phase.to_string(),
             does: None,
-            steps: steps(phase),
+            steps: steps(phase, Arm::Candidate),
+        };
+        let set_up = |arm: Arm| Entry {
+            stage: Action::SetUp(arm).to_string(),
+            does: None,
+            steps: steps(Phase::Setup, arm),
+        };
+        let turn = |turn: Turn| Entry {
+            stage: turn.to_string(),
+            does: None,
+            steps: [Phase::Run, Phase::BeforeCollect]
+                .into_iter()
+                .flat_map(|phase| steps(phase, turn.arm))
+                .collect(),
+        };
+        let draw = Draw {
+            seed: surroundings.seed,
+            sample: 1,
         };
         let first = config.phases.contains_key(&Phase::BeforeAwsStart);
         let mut entries: Vec<Entry> = first
@@ -134,11 +161,17 @@ impl Preview {
             .into_iter()
             .collect();
         entries.push(built_in(Stage::Launch));
-        entries.extend(schedule(config).into_iter().map(|action| match action {
-            Action::Ready => built_in(Stage::Ready),
-            Action::Phase(phase) => scripts(phase),
-            Action::Collect => built_in(Stage::Collect),
-        }));
+        entries.extend(
+            schedule(config, draw)
+                .into_iter()
+                .map(|action| match action {
+                    Action::Ready => built_in(Stage::Ready),
+                    Action::Phase(phase) => scripts(phase),
+                    Action::SetUp(arm) => set_up(arm),
+                    Action::Turn(of) => turn(of),
+                    Action::Collect => built_in(Stage::Collect),
+                }),
+        );
         entries.push(built_in(Stage::Terminate));
         entries.push(built_in(Stage::Archive));
         Self {
@@ -222,6 +255,8 @@ fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Setting> {
         parallel,
         keep_on_failure,
         fail_fast,
+        baseline,
+        repeat: _,
         repository,
         upload,
         phases: _,
@@ -250,6 +285,13 @@ fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Setting> {
         setting("samples", samples.get()),
         setting("parallel", at_once.get()),
         setting("fail_fast", *fail_fast),
+        setting(
+            "baseline",
+            baseline
+                .as_ref()
+                .map_or(Value::Null, |baseline| baseline.to_string().into()),
+        ),
+        setting("repeat", config.turns()),
         repository_setting(repository.as_ref()),
         setting(
             "upload",

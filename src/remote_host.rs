@@ -1,6 +1,7 @@
 //! The instance as a host for steps: booted and described.
 
 mod source;
+pub mod turns;
 
 use std::time::Duration;
 

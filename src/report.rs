@@ -17,6 +17,7 @@ use crate::exit_status::ExitStatus;
 use crate::instance::{Instance, InstanceId, LeaseToken, Resource, RunId};
 use crate::phase::Stage;
 use crate::revision::{Commit, Revision};
+use crate::schedule::Turn;
 use crate::step::{Place, StepOutcome};
 
 pub use diagnostic::{Diagnostic, last_lines};
@@ -203,6 +204,16 @@ pub struct StageReport {
     pub steps: Vec<StepReport>,
 }
 
+/// How a turn ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TurnReport {
+    /// The turn.
+    #[serde(flatten)]
+    pub turn: Turn,
+    /// Whether all of its steps came to their end; else its round is no pair.
+    pub ok: bool,
+}
+
 /// What came home.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Collected {
@@ -275,6 +286,9 @@ pub struct SampleReport {
     pub released: Release,
     /// The stages, in the order in which they ran.
     pub stages: Vec<StageReport>,
+    /// The turns on the instance, where it was measured on more than once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub turns: Vec<TurnReport>,
     /// What came home.
     pub collected: Collected,
     /// The results' directory, absolute.

@@ -7,13 +7,15 @@ mod finish;
 mod journal;
 mod keeping;
 mod local_host;
+mod plan;
 mod source;
 mod step_log;
 mod steps;
+mod turns;
 mod watched;
 
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -21,53 +23,33 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 
+use crate::arm::Arm;
 use crate::cancel::Completion;
 use crate::collect::{Arrivals, collect};
-use crate::config::{Config, collect_reserve};
-use crate::instance::{Instance, InstanceId, LeaseToken, RunId};
+use crate::config::collect_reserve;
+use crate::instance::{Instance, InstanceId, LeaseToken};
 use crate::interrupt::Interrupt;
 use crate::lease::{LeaseRecords, Readiness, Rental, has_ended};
 use crate::phase::Stage;
 use crate::project_file::ProjectFile;
 use crate::provider::{Provider, ProviderError};
 use crate::remote_host::RemoteHost;
-use crate::report::{Collected, Outcome, Release};
+use crate::report::{Collected, Outcome, Release, TurnReport};
 use crate::reporter::{Event, Reporter, SampleReporter};
-use crate::repository::Found;
 use crate::results::{Results, ResultsError};
-use crate::revision::Revision;
 use crate::schedule::Action;
 use crate::shell::{Shell, ShellError};
 use crate::step::ScriptPath;
 pub use fetch::{Fetched, fetch};
 use journal::Journal;
 pub use local_host::LocalHost;
+pub use plan::{Baseline, Plan};
 use step_log::StepLog;
+use turns::Scope;
 use watched::Watched;
 
 /// An instance as a sample works with it.
 type Host<'a, P, R> = RemoteHost<Watched<'a, <P as Provider>::Shell, P, R>>;
-
-/// What a run is to do. Everything in it has been checked.
-#[derive(Debug)]
-pub struct Plan {
-    /// The config.
-    pub config: Config,
-    /// The text of the config file.
-    pub config_file: Vec<u8>,
-    /// The directory of the config file, absolute: local steps run there.
-    pub directory: PathBuf,
-    /// The directory that holds the results of all revisions.
-    pub output: PathBuf,
-    /// The revision that is measured.
-    pub revision: Revision,
-    /// What came of looking it up.
-    pub found: Found,
-    /// The user's words about it.
-    pub description: Option<String>,
-    /// The run.
-    pub run: RunId,
-}
 
 /// Everything that a run works with.
 #[derive(Debug)]
@@ -110,8 +92,13 @@ pub(crate) struct Sample<'a, P: Provider, H, R> {
     /// Past this the instance is about to end itself: a step that still runs is ended as if by its time-out.
     last_call: Option<Instant>,
     end_of_life: Option<Instant>,
-    /// The checkout on the instance, once it is there.
-    source: Option<String>,
+    /// The checkouts on the instance, once they are there.
+    sources: BTreeMap<Arm, String>,
+    /// What steps run for.
+    scope: Scope,
+    /// The turns that were begun.
+    turns: Vec<TurnReport>,
+    skipped_turns: usize,
     release: Release,
     /// Held while the instance may be come back to, so that nobody does so before the run is over.
     under_way: Option<File>,
@@ -154,7 +141,10 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             logs: Vec::new(),
             last_call: None,
             end_of_life: None,
-            source: None,
+            sources: BTreeMap::new(),
+            scope: Scope::default(),
+            turns: Vec::new(),
+            skipped_turns: 0,
             release: Release::NothingLaunched,
             under_way: None,
         })
@@ -243,8 +233,10 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
                     }
                 }
                 (Action::Phase(phase), host) => self.phase(*phase, host.as_ref()).await,
+                (Action::SetUp(arm), host) => self.set_up(*arm, host.as_ref()).await,
+                (Action::Turn(turn), Some(host)) => self.turn(*turn, host).await,
                 (Action::Collect, Some(host)) => self.collect(host, shared).await,
-                (Action::Collect, None) => {}
+                (Action::Turn(_) | Action::Collect, None) => {}
             }
         }
     }
@@ -300,6 +292,9 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             self.journal.warn(warning);
         }
         self.send_files(&host, shared).await?;
+        if self.run.plan.baseline.is_some() {
+            host.make_homes(&shared.files).await?;
+        }
         self.send_source(&host).await?;
         let facts = host.host_facts().await?;
         if let Err(error) = self.results.record(facts).await {
@@ -323,13 +318,14 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
     }
 
     async fn collect(&mut self, host: &Host<'a, P, R>, shared: &Shared<'_, P>) {
+        self.note_skipped_turns();
         self.journal.begin(Stage::Collect);
         // Never closed while samples run.
         let turn = shared.transfers.acquire().await;
         self.complete_logs(host).await;
         let collection = collect(
             &host.shell,
-            &self.run.plan.config.performance_results,
+            &self.patterns(&host.jobs_dir),
             self.results.path(),
             &self.arrivals,
             self.journal.reporter(),

@@ -1,7 +1,17 @@
 //! The schedule of a sample: what is done on its instance, in which order, as a value.
+//!
+//! With a baseline, both revisions are set up on the instance, each in a home directory of its own, and have turns: `run`
+//! and `before_collect`, after which what was measured is moved aside. Turns are grouped into rounds of `A B B A` or
+//! `B A A B`, so that what drifts, and what the slot in a round does, hits both alike; a last odd turn of each makes a round
+//! of two. Which order a round has, and which of the two homes a revision gets, is drawn for each sample from the seed of the
+//! run, so that a plan and its seed always give the same schedule.
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::arm::Arm;
 use crate::config::Config;
 use crate::phase::Phase;
 
@@ -12,6 +22,10 @@ pub enum Action {
     Ready,
     /// Run the scripts of a phase.
     Phase(Phase),
+    /// Run the scripts of `setup` for one of two revisions.
+    SetUp(Arm),
+    /// Measure once.
+    Turn(Turn),
     /// Bring the results home.
     Collect,
 }
@@ -21,30 +35,245 @@ impl fmt::Display for Action {
         match self {
             Self::Ready => f.write_str("ready"),
             Self::Phase(phase) => phase.fmt(f),
+            Self::SetUp(arm) => write!(f, "setup of the {arm}"),
+            Self::Turn(turn) => turn.fmt(f),
             Self::Collect => f.write_str("collect"),
         }
     }
 }
 
-/// What is done on every instance of a run, from its launch to its end; phases without a script are left out.
-pub fn schedule(config: &Config) -> Vec<Action> {
+/// A turn: `run` and `before_collect` of one revision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turn {
+    /// The place among all turns on the instance, from 1.
+    pub turn: u32,
+    /// The round that it belongs to, from 1.
+    pub round: u32,
+    /// The revision.
+    pub arm: Arm,
+    /// The number among the turns of that revision, from 1.
+    pub of_arm: u32,
+}
+
+impl fmt::Display for Turn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            turn, round, arm, ..
+        } = self;
+        write!(f, "turn {turn}: {arm}, round {round}")
+    }
+}
+
+/// What is drawn for a sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Draw {
+    /// The seed of the run.
+    pub seed: u64,
+    /// The number of the sample.
+    pub sample: u32,
+}
+
+impl Draw {
+    /// The revision that gets the first of the two homes, and is set up first.
+    pub fn first_home(self) -> Arm {
+        self.coin("homes", 0)
+    }
+
+    /// The revision that begins and ends a round.
+    fn outer(self, round: u32) -> Arm {
+        self.coin("round", round)
+    }
+
+    /// One of two with the same probability. SHA-256 gives the same everywhere and for ever.
+    fn coin(self, what: &str, number: u32) -> Arm {
+        let Self { seed, sample } = self;
+        let hash = Sha256::digest(format!("{seed} {sample} {what} {number}"));
+        match hash.first() {
+            Some(byte) if byte & 1 == 1 => Arm::Candidate,
+            _ => Arm::Baseline,
+        }
+    }
+}
+
+/// What is done on the instance of a sample, from its launch to its end; phases without a script are left out.
+pub fn schedule(config: &Config, draw: Draw) -> Vec<Action> {
     let phase = |phase| {
         config
             .phases
             .contains_key(&phase)
             .then_some(Action::Phase(phase))
     };
-    [
-        Some(Action::Ready),
-        phase(Phase::AfterAwsStart),
-        phase(Phase::Setup),
-        phase(Phase::Run),
-        phase(Phase::BeforeCollect),
-        Some(Action::Collect),
-        phase(Phase::AfterCollect),
-        phase(Phase::BeforeAwsTerminate),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    let mut schedule = vec![Action::Ready];
+    schedule.extend(phase(Phase::AfterAwsStart));
+    let arms: &[Arm] = match config.baseline {
+        Some(_) => match draw.first_home() {
+            Arm::Baseline => &[Arm::Baseline, Arm::Candidate],
+            Arm::Candidate => &[Arm::Candidate, Arm::Baseline],
+        },
+        None => &[],
+    };
+    if arms.is_empty() {
+        schedule.extend(phase(Phase::Setup));
+    } else if config.phases.contains_key(&Phase::Setup) {
+        schedule.extend(arms.iter().copied().map(Action::SetUp));
+    }
+    if has_turns(config) {
+        schedule.extend(turns(config, draw).into_iter().map(Action::Turn));
+    } else {
+        schedule.extend(
+            [phase(Phase::Run), phase(Phase::BeforeCollect)]
+                .into_iter()
+                .flatten(),
+        );
+    }
+    schedule.push(Action::Collect);
+    schedule.extend(
+        [phase(Phase::AfterCollect), phase(Phase::BeforeAwsTerminate)]
+            .into_iter()
+            .flatten(),
+    );
+    schedule
+}
+
+/// Whether the instance is measured on more than once, so that what each turn measured has a directory of its own.
+pub fn has_turns(config: &Config) -> bool {
+    config.baseline.is_some() || config.turns() > 1
+}
+
+/// The turns on an instance. Without a baseline each is a round.
+fn turns(config: &Config, draw: Draw) -> Vec<Turn> {
+    let repeat = config.turns();
+    let mut order = Vec::new();
+    if config.baseline.is_none() {
+        order.extend((1..=repeat).map(|round| (round, Arm::Candidate)));
+    } else {
+        for round in 1..=repeat.div_ceil(2) {
+            let outer = draw.outer(round);
+            let inner = outer.other();
+            if 2 * round <= repeat {
+                order.extend([outer, inner, inner, outer].map(|arm| (round, arm)));
+            } else {
+                order.extend([outer, inner].map(|arm| (round, arm)));
+            }
+        }
+    }
+    let mut counts = [0; 2];
+    order
+        .into_iter()
+        .zip(1..)
+        .map(|((round, arm), turn)| {
+            let [baseline, candidate] = &mut counts;
+            let count = match arm {
+                Arm::Baseline => baseline,
+                Arm::Candidate => candidate,
+            };
+            *count += 1;
+            Turn {
+                turn,
+                round,
+                arm,
+                of_arm: *count,
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+    use crate::config::{Baseline, Source};
+
+    fn config(baseline: bool, repeat: u32) -> Config {
+        let text = "main: {performance_results: x, output: out, provider: local}\n\
+                    setup: [a.sh]\nrun: [a.sh]\nafter_collect: [a.sh]\n";
+        let source = Source {
+            path: "config.yml".as_ref(),
+            text,
+            local: true,
+        };
+        let mut config = Config::parse(source, &|_| Ok(())).unwrap();
+        config.baseline = baseline.then_some(Baseline::Auto);
+        config.repeat = NonZeroU32::new(repeat);
+        config
+    }
+
+    /// The turns of a schedule, a letter each and a space between rounds.
+    fn order(repeat: u32, seed: u64, sample: u32) -> String {
+        let mut round = 1;
+        let mut order = String::new();
+        for action in schedule(&config(true, repeat), Draw { seed, sample }) {
+            if let Action::Turn(turn) = action {
+                if turn.round > round {
+                    order.push(' ');
+                    round = turn.round;
+                }
+                order.push(if turn.arm == Arm::Baseline { 'A' } else { 'B' });
+            }
+        }
+        order
+    }
+
+    fn text(schedule: &[Action]) -> Vec<String> {
+        schedule.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn one_revision_that_is_measured_once_has_no_turns() {
+        let draw = Draw { seed: 1, sample: 1 };
+        assert_eq!(
+            text(&schedule(&config(false, 1), draw)),
+            ["ready", "setup", "run", "collect", "after_collect"]
+        );
+        assert_eq!(
+            text(&schedule(&config(false, 2), draw)),
+            [
+                "ready",
+                "setup",
+                "turn 1: candidate, round 1",
+                "turn 2: candidate, round 2",
+                "collect",
+                "after_collect"
+            ]
+        );
+    }
+
+    #[test]
+    fn both_are_set_up_in_the_order_of_their_homes() {
+        for seed in 0..20 {
+            let draw = Draw { seed, sample: 1 };
+            let schedule = schedule(&config(true, 2), draw);
+            let set_up = |action: &Action| match action {
+                Action::SetUp(arm) => Some(*arm),
+                _ => None,
+            };
+            let arms: Vec<_> = schedule.iter().filter_map(set_up).collect();
+            assert_eq!(arms, [draw.first_home(), draw.first_home().other()]);
+        }
+    }
+
+    #[test]
+    fn every_round_has_each_revision_twice_and_is_drawn_from_the_seed() {
+        let mut seen = std::collections::BTreeSet::new();
+        for seed in 0..50 {
+            let order = order(6, seed, 3);
+            assert!(
+                order
+                    .split(' ')
+                    .all(|round| ["ABBA", "BAAB"].contains(&round))
+            );
+            seen.insert(order);
+        }
+        assert_eq!(seen.len(), 8, "three rounds of two kinds: {seen:?}");
+        assert_eq!(order(6, 1, 1), order(6, 1, 1));
+        assert!((2..20).any(|sample| order(6, 1, sample) != order(6, 1, 1)));
+        let odd = order(3, 1, 1);
+        assert!(odd.ends_with(" AB") || odd.ends_with(" BA"), "{odd}");
+    }
+
+    #[test]
+    fn the_order_of_a_seed_never_changes() {
+        assert_eq!(order(8, 42, 1), "ABBA BAAB ABBA BAAB");
+    }
 }

@@ -1,5 +1,39 @@
 //! The estimate: by which ratio two arms differ, how sure that is, and what could not have been seen. Plain functions of
-//! numbers, which know nothing else of this crate. `docs/numbers.md` names the source of each.
+//! numbers, which know nothing else of this crate. `docs/numbers.md` names the source of each part and shows how often it errs.
+//!
+//! A pair of turns gives a log-ratio, an instance the Hodges–Lehmann centre of its pairs, and the instances Student's t, for what
+//! differs from machine to machine is the same in all pairs of one. Variances are moderated across the figures
+//! of a table, and Holm's stepdown keeps the whole table to one level. One instance alone is judged by the signed ranks of its pairs.
+
+mod control;
+mod distributions;
+mod family;
+mod moderation;
+mod pairs;
+mod signed_rank;
+
+use distributions::{two_sided, upper_quantile};
+use family::Judged;
+use moderation::{Moderated, Spread};
+use pairs::{Pairs, count, mean, variance};
+
+/// The probability of any false finding in a table. The promise is 5 %; the rest is for noise that is not normal.
+const LEVEL: f64 = 0.045;
+
+/// The level of the interval of one figure.
+const INTERVAL_LEVEL: f64 = 0.05;
+
+/// The probability with which a detectable change would have been found.
+const POWER: f64 = 0.8;
+
+/// The false suspects expected of a table without a change.
+const FALSE_SUSPECTS: f64 = 0.5;
+
+/// The pairs that a single instance needs: with five, no interval of 95 % is bounded by the pairs (`reference/numbers.md`).
+const LEAST_PAIRS: usize = 6;
+
+/// The smallest standard error of a log-ratio: what is below it is rounding.
+const RESOLUTION: f64 = 1e-9;
 
 /// What one round measured of one figure on one instance: positive values, one for each turn, in the order of the turns.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -29,7 +63,7 @@ pub struct Interval {
 /// What is known of a figure's ratio, candidate to baseline.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Estimate {
-    /// The ratio.
+    /// The ratio; not a number where there is none.
     pub ratio: f64,
     /// The interval of 95 % for this figure alone; none where the design carries none.
     pub interval: Option<Interval>,
@@ -45,6 +79,8 @@ pub struct Estimate {
     pub instances: usize,
     /// The rounds that it rests on.
     pub rounds: usize,
+    /// Whether the instances are fewer than three, so that the estimate holds for these machines only.
+    pub these_machines_only: bool,
 }
 
 /// What the ratio surely is.
@@ -65,8 +101,290 @@ pub enum Finding {
 pub enum Doubt {
     /// There are fewer complete rounds than an interval needs.
     TooFewRounds,
+    /// A value is zero, negative or not a number, and so has no ratio to another.
+    ValuesWithoutLogarithm,
     /// The baseline differs from itself.
     BaselineDiffersFromItself,
     /// The candidate differs from itself.
     CandidateDiffersFromItself,
+}
+
+/// Compares the arms of each figure of a table. For all findings together, the probability of a false one is at most 5 %.
+pub fn compare(table: &[Series]) -> Vec<Estimate> {
+    let evidence: Vec<Result<Evidence, Doubt>> = gather(table);
+    let probabilities: Vec<f64> = evidence
+        .iter()
+        .flatten()
+        .map(|evidence| evidence.probability)
+        .collect();
+    let mut judged = family::stepdown(&probabilities, LEVEL).into_iter();
+    let control_level = LEVEL / (2.0 * count(probabilities.len().max(1)));
+    let rows = table.iter().zip(evidence);
+    rows.map(|(series, evidence)| match evidence {
+        Ok(evidence) => evidence.estimate(judged.next(), &Controls::of(series, control_level)),
+        Err(doubt) => Estimate::without(series, doubt),
+    })
+    .collect()
+}
+
+/// The figures that a second stage on fresh instances is for, by their place in the table: those whose probability lets expect half a
+/// false one in a whole table. Without any, there is nothing to confirm, and the run may end.
+pub fn suspects(table: &[Series]) -> Vec<usize> {
+    let evidence = gather(table);
+    let level = FALSE_SUSPECTS / count(evidence.iter().flatten().count().max(1));
+    let rows = evidence.iter().enumerate();
+    rows.filter(|(_, evidence)| matches!(evidence, Ok(evidence) if evidence.probability <= level))
+        .map(|(figure, _)| figure)
+        .collect()
+}
+
+/// Compares by the instances of both stages together: those that raised the suspicion and the fresh ones. The first stage
+/// only ever ends a run without a finding, so that the probability of a false one can only fall, and each figure is judged once, by all that was measured.
+pub fn confirm(first: &[Series], fresh: &[Series]) -> Vec<Estimate> {
+    let mut joined = first.to_vec();
+    joined.resize_with(first.len().max(fresh.len()), Series::default);
+    for (series, fresh) in joined.iter_mut().zip(fresh) {
+        series.instances.extend(fresh.instances.iter().cloned());
+    }
+    compare(&joined)
+}
+
+impl Interval {
+    /// The ratios within a distance of a log-ratio; none where they cannot be told.
+    fn around(centre: f64, distance: f64) -> Option<Self> {
+        Self::between(centre - distance, centre + distance)
+    }
+
+    /// The ratios between two log-ratios.
+    fn between(low: f64, high: f64) -> Option<Self> {
+        let told = !low.is_nan() && !high.is_nan();
+        told.then(|| Self {
+            low: low.exp(),
+            high: high.exp(),
+        })
+    }
+
+    /// Whether it excludes equality.
+    fn excludes_one(&self) -> bool {
+        self.low > 1.0 || self.high < 1.0
+    }
+}
+
+/// What the arms of a figure say of themselves.
+#[derive(Debug, Clone, Copy)]
+struct Controls {
+    baseline: Option<Interval>,
+    candidate: Option<Interval>,
+}
+
+impl Controls {
+    fn of(series: &Series, level: f64) -> Self {
+        Self {
+            baseline: control::interval(series, |round| &round.baseline, level),
+            candidate: control::interval(series, |round| &round.candidate, level),
+        }
+    }
+
+    fn doubts(&self) -> Vec<Doubt> {
+        let differs = |control: Option<Interval>| control.is_some_and(|one| one.excludes_one());
+        let baseline = differs(self.baseline).then_some(Doubt::BaselineDiffersFromItself);
+        let candidate = differs(self.candidate).then_some(Doubt::CandidateDiffersFromItself);
+        baseline.into_iter().chain(candidate).collect()
+    }
+}
+
+/// What the log-ratios of a figure say.
+#[derive(Debug, Clone)]
+struct Evidence {
+    /// The log-ratio.
+    centre: f64,
+    /// The probability of one at least as far from 0, given equal arms.
+    probability: f64,
+    /// By which distribution it is judged.
+    sampling: Sampling,
+    instances: usize,
+    rounds: usize,
+}
+
+/// A distribution of the centre.
+#[derive(Debug, Clone)]
+enum Sampling {
+    /// Student's t with a standard error and degrees of freedom.
+    Student { error: f64, freedom: f64 },
+    /// The signed ranks of these pairs.
+    SignedRank(Vec<f64>),
+}
+
+/// Gathers the evidence of each figure, or why there is none.
+fn gather(table: &[Series]) -> Vec<Result<Evidence, Doubt>> {
+    let rows: Vec<Result<Pairs, Doubt>> = table
+        .iter()
+        .map(|series| Pairs::of(series).and_then(Pairs::enough))
+        .collect();
+    let spreads: Vec<Spread> = rows.iter().flatten().filter_map(Pairs::spread).collect();
+    let level = LEVEL / count(rows.iter().flatten().count().max(1));
+    let mut moderated = moderation::moderate(&spreads).into_iter();
+    rows.into_iter()
+        .map(|row| {
+            let pairs = row?;
+            let units: Vec<_> = pairs.units().collect();
+            let centre = mean(&units.iter().map(|unit| unit.centre).collect::<Vec<f64>>())
+                .ok_or(Doubt::TooFewRounds)?;
+            let sampling = match units.as_slice() {
+                [unit] => single(&unit.pairs, level),
+                _ => moderated
+                    .next()
+                    .map(|Moderated { variance, freedom }| Sampling::Student {
+                        error: (variance / count(units.len())).sqrt().max(RESOLUTION),
+                        freedom,
+                    }),
+            }
+            .ok_or(Doubt::TooFewRounds)?;
+            Ok(Evidence {
+                centre,
+                probability: sampling.probability(centre),
+                sampling,
+                instances: units.len(),
+                rounds: pairs.rounds,
+            })
+        })
+        .collect()
+}
+
+/// The distribution by which a single instance is judged: signed ranks where they can be rare enough for the table's level, otherwise Student's t over
+/// the pairs. Which one depends on the numbers of pairs and figures only.
+fn single(pairs: &[f64], level: f64) -> Option<Sampling> {
+    if pairs.len() <= signed_rank::LIMIT && signed_rank::smallest(pairs.len()) <= level {
+        return Some(Sampling::SignedRank(pairs.to_vec()));
+    }
+    Some(Sampling::Student {
+        error: (variance(pairs)? / count(pairs.len()))
+            .sqrt()
+            .max(RESOLUTION),
+        freedom: count(pairs.len() - 1),
+    })
+}
+
+impl Pairs {
+    /// Holds the pairs back where they are too few: a single instance needs six.
+    fn enough(self) -> Result<Self, Doubt> {
+        let counts: Vec<usize> = self.units().map(|unit| unit.pairs.len()).collect();
+        match counts.as_slice() {
+            [] => Err(Doubt::TooFewRounds),
+            [pairs] if *pairs < LEAST_PAIRS => Err(Doubt::TooFewRounds),
+            _ => Ok(self),
+        }
+    }
+
+    /// The variance between instances; none of a single one.
+    fn spread(&self) -> Option<Spread> {
+        let centres: Vec<f64> = self.units().map(|unit| unit.centre).collect();
+        let centre = mean(&centres)?;
+        let within = self.units().filter_map(|unit| {
+            let variance = variance(&unit.pairs)?;
+            Some(variance / count(unit.pairs.len()))
+        });
+        Some(Spread {
+            deviations: self
+                .instances
+                .iter()
+                .map(|unit| unit.as_ref().map_or(0.0, |unit| unit.centre - centre))
+                .collect(),
+            variance: variance(&centres)?,
+            freedom: count(centres.len() - 1),
+            within: mean(&within.collect::<Vec<f64>>()).unwrap_or(0.0),
+        })
+    }
+}
+
+impl Sampling {
+    fn probability(&self, centre: f64) -> f64 {
+        match self {
+            Self::Student { error, freedom } => two_sided(centre / error, *freedom),
+            Self::SignedRank(pairs) => signed_rank::two_sided(pairs),
+        }
+    }
+
+    /// The distance from the centre to the ends of an interval.
+    fn interval(&self, centre: f64, level: f64) -> Option<(f64, f64)> {
+        match self {
+            Self::Student { error, freedom } => {
+                let distance = error * upper_quantile(level / 2.0, *freedom)?;
+                Some((centre - distance, centre + distance))
+            }
+            Self::SignedRank(pairs) => signed_rank::interval(pairs, level),
+        }
+    }
+
+    /// The log-ratio that, had it been there, would have been found at this level with a probability of 80 %: the half
+    /// of the interval and the quantile of the power (Bloom 1995).
+    fn detectable(&self, centre: f64, level: f64) -> Option<f64> {
+        let (low, high) = self.interval(centre, level)?;
+        let (error, freedom) = match self {
+            Self::Student { error, freedom } => (*error, *freedom),
+            Self::SignedRank(pairs) => (
+                (variance(pairs)? / count(pairs.len())).sqrt(),
+                count(pairs.len() - 1),
+            ),
+        };
+        Some((high - low) / 2.0 + error * upper_quantile(1.0 - POWER, freedom)?)
+    }
+}
+
+impl Evidence {
+    fn estimate(self, judged: Option<Judged>, controls: &Controls) -> Estimate {
+        let interval = self
+            .sampling
+            .interval(self.centre, INTERVAL_LEVEL)
+            .and_then(|(low, high)| Interval::between(low, high));
+        let excludes_one = interval.is_some_and(|interval| interval.excludes_one());
+        let rejected = judged.is_some_and(|judged| judged.rejected) && excludes_one;
+        let detectable = judged
+            .and_then(|judged| self.sampling.detectable(self.centre, judged.level))
+            .map(f64::exp_m1);
+        let doubts = controls.doubts();
+        let finding = if !doubts.is_empty() {
+            Finding::None(doubts)
+        } else if !rejected {
+            Finding::NoDifference
+        } else if self.centre < 0.0 {
+            Finding::Lower
+        } else {
+            Finding::Higher
+        };
+        Estimate {
+            ratio: self.centre.exp(),
+            interval,
+            baseline_noise: controls.baseline,
+            candidate_noise: controls.candidate,
+            detectable,
+            finding,
+            instances: self.instances,
+            rounds: self.rounds,
+            these_machines_only: self.instances < 3,
+        }
+    }
+}
+
+impl Estimate {
+    /// The estimate of a series that carries none.
+    fn without(series: &Series, doubt: Doubt) -> Self {
+        let measured = series.instances.iter().filter(|rounds| !rounds.is_empty());
+        let instances = measured.clone().count();
+        let ratio = Pairs::of(series).ok().and_then(|pairs| {
+            let centres: Vec<f64> = pairs.units().map(|unit| unit.centre).collect();
+            mean(&centres)
+        });
+        Self {
+            ratio: ratio.map_or(f64::NAN, f64::exp),
+            interval: None,
+            baseline_noise: None,
+            candidate_noise: None,
+            detectable: None,
+            finding: Finding::None(vec![doubt]),
+            instances,
+            rounds: measured.map(Vec::len).sum(),
+            these_machines_only: instances < 3,
+        }
+    }
 }

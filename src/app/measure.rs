@@ -29,7 +29,7 @@ use crate::provider::identity::Role;
 use crate::provider::{Provider, ProviderError};
 use crate::report::RunReport;
 use crate::reporter::{Event, Reporter};
-use crate::sample::{LocalHost, Plan, Run};
+use crate::sample::{Baseline, LocalHost, Plan, Run};
 use crate::shell::process::ProcessShell;
 use crate::shell::ssh::Keys;
 
@@ -71,11 +71,26 @@ pub(super) async fn run(
     let output = expand_home(args.output.as_deref().unwrap_or(&project.config.output));
     let id = RunId::generate(Timestamp::now());
     let scratch = Scratch::of(&id)?;
-    let found = scratch
-        .look_up(&project, &revision, reporter, interrupt)
-        .await;
-    let found = match found {
-        Ok(found) => found,
+    let baseline = project.config.baseline.clone();
+    let looked_up = async {
+        let found = scratch
+            .look_up(&project, &revision, reporter, interrupt)
+            .await?;
+        let Some(baseline) = baseline else {
+            return Ok((found, None));
+        };
+        let revision = revision::baseline(&baseline, &revision, args, job, interrupt).await?;
+        let of_baseline = scratch
+            .look_up(&project, &revision, reporter, interrupt)
+            .await?;
+        let baseline = Baseline {
+            revision,
+            found: of_baseline,
+        };
+        Ok((found, Some(baseline)))
+    };
+    let (found, baseline) = match looked_up.await {
+        Ok(looked_up) => looked_up,
         Err(error) => {
             scratch.remove(interrupt).await;
             return Err(error);
@@ -88,6 +103,8 @@ pub(super) async fn run(
         output: in_workspace(&output),
         revision,
         found,
+        baseline,
+        seed: args.seed.unwrap_or_else(rand::random),
         description: args.description.clone(),
         run: id,
     };

@@ -27,6 +27,7 @@ pub(super) fn plan(args: &PlanArgs, console: &Console) -> Result<ExitStatus, Err
         revision,
         output: std::path::absolute(&output).unwrap_or(output),
         region: region(),
+        seed: run.seed.unwrap_or_default(),
     };
     let preview = Preview::new(&config, &surroundings);
     if *json {

@@ -10,11 +10,11 @@ use super::paths::expand_home;
 use super::state_directory::state_directory;
 use crate::cancel::{Completion, until_cancelled};
 use crate::cli::RunArgs;
-use crate::config::Repository;
+use crate::config::{Baseline, Repository};
 use crate::error::Error;
 use crate::github::WorkflowJob;
 use crate::github::api::Api;
-use crate::github::event::{Subject, head, is_elsewhere};
+use crate::github::event::{Origin, Subject, head, is_elsewhere, origin};
 use crate::github::http::client;
 use crate::instance::RunId;
 use crate::interrupt::Interrupt;
@@ -82,6 +82,64 @@ async fn head_of(job: &WorkflowJob, args: &RunArgs) -> Result<String, Error> {
     let api = Api::new(&client()?, job, token)?;
     let asked = api.head(number).await;
     asked.map_err(|error| no_head(&format!("pull request #{number}: {error}")))
+}
+
+/// The revision to compare with. In a job, `auto` is what the measured commit came from.
+///
+/// # Errors
+/// When it is not one, or `auto` has no meaning.
+pub(super) async fn baseline(
+    baseline: &Baseline,
+    revision: &Revision,
+    args: &RunArgs,
+    job: Option<&WorkflowJob>,
+    interrupt: &Interrupt,
+) -> Result<Revision, Error> {
+    let job = match (baseline, job) {
+        (Baseline::Revision(revision), _) => return Ok(revision.clone()),
+        (Baseline::Auto, None) => return Err(no_baseline("only a job has an event")),
+        (Baseline::Auto, Some(job)) => job,
+    };
+    let asking = origin_of(revision, job, args);
+    match until_cancelled(interrupt.token(), asking).await {
+        Completion::Returned(origin) => Ok(origin?.parse()?),
+        Completion::Panicked(message) => Err(no_baseline(&message)),
+        Completion::Cancelled => Err(Error::Interrupted(interrupt.signal())),
+    }
+}
+
+/// What a commit came from: of a merge commit its first parent, of a pull request's head the merge base, of a push what was
+/// there before.
+async fn origin_of(
+    revision: &Revision,
+    job: &WorkflowJob,
+    args: &RunArgs,
+) -> Result<String, Error> {
+    let payload = job.payload();
+    let base = match origin(&job.event_name, &payload, revision.as_str()) {
+        Origin::Commit(before) => return Ok(before),
+        Origin::Unknown => {
+            return Err(no_baseline(&format!(
+                "nothing tells what {revision} came from on `{}`",
+                job.event_name
+            )));
+        }
+        Origin::MergeBase(base) => Some(base),
+        Origin::FirstParent => None,
+    };
+    let Some(token) = &args.job.github_token else {
+        return Err(no_baseline("the input `github-token` is empty"));
+    };
+    let api = Api::new(&client()?, job, token)?;
+    let asked = match base {
+        Some(base) => api.merge_base(&base, revision.as_str()).await,
+        None => api.first_parent(revision.as_str()).await,
+    };
+    asked.map_err(|error| no_baseline(&error.to_string()))
+}
+
+fn no_baseline(reason: &str) -> Error {
+    Error::NoBaseline(reason.to_owned())
 }
 
 fn no_head(reason: &str) -> Error {

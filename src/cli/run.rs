@@ -8,7 +8,7 @@ use clap::builder::{BoolishValueParser, NonEmptyStringValueParser, TypedValuePar
 use clap::{ArgAction, Args, ValueEnum};
 use secrecy::SecretString;
 
-use crate::config::{Config, MAX_SAMPLES, ProviderSpec, parse_duration};
+use crate::config::{Baseline, Config, MAX_REPEAT, MAX_SAMPLES, ProviderSpec, parse_duration};
 use crate::github::artifact::ArtifactName;
 
 /// The heading of what counts in a job only.
@@ -42,11 +42,26 @@ pub struct RunArgs {
     pub output: Option<String>,
     /// The number of instances to measure on, in place of the config's
     #[arg(long, env = "INPUT_SAMPLES", hide_env_values = true, value_name = "N",
-          value_parser = sample_count())]
+          value_parser = count_up_to(MAX_SAMPLES))]
     pub samples: Option<NonZeroU32>,
     /// The number of instances that there are at once, in place of the config's
-    #[arg(long, value_name = "N", value_parser = sample_count())]
+    #[arg(long, value_name = "N", value_parser = count_up_to(MAX_SAMPLES))]
     pub parallel: Option<NonZeroU32>,
+    /// A revision to compare with, on the same instances; in GitHub Actions `auto` is what the event's commit came from
+    #[arg(
+        long,
+        env = "INPUT_BASELINE",
+        hide_env_values = true,
+        value_name = "REVISION"
+    )]
+    pub baseline: Option<Baseline>,
+    /// The number of turns that each revision has on each instance, in place of the config's
+    #[arg(long, env = "INPUT_REPEAT", hide_env_values = true, value_name = "N",
+          value_parser = count_up_to(MAX_REPEAT))]
+    pub repeat: Option<NonZeroU32>,
+    /// Draw the order of the turns from this number, as an earlier run did
+    #[arg(long, value_name = "NUMBER")]
+    pub seed: Option<u64>,
     /// Leave the instance of a failed run alive for so long (`30m`, `1h`), then it ends itself
     #[arg(long, value_name = "TIME", value_parser = keep_time)]
     pub keep_on_failure: Option<Duration>,
@@ -123,6 +138,8 @@ impl RunArgs {
         }
         config.samples = self.samples.unwrap_or(config.samples);
         config.parallel = self.parallel.or(config.parallel);
+        config.baseline = self.baseline.clone().or_else(|| config.baseline.take());
+        config.repeat = self.repeat.or(config.repeat);
         config.keep_on_failure = self.keep_on_failure.or(config.keep_on_failure);
         if config.provider == ProviderSpec::Local {
             // What is measured side by side on one machine disturbs each other.
@@ -142,10 +159,10 @@ pub enum Commenting {
     Never,
 }
 
-/// A number of samples, from 1 to the most that a run takes.
-fn sample_count() -> impl TypedValueParser<Value = NonZeroU32> {
+/// A number from 1 to the most that there may be.
+fn count_up_to(most: u32) -> impl TypedValueParser<Value = NonZeroU32> {
     clap::value_parser!(u32)
-        .range(1..=i64::from(MAX_SAMPLES))
+        .range(1..=i64::from(most))
         .try_map(NonZeroU32::try_from)
 }
 

@@ -7,6 +7,9 @@ use crate::phase::Phase;
 /// The most samples that one process measures on.
 pub const MAX_SAMPLES: u32 = 256;
 
+/// The most turns that a revision has on an instance.
+pub const MAX_REPEAT: u32 = 1000;
+
 /// A key of the config file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key {
@@ -29,6 +32,8 @@ pub struct Key {
 pub enum Kind {
     /// A text that is not empty.
     Text,
+    /// What git takes as the name of a revision, or `auto`.
+    Revision,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// `ami-…` or `resolve:ssm:…`.
@@ -125,6 +130,7 @@ impl fmt::Display for Kind {
             Self::Count(most) => write!(f, "a whole number from 1 to {most}"),
             Self::Port => f.write_str("a port from 1 to 65535"),
             Self::Duration(_) => f.write_str("a duration"),
+            Self::Revision => f.write_str("a revision, or `auto`"),
             Self::Globs => f.write_str("a glob or a list of globs"),
             Self::Networks => f.write_str("a network or a list of networks"),
             Self::Arguments => f.write_str("a list"),
@@ -340,6 +346,20 @@ pub const MAIN_KEYS: [Key; 41] = [
         "the first sample that fails ends the others",
     ),
     key(
+        "baseline",
+        Kind::Revision,
+        Behaviour("none"),
+        "v1.2.2",
+        "a revision to compare with, measured on the same instances in turn with the other; in a job, `auto` is what the event's commit came from",
+    ),
+    key(
+        "repeat",
+        Kind::Count(MAX_REPEAT),
+        Behaviour("1, with a `baseline` 4"),
+        "6",
+        "the number of turns of each revision on each instance: `run` and `before_collect` are carried out that often",
+    ),
+    key(
         "repository",
         Kind::Text,
         Behaviour("none"),
@@ -363,7 +383,6 @@ pub const MAIN_KEYS: [Key; 41] = [
     planned("S3", "a bucket that also gets the archive"),
     planned("access", "the way to an instance without a public address"),
     planned("availability_zone", "the zone to launch in"),
-    planned("baseline", "a revision to compare with"),
     planned("cpu_options", "cores, and threads a core"),
     planned(
         "fail_on",
@@ -377,7 +396,6 @@ pub const MAIN_KEYS: [Key; 41] = [
     planned("max_cost", "the most that a run may cost"),
     planned("metrics", "the interval of built-in system metrics"),
     planned("placement_group", "a placement group of EC2"),
-    planned("repeat", "the number of turns of each revision"),
     planned("root_volume", "size and type of the root volume"),
     planned("spot", "whether spot capacity is used"),
     planned("subnets", "several subnets, tried in turn"),

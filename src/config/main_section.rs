@@ -33,6 +33,8 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
     let samples = main.read("samples", Problems::count);
     let parallel = main.read("parallel", Problems::count);
     let fail_fast = main.read("fail_fast", Problems::boolean);
+    let baseline = main.read("baseline", Problems::baseline);
+    let repeat = main.read("repeat", Problems::count);
     let repository = repository::read(&mut main);
     let config = || {
         Some(Config {
@@ -49,6 +51,8 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
             parallel,
             keep_on_failure,
             fail_fast: fail_fast?,
+            baseline,
+            repeat,
             repository,
             phases: BTreeMap::new(),
         })

@@ -30,6 +30,14 @@ impl Pattern {
         Ok(done)
     }
 
+    /// Everything in a directory, whose own name is taken literally; each file keeps its path below it.
+    pub fn everything_in(directory: &str) -> Self {
+        let special = |c: char| "*?[\\".contains(c);
+        let escape = |c: char| special(c).then_some('\\').into_iter().chain([c]);
+        let directory: String = directory.chars().flat_map(escape).collect();
+        Self(format!("{directory}/*"))
+    }
+
     /// The glob.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::Baseline;
 use super::duration;
 use super::keys::{Key, Kind};
 use super::node::{At, Node, Value};
 use super::pattern::Pattern;
 use super::problem::Problem;
 use super::upload::Upload;
+use crate::revision::RevisionError;
 
 /// Collects problems, so that the first is not the only one.
 #[derive(Debug)]
@@ -168,6 +170,14 @@ impl<'s> Problems<'s> {
         None
     }
 
+    /// A revision, or `auto`.
+    pub(super) fn baseline(&mut self, key: &Key, node: &Node) -> Option<Baseline> {
+        let text = self.text(key, node)?;
+        text.parse()
+            .map_err(|error: RevisionError| self.add(node.at, error.to_string(), error.hint()))
+            .ok()
+    }
+
     /// A TCP port.
     pub(super) fn port(&mut self, key: &Key, node: &Node) -> Option<u16> {
         let port = whole(node, u16::MAX.into()).and_then(|port| u16::try_from(port.get()).ok());
@@ -250,7 +260,9 @@ impl<'s> Problems<'s> {
                     format!("{name:?} is not the name of a variable"),
                     "use letters, digits and `_`",
                 );
-            } else if name == "VERSION" || name.starts_with("COLLECTOR_") {
+            } else if ["VERSION", "BASELINE"].contains(&name.as_str())
+                || name.starts_with("COLLECTOR_")
+            {
                 self.add(
                     at,
                     format!("`{name}` is set by collector"),

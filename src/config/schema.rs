@@ -122,6 +122,10 @@ fn values(key: &Key) -> Map<String, Value> {
     let keywords = match key.kind {
         Kind::Text => json!({ "type": "string", "pattern": r"\S" }),
         Kind::Choice(words) => json!({ "type": "string", "enum": words }),
+        Kind::Revision => json!({
+            "type": "string",
+            "pattern": r"^(?!.*\.\.)[A-Za-z0-9_+@][A-Za-z0-9._/+@-]{0,127}$",
+        }),
         Kind::Image => {
             json!({ "type": "string", "pattern": r"^(ami-[0-9A-Fa-f]+|resolve:ssm:\S+)$" })
         }
@@ -146,7 +150,7 @@ fn values(key: &Key) -> Map<String, Value> {
         Kind::Arguments => json!({ "type": "array", "items": scalar }),
         Kind::Variables => json!({
             "type": "object",
-            "propertyNames": { "pattern": "^(?!VERSION$|COLLECTOR_)[A-Za-z_][A-Za-z0-9_]*$" },
+            "propertyNames": { "pattern": "^(?!VERSION$|BASELINE$|COLLECTOR_)[A-Za-z_][A-Za-z0-9_]*$" },
             "additionalProperties": scalar,
         }),
         Kind::Section => json!({ "allOf": [{ "$ref": "#/definitions/main" }] }),

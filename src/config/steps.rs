@@ -29,7 +29,7 @@ pub(super) struct Steps<'a, 's> {
     pub(super) may_be_made: bool,
     pub(super) problems: &'a mut Problems<'s>,
     /// The time-outs of the steps after the launch, in their order.
-    pub(super) timeouts: Vec<(At, Duration)>,
+    pub(super) timeouts: Vec<(Phase, At, Duration)>,
 }
 
 impl Steps<'_, '_> {
@@ -141,7 +141,7 @@ impl Steps<'_, '_> {
         if let (Some(node), Some(timeout)) = (section.node("timeout"), options.timeout)
             && phase != Phase::BeforeAwsStart
         {
-            self.timeouts.push((node.at, timeout));
+            self.timeouts.push((phase, node.at, timeout));
         }
         options
     }

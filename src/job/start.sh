@@ -1,10 +1,11 @@
-# Starts a job once, however often it is asked to. $1: the job's directory, $2: the size of its program on stdin.
+# Starts a job once, however often it is asked to. $1: the job's directory, $2: the size of its program on
+# stdin, $3: the directory that it runs in.
 # The lock is held from before the start to the end of the job, so "lock free and started" means "over".
 trap '' HUP PIPE
 set -eu
 mask=$(umask)
 umask 077
-home=$PWD
+home=$(cd -- "$3" && pwd)
 mkdir -p "$1"
 cd "$1"
 incoming="program.$$"

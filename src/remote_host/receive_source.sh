@@ -1,6 +1,7 @@
 # Unpacks the checkout on stdin into ./collector-source and prints its path. Each attempt unpacks into a directory of its
-# own: the one before it may not have noticed yet that its connection is gone. $1: the commit.
+# own: the one before it may not have noticed yet that its connection is gone. $1: the commit, $2: the home.
 set -eu
+cd -- "$2"
 incoming=".collector-source.$$"
 rm -rf -- "$incoming"
 mkdir -- "$incoming"

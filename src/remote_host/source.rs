@@ -15,28 +15,38 @@ const SENDING: &str = "sending the checkout";
 const STALL: Duration = Duration::from_mins(2);
 
 impl<S: Shell> RemoteHost<S> {
-    /// Unpacks the archive of a checkout below the login user's home directory, as root's where there is one: the user that
+    /// Unpacks the archive of a checkout below `home`, which is relative to the login user's home directory, as root's where there is one: the user that
     /// steps run as. Returns the absolute path there.
     ///
     /// # Errors
     /// When the archive cannot be read here or unpacked there.
-    pub async fn send_source(&self, archive: &Path, commit: &Commit) -> Result<String, ShellError> {
+    pub async fn send_source(
+        &self,
+        archive: &Path,
+        commit: &Commit,
+        home: &str,
+    ) -> Result<String, ShellError> {
         let mut reconnect = Reconnect::new(&self.shell);
         loop {
-            match self.attempt(archive, commit).await {
+            match self.attempt(archive, commit, home).await {
                 Err(error) => reconnect.after(error).await?,
                 Ok(path) => return Ok(path),
             }
         }
     }
 
-    async fn attempt(&self, archive: &Path, commit: &Commit) -> Result<String, ShellError> {
+    async fn attempt(
+        &self,
+        archive: &Path,
+        commit: &Commit,
+        home: &str,
+    ) -> Result<String, ShellError> {
         let file = tokio::fs::File::open(archive).await;
         let file = file.map_err(|source| ShellError::LocalIo {
             what: "reading the checkout that is to be sent",
             source,
         })?;
-        let command = Command::new(RECEIVE, [commit.as_str()]).as_root();
+        let command = Command::new(RECEIVE, [commit.as_str(), home]).as_root();
         let mut answer = Captured::default();
         let shell = &self.shell;
         let exit =

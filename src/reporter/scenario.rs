@@ -188,6 +188,7 @@ impl Scenario {
             expires_at: at(21_600),
             released,
             stages: std::mem::take(self.stages(sample)),
+            turns: Vec::new(),
             collected: Collected {
                 files: u64::from(launched),
                 bytes: 4711 * u64::from(launched),

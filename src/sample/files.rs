@@ -51,7 +51,9 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
 
     /// Runs the local steps before anything is rented, and looks up what goes to the instances.
     pub(crate) async fn before_launch(&mut self) -> Arc<[ProjectFile]> {
-        for warning in &self.run.plan.found.warnings {
+        let plan = self.run.plan;
+        let baseline = plan.baseline.iter().flat_map(|one| &one.found.warnings);
+        for warning in plan.found.warnings.iter().chain(baseline) {
             self.journal.warn(warning.clone());
         }
         self.phase(Phase::BeforeAwsStart, None).await;

@@ -124,6 +124,7 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
             expires_at: self.expires_at,
             released: self.release.clone(),
             stages: stages.clone(),
+            turns: self.turns.clone(),
             collected: collected.clone().unwrap_or_default(),
             directory: None,
             archive: None,

@@ -39,7 +39,7 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
         else {
             return;
         };
-        let patterns = plan.config.performance_results.iter();
+        let patterns = self.patterns(&jobs_dir);
         let kept = KeptInstance {
             id: instance.id.clone(),
             region: instance.region.clone(),
@@ -49,7 +49,10 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
             access,
             jobs_dir,
             revision: plan.revision.clone(),
-            performance_results: patterns.map(|glob| glob.as_str().to_owned()).collect(),
+            performance_results: patterns
+                .iter()
+                .map(|glob| glob.as_str().to_owned())
+                .collect(),
             partial_results: self.results.path().to_owned(),
             results: self.results.final_path(),
             expires_at: self.expires_at,

@@ -1,6 +1,7 @@
 //! The commit that is measured, and its files on whatever machine a step runs on.
 
 use super::{Host, Sample};
+use crate::arm::Arm;
 use crate::provider::Provider;
 use crate::report::human_bytes;
 use crate::reporter::{Event, Reporter};
@@ -11,33 +12,46 @@ use crate::step::Place;
 impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
     /// Brings the checkout of the commit to the instance, where one is to be sent.
     pub(super) async fn send_source(&mut self, host: &Host<'a, P, R>) -> Result<(), ShellError> {
-        if let Found {
-            commit: Some(commit),
-            checkout: Some(checkout),
-            ..
-        } = &self.run.plan.found
-        {
-            let path = host.send_source(&checkout.archive, commit).await?;
-            let size = human_bytes(checkout.size);
-            self.journal
-                .report(Event::Detail(format!("sent {commit} to {path} ({size})")));
-            self.source = Some(path);
+        let plan = self.run.plan;
+        let arms: &[Arm] = match plan.baseline {
+            Some(_) => &[Arm::Baseline, Arm::Candidate],
+            None => &[Arm::Candidate],
+        };
+        for arm in arms {
+            if let Found {
+                commit: Some(commit),
+                checkout: Some(checkout),
+                ..
+            } = plan.found_of(*arm)
+            {
+                let home = self.home(Some(*arm));
+                let path = host.send_source(&checkout.archive, commit, home).await?;
+                let size = human_bytes(checkout.size);
+                self.journal
+                    .report(Event::Detail(format!("sent {commit} to {path} ({size})")));
+                self.sources.insert(*arm, path);
+            }
         }
         Ok(())
     }
 
+    /// The revision that steps run for.
+    pub(super) fn arm(&self) -> Arm {
+        self.scope.arm.unwrap_or(Arm::Candidate)
+    }
+
     /// The commit; empty where it was not looked up.
     pub(super) fn commit(&self) -> String {
-        let commit = self.run.plan.found.commit.as_ref();
+        let commit = self.run.plan.found_of(self.arm()).commit.as_ref();
         commit.map(ToString::to_string).unwrap_or_default()
     }
 
     /// The path of the checkout; empty where there is none.
     pub(super) fn source(&self, place: Place) -> String {
-        let here = self.run.plan.found.checkout.as_ref();
+        let here = self.run.plan.found_of(self.arm()).checkout.as_ref();
         match place {
             Place::Local => here.map(|checkout| checkout.directory.to_string_lossy().into_owned()),
-            Place::Remote => self.source.clone(),
+            Place::Remote => self.sources.get(&self.arm()).cloned(),
         }
         .unwrap_or_default()
     }

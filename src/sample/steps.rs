@@ -88,6 +88,10 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             directory: jobs_dir.to_owned(),
             argv: self.argv(step),
             env: self.environment(phase, step),
+            home: match step.place {
+                Place::Local => ".".to_owned(),
+                Place::Remote => self.home(self.scope.arm).to_owned(),
+            },
             login: step.place == Place::Remote,
         };
         let free = self.results.free_space().await;
@@ -279,8 +283,17 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
     fn environment(&self, phase: Phase, step: &Step) -> Vec<(String, String)> {
         let Run { plan, provider, .. } = self.run;
         let instance = self.journal.instance.as_ref();
+        let baseline = plan.baseline.as_ref();
+        let baseline = baseline.map_or_else(String::new, |one| one.revision.to_string());
+        let arm = self.scope.arm.filter(|_| plan.baseline.is_some());
+        let arm = arm.map_or_else(String::new, |arm| arm.to_string());
+        let round = self.scope.turn;
+        let round = round.map_or_else(String::new, |turn| turn.round.to_string());
         let mut env: Vec<(String, String)> = [
-            ("VERSION", plan.revision.to_string()),
+            ("VERSION", plan.revision_of(self.arm()).to_string()),
+            ("BASELINE", baseline),
+            ("COLLECTOR_ARM", arm),
+            ("COLLECTOR_ROUND", round),
             ("COLLECTOR_COMMIT", self.commit()),
             ("COLLECTOR_SOURCE", self.source(step.place)),
             ("COLLECTOR_RUN_ID", plan.run.to_string()),

@@ -392,6 +392,7 @@ fn act_runs_an_example_and_its_artifact_has_the_whole_tree() {
             "collector/logs/03-before_collect-summarize.sh.log",
             "collector/manifest.json",
             "collector/run.json",
+            "collector/uploads.json",
             "config/collector.revision",
             "config/config.yml",
             "config/description",

@@ -82,6 +82,8 @@ mod terminal;
 #[cfg(test)]
 mod trace;
 #[cfg(test)]
+mod turns;
+#[cfg(test)]
 mod upload;
 #[cfg(test)]
 mod upload_stream;

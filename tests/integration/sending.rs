@@ -66,7 +66,7 @@ async fn send(noticed: bool, cut: impl Fn(usize) -> usize) -> (Result<String, Sh
         just_booted: false,
     };
     let commit = Commit::parse(HASH).unwrap();
-    let sent = host.send_source(&archive, &commit).await;
+    let sent = host.send_source(&archive, &commit, ".").await;
     let names = fs::read_dir(&home).unwrap();
     let names: Vec<String> = names
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())

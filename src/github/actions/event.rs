@@ -72,6 +72,39 @@ pub fn head<'p>(event: &str, payload: &'p Value) -> Option<&'p str> {
     payload.pointer(pointer)?.as_str()
 }
 
+/// How the commit that a measured one came from is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// It is this one.
+    Commit(String),
+    /// It is the merge base with this commit.
+    MergeBase(String),
+    /// It is the first parent.
+    FirstParent,
+    /// Nothing tells.
+    Unknown,
+}
+
+/// How the commit is found that `revision` came from, by the event that it belongs to.
+pub fn origin(event: &str, payload: &Value, revision: &str) -> Origin {
+    let text = |pointer: &str| payload.pointer(pointer).and_then(Value::as_str);
+    if event == "push" {
+        // A new branch has nothing before it.
+        let before = text("/before").filter(|sha| sha.contains(|c| c != '0'));
+        return before.map_or(Origin::Unknown, |sha| Origin::Commit(sha.to_owned()));
+    }
+    if event == "merge_group" {
+        let base = text("/merge_group/base_sha");
+        return base.map_or(Origin::Unknown, |sha| Origin::Commit(sha.to_owned()));
+    }
+    match text("/pull_request/base/sha") {
+        Some(base) if head(event, payload) == Some(revision) => Origin::MergeBase(base.to_owned()),
+        // The merge commit that GitHub makes of a pull request.
+        Some(_) => Origin::FirstParent,
+        None => Origin::Unknown,
+    }
+}
+
 /// Whether the commit of a workflow run is the default branch's, whatever its event is about.
 pub fn is_elsewhere(event: &str) -> bool {
     matches!(

@@ -92,6 +92,16 @@ struct Commit {
     sha: String,
 }
 
+#[derive(Deserialize)]
+struct CommitWithParents {
+    parents: Vec<Commit>,
+}
+
+#[derive(Deserialize)]
+struct Compared {
+    merge_base_commit: Commit,
+}
+
 /// One repository, seen with one token.
 #[derive(Debug)]
 pub struct Api {
@@ -171,6 +181,34 @@ impl Api {
         })
         .await?;
         Ok(pull.head.sha)
+    }
+
+    /// The first parent of a commit.
+    ///
+    /// # Errors
+    /// [`HttpError`].
+    pub async fn first_parent(&self, sha: &str) -> Result<String, HttpError> {
+        let url = self.url(&format!("commits/{sha}"), &[])?;
+        let commit: CommitWithParents = retry(Instant::now() + PULL_REQUEST, || async {
+            http::json(self.get(&url).await?).await
+        })
+        .await?;
+        let parent = commit.parents.into_iter().next();
+        Ok(parent.map_or_else(String::new, |parent| parent.sha))
+    }
+
+    /// The commit at which two histories parted.
+    ///
+    /// # Errors
+    /// [`HttpError`].
+    pub async fn merge_base(&self, base: &str, head: &str) -> Result<String, HttpError> {
+        let query = [("per_page", "1")];
+        let url = self.url(&format!("compare/{base}...{head}"), &query)?;
+        let compared: Compared = retry(Instant::now() + PULL_REQUEST, || async {
+            http::json(self.get(&url).await?).await
+        })
+        .await?;
+        Ok(compared.merge_base_commit.sha)
     }
 
     /// The pull request of the branch, for it may have gone on since; else the one that ends with the commit. Others

@@ -68,6 +68,7 @@ fn report(word: &str) -> SampleReport {
             stage(Stage::Launch, Vec::new()),
             stage(Stage::Scripts(Phase::Run), vec![step]),
         ],
+        turns: Vec::new(),
         collected: Collected {
             files: 2,
             bytes: 2048,

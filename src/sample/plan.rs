@@ -1,0 +1,61 @@
+//! The plan of a run: what is measured, with what it is compared, and where everything lies.
+
+use std::path::PathBuf;
+
+use crate::arm::Arm;
+use crate::config::Config;
+use crate::instance::RunId;
+use crate::repository::Found;
+use crate::revision::Revision;
+
+/// What a run is to do. Everything in it has been checked.
+#[derive(Debug)]
+pub struct Plan {
+    /// The config.
+    pub config: Config,
+    /// The text of the config file.
+    pub config_file: Vec<u8>,
+    /// The directory of the config file, absolute: local steps run there.
+    pub directory: PathBuf,
+    /// The directory that holds the results of all revisions.
+    pub output: PathBuf,
+    /// The revision that is measured.
+    pub revision: Revision,
+    /// What came of looking it up.
+    pub found: Found,
+    /// The revision that it is compared with.
+    pub baseline: Option<Baseline>,
+    /// What the order of turns is drawn from.
+    pub seed: u64,
+    /// The user's words about it.
+    pub description: Option<String>,
+    /// The run.
+    pub run: RunId,
+}
+
+/// The revision to compare with.
+#[derive(Debug)]
+pub struct Baseline {
+    /// The revision.
+    pub revision: Revision,
+    /// What came of looking it up.
+    pub found: Found,
+}
+
+impl Plan {
+    /// The revision of an arm.
+    pub fn revision_of(&self, arm: Arm) -> &Revision {
+        match (arm, &self.baseline) {
+            (Arm::Baseline, Some(baseline)) => &baseline.revision,
+            _ => &self.revision,
+        }
+    }
+
+    /// What came of looking that revision up.
+    pub fn found_of(&self, arm: Arm) -> &Found {
+        match (arm, &self.baseline) {
+            (Arm::Baseline, Some(baseline)) => &baseline.found,
+            _ => &self.found,
+        }
+    }
+}

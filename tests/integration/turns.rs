@@ -1,0 +1,143 @@
+//! Several turns on one instance: both revisions in homes of their own, in an order that is drawn, and nothing of one turn in
+//! another.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use serde_json::Value;
+
+use crate::command::{Desk, Finished, run};
+
+/// A rehearsal in turns; `main` are further keys.
+fn desk(main: &str, measure: &str) -> Desk {
+    let desk = Desk::new();
+    let main = format!("performance_results: ['out/*']\n{main}");
+    desk.config(
+        &main,
+        "setup: [build.sh]\nrun: [measure.sh]\nbefore_collect: [sum.sh]\n",
+    );
+    desk.script(
+        "build.sh",
+        "[ ! -e built ] && echo \"$VERSION\" > built && mkdir out",
+    );
+    desk.script("measure.sh", measure);
+    desk.script("sum.sh", "cat out/* > out/sum");
+    desk
+}
+
+const MEASURE: &str = "[ -z \"$(ls out)\" ] && [ \"$(cat built)\" = \"$VERSION\" ] \
+     && echo \"$VERSION $BASELINE $COLLECTOR_ARM $COLLECTOR_ROUND ${PWD##*/}\" > out/seen";
+
+fn collect(desk: &Desk, words: &[&str]) -> Finished {
+    run(desk.collect(&[&["--local", "config.yml", "v2"], words].concat()))
+}
+
+fn read(desk: &Desk, path: &str) -> String {
+    let path = desk.sample("v2").join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn report(desk: &Desk) -> Value {
+    serde_json::from_str(&read(desk, "collector/run.json")).unwrap()
+}
+
+/// The revisions of the turns, in their order.
+fn order(desk: &Desk) -> String {
+    let report = report(desk);
+    let turns = report["turns"].as_array().unwrap();
+    let letter = |turn: &Value| match turn["arm"].as_str() {
+        Some("baseline") => 'A',
+        _ => 'B',
+    };
+    turns.iter().map(letter).collect()
+}
+
+#[test]
+fn both_revisions_have_their_turns_in_homes_of_their_own() {
+    let desk = desk("baseline: v1\nrepeat: 5", MEASURE);
+    collect(&desk, &["--seed", "7"]).expect(0);
+    let mut homes = BTreeMap::new();
+    for (arm, version) in [("baseline", "v1"), ("candidate", "v2")] {
+        for turn in 1..=5 {
+            let seen = read(&desk, &format!("{arm}/turn-{turn:02}/seen"));
+            assert_eq!(read(&desk, &format!("{arm}/turn-{turn:02}/sum")), seen);
+            let (known, home) = seen.trim().rsplit_once(' ').unwrap();
+            assert_eq!(known, format!("{version} v1 {arm} {}", (turn + 1) / 2));
+            homes.insert(arm, home.to_owned());
+        }
+    }
+    let homes: Vec<_> = homes.into_values().collect();
+    assert!(
+        homes[0] != homes[1] && homes[0].len() == homes[1].len(),
+        "{homes:?}"
+    );
+    // Four turns make a round, the last two a pair.
+    let order = order(&desk);
+    for round in [&order[..4], &order[4..8]] {
+        assert!(["ABBA", "BAAB"].contains(&round), "{order}");
+    }
+    assert!(["AB", "BA"].contains(&&order[8..]), "{order}");
+}
+
+#[test]
+fn without_a_baseline_a_revision_is_measured_several_times() {
+    let desk = desk("repeat: 3", MEASURE);
+    collect(&desk, &[]).expect(0);
+    for turn in 1..=3 {
+        let seen = read(&desk, &format!("turn-{turn:02}/seen"));
+        assert!(seen.starts_with(&format!("v2   {turn} ")), "{seen}");
+    }
+    assert_eq!(order(&desk), "BBB");
+}
+
+#[test]
+fn a_turn_that_fails_costs_its_round_and_no_other() {
+    let fails = format!("{MEASURE}; [ \"$COLLECTOR_ARM $COLLECTOR_ROUND\" != 'candidate 2' ]");
+    let desk = desk("baseline: v1\nrepeat: 6", &fails);
+    collect(&desk, &[]).expect(1);
+    let report = report(&desk);
+    let turns = report["turns"].as_array().unwrap();
+    let failed: Vec<_> = turns.iter().filter(|turn| turn["ok"] == false).collect();
+    assert_eq!(failed.len(), 1, "{turns:#?}");
+    assert_eq!(failed[0]["round"], 2);
+    let of_round = |round: u64| turns.iter().filter(|turn| turn["round"] == round).count();
+    assert_eq!((of_round(1), of_round(3)), (4, 4));
+    assert!(of_round(2) < 4);
+}
+
+#[test]
+fn a_revision_that_never_works_is_given_up_after_two_rounds() {
+    let desk = desk("baseline: v1\nrepeat: 20", "exit 3");
+    let finished = collect(&desk, &[]).expect(1);
+    finished.says("turns were not begun");
+    assert_eq!(report(&desk)["turns"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_file_that_an_earlier_turn_left_behind_is_not_measured_again() {
+    let desk = Desk::new();
+    let shared = desk.path().join("shared");
+    fs::create_dir(&shared).unwrap();
+    fs::write(shared.join("old"), "from before").unwrap();
+    desk.config(
+        &format!(
+            "performance_results: ['{}/*', out]\nbaseline: v1\nrepeat: 2",
+            shared.display()
+        ),
+        "run: [measure.sh]\n",
+    );
+    let measure = format!(
+        "echo \"$VERSION\" > out; echo x > '{}/new'",
+        shared.display()
+    );
+    desk.script("measure.sh", &measure);
+    let finished = collect(&desk, &[]).expect(0);
+    finished.says("shared/old was there before turn 1");
+    for arm in ["baseline", "candidate"] {
+        for turn in ["turn-01", "turn-02"] {
+            let directory = desk.sample("v2").join(arm).join(turn);
+            assert!(directory.join("new").exists() && directory.join("out").exists());
+            assert!(!directory.join("old").exists());
+        }
+    }
+}

@@ -1,8 +1,26 @@
 //! The comparison of two revisions: a row for each figure with its ratio and its verdict, the most important on top.
 
+pub mod hosts;
+mod sides;
+mod turns;
+pub mod unpaired;
+mod words;
+
 use serde::{Deserialize, Serialize};
 
+use crate::arm::Arm;
 use crate::figures::Direction;
+use crate::records::{FigureRecord, Figures};
+use crate::statistics::{Doubt, Estimate, Finding, Interval, Series};
+use turns::{Measured, measured};
+
+pub use sides::{Side, compare_sides};
+pub(crate) use turns::median;
+pub use words::percent;
+pub(crate) use words::seconds;
+
+/// With fewer instances an answer holds for these machines only.
+const GENERAL_INSTANCES: usize = 3;
 
 /// What a run says of its candidate and its baseline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -11,8 +29,32 @@ pub struct Comparison {
     pub instances: usize,
     /// The rounds on all of them together.
     pub rounds: usize,
+    /// The instances of the baseline and of the candidate, where they were measured on different ones.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub unpaired: Option<[usize; 2]>,
     /// The rows, sorted: what is surely slower, what is surely faster, then the rest.
     pub rows: Vec<Row>,
+    /// The figures that only one revision has.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub one_sided: Vec<OneSided>,
+}
+
+/// A figure that only one revision has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OneSided {
+    /// The figure's name.
+    pub name: String,
+    /// The revision that has it.
+    pub arm: Arm,
+}
+
+/// What the statistics do not know of a run, and what limits its answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reservation {
+    /// The reason, in words.
+    pub reason: String,
+    /// Whether no figure has a verdict then.
+    pub voids: bool,
 }
 
 /// What is said of a figure.
@@ -28,8 +70,8 @@ pub struct Row {
     pub baseline: f64,
     /// The median of the candidate's turns.
     pub candidate: f64,
-    /// The ratio, candidate to baseline.
-    pub ratio: f64,
+    /// The ratio, candidate to baseline; none where one of them is zero or negative.
+    pub ratio: Option<f64>,
     /// The interval of the ratio, 95 % for this row alone.
     pub interval: Option<[f64; 2]>,
     /// The ratio of the baseline to itself within this run.
@@ -58,3 +100,180 @@ pub enum Verdict {
     /// No difference is shown.
     NoDifference,
 }
+
+impl Comparison {
+    /// The rounds of each figure, in the order of the figures: what [`Comparison::new`] takes the estimates of.
+    pub fn series(figures: &Figures) -> Vec<Series> {
+        let measured = measured(figures).into_iter();
+        measured.map(|measured| measured.series).collect()
+    }
+
+    /// The comparison of a run's arms, from the estimates of its [series](Self::series).
+    pub fn new(figures: &Figures, estimates: &[Estimate], reservations: &[Reservation]) -> Self {
+        let measured = measured(figures);
+        let instances = (0..figures.samples.len()).filter(|sample| {
+            let on_it = |measured: &Measured| {
+                let rounds = measured.series.instances.get(*sample);
+                rounds.is_some_and(|rounds| !rounds.is_empty())
+            };
+            measured.iter().any(on_it)
+        });
+        let instances = instances.count();
+        let rounds = measured.iter().map(Measured::rounds).max().unwrap_or(0);
+        let mut comparison = Self {
+            instances,
+            rounds,
+            unpaired: None,
+            rows: Vec::new(),
+            one_sided: Vec::new(),
+        };
+        let rows = figures.figures.iter().zip(&measured).zip(estimates);
+        for ((figure, measured), estimate) in rows {
+            match (measured.baseline, measured.candidate) {
+                (Some(baseline), Some(candidate)) => {
+                    let mut row = Row::new(figure, [baseline, candidate], estimate);
+                    row.reasons = reasons(measured, estimate);
+                    comparison.add(row, reservations);
+                }
+                (None, Some(_)) => comparison.add_one_sided(figure, Arm::Candidate),
+                (Some(_), None) => comparison.add_one_sided(figure, Arm::Baseline),
+                (None, None) => {}
+            }
+        }
+        comparison.sort();
+        comparison
+    }
+
+    fn add(&mut self, mut row: Row, reservations: &[Reservation]) {
+        if reservations.iter().any(|reservation| reservation.voids) {
+            row.verdict = Verdict::NoVerdict;
+        }
+        let reasons = reservations.iter().map(|reservation| &reservation.reason);
+        row.reasons.extend(reasons.cloned());
+        self.rows.push(row);
+    }
+
+    fn add_one_sided(&mut self, figure: &FigureRecord, arm: Arm) {
+        self.one_sided.push(OneSided {
+            name: figure.name.clone(),
+            arm,
+        });
+    }
+
+    fn sort(&mut self) {
+        self.rows.sort_by(|a, b| {
+            let verdict = a.verdict.cmp(&b.verdict);
+            let size = b.size().total_cmp(&a.size());
+            verdict.then(size).then_with(|| a.name.cmp(&b.name))
+        });
+    }
+
+    /// The rows that are surely worse than a limit allows: a verdict of slower, and the whole interval beyond the limit,
+    /// which is a fraction of the baseline.
+    pub fn worse_than(&self, limit: f64) -> Vec<&Row> {
+        let slower = self.of(Verdict::Slower);
+        let beyond = |row: &&Row| row.surely_worse_by().is_some_and(|worse| worse > limit);
+        slower.filter(beyond).collect()
+    }
+}
+
+impl Verdict {
+    /// What a finding means for a figure of which this is better.
+    const fn new(finding: &Finding, better: Direction) -> Self {
+        match (finding, better) {
+            (Finding::Higher, Direction::Less) | (Finding::Lower, Direction::More) => Self::Slower,
+            (Finding::Lower, Direction::Less) | (Finding::Higher, Direction::More) => Self::Faster,
+            (Finding::NoDifference, _) => Self::NoDifference,
+            (Finding::None(_), _) => Self::NoVerdict,
+        }
+    }
+}
+
+impl Row {
+    /// A row without an answer yet, and with the ratio of the medians.
+    fn unanswered(figure: &FigureRecord, [baseline, candidate]: [f64; 2]) -> Self {
+        let has_ratio = baseline > 0.0 && candidate > 0.0;
+        Self {
+            name: figure.name.clone(),
+            unit: figure.unit.clone(),
+            better: figure.better,
+            baseline,
+            candidate,
+            ratio: has_ratio.then_some(candidate / baseline).and_then(finite),
+            interval: None,
+            baseline_noise: None,
+            candidate_noise: None,
+            detectable: None,
+            verdict: Verdict::NoVerdict,
+            reasons: Vec::new(),
+        }
+    }
+
+    fn new(figure: &FigureRecord, medians: [f64; 2], estimate: &Estimate) -> Self {
+        let row = Self::unanswered(figure, medians);
+        Self {
+            ratio: finite(estimate.ratio).or(row.ratio),
+            interval: ends(estimate.interval),
+            baseline_noise: ends(estimate.baseline_noise),
+            candidate_noise: ends(estimate.candidate_noise),
+            detectable: estimate.detectable.and_then(finite),
+            verdict: Verdict::new(&estimate.finding, figure.better),
+            ..row
+        }
+    }
+
+    /// How far the ratio is from 1, the same in both directions.
+    fn size(&self) -> f64 {
+        self.ratio.map_or(0.0, |ratio| ratio.ln().abs())
+    }
+}
+
+/// A number that JSON can hold.
+fn finite(value: f64) -> Option<f64> {
+    value.is_finite().then_some(value)
+}
+
+fn ends(interval: Option<Interval>) -> Option<[f64; 2]> {
+    let Interval { low, high } = interval?;
+    Some([finite(low)?, finite(high)?])
+}
+
+fn in_words(doubt: &Doubt) -> String {
+    let words = match doubt {
+        Doubt::TooFewRounds => "too few rounds",
+        Doubt::BaselineDiffersFromItself => "the baseline differs from itself",
+        Doubt::CandidateDiffersFromItself => "the candidate differs from itself",
+    };
+    words.into()
+}
+
+/// Why there is no verdict, or what it is limited to.
+fn reasons(measured: &Measured, estimate: &Estimate) -> Vec<String> {
+    if measured.without_logarithm {
+        return vec!["a turn came to zero or less, which has no ratio to another".into()];
+    }
+    let mut reasons = Vec::new();
+    match &estimate.finding {
+        Finding::None(doubts) => reasons.extend(doubts.iter().map(in_words)),
+        _ if estimate.instances < GENERAL_INSTANCES => {
+            let machines = match estimate.instances {
+                1 => "this machine",
+                _ => "these machines",
+            };
+            reasons.push(format!(
+                "holds for {machines} only: fewer than {GENERAL_INSTANCES} instances"
+            ));
+        }
+        _ => {}
+    }
+    if measured.incomplete > 0 {
+        reasons.push(format!(
+            "{} of {} rounds lack a turn and are left out",
+            measured.incomplete, measured.begun
+        ));
+    }
+    reasons
+}
+
+#[cfg(test)]
+mod tests;

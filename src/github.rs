@@ -3,6 +3,7 @@
 pub mod actions;
 pub mod artifact;
 pub mod comment;
+pub mod comparison;
 pub mod markdown;
 pub mod rest;
 pub mod summary;

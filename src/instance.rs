@@ -53,6 +53,11 @@ name_type!(
 );
 
 impl InstanceId {
+    /// Whether it stands for this machine, in a rehearsal.
+    pub fn is_local(&self) -> bool {
+        self.0.starts_with("local-")
+    }
+
     /// Where the AWS console shows this instance.
     pub fn console_url(&self, region: &str) -> String {
         format!(

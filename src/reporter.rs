@@ -1,5 +1,6 @@
 //! The seam to whoever watches a run: policy never prints, it reports.
 
+pub mod comparison;
 pub mod console;
 pub mod events_file;
 pub mod preview;

@@ -1,0 +1,203 @@
+//! The comparison of two sets of instances between which nothing was interleaved: Welch's t over the instances, each of which
+//! counts once with the mean of its log values. Holm's stepdown keeps the whole table to one level.
+
+use statrs::distribution::{ContinuousCDF as _, StudentsT};
+
+/// The probability of any false finding in a table.
+const LEVEL: f64 = 0.05;
+
+/// The probability with which a detectable change would have been found.
+const POWER: f64 = 0.8;
+
+/// Each side needs a variance of its own.
+const LEAST_INSTANCES: usize = 2;
+
+/// The smallest standard error of a log-ratio: what is below it is rounding.
+const RESOLUTION: f64 = 1e-9;
+
+/// What was measured of a figure: for each instance of a side, the mean of the logarithms of its values.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Sides {
+    /// The instances of the baseline.
+    pub baseline: Vec<f64>,
+    /// The instances of the candidate.
+    pub candidate: Vec<f64>,
+}
+
+/// By which ratio two sides differ.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Difference {
+    /// The ratio, candidate to baseline.
+    pub ratio: f64,
+    /// The interval of 95 % for this figure alone.
+    pub interval: [f64; 2],
+    /// The smallest change, as a fraction, that would have been found with a probability of 80 %.
+    pub detectable: f64,
+    /// Whether it is none by chance, at the level of the whole table.
+    pub is_shown: bool,
+}
+
+/// Student's t for one figure.
+#[derive(Debug, Clone, Copy)]
+struct Test {
+    centre: f64,
+    error: f64,
+    distribution: StudentsT,
+    probability: f64,
+}
+
+/// Compares the sides of each figure of a table; none where a side has fewer than two instances.
+pub fn compare(table: &[Sides]) -> Vec<Option<Difference>> {
+    let tests: Vec<Option<Test>> = table.iter().map(Test::of).collect();
+    let mut probabilities: Vec<f64> = tests
+        .iter()
+        .flatten()
+        .map(|test| test.probability)
+        .collect();
+    probabilities.sort_by(f64::total_cmp);
+    // What a figure's probability is held against: Holm's level of the first that is not rejected, or of its own place.
+    let count = probabilities.len();
+    let level = |rejected: usize| LEVEL / count_of(count.saturating_sub(rejected).max(1));
+    let rejected = probabilities
+        .iter()
+        .enumerate()
+        .take_while(|(rank, probability)| **probability <= level(*rank))
+        .count();
+    let level = level(rejected.min(count.saturating_sub(1)));
+    let tests = tests.into_iter();
+    tests
+        .map(|test| test.map(|test| test.difference(level)))
+        .collect()
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "no table has so many figures, and no run so many instances"
+)]
+const fn count_of(things: usize) -> f64 {
+    things as f64
+}
+
+impl Test {
+    /// Welch's test; none where a side has fewer than two instances, or a value has no logarithm.
+    fn of(sides: &Sides) -> Option<Self> {
+        let (baseline, candidate) = (Sample::of(&sides.baseline)?, Sample::of(&sides.candidate)?);
+        let centre = candidate.mean - baseline.mean;
+        let squared = baseline.error_squared + candidate.error_squared;
+        let error = squared.sqrt().max(RESOLUTION);
+        let part = |sample: &Sample| sample.error_squared.powi(2) / sample.freedom;
+        let parts = part(&baseline) + part(&candidate);
+        let freedom = if parts > 0.0 {
+            squared.powi(2) / parts
+        } else {
+            baseline.freedom.min(candidate.freedom)
+        };
+        let distribution = StudentsT::new(0.0, 1.0, freedom).ok()?;
+        let probability = 2.0 * distribution.sf((centre / error).abs());
+        centre.is_finite().then_some(Self {
+            centre,
+            error,
+            distribution,
+            probability,
+        })
+    }
+
+    fn difference(self, level: f64) -> Difference {
+        let quantile = |level: f64| self.distribution.inverse_cdf(1.0 - level);
+        let distance = self.error * quantile(LEVEL / 2.0);
+        let reach = self.error * (quantile(level / 2.0) + quantile(1.0 - POWER));
+        Difference {
+            ratio: self.centre.exp(),
+            interval: [self.centre - distance, self.centre + distance].map(f64::exp),
+            detectable: reach.exp_m1(),
+            is_shown: self.probability <= level,
+        }
+    }
+}
+
+/// The mean of a side, and how sure it is.
+#[derive(Debug, Clone, Copy)]
+struct Sample {
+    mean: f64,
+    /// The square of the mean's standard error.
+    error_squared: f64,
+    freedom: f64,
+}
+
+impl Sample {
+    fn of(values: &[f64]) -> Option<Self> {
+        if values.len() < LEAST_INSTANCES || values.iter().any(|value| !value.is_finite()) {
+            return None;
+        }
+        let count = count_of(values.len());
+        let mean = values.iter().sum::<f64>() / count;
+        let freedom = count - 1.0;
+        let squares = values.iter().map(|value| (value - mean).powi(2));
+        Some(Self {
+            mean,
+            error_squared: squares.sum::<f64>() / freedom / count,
+            freedom,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn sides(baseline: &[f64], candidate: &[f64]) -> Sides {
+        Sides {
+            baseline: baseline.to_vec(),
+            candidate: candidate.to_vec(),
+        }
+    }
+
+    /// The numbers are those of `scipy.stats.ttest_ind(…, equal_var=False)` and its `confidence_interval()`.
+    #[test]
+    fn it_is_welchs_t() {
+        let one = sides(&[0.00, 0.01, 0.02, 0.01], &[0.05, 0.09, 0.07]);
+        let difference = compare(&[one])[0].unwrap();
+        assert!((difference.ratio.ln() - 0.06).abs() < 1e-12);
+        let [low, high] = difference.interval.map(f64::ln);
+        assert!((low - 0.016_283_982).abs() < 1e-8, "{low}");
+        assert!((high - 0.103_716_018).abs() < 1e-8, "{high}");
+        assert!(difference.is_shown);
+    }
+
+    #[test]
+    fn one_instance_on_a_side_carries_nothing() {
+        let table = [
+            sides(&[0.0], &[1.0, 1.0]),
+            sides(&[0.0, f64::NAN], &[1.0, 1.0]),
+        ];
+        assert_eq!(compare(&table), [None, None]);
+    }
+
+    #[test]
+    fn a_table_is_judged_as_a_whole() {
+        let clear = sides(&[0.0, 0.01, 0.02], &[0.5, 0.51, 0.52]);
+        let doubtful = sides(&[0.00, 0.01, 0.02], &[0.025, 0.035, 0.045]);
+        let alone = compare(&[doubtful.clone()])[0].unwrap();
+        assert!(alone.is_shown, "{alone:?}");
+        let mut table = vec![doubtful; 50];
+        table[49] = clear;
+        let shown = compare(&table).into_iter().flatten();
+        assert_eq!(shown.filter(|one| one.is_shown).count(), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn sides_change_places_with_the_sign(
+            baseline in prop::collection::vec(-1.0..1.0f64, 2..6),
+            candidate in prop::collection::vec(-1.0..1.0f64, 2..6),
+        ) {
+            let there = compare(&[sides(&baseline, &candidate)])[0].unwrap();
+            let back = compare(&[sides(&candidate, &baseline)])[0].unwrap();
+            prop_assert!((there.ratio * back.ratio - 1.0).abs() < 1e-9);
+            prop_assert_eq!(there.is_shown, back.is_shown);
+            prop_assert!(there.interval[0] <= there.ratio && there.ratio <= there.interval[1]);
+        }
+    }
+}

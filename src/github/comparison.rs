@@ -1,0 +1,171 @@
+//! A comparison as Markdown: the answer in words, the table, and how to see the same again.
+
+use super::markdown::{Room, clipped, code, fenced, fold, link, list, table, text};
+use crate::arm::Arm;
+use crate::comparison::{Comparison, Row, Verdict, percent};
+
+/// With more rows without a difference, they are shown on a click.
+const MOST_OPEN: usize = 20;
+
+/// More reasons than these are shown on a click only.
+const OPEN_REASONS: usize = 5;
+
+/// The longest name and the longest unit, in characters.
+const NAME: usize = 160;
+
+/// The bytes that everything but the tables may take.
+const BESIDE_TABLES: usize = 9000;
+
+const REASONS: Room = Room {
+    lines: 50,
+    bytes: 4000,
+};
+
+/// What a comparison is from.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Origin<'a> {
+    /// The command that measures the same again.
+    pub command: Option<&'a str>,
+    /// What the order of the turns was drawn from.
+    pub seed: Option<u64>,
+    /// The page of the job.
+    pub job_url: Option<&'a str>,
+    /// The page of the uploaded results.
+    pub artifact_url: Option<&'a str>,
+}
+
+/// The comparison in at most `room` bytes; its first line is the answer. Every row leads to where it is from.
+pub fn comparison(comparison: &Comparison, origin: &Origin<'_>, room: usize) -> String {
+    let (open, folded): (Vec<&Row>, Vec<&Row>) = {
+        let without = comparison.of(Verdict::NoDifference).count();
+        let rows = comparison.rows.iter();
+        rows.partition(|row| row.verdict != Verdict::NoDifference || without <= MOST_OPEN)
+    };
+    let for_tables = room.saturating_sub(BESIDE_TABLES);
+    let for_open = if folded.is_empty() {
+        for_tables
+    } else {
+        for_tables / 3 * 2
+    };
+    let folded_table = || {
+        let heading = format!("{} figures without a difference", folded.len());
+        let body = rows(&folded, origin, for_tables.saturating_sub(for_open));
+        fold(&heading, &body)
+    };
+    let parts = [
+        Some(format!("**{}**\n", text(&comparison.sentence()))),
+        (!open.is_empty()).then(|| rows(&open, origin, for_open)),
+        (!folded.is_empty()).then(folded_table),
+        reasons(comparison),
+        reproduction(origin),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("\n")
+}
+
+/// The figures that are worse than a limit allows, in words for an annotation.
+pub fn worse(rows: &[&Row], limit: f64) -> String {
+    const MOST: usize = 10;
+    let mut names: Vec<String> = rows
+        .iter()
+        .take(MOST)
+        .map(|row| format!("{} {}", clipped(&row.name, NAME), row.change()))
+        .collect();
+    if rows.len() > MOST {
+        names.push(format!("and {} more", rows.len() - MOST));
+    }
+    format!(
+        "surely more than {} slower: {}",
+        percent(limit),
+        names.join(", ")
+    )
+}
+
+fn rows(rows: &[&Row], origin: &Origin<'_>, bytes: usize) -> String {
+    let from: Vec<String> = [("job", origin.job_url), ("results", origin.artifact_url)]
+        .into_iter()
+        .filter_map(|(label, url)| Some(link(label, url?)))
+        .collect();
+    let from = from.join(", ");
+    let mut heads = vec![
+        "figure",
+        "baseline",
+        "candidate",
+        "change",
+        "noise A/A, B/B",
+        "verdict",
+    ];
+    if !from.is_empty() {
+        heads.push("from");
+    }
+    let rows: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| {
+            let [baseline, candidate] = row.values();
+            let mut cells = vec![
+                code(&clipped(&row.name, NAME)),
+                text(&clipped(&baseline, NAME)),
+                text(&clipped(&candidate, NAME)),
+                text(&row.change()),
+                text(&row.noise_of_both()),
+                verdict(row),
+            ];
+            if !from.is_empty() {
+                cells.push(from.clone());
+            }
+            cells
+        })
+        .collect();
+    let lines = rows.len();
+    table(&heads, &rows, "figures", Room { lines, bytes })
+}
+
+fn verdict(row: &Row) -> String {
+    let mark = match row.verdict {
+        Verdict::Slower => "🔴 ",
+        Verdict::Faster => "🟢 ",
+        Verdict::NoVerdict => "⚪ ",
+        Verdict::NoDifference => "",
+    };
+    format!("{mark}{}", text(&row.verdict_with_reach()))
+}
+
+/// What limits the rows, and the figures that were not compared.
+fn reasons(comparison: &Comparison) -> Option<String> {
+    let mut items: Vec<String> = comparison.common_reasons().into_iter().map(text).collect();
+    for row in &comparison.rows {
+        let own = comparison.own_reasons(row);
+        if !own.is_empty() {
+            let own = text(&own.join("; "));
+            items.push(format!("{}: {own}", code(&clipped(&row.name, NAME))));
+        }
+    }
+    items.extend(comparison.one_sided.iter().map(|figure| {
+        let side = match figure.arm {
+            Arm::Baseline => "only the baseline has it",
+            Arm::Candidate => "only the candidate has it",
+        };
+        format!("{}: {side}", code(&clipped(&figure.name, NAME)))
+    }));
+    let body = list(&items, "reasons", REASONS);
+    match items.len() {
+        0 => None,
+        1..=OPEN_REASONS => Some(body),
+        count => Some(fold(&format!("{count} reasons"), &body)),
+    }
+}
+
+/// How the same is measured again.
+fn reproduction(origin: &Origin<'_>) -> Option<String> {
+    let command = origin.command?;
+    let seed = origin.seed.map(|seed| {
+        format!(
+            "\nThe order of the turns was drawn from the seed {}.\n",
+            code(&seed.to_string())
+        )
+    });
+    let body = fenced(command) + &seed.unwrap_or_default();
+    Some(fold("Measure it again", &body))
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,8 +2,10 @@
 
 mod failed_step;
 mod fetch;
+mod figures;
 mod files;
 mod finish;
+mod gather;
 mod journal;
 mod keeping;
 mod local_host;
@@ -41,6 +43,8 @@ use crate::schedule::Action;
 use crate::shell::{Shell, ShellError};
 use crate::step::ScriptPath;
 pub use fetch::{Fetched, fetch};
+use figures::MeasuredTurn;
+pub(crate) use gather::{MeasuredSample, gather};
 use journal::Journal;
 pub use local_host::LocalHost;
 pub use plan::{Baseline, Plan};

@@ -241,6 +241,9 @@ fn ends(interval: Option<Interval>) -> Option<[f64; 2]> {
 fn in_words(doubt: &Doubt) -> String {
     let words = match doubt {
         Doubt::TooFewRounds => "too few rounds",
+        Doubt::ValuesWithoutLogarithm => {
+            "a turn came to zero or less, which has no ratio to another"
+        }
         Doubt::BaselineDiffersFromItself => "the baseline differs from itself",
         Doubt::CandidateDiffersFromItself => "the candidate differs from itself",
     };

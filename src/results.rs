@@ -16,6 +16,7 @@ mod occupancy;
 mod record_file;
 mod removal;
 mod sample_directory;
+mod stored_figures;
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -34,6 +35,7 @@ pub use free_space::FreeSpace;
 pub use inventory::{Contents, StoredSample, inventory};
 pub use removal::{Removal, RemovalError};
 pub use sample_directory::{ReadError, SampleDirectory};
+pub use stored_figures::{FiguresError, StoredFigures};
 
 /// Where collector's own records lie, below the results.
 pub const RECORDS: &str = "collector";

@@ -2,8 +2,10 @@
 
 mod accounts;
 mod check;
+mod compare;
 mod completions;
 mod delivery;
+mod export;
 mod fetch;
 mod init;
 mod job;
@@ -11,6 +13,7 @@ mod json;
 mod kept_instance;
 mod list;
 mod measure;
+mod merge;
 mod paths;
 mod plan;
 mod post;
@@ -20,6 +23,7 @@ mod revision;
 mod schema;
 mod ssh;
 mod state_directory;
+mod stored;
 mod trace;
 
 use std::future::Future;
@@ -63,6 +67,9 @@ pub fn main(request: Request) -> ExitStatus {
         (Request::Reap { account, which }, _) => block_on(reap::reap(&account, &which, &console)),
         (Request::Results(args), _) => results::list(&args, &console),
         (Request::Rm(args), _) => results::remove(&args, &console),
+        (Request::Compare(args), _) => compare::compare(&args, &console),
+        (Request::Merge(args), _) => merge::merge(&args, &console),
+        (Request::Export(args), _) => export::export(&args, &console),
     };
     result.unwrap_or_else(|error| report_error(&error, &console))
 }

@@ -4,6 +4,7 @@
 //! variable; a test holds the arguments against `action.yml` and `docs/github-actions.md`.
 
 mod completions;
+mod figures;
 mod init;
 mod instances;
 mod plan;
@@ -18,6 +19,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub use completions::{CompletionsArgs, ManArgs};
+pub use figures::{Better, CompareArgs, ExportArgs, ExportFormat, MergeArgs};
 pub use init::InitArgs;
 pub use instances::{AccountArgs, InstanceArgs, ReapArgs};
 pub use plan::PlanArgs;
@@ -95,6 +97,12 @@ pub enum Request {
     Results(ResultsArgs),
     /// Remove results that are here, with their archives
     Rm(RmArgs),
+    /// Compare two results that are here: is B slower or faster than A, by how much, and is that sure?
+    Compare(CompareArgs),
+    /// Join the figures of shards, of the jobs of a matrix or of earlier runs of the same plan into one table
+    Merge(MergeArgs),
+    /// Print the figures in a format of another tool
+    Export(ExportArgs),
 }
 
 impl Request {

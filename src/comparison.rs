@@ -11,16 +11,13 @@ use serde::{Deserialize, Serialize};
 use crate::arm::Arm;
 use crate::figures::Direction;
 use crate::records::{FigureRecord, Figures};
-use crate::statistics::{Doubt, Estimate, Finding, Interval, Series};
+use crate::statistics::{self, Doubt, Estimate, Finding, Interval, Series};
 use turns::{Measured, measured};
 
 pub use sides::{Side, compare_sides};
 pub(crate) use turns::median;
 pub use words::percent;
 pub(crate) use words::seconds;
-
-/// With fewer instances an answer holds for these machines only.
-const GENERAL_INSTANCES: usize = 3;
 
 /// What a run says of its candidate and its baseline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -106,6 +103,12 @@ impl Comparison {
     pub fn series(figures: &Figures) -> Vec<Series> {
         let measured = measured(figures).into_iter();
         measured.map(|measured| measured.series).collect()
+    }
+
+    /// The comparison of a run's arms.
+    pub fn of_arms(figures: &Figures, reservations: &[Reservation]) -> Self {
+        let estimates = statistics::compare(&Self::series(figures));
+        Self::new(figures, &estimates, reservations)
     }
 
     /// The comparison of a run's arms, from the estimates of its [series](Self::series).
@@ -258,14 +261,12 @@ fn reasons(measured: &Measured, estimate: &Estimate) -> Vec<String> {
     let mut reasons = Vec::new();
     match &estimate.finding {
         Finding::None(doubts) => reasons.extend(doubts.iter().map(in_words)),
-        _ if estimate.instances < GENERAL_INSTANCES => {
+        _ if estimate.these_machines_only => {
             let machines = match estimate.instances {
                 1 => "this machine",
                 _ => "these machines",
             };
-            reasons.push(format!(
-                "holds for {machines} only: fewer than {GENERAL_INSTANCES} instances"
-            ));
+            reasons.push(format!("holds for {machines} only: fewer than 3 instances"));
         }
         _ => {}
     }

@@ -13,7 +13,7 @@ use crate::provider::ProviderError;
 use crate::report::Signal;
 use crate::reporter::prompt::PromptError;
 use crate::repository::RepositoryError;
-use crate::results::{RemovalError, ResultsError};
+use crate::results::{FiguresError, RemovalError, ResultsError};
 use crate::revision::RevisionError;
 use crate::shell::ssh::KeyError;
 
@@ -55,6 +55,9 @@ pub enum Error {
     /// Results are not removed.
     #[error(transparent)]
     Removal(#[from] RemovalError),
+    /// The figures cannot be used.
+    #[error(transparent)]
+    Figures(#[from] FiguresError),
     /// Nobody said that they are to be removed.
     #[error("nothing is removed unasked")]
     Unconfirmed,
@@ -128,6 +131,7 @@ impl Error {
             Self::Provider(error) => error.hint(),
             Self::Results(error) => error.hint(),
             Self::Removal(error) => error.hint(),
+            Self::Figures(error) => error.hint(),
             Self::Unconfirmed => Some("`--yes` removes it without asking"),
             Self::KeptInstance(error) => error.hint(),
             Self::State(_) => {
@@ -165,6 +169,7 @@ impl Error {
             | Self::Revision(_)
             | Self::Results(_)
             | Self::Removal(_)
+            | Self::Figures(_)
             | Self::Unconfirmed
             | Self::UnknownLease { .. }
             | Self::Provider(ProviderError::NoRegion | ProviderError::NotBuilt) => {

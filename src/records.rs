@@ -10,7 +10,7 @@ mod uploads;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-pub use figures::{FigureRecord, Figures, SampleOf, TurnValues};
+pub use figures::{FigureRecord, Figures, JoinError, SampleOf, TurnValues};
 pub use host::HostFacts;
 pub use index::{Index, IndexEntry};
 pub use manifest::{FilePath, FileState, Manifest, ManifestEntry, Sha256};
@@ -136,6 +136,7 @@ mod tests {
         is_documented::<Manifest>("collector/manifest.json");
         is_documented::<Uploads>("collector/uploads.json");
         is_documented::<Index>("index.json");
+        is_documented::<Figures>("figures.json");
     }
 
     #[test]

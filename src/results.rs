@@ -17,6 +17,7 @@ mod occupancy;
 mod record_file;
 mod removal;
 mod sample_directory;
+mod stored_figures;
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -36,6 +37,7 @@ pub use inventory::{Contents, StoredSample, inventory};
 pub use measured::{Measured, measured};
 pub use removal::{Removal, RemovalError};
 pub use sample_directory::{ReadError, SampleDirectory};
+pub use stored_figures::{FiguresError, StoredFigures};
 
 /// Where collector's own records lie, below the results.
 pub const RECORDS: &str = "collector";

@@ -153,7 +153,7 @@ fn meant(sample: &Path, place: &OutputArgs) -> Result<Vec<Removal>, Error> {
 }
 
 /// The directory that holds the results of all revisions.
-fn output(args: &OutputArgs) -> Result<PathBuf, Error> {
+pub(super) fn output(args: &OutputArgs) -> Result<PathBuf, Error> {
     let of_config = |config: &Path| -> Result<PathBuf, Error> {
         let project = Project::open(config, true)?;
         Ok(expand_home(&project.config.output))

@@ -115,6 +115,7 @@ fn estimate(series: &Series) -> Estimate {
             .filter(|rounds| !rounds.is_empty())
             .count(),
         rounds: rounds.len(),
+        these_machines_only: true,
     }
 }
 

@@ -1,5 +1,7 @@
 //! `figures.json`: every value of every figure with the turn that it was measured in, and what the comparison says of it.
 
+mod joined;
+
 use serde::{Deserialize, Serialize};
 
 use super::Record;
@@ -8,6 +10,8 @@ use crate::comparison::Comparison;
 use crate::figures::Direction;
 use crate::instance::{InstanceId, RunId};
 use crate::revision::Revision;
+
+pub use joined::JoinError;
 
 /// The figures of a run, of all of its samples.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -33,6 +33,7 @@ mod editor;
 mod examples;
 #[cfg(test)]
 mod failure;
+mod figures;
 #[cfg(test)]
 mod floors;
 #[cfg(test)]

@@ -4,8 +4,9 @@ use std::io::{self, Write};
 
 use console::Term;
 
-use super::{BOLD, Console, PLAIN, YELLOW};
-use crate::reporter::text;
+use super::{BOLD, Console, GREEN, PLAIN, RED, YELLOW};
+use crate::comparison::{Comparison, Verdict};
+use crate::reporter::{comparison, text};
 
 /// The columns of standard output, where that is a terminal.
 pub(super) fn width() -> Option<usize> {
@@ -18,6 +19,20 @@ impl<O: Write, E: Write> Console<O, E> {
     pub fn table<const N: usize>(&self, heads: &[&str; N], rows: &[[String; N]]) {
         for line in text::table(heads, rows, width()) {
             self.say(&line);
+        }
+    }
+
+    /// A comparison on standard output, every row of it where `all` are wanted.
+    pub fn comparison(&self, of: &Comparison, all: bool) {
+        for (index, (verdict, line)) in comparison::table(of, width(), all).iter().enumerate() {
+            let style = match verdict {
+                _ if index == 0 => BOLD,
+                Some(Verdict::Slower) => RED,
+                Some(Verdict::Faster) => GREEN,
+                Some(Verdict::NoVerdict) => YELLOW,
+                Some(Verdict::NoDifference) | None => PLAIN,
+            };
+            self.answer(&[(style, line)]);
         }
     }
 

@@ -246,6 +246,11 @@ impl<O: Write, E: Write> Console<O, E> {
         for line in text::closing(report, answers::width()) {
             self.say(&line);
         }
+        if let Some(comparison) = &report.comparison {
+            self.say("");
+            self.comparison(comparison, false);
+            self.say("");
+        }
         let style = match report.outcome {
             Outcome::Passed => GREEN,
             Outcome::Interrupted => YELLOW,

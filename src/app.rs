@@ -11,6 +11,7 @@ mod json;
 mod kept_instance;
 mod list;
 mod measure;
+mod open_shell;
 mod paths;
 mod plan;
 mod post;

@@ -6,6 +6,7 @@
 mod completions;
 mod init;
 mod instances;
+mod open_shell;
 mod plan;
 mod results;
 mod run;
@@ -20,6 +21,7 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 pub use completions::{CompletionsArgs, ManArgs};
 pub use init::InitArgs;
 pub use instances::{AccountArgs, InstanceArgs, ReapArgs};
+pub use open_shell::ShellArgs;
 pub use plan::PlanArgs;
 pub use results::{OutputArgs, ResultsArgs, RmArgs};
 pub use run::{Commenting, JobArgs, RunArgs};

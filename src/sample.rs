@@ -7,6 +7,7 @@ mod finish;
 mod journal;
 mod keeping;
 mod local_host;
+mod open_shell;
 mod source;
 mod step_log;
 mod steps;
@@ -42,6 +43,7 @@ use crate::step::ScriptPath;
 pub use fetch::{Fetched, fetch};
 use journal::Journal;
 pub use local_host::LocalHost;
+pub use open_shell::ShellOccasion;
 use step_log::StepLog;
 use watched::Watched;
 
@@ -67,6 +69,8 @@ pub struct Plan {
     pub description: Option<String>,
     /// The run.
     pub run: RunId,
+    /// When a person gets a shell on the instance before it is terminated.
+    pub shell: Option<ShellOccasion>,
 }
 
 /// Everything that a run works with.
@@ -246,6 +250,9 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
                 (Action::Collect, Some(host)) => self.collect(host, shared).await,
                 (Action::Collect, None) => {}
             }
+        }
+        if let Some(host) = &host {
+            self.open_shell(host).await;
         }
     }
 

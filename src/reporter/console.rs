@@ -1,6 +1,7 @@
 //! A run for a person to watch: a line an event, the scripts' output as it comes, a table at the end.
 
 mod answers;
+mod lending;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -52,6 +53,8 @@ pub struct Console<O = Stdout, E = Stderr> {
     styled: Cell<bool>,
     /// Output of each of several samples that did not end its line yet.
     unfinished: RefCell<BTreeMap<Option<u32>, Vec<u8>>>,
+    /// The terminal is a shell's; what happened since.
+    lent: RefCell<Option<Vec<TimedEvent>>>,
 }
 
 #[derive(Debug)]
@@ -107,6 +110,7 @@ impl<O: Write, E: Write> Console<O, E> {
             mid_line: Cell::new(false),
             styled: Cell::new(false),
             unfinished: RefCell::default(),
+            lent: RefCell::default(),
         }
     }
 
@@ -259,6 +263,94 @@ impl<O: Write, E: Write> Console<O, E> {
         ]);
     }
 
+    fn tell(&self, event: &Event) {
+        match event {
+            Event::RunStarted { samples, .. } => self.several.set(*samples > 1),
+            Event::Output(bytes) => self.output(bytes),
+            Event::Transferred { done, total } => self.transferred(*done, *total),
+            Event::Warning(text) | Event::ScriptWarning { text, .. } => self.warning(text),
+            Event::Finished(report) => self.finished(report),
+            Event::InvalidConfig(errors) => self.error(&errors.to_string(), None),
+            Event::Error(diagnostic) => {
+                self.error(&diagnostic.message, diagnostic.hint.as_deref());
+            }
+            Event::Leaked {
+                id,
+                region,
+                lease,
+                expires_at,
+            } => {
+                let text = text::leaked(id.as_ref(), region, lease, *expires_at);
+                self.remark(&[(RED, &text)]);
+            }
+            Event::StepFailed { failure, log } => {
+                let (heading, lines) = text::step_failed(failure, log);
+                self.line(&[(RED, &heading)]);
+                for line in lines {
+                    self.remark(&[(PLAIN, &self.mark()), (PLAIN, &line)]);
+                }
+            }
+            Event::Kept {
+                id,
+                region,
+                until,
+                run,
+                sample,
+            } => {
+                for line in text::kept(id, region, *until, run, *sample) {
+                    self.remark(&[(PLAIN, &line)]);
+                }
+            }
+            Event::ShellOpened { id, until } => {
+                self.line(&[(BOLD, &text::shell_opened(id, *until))]);
+                self.lend();
+            }
+            Event::ShellClosed => self.take_back(),
+            Event::Trace(text) => self.line(&[(DIM, text)]),
+            _ if self.verbosity == Verbosity::Quiet => {}
+            Event::Note(text) | Event::Notice(text) => self.line(&[(PLAIN, text)]),
+            Event::Remains {
+                resource,
+                region,
+                run,
+            } => self.line(&[(PLAIN, &text::remains(resource, region, run))]),
+            Event::Detail(text) if self.verbosity == Verbosity::Verbose => {
+                self.line(&[(DIM, text)]);
+            }
+            // Scripts have lines of their own; only built-in stages are worth one.
+            Event::Detail(_)
+            | Event::StageStarted(Stage::Scripts(_))
+            | Event::StageFinished {
+                stage: Stage::Scripts(_),
+                ..
+            } => {}
+            Event::StageStarted(stage) => self.line(&[(BOLD, &format!("{stage} …"))]),
+            Event::StageFinished { stage, ok, took } => {
+                self.line(&[(PLAIN, &text::stage_ended(*stage, *ok, *took))]);
+            }
+            Event::StepStarted { phase, script, .. } => {
+                self.line(&[(PLAIN, &format!("{phase}: {script}"))]);
+            }
+            Event::StepFinished {
+                script,
+                outcome,
+                exit_code,
+                took,
+            } => {
+                let style = match outcome {
+                    StepOutcome::Passed => GREEN,
+                    StepOutcome::Failed | StepOutcome::Lost => RED,
+                    _ => YELLOW,
+                };
+                self.line(&[
+                    (PLAIN, &format!("{script}: ")),
+                    (style, &outcome.to_string()),
+                    (PLAIN, &text::after_outcome(*exit_code, *took)),
+                ]);
+            }
+        }
+    }
+
     fn show_status(&self) {
         if !self.mid_line.get() {
             let columns = columns().saturating_sub(if self.several.get() { MARK } else { 0 });
@@ -305,6 +397,9 @@ impl<W: Write> Stream<W> {
 
 impl<O: Write, E: Write> Reporter for Console<O, E> {
     fn take(&self, event: TimedEvent) {
+        let Some(event) = self.unless_lent(event) else {
+            return;
+        };
         self.progress.borrow_mut().follow(&event);
         let TimedEvent { at, sample, event } = event;
         self.started.set(self.started.get().or(Some(at)));
@@ -317,86 +412,7 @@ impl<O: Write, E: Write> Reporter for Console<O, E> {
         ) {
             self.end_output();
         }
-        match &event {
-            Event::RunStarted { samples, .. } => self.several.set(*samples > 1),
-            Event::Output(bytes) => self.output(bytes),
-            Event::Transferred { done, total } => self.transferred(*done, *total),
-            Event::Warning(text) | Event::ScriptWarning { text, .. } => self.warning(text),
-            Event::Finished(report) => self.finished(report),
-            Event::InvalidConfig(errors) => self.error(&errors.to_string(), None),
-            Event::Error(diagnostic) => {
-                self.error(&diagnostic.message, diagnostic.hint.as_deref());
-            }
-            Event::Leaked {
-                id,
-                region,
-                lease,
-                expires_at,
-            } => {
-                let text = text::leaked(id.as_ref(), region, lease, *expires_at);
-                self.remark(&[(RED, &text)]);
-            }
-            Event::StepFailed { failure, log } => {
-                let (heading, lines) = text::step_failed(failure, log);
-                self.line(&[(RED, &heading)]);
-                for line in lines {
-                    self.remark(&[(PLAIN, &self.mark()), (PLAIN, &line)]);
-                }
-            }
-            Event::Kept {
-                id,
-                region,
-                until,
-                run,
-                sample,
-            } => {
-                for line in text::kept(id, region, *until, run, *sample) {
-                    self.remark(&[(PLAIN, &line)]);
-                }
-            }
-            Event::Trace(text) => self.line(&[(DIM, text)]),
-            _ if self.verbosity == Verbosity::Quiet => {}
-            Event::Note(text) | Event::Notice(text) => self.line(&[(PLAIN, text)]),
-            Event::Remains {
-                resource,
-                region,
-                run,
-            } => self.line(&[(PLAIN, &text::remains(resource, region, run))]),
-            Event::Detail(text) if self.verbosity == Verbosity::Verbose => {
-                self.line(&[(DIM, text)]);
-            }
-            // Scripts have lines of their own; only built-in stages are worth one.
-            Event::Detail(_)
-            | Event::StageStarted(Stage::Scripts(_))
-            | Event::StageFinished {
-                stage: Stage::Scripts(_),
-                ..
-            } => {}
-            Event::StageStarted(stage) => self.line(&[(BOLD, &format!("{stage} …"))]),
-            Event::StageFinished { stage, ok, took } => {
-                self.line(&[(PLAIN, &text::stage_ended(*stage, *ok, *took))]);
-            }
-            Event::StepStarted { phase, script, .. } => {
-                self.line(&[(PLAIN, &format!("{phase}: {script}"))]);
-            }
-            Event::StepFinished {
-                script,
-                outcome,
-                exit_code,
-                took,
-            } => {
-                let style = match outcome {
-                    StepOutcome::Passed => GREEN,
-                    StepOutcome::Failed | StepOutcome::Lost => RED,
-                    _ => YELLOW,
-                };
-                self.line(&[
-                    (PLAIN, &format!("{script}: ")),
-                    (style, &outcome.to_string()),
-                    (PLAIN, &text::after_outcome(*exit_code, *took)),
-                ]);
-            }
-        }
+        self.tell(&event);
         if matches!(
             event,
             Event::StageStarted(_)
@@ -409,6 +425,9 @@ impl<O: Write, E: Write> Reporter for Console<O, E> {
     }
 
     fn tick(&self, now: Timestamp) {
+        if self.lent.borrow().is_some() {
+            return;
+        }
         self.now.set(now);
         if !self.status.borrow().is_hidden() {
             self.show_status();

@@ -48,6 +48,8 @@ mod lab;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod open_shell;
+#[cfg(test)]
 mod plan;
 #[cfg(test)]
 mod policy;

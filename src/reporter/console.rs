@@ -2,13 +2,14 @@
 
 mod answers;
 mod lending;
+mod prose;
 mod status;
 #[cfg(test)]
 mod tests;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::io::{self, Stderr, Stdout, Write};
+use std::io::{self, IsTerminal as _, Stderr, Stdout, Write};
 
 use console::{Style, colors_enabled, colors_enabled_stderr};
 use indicatif::ProgressDrawTarget;
@@ -61,6 +62,7 @@ pub struct Console<O = Stdout, E = Stderr> {
 struct Stream<W> {
     writer: RefCell<W>,
     colours: bool,
+    is_terminal: bool,
 }
 
 /// A line of one of several samples is broken here, in bytes.
@@ -84,8 +86,10 @@ impl Console {
             Verbosity::Quiet => ProgressDrawTarget::hidden(),
             _ => ProgressDrawTarget::stderr(),
         };
-        let out = Stream::new(io::stdout(), colors_enabled());
-        let err = Stream::new(io::stderr(), colors_enabled_stderr());
+        let mut out = Stream::new(io::stdout(), colors_enabled());
+        out.is_terminal = io::stdout().is_terminal();
+        let mut err = Stream::new(io::stderr(), colors_enabled_stderr());
+        err.is_terminal = io::stderr().is_terminal();
         Self::with_streams(verbosity, out, err, target)
     }
 }
@@ -116,41 +120,36 @@ impl<O: Write, E: Write> Console<O, E> {
 
     /// An error with its remedy, as the last thing said.
     pub fn error(&self, message: &str, hint: Option<&str>) {
-        self.remark(&[
+        self.tell_sentence(&[
             (PLAIN, &self.mark()),
             (RED, "error"),
             (PLAIN, ": "),
             (PLAIN, message),
         ]);
         if let Some(hint) = hint {
-            self.remark(&[(BOLD, "hint"), (PLAIN, ": "), (PLAIN, hint)]);
+            self.tell_sentence(&[(BOLD, "hint"), (PLAIN, ": "), (PLAIN, hint)]);
         }
-    }
-
-    /// An answer to what was asked, on standard output.
-    pub fn say(&self, text: &str) {
-        self.answer(&[(PLAIN, text)]);
-    }
-
-    /// Something to know that is not the answer.
-    pub fn note(&self, text: &str) {
-        self.remark(&[(BOLD, "note"), (PLAIN, ": "), (PLAIN, text)]);
     }
 
     fn answer(&self, pieces: &[(Style, &str)]) {
         self.status.borrow().clear();
-        let line = self.out.styled(pieces) + "\n";
+        let columns = answers::width().unwrap_or_default();
+        let line = self.out.sentence(pieces, columns) + "\n";
         self.out.write(line.as_bytes());
     }
 
     /// One line of standard error.
     fn remark(&self, pieces: &[(Style, &str)]) {
+        self.show_line(&self.err.styled(pieces));
+    }
+
+    fn show_line(&self, line: &str) {
         let start = if self.mid_line.replace(false) {
             "\n"
         } else {
             ""
         };
-        self.show(format!("{start}{}\n", self.err.styled(pieces)).as_bytes());
+        self.show(format!("{start}{line}\n").as_bytes());
     }
 
     /// One line with the time since the start.
@@ -161,7 +160,7 @@ impl<O: Write, E: Write> Console<O, E> {
         let mark = format!(" {}", self.mark());
         let mut line = vec![(DIM, clock.as_str()), (PLAIN, &mark)];
         line.extend_from_slice(pieces);
-        self.remark(&line);
+        self.tell_sentence(&line);
     }
 
     /// Writes to standard error, above the status lines. Those wait for the end of a line of output.
@@ -287,7 +286,7 @@ impl<O: Write, E: Write> Console<O, E> {
                 let (heading, lines) = text::step_failed(failure, log);
                 self.line(&[(RED, &heading)]);
                 for line in lines {
-                    self.remark(&[(PLAIN, &self.mark()), (PLAIN, &line)]);
+                    self.tell_sentence(&[(PLAIN, &self.mark()), (PLAIN, &line)]);
                 }
             }
             Event::Kept {
@@ -297,8 +296,13 @@ impl<O: Write, E: Write> Console<O, E> {
                 run,
                 sample,
             } => {
-                for line in text::kept(id, region, *until, run, *sample) {
-                    self.remark(&[(PLAIN, &line)]);
+                let mut lines = text::kept(id, region, *until, run, *sample).into_iter();
+                if let Some(sentence) = lines.next() {
+                    self.tell_sentence(&[(PLAIN, &sentence)]);
+                }
+                // Commands, to be copied as they are.
+                for command in lines {
+                    self.remark(&[(PLAIN, &command)]);
                 }
             }
             Event::ShellOpened { id, until } => {
@@ -374,6 +378,7 @@ impl<W: Write> Stream<W> {
         Self {
             writer: RefCell::new(writer),
             colours,
+            is_terminal: false,
         }
     }
 

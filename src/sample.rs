@@ -27,7 +27,7 @@ use crate::collect::{Arrivals, collect};
 use crate::config::{Config, collect_reserve};
 use crate::instance::{Instance, InstanceId, LeaseToken, RunId};
 use crate::interrupt::Interrupt;
-use crate::lease::{LeaseRecords, Readiness, Rental, has_ended};
+use crate::lease::{LeaseRecords, Readiness, Rental, StageFile, has_ended};
 use crate::phase::Stage;
 use crate::project_file::ProjectFile;
 use crate::provider::{Provider, ProviderError};
@@ -117,6 +117,8 @@ pub(crate) struct Sample<'a, P: Provider, H, R> {
     /// The checkout on the instance, once it is there.
     source: Option<String>,
     release: Release,
+    /// What is done at the moment, for others to see.
+    stage_file: Option<StageFile>,
     /// Held while the instance may be come back to, so that nobody does so before the run is over.
     under_way: Option<File>,
 }
@@ -160,6 +162,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             end_of_life: None,
             source: None,
             release: Release::NothingLaunched,
+            stage_file: None,
             under_way: None,
         })
     }
@@ -237,6 +240,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
     async fn carry_out(&mut self, id: &InstanceId, schedule: &[Action], shared: &Shared<'_, P>) {
         let mut host = None;
         for action in schedule {
+            self.note_stage(id, *action);
             match (action, &host) {
                 (Action::Ready, _) => {
                     self.journal.begin(Stage::Ready);
@@ -254,6 +258,18 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         if let Some(host) = &host {
             self.open_shell(host).await;
         }
+    }
+
+    /// Lets other processes see what begins; that they do not is no reason to fail.
+    fn note_stage(&mut self, id: &InstanceId, action: Action) {
+        let stage = match action {
+            Action::Ready => Stage::Ready,
+            Action::Phase(phase) => Stage::Scripts(phase),
+            Action::Collect => Stage::Collect,
+        };
+        let sample = self.run.plan.run.lease(self.index);
+        let begun = self.run.records.begin_stage(&sample, id, stage);
+        self.stage_file = begun.ok().or(self.stage_file.take());
     }
 
     async fn ready(&mut self, id: &InstanceId, shared: &Shared<'_, P>) -> Option<Host<'a, P, R>> {
@@ -372,6 +388,9 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
 
     /// Enters how the work on the instance ended, and its termination.
     pub(crate) fn enter_rental(&mut self, rental: Rental) {
+        if let Some(file) = self.stage_file.take() {
+            file.remove();
+        }
         let Rental {
             id,
             ended,

@@ -48,6 +48,8 @@ mod lab;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod list;
+#[cfg(test)]
 mod open_shell;
 #[cfg(test)]
 mod plan;

@@ -333,6 +333,7 @@ impl Scenario {
             revision: "abc1234".parse().unwrap(),
             found: Found::default(),
             description: None,
+            shell: None,
             run: RunId::generate(jiff::Timestamp::now()),
         }
     }

@@ -34,6 +34,8 @@ mod examples;
 #[cfg(test)]
 mod failure;
 #[cfg(test)]
+mod figures;
+#[cfg(test)]
 mod floors;
 #[cfg(test)]
 mod iam_policy;

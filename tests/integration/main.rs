@@ -16,6 +16,8 @@ mod command_line;
 #[cfg(test)]
 mod comment;
 #[cfg(test)]
+mod compare;
+#[cfg(test)]
 mod container;
 #[cfg(test)]
 mod disk;
@@ -33,6 +35,7 @@ mod editor;
 mod examples;
 #[cfg(test)]
 mod failure;
+#[cfg(test)]
 mod figures;
 #[cfg(test)]
 mod floors;

@@ -8,7 +8,9 @@
 //! - The scale is that of each figure's noise within its instances (Sartor et al. 2006 and limma's trend use the mean level).
 //! - Figures that move together are fewer than they seem: their number is that of independent figures which would leave the
 //!   same mean squared correlation between the deviations.
-//! - The spread of the logarithms is taken at an upper bound, so that the degrees of freedom err to the low side.
+//! - The spread of the logarithms is taken one standard error above its estimate, so that the degrees of freedom err to the low side. The
+//!   scale is then the geometric mean of the variances; the harmonic one that goes with the lower degrees of freedom
+//!   would be smaller, and would undo the caution.
 
 use super::distributions::{
     freedom_of_log_variance, mean_of_log_variance, variance_of_log_variance,
@@ -108,7 +110,7 @@ impl Prior {
         let excess = fit.residual_variance * bound - (1.0 - correlation) * sampling;
         let prior = freedom_of_log_variance(excess).min(spare * freedom);
         (prior > 0.0).then(|| Self {
-            intercept: fit.intercept + mean_of_log_variance(prior),
+            intercept: fit.intercept,
             slope: fit.slope,
             freedom: prior,
         })

@@ -18,7 +18,7 @@ use moderation::{Moderated, Spread};
 use pairs::{Pairs, count, mean, variance};
 
 /// The probability of any false finding in a table. The promise is 5 %; the rest is for noise that is not normal.
-const LEVEL: f64 = 0.045;
+const LEVEL: f64 = 0.04;
 
 /// The level of the interval of one figure.
 const INTERVAL_LEVEL: f64 = 0.05;

@@ -15,8 +15,10 @@ pub(crate) enum Disturbance {
     HeavyTailed,
     /// Each turn is slower by 0.3 % than the one before it.
     Drift,
-    /// One of the two homes is slower by 1 %; which arm has it is drawn for each instance.
+    /// The second turn of each pair is slower by 3 %.
     SlotBias,
+    /// One of the two homes is slower by 1 %; the arms change homes from instance to instance, after a drawn start.
+    HomeBias,
     /// The bias of a machine is the same for all figures.
     SharedBias,
     /// Values are rounded to steps of 2 %, as by a coarse clock.
@@ -24,12 +26,13 @@ pub(crate) enum Disturbance {
 }
 
 impl Disturbance {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Normal,
         Self::Skewed,
         Self::HeavyTailed,
         Self::Drift,
         Self::SlotBias,
+        Self::HomeBias,
         Self::SharedBias,
         Self::CoarseClock,
     ];
@@ -41,6 +44,7 @@ impl Disturbance {
             Self::HeavyTailed => "heavy-tailed noise",
             Self::Drift => "drift",
             Self::SlotBias => "slot bias",
+            Self::HomeBias => "home bias",
             Self::SharedBias => "bias shared by all figures",
             Self::CoarseClock => "coarse clock",
         }
@@ -140,9 +144,10 @@ impl Simulation {
         instances: usize,
     ) -> Vec<Series> {
         let mut table = vec![Series::default(); natures.len()];
+        let mut home = if self.random.random() { 0.01 } else { -0.01 };
         for _ in 0..instances {
             let shared = self.normal();
-            let home = if self.random.random() { 0.005 } else { -0.005 };
+            home = -home;
             let orders: Vec<bool> = (0..design.rounds).map(|_| self.random.random()).collect();
             let mut effect = design.effect.ln_1p();
             for (series, nature) in table.iter_mut().zip(natures) {
@@ -150,11 +155,11 @@ impl Simulation {
                     Disturbance::SharedBias => shared,
                     _ => self.normal(),
                 };
-                let slot = match design.disturbance {
-                    Disturbance::SlotBias => 2.0 * home,
+                let layout = match design.disturbance {
+                    Disturbance::HomeBias => home,
                     _ => 0.0,
                 };
-                let ratio = effect + slot + nature.bias * bias;
+                let ratio = effect + layout + nature.bias * bias;
                 effect = 0.0;
                 let mut start = 0.0;
                 let rounds = orders.iter().map(|baseline_first| {
@@ -178,11 +183,12 @@ impl Simulation {
         start: f64,
     ) -> Round {
         let mut turn = |log: f64, place: f64| {
-            let drift = match design.disturbance {
+            let shift = match design.disturbance {
                 Disturbance::Drift => 0.003 * (start + place),
+                Disturbance::SlotBias => 0.03 * (place % 2.0),
                 _ => 0.0,
             };
-            let value = (log + drift + nature.noise * self.noise(design.disturbance)).exp();
+            let value = (log + shift + nature.noise * self.noise(design.disturbance)).exp();
             match design.disturbance {
                 Disturbance::CoarseClock => ((value / 0.02).round() * 0.02).max(0.02),
                 _ => value,

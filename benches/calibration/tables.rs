@@ -274,15 +274,18 @@ pub(crate) fn peers(seed: u64, runs: usize) {
             "method",
             "bias 0: false alarms, 1 figure",
             "10 figures",
-            "3 % found, 1 figure",
+            "3 % found",
             "bias 1 %: false alarms, 1 figure",
             "10 figures",
-            "3 % found, 1 figure",
+            "3 % found",
+            "bias 2 %: false alarms, 1 figure",
+            "10 figures",
+            "3 % found",
         ],
     );
     let judge = |name: &str, finds: &(dyn Fn(&[Series], &mut Simulation) -> bool + Sync)| {
         let mut cells = vec![name.to_owned()];
-        for bias in [0.0, 0.01] {
+        for bias in [0.0, 0.01, 0.02] {
             for (figures, effect) in [(1, 0.0), (10, 0.0), (1, EFFECT)] {
                 let mut design = Design::of(figures, bias);
                 design.effect = effect;

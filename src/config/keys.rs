@@ -1,8 +1,11 @@
 //! The keys of the config file, a table a section: reading, hints and the reference page come from it.
 
+mod nested;
+
 use std::fmt;
 
 use crate::phase::Phase;
+pub use nested::{FAIL_ON_KEYS, STEP_KEYS};
 
 /// The most samples that one process measures on.
 pub const MAX_SAMPLES: u32 = 256;
@@ -56,6 +59,10 @@ pub enum Kind {
     Arguments,
     /// A map of environment variables.
     Variables,
+    /// A share, with its `%`.
+    Percent,
+    /// What fails a comparison, a map with keys of its own.
+    Limits,
     /// A map with keys of its own.
     Section,
     /// A list of scripts.
@@ -134,7 +141,8 @@ impl fmt::Display for Kind {
             Self::Globs => f.write_str("a glob or a list of globs"),
             Self::Networks => f.write_str("a network or a list of networks"),
             Self::Arguments => f.write_str("a list"),
-            Self::Variables | Self::Section => f.write_str("a map"),
+            Self::Percent => f.write_str("a percentage"),
+            Self::Variables | Self::Limits | Self::Section => f.write_str("a map"),
             Self::Steps => f.write_str("a list of scripts"),
             Self::Planned => f.write_str("nothing yet"),
         }
@@ -360,6 +368,13 @@ pub const MAIN_KEYS: [Key; 41] = [
         "the number of turns of each revision on each instance: `run` and `before_collect` are carried out that often",
     ),
     key(
+        "fail_on",
+        Kind::Limits,
+        Behaviour("none"),
+        "{slower: 5%}",
+        "the exit status is 5 when a figure is surely worse than this: its verdict is slower, and the whole interval lies beyond the limit",
+    ),
+    key(
         "repository",
         Kind::Text,
         Behaviour("none"),
@@ -384,10 +399,6 @@ pub const MAIN_KEYS: [Key; 41] = [
     planned("access", "the way to an instance without a public address"),
     planned("availability_zone", "the zone to launch in"),
     planned("cpu_options", "cores, and threads a core"),
-    planned(
-        "fail_on",
-        "the change for the worse that fails a comparison",
-    ),
     planned("figures", "the collected files that hold the figures"),
     planned("host_key", "trust in an image without cloud-init"),
     planned("iam_instance_profile", "the role of the instance"),
@@ -401,43 +412,4 @@ pub const MAIN_KEYS: [Key; 41] = [
     planned("subnets", "several subnets, tried in turn"),
     planned("tags", "further tags of the instance"),
     planned("tenancy", "dedicated hardware"),
-];
-
-/// The options of a step.
-pub const STEP_KEYS: [Key; 5] = [
-    key(
-        "local",
-        Kind::Boolean,
-        Value("false"),
-        "true",
-        "run it on this machine",
-    ),
-    key(
-        "timeout",
-        Kind::Duration(0),
-        Behaviour("none"),
-        "15m",
-        "end the step after this and go on; not a failure. A bare number is minutes; `90s`, `15m`, `1h30m`, `1d`",
-    ),
-    key(
-        "warn_only",
-        Kind::Boolean,
-        Value("false"),
-        "true",
-        "a non-zero exit is a warning and the run goes on",
-    ),
-    key(
-        "args",
-        Kind::Arguments,
-        Behaviour("none"),
-        "[--level, 3.10]",
-        "a list of arguments",
-    ),
-    key(
-        "env",
-        Kind::Variables,
-        Behaviour("none"),
-        "{LEVEL: 9}",
-        "a map of further variables",
-    ),
 ];

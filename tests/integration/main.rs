@@ -33,6 +33,7 @@ mod editor;
 mod examples;
 #[cfg(test)]
 mod failure;
+#[cfg(test)]
 mod figures;
 #[cfg(test)]
 mod floors;

@@ -17,7 +17,7 @@ COPY dist/linux-$TARGETARCH/collect /
 
 FROM $BINARY AS binary
 
-FROM debian:bookworm-slim
+FROM debian:trixie-slim
 LABEL org.opencontainers.image.title="collector" \
       org.opencontainers.image.description="Measures any revision of your software on a rented EC2 instance" \
       org.opencontainers.image.source="https://github.com/andresriancho/collector" \

@@ -14,6 +14,7 @@ mod kept_instance;
 mod list;
 mod measure;
 mod merge;
+mod open_shell;
 mod paths;
 mod plan;
 mod post;

@@ -2,6 +2,7 @@
 
 mod duration;
 mod fail_on;
+mod figures;
 mod keys;
 mod main_section;
 mod node;
@@ -23,9 +24,10 @@ use std::time::Duration;
 
 pub use duration::{human as human_duration, parse as parse_duration};
 pub use fail_on::{FailOn, Percent};
+pub use figures::FigureFiles;
 pub use keys::{
-    DefaultValue, FAIL_ON_KEYS, FILE_KEYS, Key, Kind, MAIN_KEYS, MAX_REPEAT, MAX_SAMPLES,
-    STEP_KEYS, Scope,
+    DefaultValue, FAIL_ON_KEYS, FIGURE_KEYS, FILE_KEYS, Key, Kind, MAIN_KEYS, MAX_REPEAT,
+    MAX_SAMPLES, STEP_KEYS, Scope,
 };
 pub use node::At;
 pub use pattern::Pattern;
@@ -87,6 +89,8 @@ pub struct Config {
     pub fail_on: Option<FailOn>,
     /// Where the revision is looked up.
     pub repository: Option<Repository>,
+    /// The collected files that hold figures.
+    pub figures: Vec<FigureFiles>,
     /// The steps of each phase that has any.
     pub phases: BTreeMap<Phase, Vec<Step>>,
 }

@@ -1,6 +1,7 @@
 //! What can go wrong before there is a report, and the exit status of each.
 
 mod kept_instance;
+mod no_shell;
 
 use std::path::PathBuf;
 
@@ -18,6 +19,7 @@ use crate::revision::RevisionError;
 use crate::shell::ssh::KeyError;
 
 pub use kept_instance::KeptInstanceError;
+pub use no_shell::NoShellError;
 
 /// Why there was no run.
 #[derive(Debug, thiserror::Error)]
@@ -99,6 +101,9 @@ pub enum Error {
     /// An instance cannot be come back to.
     #[error(transparent)]
     KeptInstance(#[from] KeptInstanceError),
+    /// No shell can be opened.
+    #[error(transparent)]
+    NoShell(#[from] NoShellError),
     /// No keys.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -134,6 +139,7 @@ impl Error {
             Self::Figures(error) => error.hint(),
             Self::Unconfirmed => Some("`--yes` removes it without asking"),
             Self::KeptInstance(error) => error.hint(),
+            Self::NoShell(error) => Some(error.hint()),
             Self::State(_) => {
                 Some("see whether the runner's disk is full: nothing is rented before it is noted")
             }
@@ -172,6 +178,7 @@ impl Error {
             | Self::Figures(_)
             | Self::Unconfirmed
             | Self::UnknownLease { .. }
+            | Self::NoShell(_)
             | Self::Provider(ProviderError::NoRegion | ProviderError::NotBuilt) => {
                 ExitStatus::Misused
             }

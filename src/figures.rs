@@ -1,6 +1,40 @@
 //! Figures: what the user's own programs measured, as their files say it.
+//!
+//! One reader a format, each in a file of its own. What cannot be read, or cannot be trusted, is a flaw with its place and
+//! never a number.
+
+mod bmf;
+mod criterion;
+mod csv;
+mod fio;
+mod format;
+mod github_action_benchmark;
+mod go;
+mod google_benchmark;
+mod hyperfine;
+mod jmh;
+mod json;
+mod json_path;
+mod k6;
+mod lines;
+mod oha;
+mod openmetrics;
+mod place;
+mod pytest_benchmark;
+mod sheet;
+mod sysbench;
+mod unit;
+mod wrk;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+
+pub use format::Format;
+pub use json_path::JsonPath;
+pub use place::{Flaw, Place};
+use sheet::Sheet;
 
 /// What is better of a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,3 +58,204 @@ pub struct Reading {
     /// The finite values: the raw ones where the file has them, else the one that it has.
     pub values: Vec<f64>,
 }
+
+/// What has to be known of files besides their content.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Options {
+    /// The format; it is recognised where none is given.
+    pub format: Option<Format>,
+    /// What is better where neither format nor unit tells.
+    pub better: Option<Direction>,
+    /// The column of the names of a CSV file; with a JSON path, the name of the figure.
+    pub name: Option<String>,
+    /// The column of the values of a CSV file.
+    pub value: Option<String>,
+    /// The column of the units of a CSV file; elsewhere, and where there is no such column, the unit itself.
+    pub unit: Option<String>,
+    /// The place of the values in a JSON file.
+    pub path: Option<JsonPath>,
+}
+
+impl Options {
+    /// The format, where it is given, or follows from another option.
+    pub fn format(&self) -> Option<Format> {
+        self.format.or_else(|| {
+            if self.path.is_some() {
+                Some(Format::Json)
+            } else if self.value.is_some() {
+                Some(Format::Csv)
+            } else {
+                None
+            }
+        })
+    }
+}
+
+/// A collected file.
+#[derive(Debug, Clone, Copy)]
+pub struct File<'a> {
+    /// The path relative to the results, for messages and to find what belongs together.
+    pub path: &'a Path,
+    /// The content.
+    pub bytes: &'a [u8],
+}
+
+/// What is read from a file, or from files that belong together.
+struct Part {
+    path: String,
+    sheet: Sheet,
+}
+
+/// Reads the files of one entry of `figures`.
+///
+/// The names of the readings are unique: one that several files have gets the path of each. Flaws are warnings; what else
+/// the files say is read nevertheless.
+pub fn read_files(options: &Options, files: &[File<'_>]) -> (Vec<Reading>, Vec<Flaw>) {
+    let mut files = files.to_vec();
+    files.sort_by_key(|file| file.path);
+    let mut parts = Vec::new();
+    let mut directories: BTreeMap<&Path, Vec<(&str, &str)>> = BTreeMap::new();
+    for File { path, bytes } in files {
+        let shown = path.to_string_lossy().into_owned();
+        let name = path.file_name().and_then(|name| name.to_str());
+        let name = name.unwrap_or_default();
+        let mut sheet = Sheet::default();
+        match std::str::from_utf8(bytes) {
+            Err(error) => {
+                let place = Place::of_offset(bytes, error.valid_up_to());
+                sheet.refuse(place, "the file is no text in UTF-8");
+            }
+            Ok(text) => {
+                let text = text.trim_start_matches('\u{feff}');
+                let is_criterion = match options.format() {
+                    Some(format) => format == Format::Criterion,
+                    None => criterion::is_part(name, text),
+                };
+                if is_criterion {
+                    let directory = path.parent().unwrap_or(Path::new(""));
+                    directories.entry(directory).or_default().push((name, text));
+                    continue;
+                }
+                read(text, options, &mut sheet);
+                sheet.finish();
+            }
+        }
+        parts.push(Part { path: shown, sheet });
+    }
+    for (directory, files) in directories {
+        let mut sheet = Sheet::default();
+        criterion::read(directory, &files, &mut sheet);
+        parts.push(Part {
+            path: directory.to_string_lossy().into_owned(),
+            sheet,
+        });
+    }
+    join(parts, options.better)
+}
+
+/// Reads one file.
+fn read(text: &str, options: &Options, sheet: &mut Sheet) {
+    if text.trim().is_empty() {
+        sheet.refuse(Place::File, "the file is empty");
+        return;
+    }
+    let json = json::parse(text);
+    let recognised = || match &json {
+        Some(Ok(value)) => Format::of_json(value),
+        Some(Err(_)) => None,
+        None => Format::of_text(text),
+    };
+    let Some(format) = options.format().or_else(recognised) else {
+        match json {
+            Some(Err(fault)) => sheet.refuse_fault(fault),
+            _ => sheet.refuse(
+                Place::File,
+                "its format is not recognised: name it with `format`",
+            ),
+        }
+        return;
+    };
+    if let Some(read) = text_reader(format) {
+        read(text, options, sheet);
+        return;
+    }
+    match json {
+        Some(Ok(value)) => {
+            let root = json::Node::root(&value);
+            match format {
+                Format::Bmf => bmf::read(&root, sheet),
+                Format::Fio => fio::read(&root, sheet),
+                Format::GithubActionBenchmark => github_action_benchmark::read(&root, sheet),
+                Format::GoogleBenchmark => google_benchmark::read(&root, sheet),
+                Format::Hyperfine => hyperfine::read(&root, sheet),
+                Format::Jmh => jmh::read(&root, sheet),
+                Format::K6 => k6::read(&root, sheet),
+                Format::Oha => oha::read(&root, sheet),
+                Format::PytestBenchmark => pytest_benchmark::read(&root, sheet),
+                Format::Json => json_path::read(&value, options, sheet),
+                // They are no JSON, or several files.
+                Format::Criterion
+                | Format::Csv
+                | Format::Go
+                | Format::Lines
+                | Format::OpenMetrics
+                | Format::Sysbench
+                | Format::Wrk => {}
+            }
+        }
+        Some(Err(fault)) => sheet.refuse_fault(fault),
+        None => sheet.refuse(
+            Place::File,
+            format!("the file is no JSON, which {format} is"),
+        ),
+    }
+}
+
+type ReadText = fn(&str, &Options, &mut Sheet);
+
+/// The reader of a format that is not JSON.
+fn text_reader(format: Format) -> Option<ReadText> {
+    match format {
+        Format::Csv => Some(csv::read),
+        Format::Go => Some(|text, _, sheet| go::read(text, sheet)),
+        Format::Lines => Some(lines::read),
+        Format::OpenMetrics => Some(|text, _, sheet| openmetrics::read(text, sheet)),
+        Format::Sysbench => Some(|text, _, sheet| sysbench::read(text, sheet)),
+        Format::Wrk => Some(|text, _, sheet| wrk::read(text, sheet)),
+        _ => None,
+    }
+}
+
+/// Puts the parts together, with names that nothing else has.
+fn join(parts: Vec<Part>, better: Option<Direction>) -> (Vec<Reading>, Vec<Flaw>) {
+    let mut seen = BTreeSet::new();
+    let mut shared = BTreeSet::new();
+    for part in &parts {
+        for reading in part.sheet.readings() {
+            if !seen.insert(reading.name.clone()) {
+                shared.insert(reading.name.clone());
+            }
+        }
+    }
+    let mut readings = Vec::new();
+    let mut flaws = Vec::new();
+    for Part { path, sheet } in parts {
+        let (found, refused) = sheet.into_parts();
+        for mut reading in found {
+            if shared.contains(&reading.name) {
+                reading.name = format!("{} ({path})", reading.name);
+            }
+            reading.better = reading.better.or(better);
+            readings.push(reading);
+        }
+        flaws.extend(refused.into_iter().map(|(place, reason)| Flaw {
+            file: path.clone(),
+            place,
+            reason,
+        }));
+    }
+    (readings, flaws)
+}
+
+#[cfg(test)]
+mod tests;

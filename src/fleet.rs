@@ -15,10 +15,11 @@ use crate::instance::LaunchRequest;
 use crate::lease::{Leased, Lessor, Readiness};
 use crate::project_file::ProjectFile;
 use crate::provider::{Provider, ProviderError, Resolved};
+use crate::records::Record;
 use crate::report::{Diagnostic, Outcome, Release, RunReport, SampleReport};
 use crate::reporter::{Event, Reporter};
 use crate::results::{ResultsError, create_run, write_run};
-use crate::sample::{Run, Sample, Shared};
+use crate::sample::{MeasuredSample, Plan, Run, Sample, Shared, gather};
 use crate::schedule::schedule;
 use crate::shell::Shell;
 
@@ -259,12 +260,13 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
         if let Some(origin) = self.origin {
             origin.discard().await;
         }
-        let mut samples: Vec<SampleReport> = stream::iter(self.samples)
+        let mut finished: Vec<(SampleReport, Option<MeasuredSample>)> = stream::iter(self.samples)
             .map(|sample| sample.finish(started))
             .buffer_unordered(MAX_ARCHIVES)
             .collect()
             .await;
-        samples.sort_by_key(|sample| sample.sample);
+        finished.sort_by_key(|(sample, _)| sample.sample);
+        let (samples, measured): (Vec<_>, Vec<_>) = finished.into_iter().unzip();
         let mut report = RunReport {
             format: RunReport::FORMAT,
             run: run.plan.run.clone(),
@@ -279,15 +281,17 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
             errors: self.errors,
             signal: run.interrupt.signal(),
             remaining: self.remaining,
+            comparison: None,
             samples,
         };
         report.update_outcome();
-        if report.asked > 1
-            && let Err(error) =
-                write_run(&run.plan.output, &run.plan.revision, report.clone()).await
-        {
-            report.fail(Outcome::Unavailable, error.to_string(), error.hint());
+        let measured: Vec<&MeasuredSample> = measured.iter().flatten().collect();
+        if let Some((figures, _)) = gather(run.plan, &measured) {
+            report.comparison.clone_from(&figures.comparison);
+            write_down(run.plan, figures, &mut report).await;
         }
+        let record = report.clone();
+        write_down(run.plan, record, &mut report).await;
         for resource in &report.remaining {
             run.reporter.report(Event::Remains {
                 resource: resource.clone(),
@@ -298,5 +302,14 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
         run.reporter
             .report(Event::Finished(std::sync::Arc::new(report.clone())));
         report
+    }
+}
+
+/// Writes what belongs to all samples of a run of several.
+async fn write_down<T: Record + Send + 'static>(plan: &Plan, record: T, report: &mut RunReport) {
+    if report.asked > 1
+        && let Err(error) = write_run(&plan.output, &plan.revision, &plan.run, record).await
+    {
+        report.fail(Outcome::Unavailable, error.to_string(), error.hint());
     }
 }

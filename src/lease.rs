@@ -1,6 +1,7 @@
 //! The guarantee: instances exist only inside [`Lessor::with_instances`], and are gone when it returns, but for those that
 //! were asked to stay after a failure and end themselves.
 
+mod current_stage;
 mod keep;
 mod kept_instance;
 mod launch;
@@ -16,6 +17,7 @@ use jiff::Timestamp;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use current_stage::StageFile;
 pub use kept_instance::{KeptInstance, LoginFiles};
 pub use ready::{Readiness, has_ended};
 pub use records::{LeaseRecord, LeaseRecords};

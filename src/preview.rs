@@ -260,6 +260,7 @@ fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Setting> {
         fail_on,
         repository,
         upload,
+        figures,
         phases: _,
     } = config;
     let patterns: Vec<&str> = performance_results.iter().map(Pattern::as_str).collect();
@@ -305,6 +306,16 @@ fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Setting> {
             upload
                 .iter()
                 .map(|line| line.text.as_str())
+                .collect::<Vec<_>>(),
+        ),
+        setting(
+            "figures",
+            figures
+                .iter()
+                .map(|files| match files.options.format() {
+                    Some(format) => format!("{} ({format})", files.text),
+                    None => files.text.clone(),
+                })
                 .collect::<Vec<_>>(),
         ),
         setting(

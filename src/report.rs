@@ -12,6 +12,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::comparison::Comparison;
 use crate::config::human_duration;
 use crate::exit_status::ExitStatus;
 use crate::instance::{Instance, InstanceId, LeaseToken, Resource, RunId};
@@ -355,12 +356,15 @@ impl SampleReport {
 }
 
 /// What came of a run: `<output>/<revision>/<run>/run.json` where it has several samples.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunReport {
     /// The version of this format.
     pub format: u32,
     /// The run.
     pub run: RunId,
+    /// What it says of the candidate and the baseline, where there is one; `figures.json` has it on disk.
+    #[serde(skip)]
+    pub comparison: Option<Comparison>,
     /// The number of samples that were asked for.
     pub asked: u32,
     /// When it began.

@@ -130,6 +130,15 @@ pub enum Event {
         /// Its sample, where the run has several.
         sample: Option<u32>,
     },
+    /// From here on the terminal belongs to a shell on the instance.
+    ShellOpened {
+        /// The instance.
+        id: InstanceId,
+        /// When it ends itself.
+        until: Timestamp,
+    },
+    /// The shell has ended, and the terminal is free.
+    ShellClosed,
     /// The last thing said of a run: an instance may have been left behind.
     Leaked {
         /// Its id, where it is known.
@@ -163,6 +172,9 @@ pub trait Reporter {
     /// Hears what time it is, about once a second, where somebody keeps the time.
     fn tick(&self, _now: Timestamp) {}
 
+    /// Waits until everything that was taken is written, but not for whatever hangs.
+    async fn caught_up(&self) {}
+
     /// Takes an event of the run as a whole that happens now.
     fn report(&self, event: Event) {
         self.take(TimedEvent {
@@ -194,6 +206,10 @@ impl<R: Reporter> Reporter for SampleReporter<'_, R> {
     fn take(&self, event: TimedEvent) {
         let sample = event.sample.or(Some(self.sample));
         self.reporter.take(TimedEvent { sample, ..event });
+    }
+
+    async fn caught_up(&self) {
+        self.reporter.caught_up().await;
     }
 }
 

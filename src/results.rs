@@ -12,6 +12,7 @@ mod copy;
 mod free_space;
 mod index;
 mod inventory;
+mod measured;
 mod occupancy;
 mod record_file;
 mod removal;
@@ -33,6 +34,7 @@ use occupancy::Occupancy;
 
 pub use free_space::FreeSpace;
 pub use inventory::{Contents, StoredSample, inventory};
+pub use measured::{Measured, measured};
 pub use removal::{Removal, RemovalError};
 pub use sample_directory::{ReadError, SampleDirectory};
 pub use stored_figures::{FiguresError, StoredFigures};
@@ -386,14 +388,15 @@ pub fn create_run(output: &Path, revision: &Revision, run: &RunId) -> Result<(),
 ///
 /// # Errors
 /// When it cannot be written.
-pub async fn write_run(
+pub async fn write_run<T: Record + Send + 'static>(
     output: &Path,
     revision: &Revision,
-    report: RunReport,
+    run: &RunId,
+    record: T,
 ) -> Result<(), ResultsError> {
-    let directory = run_directory(output, revision, &report.run);
-    let temporary = record_file::temporary(&directory, RunReport::FILE);
-    write_record(temporary, directory.join(RunReport::FILE), report).await
+    let directory = run_directory(output, revision, run);
+    let temporary = record_file::temporary(&directory, T::FILE);
+    write_record(temporary, directory.join(T::FILE), record).await
 }
 
 #[cfg(test)]

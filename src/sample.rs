@@ -2,11 +2,14 @@
 
 mod failed_step;
 mod fetch;
+mod figures;
 mod files;
 mod finish;
+mod gather;
 mod journal;
 mod keeping;
 mod local_host;
+mod open_shell;
 mod plan;
 mod source;
 mod step_log;
@@ -29,8 +32,8 @@ use crate::collect::{Arrivals, collect};
 use crate::config::collect_reserve;
 use crate::instance::{Instance, InstanceId, LeaseToken};
 use crate::interrupt::Interrupt;
-use crate::lease::{LeaseRecords, Readiness, Rental, has_ended};
-use crate::phase::Stage;
+use crate::lease::{LeaseRecords, Readiness, Rental, StageFile, has_ended};
+use crate::phase::{Phase, Stage};
 use crate::project_file::ProjectFile;
 use crate::provider::{Provider, ProviderError};
 use crate::remote_host::RemoteHost;
@@ -41,8 +44,11 @@ use crate::schedule::Action;
 use crate::shell::{Shell, ShellError};
 use crate::step::ScriptPath;
 pub use fetch::{Fetched, fetch};
+use figures::MeasuredTurn;
+pub(crate) use gather::{MeasuredSample, gather};
 use journal::Journal;
 pub use local_host::LocalHost;
+pub use open_shell::ShellOccasion;
 pub use plan::{Baseline, Plan};
 use step_log::StepLog;
 use turns::Scope;
@@ -100,6 +106,8 @@ pub(crate) struct Sample<'a, P: Provider, H, R> {
     turns: Vec<TurnReport>,
     skipped_turns: usize,
     release: Release,
+    /// What is done at the moment, for others to see.
+    stage_file: Option<StageFile>,
     /// Held while the instance may be come back to, so that nobody does so before the run is over.
     under_way: Option<File>,
 }
@@ -146,6 +154,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             turns: Vec::new(),
             skipped_turns: 0,
             release: Release::NothingLaunched,
+            stage_file: None,
             under_way: None,
         })
     }
@@ -223,6 +232,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
     async fn carry_out(&mut self, id: &InstanceId, schedule: &[Action], shared: &Shared<'_, P>) {
         let mut host = None;
         for action in schedule {
+            self.note_stage(id, *action);
             match (action, &host) {
                 (Action::Ready, _) => {
                     self.journal.begin(Stage::Ready);
@@ -239,6 +249,23 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
                 (Action::Turn(_) | Action::Collect, None) => {}
             }
         }
+        if let Some(host) = &host {
+            self.open_shell(host).await;
+        }
+    }
+
+    /// Lets other processes see what begins; that they do not is no reason to fail.
+    fn note_stage(&mut self, id: &InstanceId, action: Action) {
+        let stage = match action {
+            Action::Ready => Stage::Ready,
+            Action::Phase(phase) => Stage::Scripts(phase),
+            Action::SetUp(_) => Stage::Scripts(Phase::Setup),
+            Action::Turn(_) => Stage::Scripts(Phase::Run),
+            Action::Collect => Stage::Collect,
+        };
+        let sample = self.run.plan.run.lease(self.index);
+        let begun = self.run.records.begin_stage(&sample, id, stage);
+        self.stage_file = begun.ok().or(self.stage_file.take());
     }
 
     async fn ready(&mut self, id: &InstanceId, shared: &Shared<'_, P>) -> Option<Host<'a, P, R>> {
@@ -361,6 +388,9 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
 
     /// Enters how the work on the instance ended, and its termination.
     pub(crate) fn enter_rental(&mut self, rental: Rental) {
+        if let Some(file) = self.stage_file.take() {
+            file.remove();
+        }
         let Rental {
             id,
             ended,

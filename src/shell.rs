@@ -4,6 +4,7 @@ pub mod process;
 mod reconnect;
 pub mod ssh;
 mod stall;
+mod terminal;
 
 use std::io;
 use std::time::Duration;
@@ -157,6 +158,15 @@ pub trait Shell {
         stdin: impl AsyncRead + Unpin,
         output: &mut impl Output,
     ) -> Result<Exit, ShellError>;
+
+    /// Gives the terminal of this process to a login shell there, until that ends. A machine may have none.
+    async fn interactive(&self) -> Result<Exit, ShellError> {
+        Err(ShellError::Start {
+            address: "the machine".into(),
+            what: "an interactive shell",
+            reason: "it has none".into(),
+        })
+    }
 
     /// When a connection that is lost now is given up.
     fn reconnect_until(&self) -> Instant {

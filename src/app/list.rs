@@ -9,7 +9,7 @@ use super::accounts::{accounts, in_region};
 use super::state_directory::{local, records};
 use crate::cli::AccountArgs;
 use crate::error::Error;
-use crate::instance::{Found, FoundResource, Owner, Resource};
+use crate::instance::{Found, FoundResource, InstanceId, Owner, Resource};
 use crate::lease::KeptInstance;
 use crate::provider::Sweep as _;
 use crate::report::utc_to_the_second;
@@ -17,8 +17,8 @@ use crate::reporter::console::Console;
 use crate::reporter::text::elapsed;
 
 /// The heads of the columns.
-const COLUMNS: [&str; 9] = [
-    "instance", "region", "state", "type", "address", "age", "expires", "revision", "run",
+const COLUMNS: [&str; 10] = [
+    "instance", "region", "state", "phase", "type", "address", "age", "expires", "revision", "run",
 ];
 
 /// A word that nobody tells.
@@ -28,7 +28,8 @@ const UNKNOWN: &str = "?";
 pub(super) async fn list(args: &AccountArgs, console: &Console) -> Result<ExitStatus, Error> {
     let now = Timestamp::now();
     let kept = records()?.kept_instances(now);
-    let row = |found: Found| row(found, &kept, now);
+    let stages = records()?.stages();
+    let row = |found: Found| row(found, &kept, &stages, now);
     let found = local()?.find(&Owner::Anyone).await?;
     let mut rows: Vec<_> = found.into_iter().map(row).collect();
     let (accounts, mut failed) = accounts(args, console).await?;
@@ -58,14 +59,22 @@ pub(super) async fn list(args: &AccountArgs, console: &Console) -> Result<ExitSt
     failed.map_or(Ok(ExitStatus::Passed), Err)
 }
 
-/// An instance; one that is kept says so, and until when.
-fn row(found: Found, kept: &[KeptInstance], now: Timestamp) -> [String; 9] {
+/// An instance; one that is kept says so, and until when. What it is in the middle of is known where a collector of this
+/// machine works with it.
+fn row(
+    found: Found,
+    kept: &[KeptInstance],
+    stages: &[(InstanceId, String)],
+    now: Timestamp,
+) -> [String; 10] {
+    let stage = stages.iter().find(|(id, _)| *id == found.id);
     let kept = kept.iter().find(|instance| instance.id == found.id);
     let expires_at = kept.map_or(found.expires_at, |kept| Some(kept.expires_at));
     [
         found.id.to_string(),
         found.region,
         kept.map_or(found.state, |_| "kept".into()),
+        stage.map(|(_, stage)| stage.clone()).unwrap_or_default(),
         found.instance_type.unwrap_or_default(),
         found.address.unwrap_or_default(),
         found.launched_at.map(|at| age(at, now)).unwrap_or_default(),
@@ -77,7 +86,7 @@ fn row(found: Found, kept: &[KeptInstance], now: Timestamp) -> [String; 9] {
     ]
 }
 
-fn resource_row(found: FoundResource, region: &str) -> [String; 9] {
+fn resource_row(found: FoundResource, region: &str) -> [String; 10] {
     let Resource::SecurityGroup(id) = found.resource;
     let lease = found.lease.map(|lease| lease.to_string());
     let run = lease.as_deref().and_then(|lease| lease.rsplit_once('-'));
@@ -85,6 +94,7 @@ fn resource_row(found: FoundResource, region: &str) -> [String; 9] {
         id,
         region.to_owned(),
         "security group".into(),
+        String::new(),
         String::new(),
         String::new(),
         String::new(),

@@ -9,9 +9,11 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use rustix::process::geteuid;
 
+use super::open_shell;
 use super::paths::expand_home;
 use super::revision::{self, Scratch};
 use super::state_directory::{local, records, state_directory};
+use crate::arm::Arm;
 use crate::cancel::{Completion, until_cancelled};
 use crate::cli::{JobArgs, RunArgs};
 use crate::config::{Config, Ec2Spec, ProviderSpec};
@@ -63,6 +65,7 @@ pub(super) async fn run(
     let revision = revision::choose(args, job, reporter, interrupt).await?;
     let mut project = Project::open(&in_workspace(&args.config), args.local)?;
     args.override_config(&mut project.config);
+    let shell = open_shell::occasion(args.shell, job, project.config.samples)?;
     if job.is_none() && project.config.provider == ProviderSpec::Local && geteuid().is_root() {
         let warning =
             "a rehearsal as root: the steps may change this machine, for example install packages";
@@ -74,14 +77,14 @@ pub(super) async fn run(
     let baseline = project.config.baseline.clone();
     let looked_up = async {
         let found = scratch
-            .look_up(&project, &revision, reporter, interrupt)
+            .look_up(&project, &revision, Arm::Candidate, reporter, interrupt)
             .await?;
         let Some(baseline) = baseline else {
             return Ok((found, None));
         };
         let revision = revision::baseline(&baseline, &revision, args, job, interrupt).await?;
         let of_baseline = scratch
-            .look_up(&project, &revision, reporter, interrupt)
+            .look_up(&project, &revision, Arm::Baseline, reporter, interrupt)
             .await?;
         let baseline = Baseline {
             revision,
@@ -107,6 +110,7 @@ pub(super) async fn run(
         seed: args.seed.unwrap_or_else(rand::random),
         description: args.description.clone(),
         run: id,
+        shell,
     };
     let invocation = Invocation {
         job,

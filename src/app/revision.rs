@@ -8,6 +8,7 @@ use tokio::time::timeout;
 
 use super::paths::expand_home;
 use super::state_directory::state_directory;
+use crate::arm::Arm;
 use crate::cancel::{Completion, until_cancelled};
 use crate::cli::RunArgs;
 use crate::config::{Baseline, Repository};
@@ -164,6 +165,7 @@ impl Scratch {
         &self,
         project: &Project,
         revision: &Revision,
+        arm: Arm,
         reporter: &impl Reporter,
         interrupt: &Interrupt,
     ) -> Result<Found, Error> {
@@ -181,7 +183,8 @@ impl Scratch {
             },
         };
         let shell = ProcessShell::in_directory(&project.directory);
-        let looking_up = look_up(&shell, &place, revision, &self.0);
+        let scratch = self.0.join(arm.to_string());
+        let looking_up = look_up(&shell, &place, revision, &scratch);
         match until_cancelled(interrupt.token(), looking_up).await {
             Completion::Returned(found) => {
                 let found = found?;

@@ -6,7 +6,14 @@ use super::RunArgs;
 use super::run::IN_A_JOB;
 
 /// Options of a run that change nothing of what it does.
-const WITHOUT_EFFECT: [&str; 4] = ["description", "events", "quiet", "verbose"];
+const WITHOUT_EFFECT: [&str; 6] = [
+    "description",
+    "events",
+    "quiet",
+    "shell_before_terminate",
+    "shell_on_fail",
+    "verbose",
+];
 
 /// A run that is only shown.
 #[derive(Debug, Args)]

@@ -8,6 +8,7 @@ use clap::builder::{BoolishValueParser, NonEmptyStringValueParser, TypedValuePar
 use clap::{ArgAction, Args, ValueEnum};
 use secrecy::SecretString;
 
+use super::open_shell::ShellArgs;
 use crate::config::{Baseline, Config, MAX_REPEAT, MAX_SAMPLES, ProviderSpec, parse_duration};
 use crate::github::artifact::ArtifactName;
 
@@ -65,6 +66,9 @@ pub struct RunArgs {
     /// Leave the instance of a failed run alive for so long (`30m`, `1h`), then it ends itself
     #[arg(long, value_name = "TIME", value_parser = keep_time)]
     pub keep_on_failure: Option<Duration>,
+    /// A look at the instance before it is terminated.
+    #[command(flatten)]
+    pub shell: ShellArgs,
     /// Write every event to this file as it happens, a line of JSON each
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,

@@ -5,7 +5,7 @@ mod nested;
 use std::fmt;
 
 use crate::phase::Phase;
-pub use nested::{FAIL_ON_KEYS, STEP_KEYS};
+pub use nested::{FAIL_ON_KEYS, FIGURE_KEYS, STEP_KEYS};
 
 /// The most samples that one process measures on.
 pub const MAX_SAMPLES: u32 = 256;
@@ -55,6 +55,10 @@ pub enum Kind {
     Globs,
     /// A network in CIDR notation, or a list of networks.
     Networks,
+    /// Globs of collected files, each of which may have options.
+    Figures,
+    /// A path into JSON.
+    JsonPath,
     /// A list of arguments.
     Arguments,
     /// A map of environment variables.
@@ -140,6 +144,8 @@ impl fmt::Display for Kind {
             Self::Revision => f.write_str("a revision, or `auto`"),
             Self::Globs => f.write_str("a glob or a list of globs"),
             Self::Networks => f.write_str("a network or a list of networks"),
+            Self::Figures => f.write_str("a list of globs, which may have options"),
+            Self::JsonPath => f.write_str("a JSONPath"),
             Self::Arguments => f.write_str("a list"),
             Self::Percent => f.write_str("a percentage"),
             Self::Variables | Self::Limits | Self::Section => f.write_str("a map"),
@@ -395,11 +401,17 @@ pub const MAIN_KEYS: [Key; 41] = [
         "[lib, 'data/*.json', '!*.tmp']",
         "files and directories that the scripts need: paths and globs relative to the config file, and behind a `!` what stays here; see below",
     ),
+    key(
+        "figures",
+        Kind::Figures,
+        Behaviour("none are read"),
+        "[bench.json, sizes/*.csv: {value: bytes, unit: B, better: less}]",
+        "the collected files that hold the figures: globs relative to the directory of the instance in the results, as in `upload`; see below",
+    ),
     planned("S3", "a bucket that also gets the archive"),
     planned("access", "the way to an instance without a public address"),
     planned("availability_zone", "the zone to launch in"),
     planned("cpu_options", "cores, and threads a core"),
-    planned("figures", "the collected files that hold the figures"),
     planned("host_key", "trust in an image without cloud-init"),
     planned("iam_instance_profile", "the role of the instance"),
     planned("jump", "a host to connect through"),

@@ -37,6 +37,7 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
     let repeat = main.read("repeat", Problems::count);
     let fail_on = main.read("fail_on", Problems::fail_on);
     let repository = repository::read(&mut main);
+    let figures = main.read("figures", Problems::figures).unwrap_or_default();
     let config = || {
         Some(Config {
             performance_results: performance_results?,
@@ -56,6 +57,7 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
             repeat,
             fail_on,
             repository,
+            figures,
             phases: BTreeMap::new(),
         })
     };

@@ -8,7 +8,9 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::duration::{MAX_SECONDS, MINUTE};
-use super::keys::{DefaultValue, FAIL_ON_KEYS, FILE_KEYS, Key, Kind, MAIN_KEYS, STEP_KEYS, Scope};
+use super::keys::{
+    DefaultValue, FAIL_ON_KEYS, FIGURE_KEYS, FILE_KEYS, Key, Kind, MAIN_KEYS, STEP_KEYS, Scope,
+};
 use super::node;
 
 /// The place where each release publishes its schema.
@@ -25,6 +27,9 @@ const PERCENT: &str = r"^\s*([0-9]+\.?[0-9]*|\.[0-9]+)\s*%\s*$";
 /// A path that stays below its directory.
 const SCRIPT: &str = r"^(?!/)(?!(.*/)?\.\.(/|$))(?!(\./*)*\.?$)[^\r\n]+$";
 
+/// A glob below the directory of the results.
+const COLLECTED: &str = r"^(?![/~])(?!(.*/)?\.\.(/|$))[^\r\n]*\S[^\r\n]*$";
+
 /// The schema of a config file.
 pub fn schema() -> Value {
     json!({
@@ -34,6 +39,7 @@ pub fn schema() -> Value {
         "definitions": {
             "main": main_section(),
             "steps": { "type": ["array", "null"], "items": step() },
+            "figure_options": { "type": ["object", "null"], "properties": properties(&FIGURE_KEYS), "additionalProperties": false },
             "options": { "type": ["object", "null"], "properties": properties(&STEP_KEYS), "additionalProperties": false },
         },
         "type": "object",
@@ -56,15 +62,25 @@ fn main_section() -> Value {
     })
 }
 
-/// A script, or a script with options, which are one map or a list of maps.
+/// A script, or a script with options.
 fn step() -> Value {
-    let options = json!({ "$ref": "#/definitions/options" });
+    with_options(SCRIPT, "options")
+}
+
+/// A glob, or a glob with options.
+fn figure_files() -> Value {
+    with_options(COLLECTED, "figure_options")
+}
+
+/// A text, or a text with options, which are one map or a list of maps.
+fn with_options(pattern: &str, definition: &str) -> Value {
+    let options = json!({ "$ref": format!("#/definitions/{definition}") });
     json!({
         "anyOf": [
-            { "type": "string", "pattern": SCRIPT },
+            { "type": "string", "pattern": pattern },
             {
                 "type": "object",
-                "propertyNames": { "pattern": SCRIPT },
+                "propertyNames": { "pattern": pattern },
                 "additionalProperties": {
                     "anyOf": [options, { "type": "array", "items": { "allOf": [options, { "type": "object" }] } }],
                 },
@@ -150,6 +166,13 @@ fn values(key: &Key) -> Map<String, Value> {
             "type": "string",
             "pattern": r"^([0-9]{1,3}(\.[0-9]{1,3}){3}|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)(/[0-9]{1,3})?$",
         })),
+        Kind::Figures => json!({
+            "type": ["string", "array"],
+            "pattern": COLLECTED,
+            "items": figure_files(),
+            "minItems": 1,
+        }),
+        Kind::JsonPath => json!({ "type": "string", "pattern": r"^\$" }),
         Kind::Arguments => json!({ "type": "array", "items": scalar }),
         Kind::Variables => json!({
             "type": "object",

@@ -1,7 +1,7 @@
 //! A section of the config file, read through its table: a key that is not in the table cannot be read.
 
 use super::keys::{DefaultValue, Key, Scope};
-use super::node::{self, At, Node};
+use super::node::{self, At, Node, Value};
 use super::reader::Problems;
 
 /// The least similarity of a typing error to the key that was meant.
@@ -111,6 +111,27 @@ impl<'n, 'p, 's> Section<'n, 'p, 's> {
         let node = node::read(default).ok()?;
         read(self.problems, key, &node)
     }
+}
+
+/// The options of one thing that come as a list of maps, in one.
+pub(super) fn merge(
+    title: &str,
+    items: &[Node],
+    example: &str,
+    problems: &mut Problems<'_>,
+) -> Vec<(Node, Node)> {
+    let mut pairs = Vec::new();
+    for item in items {
+        match &item.value {
+            Value::Map(more) => pairs.extend(more.iter().cloned()),
+            other => problems.add(
+                item.at,
+                format!("an option of `{title}` is {}", other.kind()),
+                format!("write it as `name: value`, for example `{example}`"),
+            ),
+        }
+    }
+    pairs
 }
 
 /// The key that was meant.

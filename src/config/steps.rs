@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::keys::STEP_KEYS;
 use super::node::{At, Node, Value};
 use super::reader::Problems;
-use super::section::Section;
+use super::section::{Section, merge};
 use super::{Inspect, Nameable, Named};
 use crate::phase::Phase;
 use crate::step::{Place, ScriptPath, Step};
@@ -106,7 +106,7 @@ impl Steps<'_, '_> {
             Value::Null => return Options::default(),
             Value::List(items) => {
                 merged = Node {
-                    value: Value::Map(self.merge(script, items)),
+                    value: Value::Map(merge(script, items, "timeout: 15m", self.problems)),
                     ..node.clone()
                 };
                 &merged
@@ -144,21 +144,6 @@ impl Steps<'_, '_> {
             self.timeouts.push((phase, node.at, timeout));
         }
         options
-    }
-
-    fn merge(&mut self, script: &str, items: &[Node]) -> Vec<(Node, Node)> {
-        let mut pairs = Vec::new();
-        for item in items {
-            match &item.value {
-                Value::Map(more) => pairs.extend(more.iter().cloned()),
-                other => self.problems.add(
-                    item.at,
-                    format!("an option of `{script}` is {}", other.kind()),
-                    "write it as `name: value`, for example `timeout: 15m`",
-                ),
-            }
-        }
-        pairs
     }
 
     fn script(&mut self, at: At, name: &str, phase: Phase) -> Option<ScriptPath> {

@@ -1,13 +1,15 @@
 //! A run for a person to watch: a line an event, the scripts' output as it comes, a table at the end.
 
 mod answers;
+mod lending;
+mod prose;
 mod status;
 #[cfg(test)]
 mod tests;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::io::{self, Stderr, Stdout, Write};
+use std::io::{self, IsTerminal as _, Stderr, Stdout, Write};
 
 use console::{Style, colors_enabled, colors_enabled_stderr};
 use indicatif::ProgressDrawTarget;
@@ -52,12 +54,15 @@ pub struct Console<O = Stdout, E = Stderr> {
     styled: Cell<bool>,
     /// Output of each of several samples that did not end its line yet.
     unfinished: RefCell<BTreeMap<Option<u32>, Vec<u8>>>,
+    /// The terminal is a shell's; what happened since.
+    lent: RefCell<Option<Vec<TimedEvent>>>,
 }
 
 #[derive(Debug)]
 struct Stream<W> {
     writer: RefCell<W>,
     colours: bool,
+    is_terminal: bool,
 }
 
 /// A line of one of several samples is broken here, in bytes.
@@ -81,8 +86,10 @@ impl Console {
             Verbosity::Quiet => ProgressDrawTarget::hidden(),
             _ => ProgressDrawTarget::stderr(),
         };
-        let out = Stream::new(io::stdout(), colors_enabled());
-        let err = Stream::new(io::stderr(), colors_enabled_stderr());
+        let mut out = Stream::new(io::stdout(), colors_enabled());
+        out.is_terminal = io::stdout().is_terminal();
+        let mut err = Stream::new(io::stderr(), colors_enabled_stderr());
+        err.is_terminal = io::stderr().is_terminal();
         Self::with_streams(verbosity, out, err, target)
     }
 }
@@ -107,46 +114,42 @@ impl<O: Write, E: Write> Console<O, E> {
             mid_line: Cell::new(false),
             styled: Cell::new(false),
             unfinished: RefCell::default(),
+            lent: RefCell::default(),
         }
     }
 
     /// An error with its remedy, as the last thing said.
     pub fn error(&self, message: &str, hint: Option<&str>) {
-        self.remark(&[
+        self.tell_sentence(&[
             (PLAIN, &self.mark()),
             (RED, "error"),
             (PLAIN, ": "),
             (PLAIN, message),
         ]);
         if let Some(hint) = hint {
-            self.remark(&[(BOLD, "hint"), (PLAIN, ": "), (PLAIN, hint)]);
+            self.tell_sentence(&[(BOLD, "hint"), (PLAIN, ": "), (PLAIN, hint)]);
         }
-    }
-
-    /// An answer to what was asked, on standard output.
-    pub fn say(&self, text: &str) {
-        self.answer(&[(PLAIN, text)]);
-    }
-
-    /// Something to know that is not the answer.
-    pub fn note(&self, text: &str) {
-        self.remark(&[(BOLD, "note"), (PLAIN, ": "), (PLAIN, text)]);
     }
 
     fn answer(&self, pieces: &[(Style, &str)]) {
         self.status.borrow().clear();
-        let line = self.out.styled(pieces) + "\n";
+        let columns = answers::width().unwrap_or_default();
+        let line = self.out.sentence(pieces, columns) + "\n";
         self.out.write(line.as_bytes());
     }
 
     /// One line of standard error.
     fn remark(&self, pieces: &[(Style, &str)]) {
+        self.show_line(&self.err.styled(pieces));
+    }
+
+    fn show_line(&self, line: &str) {
         let start = if self.mid_line.replace(false) {
             "\n"
         } else {
             ""
         };
-        self.show(format!("{start}{}\n", self.err.styled(pieces)).as_bytes());
+        self.show(format!("{start}{line}\n").as_bytes());
     }
 
     /// One line with the time since the start.
@@ -157,7 +160,7 @@ impl<O: Write, E: Write> Console<O, E> {
         let mark = format!(" {}", self.mark());
         let mut line = vec![(DIM, clock.as_str()), (PLAIN, &mark)];
         line.extend_from_slice(pieces);
-        self.remark(&line);
+        self.tell_sentence(&line);
     }
 
     /// Writes to standard error, above the status lines. Those wait for the end of a line of output.
@@ -246,6 +249,11 @@ impl<O: Write, E: Write> Console<O, E> {
         for line in text::closing(report, answers::width()) {
             self.say(&line);
         }
+        if let Some(comparison) = &report.comparison {
+            self.say("");
+            self.comparison(comparison, false);
+            self.say("");
+        }
         let style = match report.outcome {
             Outcome::Passed => GREEN,
             Outcome::Interrupted => YELLOW,
@@ -259,65 +267,8 @@ impl<O: Write, E: Write> Console<O, E> {
         ]);
     }
 
-    fn show_status(&self) {
-        if !self.mid_line.get() {
-            let columns = columns().saturating_sub(if self.several.get() { MARK } else { 0 });
-            let lines = self.progress.borrow().lines(self.now.get(), columns);
-            let line = |(sample, line): (Option<u32>, String)| {
-                self.sample.set(sample);
-                let pieces = [(DIM, self.mark()), (DIM, line)];
-                let pieces = pieces
-                    .each_ref()
-                    .map(|(style, text)| (style.clone(), text.as_str()));
-                (sample, self.err.styled(&pieces))
-            };
-            let lines = lines.into_iter().map(line).collect();
-            self.status.borrow_mut().show(lines);
-        }
-    }
-}
-
-impl<W: Write> Stream<W> {
-    fn new(writer: W, colours: bool) -> Self {
-        Self {
-            writer: RefCell::new(writer),
-            colours,
-        }
-    }
-
-    /// The pieces of a line in their styles; none of them can do anything to a terminal.
-    fn styled(&self, pieces: &[(Style, &str)]) -> String {
-        pieces
-            .iter()
-            .map(|(style, piece)| {
-                let style = style.clone().force_styling(self.colours);
-                style.apply_to(text::printable(piece)).to_string()
-            })
-            .collect()
-    }
-
-    fn write(&self, bytes: &[u8]) {
-        let mut writer = self.writer.borrow_mut();
-        // Nobody is left to tell when the stream is gone; the run goes on.
-        let _ = writer.write_all(bytes).and_then(|()| writer.flush());
-    }
-}
-
-impl<O: Write, E: Write> Reporter for Console<O, E> {
-    fn take(&self, event: TimedEvent) {
-        self.progress.borrow_mut().follow(&event);
-        let TimedEvent { at, sample, event } = event;
-        self.started.set(self.started.get().or(Some(at)));
-        self.now.set(at);
-        self.sample.set(sample);
-        // A stage that was broken off ends its step, too.
-        if matches!(
-            event,
-            Event::StepFinished { .. } | Event::StageFinished { .. }
-        ) {
-            self.end_output();
-        }
-        match &event {
+    fn tell(&self, event: &Event) {
+        match event {
             Event::RunStarted { samples, .. } => self.several.set(*samples > 1),
             Event::Output(bytes) => self.output(bytes),
             Event::Transferred { done, total } => self.transferred(*done, *total),
@@ -340,7 +291,7 @@ impl<O: Write, E: Write> Reporter for Console<O, E> {
                 let (heading, lines) = text::step_failed(failure, log);
                 self.line(&[(RED, &heading)]);
                 for line in lines {
-                    self.remark(&[(PLAIN, &self.mark()), (PLAIN, &line)]);
+                    self.tell_sentence(&[(PLAIN, &self.mark()), (PLAIN, &line)]);
                 }
             }
             Event::Kept {
@@ -350,10 +301,20 @@ impl<O: Write, E: Write> Reporter for Console<O, E> {
                 run,
                 sample,
             } => {
-                for line in text::kept(id, region, *until, run, *sample) {
-                    self.remark(&[(PLAIN, &line)]);
+                let mut lines = text::kept(id, region, *until, run, *sample).into_iter();
+                if let Some(sentence) = lines.next() {
+                    self.tell_sentence(&[(PLAIN, &sentence)]);
+                }
+                // Commands, to be copied as they are.
+                for command in lines {
+                    self.remark(&[(PLAIN, &command)]);
                 }
             }
+            Event::ShellOpened { id, until } => {
+                self.line(&[(BOLD, &text::shell_opened(id, *until))]);
+                self.lend();
+            }
+            Event::ShellClosed => self.take_back(),
             Event::Trace(text) => self.line(&[(DIM, text)]),
             _ if self.verbosity == Verbosity::Quiet => {}
             Event::Note(text) | Event::Notice(text) => self.line(&[(PLAIN, text)]),
@@ -397,6 +358,71 @@ impl<O: Write, E: Write> Reporter for Console<O, E> {
                 ]);
             }
         }
+    }
+
+    fn show_status(&self) {
+        if !self.mid_line.get() {
+            let columns = columns().saturating_sub(if self.several.get() { MARK } else { 0 });
+            let lines = self.progress.borrow().lines(self.now.get(), columns);
+            let line = |(sample, line): (Option<u32>, String)| {
+                self.sample.set(sample);
+                let pieces = [(DIM, self.mark()), (DIM, line)];
+                let pieces = pieces
+                    .each_ref()
+                    .map(|(style, text)| (style.clone(), text.as_str()));
+                (sample, self.err.styled(&pieces))
+            };
+            let lines = lines.into_iter().map(line).collect();
+            self.status.borrow_mut().show(lines);
+        }
+    }
+}
+
+impl<W: Write> Stream<W> {
+    fn new(writer: W, colours: bool) -> Self {
+        Self {
+            writer: RefCell::new(writer),
+            colours,
+            is_terminal: false,
+        }
+    }
+
+    /// The pieces of a line in their styles; none of them can do anything to a terminal.
+    fn styled(&self, pieces: &[(Style, &str)]) -> String {
+        pieces
+            .iter()
+            .map(|(style, piece)| {
+                let style = style.clone().force_styling(self.colours);
+                style.apply_to(text::printable(piece)).to_string()
+            })
+            .collect()
+    }
+
+    fn write(&self, bytes: &[u8]) {
+        let mut writer = self.writer.borrow_mut();
+        // Nobody is left to tell when the stream is gone; the run goes on.
+        let _ = writer.write_all(bytes).and_then(|()| writer.flush());
+    }
+}
+
+impl<O: Write, E: Write> Reporter for Console<O, E> {
+    fn take(&self, event: TimedEvent) {
+        let Some(event) = self.unless_lent(event) else {
+            return;
+        };
+        self.progress.borrow_mut().follow(&event);
+        let TimedEvent { at, sample, event } = event;
+        self.started.set(self.started.get().or(Some(at)));
+        self.now.set(at);
+        self.sample.set(sample);
+        // A stage that was broken off ends its step, too.
+        if matches!(
+            event,
+            Event::StepFinished { .. } | Event::StageFinished { .. }
+        ) {
+            self.end_output();
+        }
+        self.tell(&event);
         if matches!(
             event,
             Event::StageStarted(_)
@@ -409,6 +435,9 @@ impl<O: Write, E: Write> Reporter for Console<O, E> {
     }
 
     fn tick(&self, now: Timestamp) {
+        if self.lent.borrow().is_some() {
+            return;
+        }
         self.now.set(now);
         if !self.status.borrow().is_hidden() {
             self.show_status();

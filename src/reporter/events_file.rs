@@ -59,6 +59,10 @@ impl<A: Reporter, B: Reporter> Reporter for Also<A, B> {
         }
         self.reporter.take(event);
     }
+
+    async fn caught_up(&self) {
+        self.reporter.caught_up().await;
+    }
 }
 
 #[cfg(test)]

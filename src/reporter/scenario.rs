@@ -203,6 +203,7 @@ impl Scenario {
     fn finish(mut self, outcome: Outcome, samples: Vec<SampleReport>) -> Vec<TimedEvent> {
         self.wait(1);
         let report = RunReport {
+            comparison: None,
             format: RunReport::FORMAT,
             run: run_id(),
             asked: u32::try_from(samples.len()).unwrap(),

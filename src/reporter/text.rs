@@ -238,6 +238,14 @@ pub fn kept(
     ]
 }
 
+/// A shell on an instance: how to leave it, and how long the instance lives.
+pub fn shell_opened(id: &InstanceId, until: Timestamp) -> String {
+    let end = utc_to_the_second(until);
+    format!(
+        "a shell on {id}: the run goes on when it ends (`exit`); the instance ends itself at {end}"
+    )
+}
+
 /// What is said last when an instance may have been left behind: what to look for, where, how, and when it is over.
 pub fn leaked(
     id: Option<&InstanceId>,

@@ -372,7 +372,11 @@ impl<W: Write> WorkflowLog<W> {
                     self.line(&line);
                 }
             }
-            Event::RunStarted { .. } | Event::Transferred { .. } => {}
+            // In a job there is no shell.
+            Event::RunStarted { .. }
+            | Event::Transferred { .. }
+            | Event::ShellOpened { .. }
+            | Event::ShellClosed => {}
             Event::Note(text) | Event::Trace(text) => self.line(text),
             Event::Detail(text) => {
                 if self.debug {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::HumanBytes;
 use jiff::Timestamp;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
 
 use super::{Event, Reporter, TimedEvent};
@@ -17,6 +17,9 @@ const QUEUE_LIMIT: usize = 8 << 20;
 
 /// The share of the queue that an event takes beside its output, in bytes.
 const EVENT_SIZE: usize = 256;
+
+/// The longest that anybody waits for what is still to be written while a run goes on.
+const CATCH_UP: Duration = Duration::from_secs(2);
 
 /// The time between two ticks.
 const TICK: Duration = Duration::from_secs(1);
@@ -152,7 +155,7 @@ impl<R: Reporter> Queue<R> {
     }
 }
 
-impl<R: Reporter> Reporter for Writer<R> {
+impl<R: Reporter + Send + 'static> Reporter for Writer<R> {
     fn take(&self, event: TimedEvent) {
         let mut state = self.queue.lock();
         let size = size(&event);
@@ -168,6 +171,12 @@ impl<R: Reporter> Reporter for Writer<R> {
             }
         }
         self.queue.changed.notify_all();
+    }
+
+    async fn caught_up(&self) {
+        let (written, all) = oneshot::channel::<()>();
+        self.call(move |_| drop(written));
+        let _ = timeout(CATCH_UP, all).await;
     }
 }
 

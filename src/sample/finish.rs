@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::Sample;
 use super::journal::Journal;
+use super::{MeasuredSample, Sample, gather};
 use crate::cancel::{Completion, until_cancelled};
 use crate::interrupt::Interrupt;
 use crate::phase::Stage;
@@ -21,7 +21,10 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
     }
 
     /// Writes the report, the archive and the index.
-    pub(crate) async fn finish(mut self, started: Timestamp) -> SampleReport {
+    pub(crate) async fn finish(
+        mut self,
+        started: Timestamp,
+    ) -> (SampleReport, Option<MeasuredSample>) {
         let cancel = self.run.interrupt.token().clone();
         // A signal after the work: nothing measured is missing, but the run ends without its archive.
         if cancel.is_cancelled() && self.journal.outcome < Outcome::Interrupted {
@@ -44,10 +47,19 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
             // A collection that was dropped may still be writing to where the results are now.
             self.journal.collected = Some(self.arrivals.settle().await);
         }
+        let measured = self.measured().await;
+        let figures = measured
+            .as_ref()
+            .and_then(|measured| gather(self.run.plan, &[measured]));
+        if let Some((_, warnings)) = &figures {
+            warnings
+                .iter()
+                .for_each(|warning| self.warn_once(warning.clone()));
+        }
         let mut report = self.report(started);
         if self.did_nothing() {
             self.discard().await;
-            return report;
+            return (report, None);
         }
         let mut results = self.results;
         let journal = self.journal;
@@ -55,6 +67,11 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
         report.directory = Some(results.path().to_owned());
         if let Err(error) = &named {
             // The report is worth keeping under the temporary name, too.
+            report.fail(Outcome::Unavailable, error.to_string(), error.hint());
+        }
+        if let Some((figures, _)) = figures
+            && let Err(error) = results.record(figures).await
+        {
             report.fail(Outcome::Unavailable, error.to_string(), error.hint());
         }
         let recorded = results.record(report.clone()).await;
@@ -67,7 +84,7 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
         }
         results.release_reserve();
         if named.is_err() || recorded.is_err() || cancel.is_cancelled() {
-            return report;
+            return (report, measured);
         }
         archive(&results, &mut report, &journal, &cancel).await;
         // For whoever watches: what is on disk is in the archive, and as old.
@@ -84,7 +101,7 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
         {
             warn(&mut report, &journal, error.to_string());
         }
-        report
+        (report, measured)
     }
 
     /// Whether there is nothing to keep: no instance was launched, and no script ran that has a log.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::ShellOccasion;
 use crate::arm::Arm;
 use crate::config::Config;
 use crate::instance::RunId;
@@ -31,6 +32,8 @@ pub struct Plan {
     pub description: Option<String>,
     /// The run.
     pub run: RunId,
+    /// When a person gets a shell on the instance before it is terminated.
+    pub shell: Option<ShellOccasion>,
 }
 
 /// The revision to compare with.

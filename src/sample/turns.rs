@@ -140,7 +140,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         }
     }
 
-    fn warn_once(&mut self, warning: String) {
+    pub(super) fn warn_once(&mut self, warning: String) {
         if !self.journal.warnings.contains(&warning) {
             self.journal.warn(warning);
         }

@@ -117,6 +117,10 @@ impl<S: Shell, P: Sweep, R: Reporter> Shell for Watched<'_, S, P, R> {
         }
     }
 
+    async fn interactive(&self) -> Result<Exit, ShellError> {
+        self.shell.interactive().await
+    }
+
     /// The instance runs on, and what its steps measure is worth waiting for.
     fn reconnect_until(&self) -> Instant {
         self.end_of_life

@@ -1,5 +1,7 @@
 //! This machine as a shell: commands run as processes of the current user, never through sudo.
 
+use std::env;
+use std::ffi::OsStr;
 use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -8,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command as Process;
 
-use super::{Command, Exit, Output, Shell, ShellError};
+use super::{Command, Exit, Output, Shell, ShellError, terminal};
 
 /// How much of a stream is passed on at once, in bytes.
 const CHUNK: usize = 64 * 1024;
@@ -41,24 +43,29 @@ impl ProcessShell {
         }
     }
 
-    fn spawn(&self, command: &Command) -> io::Result<tokio::process::Child> {
-        let mut argv = command.argv();
-        let mut process = Process::new(argv.next().unwrap_or("sh"));
-        process
-            .args(argv)
-            .current_dir(&self.directory)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            // Ctrl-C in the terminal is for collector to hear, not for its tools.
-            .process_group(0);
+    /// A program in the directory and the environment of this shell.
+    fn process(&self, program: impl AsRef<OsStr>) -> Process {
+        let mut process = Process::new(program);
+        process.current_dir(&self.directory);
         for name in NOT_FOR_SCRIPTS {
             process.env_remove(name);
         }
         if let Some(home) = &self.home {
             process.env("HOME", home);
         }
-        process.spawn()
+        process
+    }
+
+    fn spawn(&self, command: &Command) -> io::Result<tokio::process::Child> {
+        let mut argv = command.argv();
+        self.process(argv.next().unwrap_or("sh"))
+            .args(argv)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // Ctrl-C in the terminal is for collector to hear, not for its tools.
+            .process_group(0)
+            .spawn()
     }
 }
 
@@ -126,6 +133,18 @@ impl Shell for ProcessShell {
             .map_err(local_io("waiting for a command"))?;
         group.0 = None;
         tracing::debug!(%status, "local command ended");
+        Ok(status.code().map_or(Exit::Signal, Exit::Code))
+    }
+
+    async fn interactive(&self) -> Result<Exit, ShellError> {
+        let failed = |source| ShellError::LocalIo {
+            what: "a shell on the terminal",
+            source,
+        };
+        terminal::claim().map_err(failed)?;
+        let shell = env::var_os("SHELL").filter(|shell| !shell.is_empty());
+        let mut process = self.process(shell.unwrap_or_else(|| "/bin/sh".into()));
+        let status = process.kill_on_drop(true).status().await.map_err(failed)?;
         Ok(status.code().map_or(Exit::Signal, Exit::Code))
     }
 }

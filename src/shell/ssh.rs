@@ -1,5 +1,6 @@
 //! An instance as a shell: SSH with keys that were made for this run, and a connection that is renewed when it breaks.
 
+mod interactive;
 mod keys;
 
 use std::borrow::Cow;
@@ -320,5 +321,9 @@ impl Shell for SshShell {
         }
         tracing::debug!(address = self.target.address, ?exit, "SSH command ended");
         exit.ok_or_else(|| self.lost("it ended before the command did"))
+    }
+
+    async fn interactive(&self) -> Result<Exit, ShellError> {
+        self.give_terminal().await
     }
 }

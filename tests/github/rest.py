@@ -34,7 +34,7 @@ class Rest:
         examples = json.dumps(description["components"]["examples"])
         examples = examples.replace("https://api.github.com", origin).replace("octocat/Hello-World", REPOSITORY)
         self.examples = {name: example["value"] for name, example in json.loads(examples).items()}
-        self.comments, self.pulls, self.ids = [], [], itertools.count(1)
+        self.comments, self.pulls, self.parents, self.ids = [], [], {}, itertools.count(1)
         self.latency = (0, 0)
 
     def routes(self):
@@ -42,6 +42,8 @@ class Rest:
         issue, commit = f"{repository}/issues/{number}", f"{repository}/commits/{{sha}}"
         routes = [
             web.get("/user", self.guarded(self.user)),
+            web.get(commit, self.guarded(self.get_commit)),
+            web.get(f"{repository}/compare/{{base}}...{{head}}", self.guarded(self.compare)),
             web.get(f"{commit}/pulls", self.guarded(self.list_commit_pulls)),
             web.get(f"{repository}/pulls", self.guarded(self.list_pulls)),
             web.get(f"{repository}/pulls/{number}", self.guarded(self.get_pull)),
@@ -109,6 +111,26 @@ class Rest:
         sha = self.parent(request, "commit")
         return self.page(request, [pull for pull in self.pulls if sha in pull["commits"]])
 
+    def get_commit(self, request, _login, _fields):
+        return web.json_response(self.describe_commit(self.parent(request, "commit")))
+
+    def compare(self, request, _login, _fields):
+        """The merge base is the first common ancestor, as far as histories were seeded."""
+        histories = [self.history(request.match_info[end]) for end in ("base", "head")]
+        common = next((sha for sha in histories[1] if sha in histories[0]), None)
+        if common is None:
+            raise not_found()
+        return web.json_response({**self.examples["commit-comparison"],
+                                  "merge_base_commit": self.describe_commit(common)})
+
+    def history(self, sha):
+        return [sha, *(older for parent in self.parents.get(sha, []) for older in self.history(parent))]
+
+    def describe_commit(self, sha):
+        template = self.examples["commit"]
+        [parent] = template["parents"]
+        return {**template, "sha": sha, "parents": [{**parent, "sha": sha} for sha in self.parents.get(sha, [])]}
+
     def list_pulls(self, request, _login, _fields):
         state, head = request.query.get("state", "open"), request.query.get("head")
         return self.page(request, [
@@ -132,6 +154,9 @@ class Rest:
     def add_pull(self, number, sha, head="feature", head_repository=REPOSITORY, state="open", commits=()):
         self.pulls.append({"kind": "pull", "number": number, "sha": sha, "head": head, "state": state,
                            "head_repository": head_repository, "commits": {sha, *commits}})
+
+    def add_commit(self, sha, parents):
+        self.parents[sha] = parents
 
     def parent(self, request, kind):
         """The issue or the commit of a request. A commit exists if its name could be one, an issue if it was seeded."""

@@ -168,6 +168,8 @@ class Stand:
             case "POST /stand/comments":
                 kind = "issue" if "issue" in fields else "commit"
                 return self.rest.add_comment(kind, fields[kind], fields["login"], fields["body"])
+            case "POST /stand/commits":
+                return self.rest.add_commit(**fields)
             case "POST /stand/pulls":
                 return self.rest.add_pull(**fields)
             case "POST /stand/upload-lifetime":

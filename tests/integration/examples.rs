@@ -3,8 +3,12 @@
 use std::fs;
 use std::net::TcpStream;
 use std::path::Path;
+use std::process::Command;
 
-use crate::command::{Desk, run};
+use serde_json::Value;
+
+use crate::command::{Desk, run, say};
+use crate::documents::Document;
 
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
 
@@ -68,4 +72,64 @@ fn a_server_that_setup_starts_is_measured_and_ends_even_after_a_time_out() {
     ]));
     finished.says("stop.sh");
     assert!(!server_is_up());
+}
+
+/// The least of what `timings.txt` says in any sample of a revision.
+fn fastest(results: &Path) -> f64 {
+    let timings = fs::read_dir(results).unwrap();
+    let timings = timings.map(|entry| entry.unwrap().path().join("timings.txt"));
+    let texts: Vec<String> = timings
+        .filter_map(|path| fs::read_to_string(path).ok())
+        .collect();
+    let seconds: Vec<f64> = texts
+        .iter()
+        .flat_map(|text| text.lines())
+        .map(|line| {
+            let value = line.strip_prefix("wordcount: ").unwrap();
+            value.strip_suffix(" s").unwrap().parse().unwrap()
+        })
+        .collect();
+    assert_eq!(seconds.len(), 10 * texts.len());
+    seconds.into_iter().fold(f64::INFINITY, f64::min)
+}
+
+#[test]
+fn the_slower_of_two_revisions_is_seen_to_be() {
+    let desk = Desk::new();
+    let clone = desk.path().join("wordcount");
+    let made = Command::new(Path::new(EXAMPLES).join("two-revisions/make-repository"))
+        .arg(&clone)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    // Everywhere the same commits, so what the page shows is what a reader gets.
+    let log = String::from_utf8(made.stdout).unwrap();
+    let page = Document::open("examples/two-revisions/README.md");
+    assert!(page.blocks("text").contains(&log), "{log}");
+
+    // Each twice more where something else keeps the machine busy.
+    for _ in 0..3 {
+        for revision in ["v1.0", "v1.1"] {
+            let mut command = desk.collect(&["--local", ".", revision]);
+            command.current_dir(&clone);
+            run(command).expect(0);
+        }
+        let [fast, slow] = ["v1.0", "v1.1"].map(|tag| fastest(&clone.join("results").join(tag)));
+        if slow > 1.1 * fast {
+            break;
+        }
+        say(&format!("v1.0 took {fast} s and v1.1 {slow} s"));
+    }
+    let [fast, slow] = ["v1.0", "v1.1"].map(|tag| fastest(&clone.join("results").join(tag)));
+    assert!(slow > 1.1 * fast, "{slow} is not slower than {fast}");
+
+    for (revision, short) in [("v1.0", "805e4b8"), ("v1.1", "fca787a")] {
+        let samples = fs::read_dir(clone.join("results").join(revision)).unwrap();
+        let records = samples.map(|entry| entry.unwrap().path().join("collector/run.json"));
+        for record in records.filter(|path| path.exists()) {
+            let record: Value = serde_json::from_slice(&fs::read(record).unwrap()).unwrap();
+            let commit = record["commit"].as_str().unwrap();
+            assert!(commit.starts_with(short), "{commit}");
+        }
+    }
 }

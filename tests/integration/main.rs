@@ -50,6 +50,10 @@ mod lab;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod list;
+#[cfg(test)]
+mod open_shell;
+#[cfg(test)]
 mod plan;
 #[cfg(test)]
 mod policy;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use collector::cli;
-use collector::config::{DefaultValue, FILE_KEYS, Key, MAIN_KEYS, STEP_KEYS, Scope};
+use collector::config::{DefaultValue, FIGURE_KEYS, FILE_KEYS, Key, MAIN_KEYS, STEP_KEYS, Scope};
 
 /// The variable that has the page written anew.
 const UPDATE: &str = "UPDATE";
@@ -17,6 +17,7 @@ fn page() -> String {
     let planned = rows(planned, |key| format!("`{}` | {}", key.name, key.meaning));
     let main = table(&MAIN_KEYS);
     let step = table(&STEP_KEYS);
+    let figure = table(&FIGURE_KEYS);
     format!(
         "\
 # The config file
@@ -55,6 +56,12 @@ may still make them. They are looked up again after it, before anything is rente
 
 A rehearsal (`--local`, or `provider: local`) may leave out the keys marked EC2; those that are there are checked.
 
+## Options of an entry of `figures`
+
+An entry is a glob, or a glob with options below it, as one map or as a list of maps. It is matched with the paths of
+collected files below `<instance>/`. Which formats there are, and what is read of each, is in [figures.md](figures.md).
+
+{figure}
 ## Options of a step
 
 {step}

@@ -358,6 +358,69 @@ fn in_a_job_head_is_the_head_of_the_pull_request() {
     refused.logs("`revision: head`: `push` is about no pull request");
 }
 
+/// What the step saw as the revision and the baseline of each arm.
+fn compared(desk: &Desk, revision: &str) -> [String; 2] {
+    let seen = |arm: &str| {
+        let path = desk.sample(revision).join(arm).join("turn-01/seen");
+        fs::read_to_string(path).unwrap().trim().to_owned()
+    };
+    ["baseline", "candidate"].map(seen)
+}
+
+#[test]
+fn in_a_job_the_baseline_is_what_the_commit_came_from() {
+    let Some(stand) = Stand::with_prism() else {
+        return;
+    };
+    let [base, newer, head, merge] = ["a", "b", "c", "d"].map(|letter| letter.repeat(40));
+    stand.add_commit(&newer, &[&base]);
+    stand.add_commit(&head, &[&base]);
+    stand.add_commit(&merge, &[&newer, &head]);
+    let pull = json!({ "pull_request": { "number": 7, "head": { "sha": head }, "base": { "sha": newer } } });
+    let push = json!({ "before": base });
+    for (event, payload, revision, baseline) in [
+        ("pull_request", &pull, &merge, &newer),
+        ("pull_request", &pull, &head, &base),
+        ("push", &push, &newer, &base),
+    ] {
+        let desk = desk("baseline: auto\nrepeat: 1");
+        let mut job = stand.job();
+        job.event(event, payload);
+        in_job(&desk, &mut job, revision).expect(0);
+        assert_eq!(
+            compared(&desk, revision),
+            [baseline, revision].map(String::as_str),
+            "{event}"
+        );
+    }
+    let desk = desk("baseline: auto");
+    let mut job = stand.job();
+    job.event("schedule", &json!({}));
+    let refused = in_job(&desk, &mut job, &head).expect(2);
+    refused.logs("nothing tells what");
+    refused.logs("name a revision as the `baseline`");
+}
+
+#[test]
+fn both_revisions_are_looked_up_and_sent() {
+    let desk = Desk::new();
+    desk.config(
+        "performance_results: seen\nprovider: local\nrepository: software\nsend: true\nbaseline: v1.0\nrepeat: 2",
+        "setup: [build.sh]\nrun: [see.sh]\n",
+    )
+    .script("build.sh", "cp \"$COLLECTOR_SOURCE/speed\" built")
+    .script("see.sh", "echo \"$VERSION $COLLECTOR_COMMIT $(cat built)\" > seen");
+    let Software { first, second, .. } = software(&desk);
+    collect(&desk, "main").expect(0);
+    assert_eq!(
+        compared(&desk, "main"),
+        [format!("v1.0 {first} slow"), format!("main {second} fast")]
+    );
+    let typo = self::desk("repository: software\nbaseline: v1.O");
+    software(&typo);
+    collect(&typo, "main").expect(2).says("v1.0");
+}
+
 #[test]
 fn a_commit_that_the_event_is_not_about_is_noticed() {
     let Some(stand) = Stand::start() else {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use collector::config::{Config, Key, MAIN_KEYS, STEP_KEYS, Source, schema};
+use collector::config::{Config, FIGURE_KEYS, Key, MAIN_KEYS, STEP_KEYS, Source, schema};
 use jsonschema::Validator;
 use serde_json::Value;
 
@@ -49,6 +49,16 @@ fn with_main_key(key: &str, value: &str) -> String {
 /// A config with this value for an option of a step.
 fn with_option(option: &str, value: &str) -> String {
     with_steps(&format!("[measure.sh: {{{option}: {value}}}]"))
+}
+
+/// A config with this value for an option of an entry of `figures`.
+fn with_figure_option(option: &str, value: &str) -> String {
+    let format = match option {
+        "path" => "format: json, ",
+        "name" | "value" | "unit" => "format: csv, ",
+        _ => "",
+    };
+    with_main_key("figures", &format!("[a: {{{format}{option}: {value}}}]"))
 }
 
 /// A config with this list of scripts besides one that is good.
@@ -189,9 +199,11 @@ const VALUES: [&str; 47] = [
 fn of_every_key_it_takes_what_the_program_takes() {
     let main = supported(&MAIN_KEYS).map(|key| (key, with_main_key as fn(&str, &str) -> String));
     let step = supported(&STEP_KEYS).map(|key| (key, with_option as fn(&str, &str) -> String));
+    let figure =
+        supported(&FIGURE_KEYS).map(|key| (key, with_figure_option as fn(&str, &str) -> String));
     let validator = validator();
     let mut differences = Vec::new();
-    for (key, config) in main.chain(step) {
+    for (key, config) in main.chain(step).chain(figure) {
         let example = config(key.name, key.example);
         assert!(
             is_config(&example) || key.example.contains('…'),

@@ -11,7 +11,7 @@ use collector::shell::{Captured, Exit, Shell as _, ShellError, run_script};
 use crate::command::{skip, wait_for};
 
 /// An sshd of this test's own, for the user that runs it; `None` where OpenSSH is not installed.
-struct Sshd {
+pub(crate) struct Sshd {
     child: Child,
     port: u16,
     directory: tempfile::TempDir,
@@ -19,7 +19,7 @@ struct Sshd {
 
 impl Sshd {
     /// Shows this host key and lets in whoever has the client's key.
-    fn start(host_private: &str, client_public: &str) -> Option<Self> {
+    pub(crate) fn start(host_private: &str, client_public: &str) -> Option<Self> {
         let sshd = Path::new("/usr/sbin/sshd");
         if !sshd.exists() {
             skip(&format!("there is no {}", sshd.display()));
@@ -57,7 +57,7 @@ impl Sshd {
         })
     }
 
-    fn target(&self, keys: &Keys) -> Target {
+    pub(crate) fn target(&self, keys: &Keys) -> Target {
         let user = Command::new("id").arg("-un").output().unwrap().stdout;
         Target {
             address: "127.0.0.1".into(),
@@ -76,7 +76,7 @@ impl Drop for Sshd {
     }
 }
 
-fn block_on<T>(work: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -168,6 +168,15 @@ impl Stand {
         self.http("POST", "pulls", pull);
     }
 
+    /// A commit with these parents.
+    pub(crate) fn add_commit(&self, sha: &str, parents: &[&str]) {
+        self.http(
+            "POST",
+            "commits",
+            &serde_json::json!({ "sha": sha, "parents": parents }),
+        );
+    }
+
     pub(crate) fn add_comment(&self, comment: &Value) -> Value {
         self.http("POST", "comments", comment)
     }

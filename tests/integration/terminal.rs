@@ -13,6 +13,7 @@ use std::time::Instant;
 use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
 use serde_json::Value;
 
 use crate::command::{Desk, PATIENCE, wait_for};
@@ -30,7 +31,7 @@ const CTRL_S: &[u8] = b"\x13";
 pub(crate) struct Attached(Child);
 
 impl Attached {
-    fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.0.id()).unwrap();
         kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
     }
@@ -104,18 +105,52 @@ impl Terminal {
         (terminal, Attached(child))
     }
 
+    /// A terminal that controls the program on it: its keys are signals there, and it hears of a new size.
+    pub(crate) fn controlling(command: &Command) -> (Self, Attached) {
+        let mut session = Command::new("setsid");
+        session
+            .arg("--ctty")
+            .arg(command.get_program())
+            .args(command.get_args());
+        if let Some(directory) = command.get_current_dir() {
+            session.current_dir(directory).env_clear();
+        }
+        for (name, value) in command.get_envs() {
+            session.env(name, value.unwrap());
+        }
+        Self::spawn(session)
+    }
+
+    pub(crate) fn resize(&self, columns: u16, rows: u16) {
+        let size = Winsize {
+            ws_row: rows,
+            ws_col: columns,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        tcsetwinsize(&self.keys, size).unwrap();
+    }
+
     pub(crate) fn press(&mut self, keys: &[u8]) {
         self.keys.write_all(keys).unwrap();
     }
 
     pub(crate) fn wait_for(&mut self, text: &str) {
+        self.wait_for_any(&[text]);
+    }
+
+    /// Waits until one of these is shown, and says which.
+    pub(crate) fn wait_for_any<'a>(&mut self, texts: &[&'a str]) -> &'a str {
         let deadline = Instant::now() + PATIENCE;
-        while !self.text.contains(text) {
+        loop {
+            if let Some(text) = texts.iter().find(|text| self.text.contains(**text)) {
+                return text;
+            }
             let left = deadline.saturating_duration_since(Instant::now());
             match self.shown.recv_timeout(left) {
                 Ok(piece) => self.text.push_str(&String::from_utf8_lossy(&piece)),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                    panic!("no {text:?} on the terminal:\n{}", self.text)
+                    panic!("none of {texts:?} on the terminal:\n{}", self.text)
                 }
             }
         }

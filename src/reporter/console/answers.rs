@@ -15,6 +15,18 @@ pub(super) fn width() -> Option<usize> {
 }
 
 impl<O: Write, E: Write> Console<O, E> {
+    /// An answer to what was asked, on standard output.
+    pub fn say(&self, text: &str) {
+        self.status.borrow().clear();
+        let line = self.out.styled(&[(PLAIN, text)]) + "\n";
+        self.out.write(line.as_bytes());
+    }
+
+    /// Something to know that is not the answer.
+    pub fn note(&self, text: &str) {
+        self.tell_sentence(&[(BOLD, "note"), (PLAIN, ": "), (PLAIN, text)]);
+    }
+
     /// A table on standard output. On a terminal that is too narrow for it, a line for each of its cells.
     pub fn table<const N: usize>(&self, heads: &[&str; N], rows: &[[String; N]]) {
         for line in text::table(heads, rows, width()) {
@@ -38,7 +50,7 @@ impl<O: Write, E: Write> Console<O, E> {
 
     /// Something that is not as it should be, apart from a run.
     pub fn warn(&self, text: &str) {
-        self.remark(&[(YELLOW, "warning"), (PLAIN, ": "), (PLAIN, text)]);
+        self.tell_sentence(&[(YELLOW, "warning"), (PLAIN, ": "), (PLAIN, text)]);
     }
 
     /// Asks a question that is answered with yes or no, and waits for the answer; no answer is a no.

@@ -323,6 +323,7 @@ impl Scenario {
                 fail_on: None,
                 repository: None,
                 upload: Vec::new(),
+                figures: Vec::new(),
                 phases,
             },
             config_file: Vec::new(),
@@ -333,6 +334,7 @@ impl Scenario {
             revision: "abc1234".parse().unwrap(),
             found: Found::default(),
             description: None,
+            shell: None,
             run: RunId::generate(jiff::Timestamp::now()),
         }
     }

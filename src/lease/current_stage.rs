@@ -1,0 +1,106 @@
+//! What is done with an instance at the moment, for other processes of this machine to see.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::LeaseRecords;
+use crate::instance::{InstanceId, LeaseToken};
+use crate::phase::Stage;
+
+/// How the names of these files end; those of leases end otherwise.
+const SUFFIX: &str = "stage";
+
+/// What is done with an instance.
+#[derive(Debug, Serialize, Deserialize)]
+struct Content {
+    instance: InstanceId,
+    stage: String,
+}
+
+/// A file that says what is done with an instance. It counts for as long as its writer lives, which holds a lock on it.
+#[derive(Debug)]
+pub(crate) struct StageFile {
+    path: PathBuf,
+    // Nothing reads it: it is open for its lock.
+    _lock: File,
+}
+
+impl StageFile {
+    /// Removes the file; that it stays is harmless.
+    pub(crate) fn remove(self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+impl LeaseRecords {
+    /// Says what is done from now on with the instance of a sample.
+    pub(crate) fn begin_stage(
+        &self,
+        sample: &LeaseToken,
+        instance: &InstanceId,
+        stage: Stage,
+    ) -> io::Result<StageFile> {
+        let path = self.0.join(format!("{sample}.{SUFFIX}"));
+        let new = path.with_extension("stage.partial");
+        let content = Content {
+            instance: instance.clone(),
+            stage: stage.to_string(),
+        };
+        let mut file = File::create(&new)?;
+        file.lock()?;
+        file.write_all(&serde_json::to_vec(&content)?)?;
+        // It appears whole, and in the place of the one before.
+        fs::rename(&new, &path)?;
+        Ok(StageFile { path, _lock: file })
+    }
+
+    /// The instances that a living process works with, and what it does.
+    pub fn stages(&self) -> Vec<(InstanceId, String)> {
+        let Ok(entries) = fs::read_dir(&self.0) else {
+            return Vec::new();
+        };
+        let read = |path: PathBuf| -> Option<(InstanceId, String)> {
+            let is_stage = path.extension().is_some_and(|end| end == SUFFIX);
+            let file = File::open(&path).ok().filter(|_| is_stage)?;
+            // Who can lock it is alone with it.
+            if file.try_lock_shared().is_ok() {
+                return None;
+            }
+            let Content { instance, stage } = serde_json::from_reader(file).ok()?;
+            Some((instance, stage))
+        };
+        entries
+            .filter_map(|entry| read(entry.ok()?.path()))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::phase::Phase;
+
+    #[test]
+    fn a_stage_counts_while_its_writer_lives() {
+        let directory = tempfile::tempdir().unwrap();
+        let records = LeaseRecords::in_directory(directory.path());
+        let (sample, id) = (LeaseToken::new("run-1"), InstanceId::new("i-1"));
+        assert_eq!(records.stages(), []);
+        let first = records.begin_stage(&sample, &id, Stage::Ready).unwrap();
+        assert_eq!(records.stages(), [(id.clone(), "ready".into())]);
+        let run = Stage::Scripts(Phase::Run);
+        let second = records.begin_stage(&sample, &id, run).unwrap();
+        drop(first);
+        assert_eq!(records.stages(), [(id.clone(), "run".into())]);
+        assert_eq!(records.all(), []);
+        // As when its process is killed.
+        drop(second);
+        assert_eq!(records.stages(), []);
+        let last = records.begin_stage(&sample, &id, Stage::Collect).unwrap();
+        last.remove();
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+}

@@ -1,0 +1,111 @@
+//! The figures that collected files hold.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use walkdir::WalkDir;
+
+use super::{CONFIG, RECORDS};
+use crate::config::FigureFiles;
+use crate::figures::{File, Reading, read_files};
+
+/// The largest file that is read for its figures, in bytes.
+const MAX_FILE: u64 = 64 << 20;
+
+/// What was read of a directory.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Measured {
+    /// What its files say.
+    pub readings: Vec<Reading>,
+    /// What could not be read, each as a warning.
+    pub warnings: Vec<String>,
+}
+
+/// Reads the figures of the files in a directory of results. What cannot be read is a warning, and never a wrong number.
+pub fn measured(directory: &Path, entries: &[FigureFiles]) -> Measured {
+    let paths = files_in(directory);
+    let mut measured = Measured::default();
+    for entry in entries {
+        let mut contents = Vec::new();
+        for path in paths.iter().filter(|path| entry.matches(path)) {
+            match read(&directory.join(path)) {
+                Ok(bytes) => contents.push((path, bytes)),
+                Err(reason) => measured
+                    .warnings
+                    .push(format!("figures in {}: {reason}", path.display())),
+            }
+        }
+        if contents.is_empty() {
+            measured
+                .warnings
+                .push(format!("`figures`: `{}` matches no file", entry.text));
+        }
+        let files: Vec<File<'_>> = contents
+            .iter()
+            .map(|(path, bytes)| File { path, bytes })
+            .collect();
+        let (readings, flaws) = read_files(&entry.options, &files);
+        measured.readings.extend(readings);
+        let flaws = flaws.iter().map(|flaw| format!("figures in {flaw}"));
+        measured.warnings.extend(flaws);
+    }
+    measured
+}
+
+/// The regular files, but for collector's own, relative to the directory.
+fn files_in(directory: &Path) -> Vec<PathBuf> {
+    let own = |path: &Path| path == Path::new(RECORDS) || path == Path::new(CONFIG);
+    let relative = |path: &Path| path.strip_prefix(directory).ok().map(Path::to_owned);
+    let walk = WalkDir::new(directory).sort_by_file_name().into_iter();
+    walk.filter_entry(|entry| relative(entry.path()).is_none_or(|path| !own(&path)))
+        .flatten()
+        .filter(|entry| entry.file_type().is_file())
+        .filter_map(|entry| relative(entry.path()))
+        .collect()
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let size = fs::metadata(path).map_err(|error| error.to_string())?.len();
+    if size > MAX_FILE {
+        return Err(format!("it has {size} bytes, {MAX_FILE} are read"));
+    }
+    fs::read(path).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Source};
+
+    fn entries(figures: &str) -> Vec<FigureFiles> {
+        let text = format!(
+            "main: {{performance_results: x, output: out, provider: local, figures: {figures}}}\nrun: [a.sh]\n"
+        );
+        let source = Source {
+            path: "config.yml".as_ref(),
+            text: &text,
+            local: true,
+        };
+        Config::parse(source, &|_| Ok(())).unwrap().figures
+    }
+
+    #[test]
+    fn figures_are_read_and_what_is_none_is_said() {
+        let results = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = results.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        write("a/good.txt", "latency: 12.5 ms\n");
+        write("a/bad.txt", "latency: NaN ms\n");
+        write("config/good.txt", "config: 1 s\n");
+        write("collector/good.txt", "record: 1 s\n");
+        let measured = measured(results.path(), &entries("['**/*.txt', '*.json']"));
+        let names: Vec<_> = measured.readings.iter().map(|one| &one.name).collect();
+        assert_eq!(names, ["latency"], "{measured:?}");
+        let warnings = measured.warnings.join("\n");
+        assert!(warnings.contains("figures in a/bad.txt"), "{warnings}");
+        assert!(warnings.contains("`*.json` matches no file"), "{warnings}");
+    }
+}

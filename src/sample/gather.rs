@@ -1,0 +1,115 @@
+//! The figures of a run: what the turns of all samples measured, joined by name, and compared.
+
+use std::collections::BTreeMap;
+
+use super::{MeasuredTurn, Plan};
+use crate::comparison::Comparison;
+use crate::figures::{Direction, Reading};
+use crate::records::{FigureRecord, Figures, Record as _, SampleOf, TurnValues};
+use crate::statistics::compare;
+
+/// What a sample measured, and on which instance.
+pub(crate) struct MeasuredSample {
+    pub(crate) sample: SampleOf,
+    pub(crate) turns: Vec<MeasuredTurn>,
+}
+
+/// The figures of these samples, with the comparison where there is a baseline, and what is said of them. None where nothing
+/// was measured.
+pub(crate) fn gather(plan: &Plan, samples: &[&MeasuredSample]) -> Option<(Figures, Vec<String>)> {
+    let mut names: Vec<String> = Vec::new();
+    let mut found: BTreeMap<String, Joined> = BTreeMap::new();
+    for (index, sample) in samples.iter().enumerate() {
+        for MeasuredTurn { turn, measured } in &sample.turns {
+            for reading in &measured.readings {
+                let joined = found.entry(reading.name.clone()).or_insert_with(|| {
+                    names.push(reading.name.clone());
+                    Joined::new(reading)
+                });
+                joined.better = joined.better.or(reading.better);
+                if joined.unit != reading.unit {
+                    joined
+                        .other_unit
+                        .get_or_insert_with(|| reading.unit.clone());
+                    continue;
+                }
+                joined.turns.push(TurnValues {
+                    sample: index,
+                    arm: turn.arm,
+                    round: turn.round,
+                    turn: turn.turn,
+                    values: reading.values.clone(),
+                });
+            }
+        }
+    }
+    if names.is_empty() {
+        return None;
+    }
+    let mut warnings = Vec::new();
+    let mut undirected = Vec::new();
+    let mut figures = Vec::new();
+    for name in names {
+        let Some(joined) = found.remove(&name) else {
+            continue;
+        };
+        if let Some(other) = &joined.other_unit {
+            let unit = &joined.unit;
+            warnings.push(format!(
+                "{name} is measured in {unit:?} and in {other:?}: what is in {other:?} is left out"
+            ));
+        }
+        if joined.better.is_none() {
+            undirected.push(name.clone());
+        }
+        figures.push(FigureRecord {
+            name,
+            unit: joined.unit,
+            better: joined.better.unwrap_or(Direction::Less),
+            turns: joined.turns,
+        });
+    }
+    if let (Some(first), true) = (undirected.first(), plan.baseline.is_some()) {
+        let others = match undirected.len() - 1 {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        warnings.push(format!(
+            "nothing tells what is better of {first}{others}: less is taken to be; `better: more` in `figures` says otherwise"
+        ));
+    }
+    let mut figures = Figures {
+        format: Figures::FORMAT,
+        runs: vec![plan.run.clone()],
+        revision: plan.revision.clone(),
+        baseline: plan.baseline.as_ref().map(|one| one.revision.clone()),
+        seed: plan.seed,
+        samples: samples.iter().map(|one| one.sample.clone()).collect(),
+        figures,
+        comparison: None,
+    };
+    if figures.baseline.is_some() {
+        let estimates = compare(&Comparison::series(&figures));
+        figures.comparison = Some(Comparison::new(&figures, &estimates, &[]));
+    }
+    Some((figures, warnings))
+}
+
+/// A figure, as far as its turns were looked at.
+struct Joined {
+    unit: String,
+    other_unit: Option<String>,
+    better: Option<Direction>,
+    turns: Vec<TurnValues>,
+}
+
+impl Joined {
+    fn new(reading: &Reading) -> Self {
+        Self {
+            unit: reading.unit.clone(),
+            other_unit: None,
+            better: reading.better,
+            turns: Vec::new(),
+        }
+    }
+}

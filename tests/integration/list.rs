@@ -1,0 +1,23 @@
+//! What `collect list` says of a run that goes on.
+
+use crate::command::{Desk, Running, run, wait_for};
+
+#[test]
+fn the_phase_of_a_run_is_shown_for_as_long_as_its_collector_lives() {
+    let desk = Desk::new();
+    desk.config("performance_results: speed", "run:\n  - measure.sh\n")
+        .script("measure.sh", "echo begun; sleep 600");
+    let running = Running::spawn(desk.collect(&["config.yml", "v1", "--local"]));
+    let list = || run(desk.collect(&["list", "--local"])).expect(0).stdout;
+    let phase = || {
+        let text = list();
+        let [heads, row] = text.lines().collect::<Vec<_>>().try_into().ok()?;
+        let column = heads.find("phase")?;
+        let cell = row.get(column..)?.split("  ").next()?;
+        Some(cell.trim().to_owned())
+    };
+    wait_for("the phase", || (phase()? == "run").then_some(()));
+    running.kill_after("begun");
+    assert_eq!(phase().as_deref(), Some(""), "{}", list());
+    run(desk.collect(&["reap", "--all", "--local"])).expect(0);
+}

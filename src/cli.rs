@@ -45,7 +45,7 @@ const MIN_SIMILARITY: f64 = 0.7;
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     after_help = "Exit status: 0 passed, 1 a step failed, 2 usage or config, 3 AWS, SSH, GitHub or this machine failed, \
-                  4 termination not confirmed, 129/130/143 ended by a signal."
+                  4 termination not confirmed, 5 slower than `fail_on` allows, 129/130/143 ended by a signal."
 )]
 struct CommandLine {
     #[command(subcommand)]

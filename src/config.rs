@@ -1,6 +1,7 @@
 //! The config file, parsed: types that cannot be wrong, or every problem at once.
 
 mod duration;
+mod fail_on;
 mod figures;
 mod keys;
 mod main_section;
@@ -22,10 +23,11 @@ use std::str::FromStr;
 use std::time::Duration;
 
 pub use duration::{human as human_duration, parse as parse_duration};
+pub use fail_on::{FailOn, Percent};
 pub use figures::FigureFiles;
 pub use keys::{
-    DefaultValue, FIGURE_KEYS, FILE_KEYS, Key, Kind, MAIN_KEYS, MAX_REPEAT, MAX_SAMPLES, STEP_KEYS,
-    Scope,
+    DefaultValue, FAIL_ON_KEYS, FIGURE_KEYS, FILE_KEYS, Key, Kind, MAIN_KEYS, MAX_REPEAT,
+    MAX_SAMPLES, STEP_KEYS, Scope,
 };
 pub use node::At;
 pub use pattern::Pattern;
@@ -83,6 +85,8 @@ pub struct Config {
     pub baseline: Option<Baseline>,
     /// The number of turns of each revision on each instance, where it is given.
     pub repeat: Option<NonZeroU32>,
+    /// What fails a comparison.
+    pub fail_on: Option<FailOn>,
     /// Where the revision is looked up.
     pub repository: Option<Repository>,
     /// The collected files that hold figures.

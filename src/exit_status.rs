@@ -18,6 +18,8 @@ pub enum ExitStatus {
     Unavailable,
     /// Termination is not confirmed: this outranks every other.
     Leaked,
+    /// A figure is worse than `fail_on` allows; the instance is gone.
+    Worse,
     /// A signal ended the run; the instance is gone.
     Signalled(Signal),
 }
@@ -31,6 +33,7 @@ impl ExitStatus {
             Self::Misused => 2,
             Self::Unavailable => 3,
             Self::Leaked => 4,
+            Self::Worse => 5,
             Self::Signalled(signal) => 128 + signal.number(),
         }
     }

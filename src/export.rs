@@ -22,7 +22,7 @@ pub enum Format {
     BmfV1,
     /// What github-action-benchmark takes as `customSmallerIsBetter`, or as `customBiggerIsBetter`: one direction a file.
     GithubActionBenchmark(Direction),
-    /// OpenMetrics, the text format of Prometheus.
+    /// The text format of Prometheus.
     OpenMetrics,
     /// A line for each value.
     Csv,

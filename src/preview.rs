@@ -257,6 +257,7 @@ fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Setting> {
         fail_fast,
         baseline,
         repeat: _,
+        fail_on,
         repository,
         upload,
         figures,
@@ -293,6 +294,12 @@ fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Setting> {
                 .map_or(Value::Null, |baseline| baseline.to_string().into()),
         ),
         setting("repeat", config.turns()),
+        setting(
+            "fail_on",
+            fail_on.map_or(Value::Null, |limit| {
+                format!("slower: {}", limit.slower).into()
+            }),
+        ),
         repository_setting(repository.as_ref()),
         setting(
             "upload",

@@ -16,14 +16,14 @@ use crate::results::{FiguresError, StoredFigures};
 /// Compares the candidate with the baseline.
 pub(super) fn compare(args: &CompareArgs, console: &Console) -> Result<ExitStatus, Error> {
     let of_candidate = meant(&args.candidate, &args.output, console)?;
-    let (comparison, differences) = match interleaved(&args.baseline, &of_candidate)? {
-        Some(comparison) => (comparison, Vec::new()),
-        None => {
-            let of_baseline = meant(&args.baseline, &args.output, console)?;
-            let baseline = side(of_baseline, &args.baseline)?;
-            let candidate = side(of_candidate, &args.candidate)?;
-            compare_sides(&baseline, &candidate)
-        }
+    let interleaved = interleaved(&args.baseline, &of_candidate)?;
+    let (comparison, differences) = if let Some(comparison) = interleaved {
+        (comparison, Vec::new())
+    } else {
+        let of_baseline = meant(&args.baseline, &args.output, console)?;
+        let baseline = side(of_baseline, &args.baseline)?;
+        let candidate = side(of_candidate, &args.candidate)?;
+        compare_sides(&baseline, &candidate)
     };
     if args.json {
         console.say(&pretty(&comparison)?);

@@ -67,7 +67,7 @@ pub enum ExportFormat {
     BmfV1,
     /// A custom tool of github-action-benchmark
     GithubActionBenchmark,
-    /// OpenMetrics, which Prometheus reads
+    /// What Prometheus reads
     Openmetrics,
     /// A line for each value
     Csv,

@@ -107,6 +107,8 @@ fn gibibytes(bytes: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::slice::from_ref;
+
     use super::*;
 
     fn host(instance_type: &str, answer: &str) -> Host {
@@ -127,7 +129,7 @@ mod tests {
             "c7i.large",
             "kernel\t6.9\ncpu_model\tX\nload_average\t1 1 1\nmemory\t3996700 kB\n",
         );
-        let found = differences(&[one.clone()], &[one.clone(), other.clone()]);
+        let found = differences(from_ref(&one), &[one.clone(), other.clone()]);
         let facts: Vec<&str> = found.iter().map(|found| found.fact.as_str()).collect();
         assert_eq!(facts, ["kernel"]);
         assert!(!found[0].is_between_sides());
@@ -145,7 +147,7 @@ mod tests {
             facts: None,
             ..told.clone()
         };
-        assert_eq!(differences(&[told.clone()], &[silent]), []);
+        assert_eq!(differences(from_ref(&told), &[silent]), []);
         let other = host(
             "m7i.large",
             "kernel\t6.8\nvulnerability_meltdown\tMitigation: PTI\n",

@@ -179,7 +179,7 @@ mod tests {
     fn a_table_is_judged_as_a_whole() {
         let clear = sides(&[0.0, 0.01, 0.02], &[0.5, 0.51, 0.52]);
         let doubtful = sides(&[0.00, 0.01, 0.02], &[0.025, 0.035, 0.045]);
-        let alone = compare(&[doubtful.clone()])[0].unwrap();
+        let alone = compare(std::slice::from_ref(&doubtful))[0].unwrap();
         assert!(alone.is_shown, "{alone:?}");
         let mut table = vec![doubtful; 50];
         table[49] = clear;

@@ -1,12 +1,11 @@
 //! The keys of the config file, a table a section: reading, hints and the reference page come from it.
 
-mod options;
+mod nested;
 
 use std::fmt;
 
 use crate::phase::Phase;
-
-pub use options::{FIGURE_KEYS, STEP_KEYS};
+pub use nested::{FAIL_ON_KEYS, FIGURE_KEYS, STEP_KEYS};
 
 /// The most samples that one process measures on.
 pub const MAX_SAMPLES: u32 = 256;
@@ -64,6 +63,10 @@ pub enum Kind {
     Arguments,
     /// A map of environment variables.
     Variables,
+    /// A share, with its `%`.
+    Percent,
+    /// What fails a comparison, a map with keys of its own.
+    Limits,
     /// A map with keys of its own.
     Section,
     /// A list of scripts.
@@ -144,7 +147,8 @@ impl fmt::Display for Kind {
             Self::Figures => f.write_str("a list of globs, which may have options"),
             Self::JsonPath => f.write_str("a JSONPath"),
             Self::Arguments => f.write_str("a list"),
-            Self::Variables | Self::Section => f.write_str("a map"),
+            Self::Percent => f.write_str("a percentage"),
+            Self::Variables | Self::Limits | Self::Section => f.write_str("a map"),
             Self::Steps => f.write_str("a list of scripts"),
             Self::Planned => f.write_str("nothing yet"),
         }
@@ -370,6 +374,13 @@ pub const MAIN_KEYS: [Key; 41] = [
         "the number of turns of each revision on each instance: `run` and `before_collect` are carried out that often",
     ),
     key(
+        "fail_on",
+        Kind::Limits,
+        Behaviour("none"),
+        "{slower: 5%}",
+        "the exit status is 5 when a figure is surely worse than this: its verdict is slower, and the whole interval lies beyond the limit",
+    ),
+    key(
         "repository",
         Kind::Text,
         Behaviour("none"),
@@ -401,10 +412,6 @@ pub const MAIN_KEYS: [Key; 41] = [
     planned("access", "the way to an instance without a public address"),
     planned("availability_zone", "the zone to launch in"),
     planned("cpu_options", "cores, and threads a core"),
-    planned(
-        "fail_on",
-        "the change for the worse that fails a comparison",
-    ),
     planned("host_key", "trust in an image without cloud-init"),
     planned("iam_instance_profile", "the role of the instance"),
     planned("jump", "a host to connect through"),

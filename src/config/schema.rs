@@ -8,7 +8,9 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::duration::{MAX_SECONDS, MINUTE};
-use super::keys::{DefaultValue, FIGURE_KEYS, FILE_KEYS, Key, Kind, MAIN_KEYS, STEP_KEYS, Scope};
+use super::keys::{
+    DefaultValue, FAIL_ON_KEYS, FIGURE_KEYS, FILE_KEYS, Key, Kind, MAIN_KEYS, STEP_KEYS, Scope,
+};
 use super::node;
 
 /// The place where each release publishes its schema.
@@ -18,6 +20,9 @@ const URL: &str =
 /// One or more numbers with a unit, or a bare number of minutes; not zero.
 const DURATION: &str =
     r"^(?=.*[1-9])\s*((([0-9]+\.?[0-9]*|\.[0-9]+)[smhd]\s*)+|([0-9]+\.?[0-9]*|\.[0-9]+)\s*)$";
+
+/// A number with a percent sign.
+const PERCENT: &str = r"^\s*([0-9]+\.?[0-9]*|\.[0-9]+)\s*%\s*$";
 
 /// A path that stays below its directory.
 const SCRIPT: &str = r"^(?!/)(?!(.*/)?\.\.(/|$))(?!(\./*)*\.?$)[^\r\n]+$";
@@ -173,6 +178,13 @@ fn values(key: &Key) -> Map<String, Value> {
             "type": "object",
             "propertyNames": { "pattern": "^(?!VERSION$|BASELINE$|COLLECTOR_)[A-Za-z_][A-Za-z0-9_]*$" },
             "additionalProperties": scalar,
+        }),
+        Kind::Percent => json!({ "type": "string", "pattern": PERCENT }),
+        Kind::Limits => json!({
+            "type": "object",
+            "properties": properties(&FAIL_ON_KEYS),
+            "additionalProperties": false,
+            "required": required(&FAIL_ON_KEYS, Scope::EveryProvider),
         }),
         Kind::Section => json!({ "allOf": [{ "$ref": "#/definitions/main" }] }),
         Kind::Steps => json!({ "allOf": [{ "$ref": "#/definitions/steps" }] }),

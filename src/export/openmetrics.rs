@@ -1,4 +1,4 @@
-//! OpenMetrics 1.0, the text format of Prometheus: a gauge for each unit, a sample for each figure and revision.
+//! The text format of Prometheus, as its standard (version 1.0) has it: a gauge for each unit, a sample for each figure and revision.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -343,6 +343,7 @@ fn the_table_of_exit_statuses_is_complete() {
         ExitStatus::Misused,
         ExitStatus::Unavailable,
         ExitStatus::Leaked,
+        ExitStatus::Worse,
         ExitStatus::Signalled(Signal::Hup),
         ExitStatus::Signalled(Signal::Int),
         ExitStatus::Signalled(Signal::Term),

@@ -145,7 +145,11 @@ fn a_config_for_this_machine_needs_no_instance_type() {
 }
 
 /// Values of every kind, good and bad.
-const VALUES: [&str; 43] = [
+const VALUES: [&str; 47] = [
+    "{slower: 5%}",
+    "{slower: 5}",
+    "{slower: -5%}",
+    "{slower: 5%, faster: 5%}",
     "",
     "true",
     "yes",

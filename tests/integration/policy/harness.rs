@@ -320,6 +320,7 @@ impl Scenario {
                 fail_fast: self.fail_fast,
                 baseline: None,
                 repeat: None,
+                fail_on: None,
                 repository: None,
                 upload: Vec::new(),
                 figures: Vec::new(),

@@ -1,8 +1,17 @@
-//! The options of what stands in a list: steps, and files with figures.
+//! The keys of the smaller maps: the options of a step and of an entry of `figures`, and the limits of a comparison.
 
-use super::DefaultValue::{Behaviour, Value};
+use super::DefaultValue::{Behaviour, Required, Value};
 use super::{Key, Kind, key};
 use crate::figures::Format;
+
+/// The keys of `fail_on`.
+pub const FAIL_ON_KEYS: [Key; 1] = [key(
+    "slower",
+    Kind::Percent,
+    Required,
+    "5%",
+    "the change for the worse that is allowed",
+)];
 
 /// The options of a step.
 pub const STEP_KEYS: [Key; 5] = [

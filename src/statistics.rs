@@ -11,6 +11,8 @@ mod family;
 mod moderation;
 mod pairs;
 mod signed_rank;
+#[cfg(test)]
+mod tests;
 
 use distributions::{two_sided, upper_quantile};
 use family::Judged;

@@ -117,7 +117,7 @@ impl Prior {
         let bound = 1.0 + CAUTION * (2.0 / spare).sqrt();
         let excess = fit.residual_variance * bound - (1.0 - correlation) * sampling;
         let prior = freedom_of_log_variance(excess).min(spare * freedom);
-        (prior > 0.0).then(|| Self {
+        (prior > 0.0).then_some(Self {
             intercept: fit.intercept,
             slope: fit.slope,
             freedom: prior,

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use rand::rngs::Xoshiro256PlusPlus;
-use rand::{RngExt as _, SeedableRng as _};
+use rand::SeedableRng as _;
 
 use super::*;
 

@@ -12,7 +12,8 @@ fn normal(random: &mut Xoshiro256PlusPlus) -> f64 {
     (-2.0 * one.ln()).sqrt() * (std::f64::consts::TAU * other).cos()
 }
 
-/// A table of three rounds on each instance: turn noise 1.4 %, a bias of 1 % between machines, and a change of the first figure.
+/// A table of three rounds on each instance: turn noise 1.4 %, a bias of 1 % between machines, and a change of the
+/// first figure.
 fn simulate(
     random: &mut Xoshiro256PlusPlus,
     figures: usize,

@@ -1,8 +1,8 @@
 //! The promises of the module as a whole: what cannot change an estimate, and how often it errs.
 
 use proptest::prelude::*;
-use rand::rngs::Xoshiro256PlusPlus;
 use rand::SeedableRng as _;
+use rand::rngs::Xoshiro256PlusPlus;
 
 use super::*;
 

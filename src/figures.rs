@@ -113,6 +113,9 @@ struct Part {
 pub fn read_files(options: &Options, files: &[File<'_>]) -> (Vec<Reading>, Vec<Flaw>) {
     let mut files = files.to_vec();
     files.sort_by_key(|file| file.path);
+    let first = files
+        .first()
+        .map(|file| file.path.to_string_lossy().into_owned());
     let mut parts = Vec::new();
     let mut directories: BTreeMap<&Path, Vec<(&str, &str)>> = BTreeMap::new();
     for File { path, bytes } in files {
@@ -142,15 +145,31 @@ pub fn read_files(options: &Options, files: &[File<'_>]) -> (Vec<Reading>, Vec<F
         }
         parts.push(Part { path: shown, sheet });
     }
-    for (directory, files) in directories {
+    for (directory, files) in &directories {
+        // Beside the latest measurement may be those that it was compared with.
+        let latest = directory.with_file_name(criterion::LATEST);
+        if *directory != latest && directories.contains_key(latest.as_path()) {
+            continue;
+        }
         let mut sheet = Sheet::default();
-        criterion::read(directory, &files, &mut sheet);
+        criterion::read(directory, files, &mut sheet);
         parts.push(Part {
             path: directory.to_string_lossy().into_owned(),
             sheet,
         });
     }
-    join(parts, options.better)
+    let (readings, mut flaws) = join(parts, options.better);
+    if readings.is_empty()
+        && flaws.is_empty()
+        && let Some(file) = first
+    {
+        flaws.push(Flaw {
+            file,
+            place: Place::File,
+            reason: "there is no figure in it".to_owned(),
+        });
+    }
+    (readings, flaws)
 }
 
 /// Reads one file.

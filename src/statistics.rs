@@ -18,7 +18,7 @@ use moderation::{Moderated, Spread};
 use pairs::{Pairs, count, mean, variance};
 
 /// The probability of any false finding in a table. The promise is 5 %; the rest is for noise that is not normal.
-const LEVEL: f64 = 0.045;
+const LEVEL: f64 = 0.04;
 
 /// The level of the interval of one figure.
 const INTERVAL_LEVEL: f64 = 0.05;
@@ -26,8 +26,13 @@ const INTERVAL_LEVEL: f64 = 0.05;
 /// The probability with which a detectable change would have been found.
 const POWER: f64 = 0.8;
 
-/// The false suspects expected of a table without a change.
-const FALSE_SUSPECTS: f64 = 0.5;
+/// The false suspects expected of a table without a change, and how probable each may be at most: more than half of such
+/// tables then have none.
+const FALSE_SUSPECTS: f64 = 0.7;
+const SUSPECT_LEVEL: f64 = 0.25;
+
+/// The fresh instances with which [`confirm`] is calibrated, after a first stage of three.
+pub const FRESH_INSTANCES: usize = 5;
 
 /// The pairs that a single instance needs: with five, no interval of 95 % is bounded by the pairs (`reference/numbers.md`).
 const LEAST_PAIRS: usize = 6;
@@ -127,11 +132,12 @@ pub fn compare(table: &[Series]) -> Vec<Estimate> {
     .collect()
 }
 
-/// The figures that a second stage on fresh instances is for, by their place in the table: those whose probability lets expect half a
-/// false one in a whole table. Without any, there is nothing to confirm, and the run may end.
+/// The figures that a second stage on fresh instances is for, by their place in the table: those whose
+/// probability is so small that a table without a change has 0.7 of them on average. Without any, there is nothing to confirm, and the run may end.
 pub fn suspects(table: &[Series]) -> Vec<usize> {
     let evidence = gather(table);
-    let level = FALSE_SUSPECTS / count(evidence.iter().flatten().count().max(1));
+    let figures = count(evidence.iter().flatten().count().max(1));
+    let level = (FALSE_SUSPECTS / figures).min(SUSPECT_LEVEL);
     let rows = evidence.iter().enumerate();
     rows.filter(|(_, evidence)| matches!(evidence, Ok(evidence) if evidence.probability <= level))
         .map(|(figure, _)| figure)

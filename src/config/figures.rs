@@ -59,8 +59,8 @@ impl Problems<'_> {
                 },
             );
         }
-        let entries = items.iter().filter_map(|item| match &item.value {
-            Value::Map(pairs) => {
+        let entries = items.iter().filter_map(|item| {
+            let (glob, options) = if let Value::Map(pairs) = &item.value {
                 let [(glob, options)] = pairs.as_slice() else {
                     let count = pairs.len();
                     let message = format!("an entry of `{}` has {count} globs", key.name);
@@ -71,13 +71,12 @@ impl Problems<'_> {
                     );
                     return None;
                 };
-                let text = self.glob_text(key, glob)?;
-                self.entry(glob.at, &text, Some(options))
-            }
-            _ => {
-                let text = self.glob_text(key, item)?;
-                self.entry(item.at, &text, None)
-            }
+                (glob, Some(options))
+            } else {
+                (item, None)
+            };
+            let text = self.glob_text(key, glob)?;
+            self.entry(glob.at, &text, options)
         });
         Some(entries.collect())
     }

@@ -16,13 +16,19 @@ const PARTS: [(&str, &str); 3] = [
     ("estimates.json", "\"point_estimate\""),
 ];
 
+/// Its file with nothing that is not in the others.
+const LEFT_OUT: &str = "tukey.json";
+
+/// Its directory with the latest measurement.
+pub(super) const LATEST: &str = "new";
+
 /// Its directories of other measurements than the latest.
 const OTHERS: [&str; 2] = ["base", "change"];
 
 /// Whether a file is one of a benchmark.
 pub(super) fn is_part(name: &str, text: &str) -> bool {
     let mut parts = PARTS.iter();
-    parts.any(|(part, mark)| *part == name && text.contains(mark))
+    name == LEFT_OUT || parts.any(|(part, mark)| *part == name && text.contains(mark))
 }
 
 /// Reads the files of one directory.
@@ -135,6 +141,9 @@ mod tests {
                 ("criterion/a/new/sample.json", FLAT),
                 ("criterion/a/new/benchmark.json", BENCHMARK),
                 ("criterion/a/new/estimates.json", ESTIMATES),
+                ("criterion/a/new/tukey.json", "[1.0,2.0,3.0,4.0]"),
+                ("criterion/a/v1/sample.json", LINEAR),
+                ("criterion/a/v1/benchmark.json", BENCHMARK),
                 ("criterion/a/base/sample.json", LINEAR),
                 ("criterion/a/base/benchmark.json", BENCHMARK),
                 ("criterion/a/change/estimates.json", ESTIMATES),

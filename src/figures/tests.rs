@@ -126,6 +126,29 @@ fn files_that_cannot_be_read_are_flaws() {
 }
 
 #[test]
+fn files_without_a_figure_are_a_flaw() {
+    let criterion = Options {
+        format: Some(Format::Criterion),
+        ..Options::default()
+    };
+    for read in [
+        read_as(&criterion, "x.json", "{}"),
+        read("base/sample.json", r#"{"sampling_mode":"Flat"}"#),
+        read("x.txt", "# TYPE a histogram\na_bucket{le=\"1\"} 2\n# EOF\n"),
+    ] {
+        assert!(read.0.is_empty());
+        let [flaw] = &read.1[..] else {
+            panic!("{read:?}")
+        };
+        assert_eq!(flaw.reason, "there is no figure in it");
+    }
+    assert_eq!(
+        read_files(&Options::default(), &[]),
+        (Vec::new(), Vec::new())
+    );
+}
+
+#[test]
 fn a_file_with_many_flaws_shows_the_first() {
     let rows: String = (0..100).map(|_| "a,x\n").collect();
     let found = flaws(read("x.csv", &format!("name,value\n{rows}")));

@@ -52,9 +52,9 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
             .as_ref()
             .and_then(|measured| gather(self.run.plan, &[measured]));
         if let Some((_, warnings)) = &figures {
-            warnings
-                .iter()
-                .for_each(|warning| self.warn_once(warning.clone()));
+            for warning in warnings {
+                self.warn_once(warning.clone());
+            }
         }
         let mut report = self.report(started);
         if self.did_nothing() {

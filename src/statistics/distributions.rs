@@ -1,6 +1,6 @@
 //! Student's t and the polygamma functions: the probabilities and moments that the other files need.
 
-use statrs::distribution::{ContinuousCDF, StudentsT};
+use statrs::distribution::{Continuous, ContinuousCDF, Normal, StudentsT};
 use statrs::function::gamma;
 
 /// The degrees of freedom from which Student's t is taken as normal: the difference is below a part in ten thousand.
@@ -32,29 +32,39 @@ pub(super) fn upper_quantile(probability: f64, freedom: f64) -> Option<f64> {
     }
     let student = student(freedom)?;
     if freedom > NORMAL_FREEDOM {
-        return statrs::distribution::Normal::standard()
-            .inverse_cdf(1.0 - probability)
-            .into();
+        return Normal::standard().inverse_cdf(1.0 - probability).into();
     }
     let (mut low, mut high) = (0.0_f64, 1.0_f64);
     while student.sf(high) > probability {
-        high *= 2.0;
+        low = high;
+        high *= 4.0;
         if !high.is_finite() {
             return None;
         }
     }
-    while high - low > 1e-9 * high {
-        let middle = f64::midpoint(low, high);
-        if middle <= low || middle >= high {
+    // Newton's steps on the logarithms, where the tail is nearly straight; a step that leaves the bracket is halved to it.
+    let mut quantile = f64::midpoint(low, high);
+    for _ in 0..200 {
+        let tail = student.sf(quantile);
+        if tail > probability {
+            low = quantile;
+        } else {
+            high = quantile;
+        }
+        let slope = quantile * student.pdf(quantile) / tail;
+        let step = quantile * ((tail / probability).ln() / slope).exp();
+        let next = if step > low && step < high {
+            step
+        } else {
+            f64::midpoint(low, high)
+        };
+        let done = (next - quantile).abs() <= 1e-9 * next;
+        quantile = next;
+        if done {
             break;
         }
-        if student.sf(middle) > probability {
-            low = middle;
-        } else {
-            high = middle;
-        }
     }
-    Some(f64::midpoint(low, high))
+    Some(quantile)
 }
 
 /// The mean of the logarithm of a variance estimated with so many degrees of freedom, where the true one is 1

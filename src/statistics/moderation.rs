@@ -8,7 +8,9 @@
 //! - The scale is that of each figure's noise within its instances (Sartor et al. 2006 and limma's trend use the mean level).
 //! - Figures that move together are fewer than they seem: their number is that of independent figures which would leave the
 //!   same mean squared correlation between the deviations.
-//! - The spread of the logarithms is taken at an upper bound, so that the degrees of freedom err to the low side.
+//! - The spread of the logarithms is taken 1¼ standard errors above its estimate, so that the degrees of freedom err to the low side. The
+//!   scale is then the geometric mean of the variances; the harmonic one that goes with the lower degrees of freedom
+//!   would be smaller, and would undo the caution.
 
 use super::distributions::{
     freedom_of_log_variance, mean_of_log_variance, variance_of_log_variance,
@@ -19,7 +21,10 @@ use super::pairs::{count, mean};
 const LEAST_FIGURES: usize = 4;
 
 /// The standard errors by which the spread of the logarithms is taken above its estimate.
-const CAUTION: f64 = 1.0;
+const CAUTION: f64 = 1.25;
+
+/// The least variance between instances, as a share of what the noise within them leaves.
+const LEAST_SHARE: f64 = 0.1;
 
 /// The variance between the instances of one figure.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,19 +49,24 @@ pub(super) struct Moderated {
 }
 
 impl Spread {
-    /// The variance by itself.
+    /// The variance by itself, though not far below what the noise within leaves: where a coarse clock makes all instances
+    /// agree by chance, there would be none.
     fn plain(&self) -> Moderated {
         Moderated {
-            variance: self.variance,
+            variance: self.variance.max(LEAST_SHARE * self.within),
             freedom: self.freedom,
         }
+    }
+
+    /// Whether the others can say anything of it.
+    fn learns(&self) -> bool {
+        self.freedom > 1.0 && self.within.is_normal()
     }
 
     /// Whether it can teach the others anything: a figure that never varies is of another kind, and one degree of freedom
     /// does not show which figures move together.
     fn teaches(&self) -> bool {
-        let varies = |variance: f64| variance.is_normal() && variance > 0.0;
-        self.freedom > 1.0 && varies(self.variance) && varies(self.within)
+        self.learns() && self.variance.is_normal()
     }
 }
 
@@ -66,7 +76,7 @@ pub(super) fn moderate(spreads: &[Spread]) -> Vec<Moderated> {
     spreads
         .iter()
         .map(|spread| match &prior {
-            Some(prior) if spread.teaches() => prior.moderate(spread),
+            Some(prior) if spread.learns() => prior.moderate(spread),
             _ => spread.plain(),
         })
         .collect()
@@ -107,8 +117,8 @@ impl Prior {
         let bound = 1.0 + CAUTION * (2.0 / spare).sqrt();
         let excess = fit.residual_variance * bound - (1.0 - correlation) * sampling;
         let prior = freedom_of_log_variance(excess).min(spare * freedom);
-        (prior > 0.0).then(|| Self {
-            intercept: fit.intercept + mean_of_log_variance(prior),
+        (prior > 0.0).then_some(Self {
+            intercept: fit.intercept,
             slope: fit.slope,
             freedom: prior,
         })

@@ -8,6 +8,7 @@ use clap::error::ErrorKind;
 use collector::cli;
 use collector::config::{Config, FILE_KEYS, Kind, ProviderSpec, Source};
 use collector::exit_status::ExitStatus;
+use collector::figures::Format;
 use collector::report::Signal;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -302,6 +303,17 @@ fn every_config_is_valid() {
         }
     }
     assert!(count >= 2, "an EC2 config and the seed's");
+}
+
+#[test]
+fn every_format_of_figures_has_its_row() {
+    let document = Document::open("docs/figures.md").section("## Formats");
+    let rows = document.text.lines().filter_map(|line| {
+        let (name, _) = line.strip_prefix("| `")?.split_once('`')?;
+        Some(name.to_owned())
+    });
+    let rows: BTreeSet<String> = rows.collect();
+    assert_eq!(rows, Format::NAMES.map(str::to_owned).into());
 }
 
 #[test]

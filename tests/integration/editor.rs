@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
-use collector::config::{FILE_KEYS, Key, Kind, MAIN_KEYS, STEP_KEYS};
+use collector::config::{FIGURE_KEYS, FILE_KEYS, Key, Kind, MAIN_KEYS, STEP_KEYS};
 use serde_json::{Value, json};
 
 use crate::command::{Desk, PATIENCE, run, skip};
@@ -264,6 +264,12 @@ fn every_key_is_offered_where_it_belongs() {
         ("\n", 1, 0, &FILE_KEYS[..]),
         ("main:\n  \n", 2, 2, &MAIN_KEYS),
         ("run:\n  - measure.sh:\n      \n", 3, 6, &STEP_KEYS),
+        (
+            "main:\n  figures:\n    - x:\n        \n",
+            4,
+            8,
+            &FIGURE_KEYS,
+        ),
     ] {
         editor.write(&format!("{head}{text}"));
         let offered = editor.complete(line, character);

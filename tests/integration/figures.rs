@@ -1,323 +1,519 @@
-//! Figures that are here: compared, joined and exported by the program.
+//! Figures in files that the programs themselves write in this run.
 
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
-use serde_json::{Value, json};
+use collector::figures::{Direction, File, Flaw, Format, Options, Reading, read_files};
+use tempfile::TempDir;
 
-use crate::command::{Desk, run, skip};
+use crate::command::skip;
 
-/// The name of the figure, with what formats and terminals take for more than itself.
-const NAME: &str = "compress \"level\"=9,\\n=1\u{1b}[31m\u{202e}";
-
-/// The turn of an arm in the first round.
-fn turn(sample: usize, arm: &str, turn: u32, value: f64) -> Value {
-    json!({ "sample": sample, "arm": arm, "round": turn.div_ceil(4), "turn": turn, "values": [value] })
+/// The directory that `tests/benchmarks/setup` installs into.
+fn cache() -> PathBuf {
+    let setup = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/benchmarks/setup");
+    let directory = Command::new(setup).arg("--where").output().unwrap();
+    PathBuf::from(String::from_utf8(directory.stdout).unwrap().trim())
 }
 
-/// A record of figures; `instances` are the values of each, as (baseline, candidate).
-fn figures(run: &str, revision: &str, baseline: Option<&str>, instances: &[(f64, f64)]) -> Value {
-    let turns = (0..).zip(instances).flat_map(|(sample, (before, after))| {
-        let mut turns = Vec::new();
-        // Noise without a direction: a revision must not differ from itself.
-        for (round, drift) in [(0, 0.001), (1, -0.001), (2, 0.0)] {
-            let first = round * 4 + 1;
-            if baseline.is_some() {
-                turns.push(turn(sample, "baseline", first, before + drift));
-                turns.push(turn(sample, "baseline", first + 3, before - drift));
+/// A program on the path; `None` where it is not installed and need not be.
+#[track_caller]
+fn program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap();
+    let found = std::env::split_paths(&path)
+        .map(|directory| directory.join(name))
+        .find(|path| path.is_file());
+    if found.is_none() {
+        skip(&format!(
+            "{name} is missing: tests/benchmarks/setup installs it"
+        ));
+    }
+    found
+}
+
+/// A directory in which a program is run.
+struct Bench(TempDir);
+
+impl Bench {
+    fn new() -> Self {
+        Self(TempDir::new().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    /// Runs a program to its end, and returns what it prints.
+    #[track_caller]
+    fn run(&self, program: &Path, args: &[&str]) -> String {
+        let output = Command::new(program)
+            .args(args)
+            .current_dir(self.0.path())
+            .env("HOME", self.0.path())
+            .output()
+            .unwrap();
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{args:?}: {stdout}{stderr}");
+        stdout
+    }
+
+    /// Reads a file, which is recognised.
+    #[track_caller]
+    fn read(&self, name: &str, format: Format) -> (BTreeMap<String, Reading>, Vec<Flaw>) {
+        let bytes = fs::read(self.path(name)).unwrap();
+        let text = String::from_utf8(bytes.clone()).unwrap();
+        assert_eq!(Format::recognise(name, &text), Some(format), "{text}");
+        let file = File {
+            path: Path::new(name),
+            bytes: &bytes,
+        };
+        let (readings, flaws) = read_files(&Options::default(), &[file]);
+        let named = readings.into_iter().map(|reading| {
+            assert!(
+                reading
+                    .values
+                    .iter()
+                    .all(|value| value.is_finite() && *value >= 0.0)
+            );
+            (reading.name.clone(), reading)
+        });
+        (named.collect(), flaws)
+    }
+
+    /// Reads a file that has no flaw.
+    #[track_caller]
+    fn read_whole(&self, name: &str, format: Format) -> BTreeMap<String, Reading> {
+        let (readings, flaws) = self.read(name, format);
+        assert_eq!(flaws, [], "{readings:#?}");
+        readings
+    }
+}
+
+/// A server that knows one page; it goes with the test.
+struct Server {
+    address: SocketAddr,
+}
+
+impl Server {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                thread::spawn(move || answer(stream));
             }
-            turns.push(turn(sample, "candidate", first + 1, after + drift));
-            turns.push(turn(sample, "candidate", first + 2, after - drift));
+        });
+        Self { address }
+    }
+}
+
+/// Answers the requests of a connection, one after the other.
+fn answer(mut stream: TcpStream) {
+    let mut requests = BufReader::new(stream.try_clone().unwrap());
+    let mut first = String::new();
+    let mut line = String::new();
+    while requests.read_line(&mut line).is_ok_and(|read| read > 0) {
+        if first.is_empty() {
+            first.clone_from(&line);
         }
-        turns
-    });
-    let turns: Vec<Value> = turns.collect();
-    let samples = (1..=instances.len()).map(
-        |sample| json!({ "run": run, "sample": sample, "instance": format!("i-{run}-{sample}") }),
-    );
-    let mut record = json!({
-        "format": 1,
-        "runs": [run],
-        "revision": revision,
-        "seed": 42,
-        "samples": samples.collect::<Vec<_>>(),
-        "figures": [{ "name": NAME, "unit": "s", "better": "less", "turns": turns }],
-    });
-    if let Some(baseline) = baseline {
-        record["baseline"] = baseline.into();
-    }
-    record
-}
-
-const REPORT: &str = r#"{"format": 2, "collector": "0.1.0", "run": "RUN", "sample": SAMPLE, "lease": "l", "provider": "ec2",
-    "region": "eu-central-1", "revision": "REVISION", "description": null, "started": "2026-11-22T19:56:04Z",
-    "finished": "2026-11-22T19:57:04Z", "outcome": "passed", "errors": [], "warnings": [],
-    "instance": {"id": "i-RUN-SAMPLE", "address": "192.0.2.7", "region": "eu-central-1", "instance_type": "TYPE",
-    "image": "ami-0", "zone": "eu-central-1a"}, "expires_at": "2026-11-23T01:56:04Z",
-    "released": {"state": "terminated"}, "stages": [], "collected": {"files": 1, "bytes": 1, "incomplete": 0}}"#;
-
-/// A run of several samples at rest, on instances of a type with a kernel.
-fn stored(desk: &Desk, record: &Value, instance_type: &str, kernel: &str) {
-    let revision = record["revision"].as_str().unwrap();
-    let run = record["runs"][0].as_str().unwrap();
-    let directory = format!("out/{revision}");
-    desk.file(&format!("{directory}/.index.lock"), "");
-    desk.file(
-        &format!("{directory}/{run}/figures.json"),
-        &record.to_string(),
-    );
-    for sample in 1..=record["samples"].as_array().unwrap().len() {
-        let report = REPORT
-            .replace("RUN", run)
-            .replace("SAMPLE", &sample.to_string())
-            .replace("REVISION", revision)
-            .replace("TYPE", instance_type);
-        let sample = format!("{directory}/i-{run}-{sample}");
-        desk.file(&format!("{sample}/collector/run.json"), &report);
-        let host = json!({ "format": 1, "kernel": kernel, "cpu_model": "Xeon" });
-        desk.file(&format!("{sample}/collector/host.json"), &host.to_string());
-        desk.file(&format!("{sample}/config/config.yml"), "main: {}\n");
+        if line.trim().is_empty() {
+            let status = if first.starts_with("GET / ") {
+                "200 OK"
+            } else {
+                "404 Not Found"
+            };
+            let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 6\r\n\r\nhello\n");
+            if stream.write_all(answer.as_bytes()).is_err() {
+                return;
+            }
+            first.clear();
+        }
+        line.clear();
     }
 }
 
-/// A desk with the runs `a` of v1 and `b` of v2, the latter by so much slower, on three instances each.
-fn two_revisions(factor: f64) -> Desk {
-    let desk = Desk::new();
-    desk.config("performance_results: speed.csv", "");
-    let before = [(1.0, 1.0), (1.0, 1.002), (1.0, 0.999)];
-    let after = before.map(|(_, value)| (1.0, value * factor));
-    stored(
-        &desk,
-        &figures("a", "v1", None, &before),
-        "c7i.large",
-        "6.8",
-    );
-    stored(&desk, &figures("b", "v2", None, &after), "c7i.large", "6.8");
-    desk
+/// Times in seconds, as many as there should be, within bounds.
+#[track_caller]
+fn assert_times(reading: &Reading, count: usize, least: f64, most: f64) {
+    assert_eq!(reading.unit, "s");
+    assert_eq!(reading.better, Some(Direction::Less));
+    assert_eq!(reading.values.len(), count, "{reading:?}");
+    let within = |value: &f64| (least..most).contains(value);
+    assert!(reading.values.iter().all(within), "{reading:?}");
 }
 
 #[track_caller]
-fn compared(desk: &Desk, args: &[&str]) -> String {
-    run(desk.collect(&[&["compare"], args].concat()))
-        .expect(0)
-        .stdout
-}
-
-#[test]
-fn two_revisions_on_several_instances_each_are_compared() {
-    let desk = two_revisions(1.1);
-    for (baseline, candidate) in [
-        ("v1", "v2"),
-        ("a", "b"),
-        ("out/v1", "out/v2"),
-        ("out/v1/a", "out/v2/b"),
-    ] {
-        let table = compared(&desk, &[baseline, candidate]);
-        let first = table.lines().next().unwrap();
-        assert_eq!(
-            first, "1 slower; 3 and 3 instances, not interleaved",
-            "{table}"
-        );
-        assert!(table.contains("+10.0 % ["), "{table}");
-    }
-    let record: Value = serde_json::from_str(&compared(&desk, &["v2", "v1", "--json"])).unwrap();
-    assert_eq!(record["rows"][0]["verdict"], "faster");
-    assert_eq!(record["unpaired"], json!([3, 3]));
-}
-
-#[test]
-fn a_single_instance_or_another_host_carries_no_verdict() {
-    let desk = two_revisions(1.1);
-    let alone = compared(&desk, &["i-a-1", "i-b-1"]);
+fn assert_rate(reading: &Reading, unit: &str) {
+    assert_eq!(reading.unit, unit);
+    assert_eq!(reading.better, Some(Direction::More));
     assert!(
-        alone.starts_with("1 no verdict; 1 and 1 instance"),
-        "{alone}"
-    );
-    assert!(alone.contains("one instance on a side"), "{alone}");
-    let other = figures("c", "v3", None, &[(1.0, 2.0), (1.0, 2.1)]);
-    stored(&desk, &other, "m7i.large", "6.9");
-    let elsewhere = compared(&desk, &["v1", "v3"]);
-    assert!(elsewhere.starts_with("1 no verdict; "), "{elsewhere}");
-    assert!(
-        elsewhere.contains("the hosts of the sides differ: instance type, kernel"),
-        "{elsewhere}"
-    );
-    assert!(
-        elsewhere.contains("instance type     c7i.large  m7i.large"),
-        "{elsewhere}"
+        reading.values.iter().all(|value| *value > 1.0),
+        "{reading:?}"
     );
 }
 
 #[test]
-fn a_baseline_that_was_measured_in_turns_is_taken_from_the_same_run() {
-    let desk = Desk::new();
-    desk.config("performance_results: speed.csv", "");
-    let instances = [(1.0, 1.1), (1.0, 1.102), (1.0, 1.099)];
-    stored(
-        &desk,
-        &figures("a", "v2", Some("v1"), &instances),
-        "c7i.large",
-        "6.8",
-    );
-    let table = compared(&desk, &["v1", "v2"]);
-    assert!(
-        table.starts_with("1 slower; 3 instances, 9 rounds\n"),
-        "{table}"
-    );
-}
-
-#[test]
-fn what_has_no_figures_says_so() {
-    let desk = Desk::new();
-    desk.config("performance_results: speed.csv", "run:\n  - measure.sh\n")
-        .script("measure.sh", "echo 42 > speed.csv");
-    run(desk.collect(&["config.yml", "v1", "--local"])).expect(0);
-    let none = run(desk.collect(&["compare", "v1", "v1"])).expect(2);
-    none.says("there are no figures in ");
-    none.says("`figures` in the config says which files hold them");
-    let unknown = run(desk.collect(&["export", "v9"])).expect(2);
-    unknown.says("is of a revision, a run or an instance `v9`");
-    desk.file("damaged/figures.json", "{");
-    run(desk.collect(&["export", "damaged"]))
-        .expect(2)
-        .says("is not a record of collector's");
-}
-
-#[test]
-fn runs_of_one_plan_are_joined() {
-    let desk = Desk::new();
-    desk.config("performance_results: speed.csv", "");
-    for (run, after) in [("a", 1.1), ("b", 1.102), ("c", 1.099)] {
-        let record = figures(run, "v2", Some("v1"), &[(1.0, after)]);
-        stored(&desk, &record, "c7i.large", "6.8");
-    }
-    let directories = ["out/v2/a", "out/v2/b", "out/v2/c", "out/v2/a"];
-    let merged =
-        run(desk.collect(&[&["merge", "--output", "joined"], &directories[..]].concat())).expect(0);
-    assert!(
-        merged
-            .stdout
-            .starts_with("1 slower; 3 instances, 9 rounds\n"),
-        "{}",
-        merged.stdout
-    );
-    let text = std::fs::read_to_string(desk.path().join("joined/figures.json")).unwrap();
-    let record: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(record["runs"], json!(["a", "b", "c"]));
-    assert_eq!(record["comparison"]["rows"][0]["verdict"], "slower");
-    // All that a revision has is the same.
-    let again = run(desk.collect(&["merge", "--output", "again", "out/v2"])).expect(0);
-    assert_eq!(again.stdout, merged.stdout);
-}
-
-#[test]
-fn runs_of_different_plans_are_not_joined() {
-    let desk = two_revisions(1.0);
-    let refused = |desk: &Desk| {
-        run(desk.collect(&["merge", "--output", "joined", "out/v1", "out/v2"])).expect(2)
+fn hyperfine_has_the_time_of_every_run() {
+    let Some(hyperfine) = program("hyperfine") else {
+        return;
     };
-    refused(&desk).says("the revisions differ: `v1` and `v2`");
-    assert!(!desk.path().join("joined").exists());
-    stored(
-        &desk,
-        &figures("c", "v1", None, &[(1.0, 1.0)]),
-        "c7i.large",
-        "6.8",
-    );
-    desk.file("out/v1/i-c-1/config/config.yml", "main: {samples: 1}\n");
-    let merged = run(desk.collect(&["merge", "--output", "joined", "out/v1"])).expect(2);
-    merged.says("their configs differ");
-    // A comparison takes what the newest config has measured.
-    run(desk.collect(&["compare", "v1", "v2"]))
-        .expect(0)
-        .says("runs of v1 are left out");
+    let bench = Bench::new();
+    let args = [
+        "--runs=3",
+        "--shell=none",
+        "--export-json=x.json",
+        "--parameter-list",
+        "time",
+        "0.02,0.04",
+    ];
+    bench.run(&hyperfine, &[&args[..], &["sleep {time}"]].concat());
+    let read = bench.read_whole("x.json", Format::Hyperfine);
+    assert_times(&read["sleep 0.02"], 3, 0.02, 5.0);
+    assert_times(&read["sleep 0.04"], 3, 0.04, 5.0);
 }
 
 #[test]
-fn figures_are_exported_for_other_tools() {
-    let desk = two_revisions(1.0);
-    let export = |format: &str| {
-        let args = ["export", "--format", format, "v2"];
-        run(desk.collect(&args)).expect(0).stdout
+fn hyperfine_has_no_times_of_a_command_that_fails() {
+    let Some(hyperfine) = program("hyperfine") else {
+        return;
     };
-    let json = |format: &str| serde_json::from_str::<Value>(&export(format)).unwrap();
-    let name = NAME;
-    assert!(json("bmf")[name]["latency"]["value"].is_f64());
-    assert!(json("bmf-v1")[name][0]["measures"]["latency"]["lower_value"].is_f64());
-    assert_eq!(json("github-action-benchmark")[0]["name"], name);
-    assert_eq!(json("json")["revision"], "v2");
+    let bench = Bench::new();
+    let args = [
+        "--runs=2",
+        "--ignore-failure",
+        "--export-json=x.json",
+        "false",
+        "true",
+    ];
+    bench.run(&hyperfine, &args);
+    let (read, flaws) = bench.read("x.json", Format::Hyperfine);
+    assert_eq!(read.keys().collect::<Vec<_>>(), ["true"]);
+    let [flaw] = &flaws[..] else {
+        panic!("{flaws:?}")
+    };
     assert!(
-        export("csv")
-            .lines()
-            .nth(1)
-            .unwrap()
-            .starts_with("\"compress \"\"level\"\"=9\",s,less,v2,candidate,b,1,")
+        flaw.to_string()
+            .contains("$.results[0].exit_codes[0]: `false` ended with status 1"),
+        "{flaw}"
     );
-    assert!(export("openmetrics").ends_with("# EOF\n"));
-    let none = run(desk.collect(&[
-        "export",
-        "--format",
-        "github-action-benchmark",
-        "--better",
-        "more",
-        "v2",
-    ]))
-    .expect(0);
-    assert_eq!(none.stdout, "[]\n");
-    // Nothing that a terminal acts on is hidden from a program.
-    let raw = export("csv");
-    assert!(
-        raw.contains("\u{1b}[31m") && raw.contains("\r\n"),
-        "{raw:?}"
-    );
-    none.says("left out: 1 figure of which less is better");
 }
 
-/// Prints the families of a file in the format of Prometheus: the names of their samples' figures, and their values.
-const READ: &str = "
-import json, sys
-from prometheus_client.openmetrics.parser import text_string_to_metric_families
-families = text_string_to_metric_families(sys.stdin.read())
-print(json.dumps({family.name: [[sample.labels['figure'], sample.value] for sample in family.samples] for family in families}))
-";
-
 #[test]
-fn prometheus_own_parser_reads_the_export() {
-    let setup = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/github/setup");
-    let cache = Command::new(setup).arg("--where").output().unwrap();
-    let cache = String::from_utf8(cache.stdout).unwrap();
-    let python = format!("{}/venv/bin/python", cache.trim());
-    let has_parser = Command::new(&python)
-        .args(["-c", "import prometheus_client"])
-        .output();
-    if !has_parser.is_ok_and(|output| output.status.success()) {
-        skip("prometheus-client is missing: tests/github/setup installs it");
+fn google_benchmark_has_repetitions_counters_and_errors() {
+    let Some(compiler) = program("g++") else {
+        return;
+    };
+    if !Path::new("/usr/include/benchmark/benchmark.h").exists() {
+        skip("Google Benchmark is missing: tests/benchmarks/setup installs it");
         return;
     }
-    let desk = Desk::new();
-    desk.config("performance_results: speed.csv", "");
-    stored(
-        &desk,
-        &figures("a", "v2", Some("v1"), &[(1.0, 1.5); 3]),
-        "c7i.large",
-        "6.8",
+    let bench = Bench::new();
+    bench.write(
+        "bench.cc",
+        r#"#include <benchmark/benchmark.h>
+#include <cmath>
+static void Loop(benchmark::State& state) {
+  for (auto _ : state) for (int i = 0; i < state.range(0); i++) benchmark::DoNotOptimize(i);
+  state.counters["width"] = state.range(0);
+  state.counters["lost"] = std::nan("");
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(Loop)->Arg(8)->Arg(64);
+static void Broken(benchmark::State& state) {
+  for (auto _ : state) { state.SkipWithError("no device"); break; }
+}
+BENCHMARK(Broken);
+BENCHMARK_MAIN();
+"#,
     );
-    run(desk.collect(&["merge", "--output", "joined", "out/v2"])).expect(0);
-    let text = run(desk.collect(&["export", "--format", "openmetrics", "joined"]))
-        .expect(0)
-        .stdout;
-    desk.file("figures.prom", &text);
-    let file = std::fs::File::open(desk.path().join("figures.prom")).unwrap();
-    let read = Command::new(python)
-        .args(["-c", READ])
-        .stdin(file)
+    bench.run(
+        &compiler,
+        &["-O1", "bench.cc", "-o", "bench", "-lbenchmark", "-lpthread"],
+    );
+    let args = [
+        "--benchmark_repetitions=3",
+        "--benchmark_min_time=0.01",
+        "--benchmark_out=x.json",
+    ];
+    bench.run(&bench.path("bench"), &args);
+    let (read, flaws) = bench.read("x.json", Format::GoogleBenchmark);
+    assert_times(&read["Loop/8"], 3, 1e-10, 1e-3);
+    assert_times(&read["Loop/64"], 3, 1e-10, 1e-3);
+    assert_rate(&read["Loop/8 items_per_second"], "/s");
+    assert_eq!(read["Loop/64 width"].values, [64.0; 3]);
+    assert_eq!(read.len(), 6, "{read:?}");
+    let flaws: Vec<String> = flaws.iter().map(ToString::to_string).collect();
+    let of = |what: &str| flaws.iter().filter(|flaw| flaw.contains(what)).count();
+    assert_eq!(of(".lost: is not a finite number"), 6, "{flaws:#?}");
+    assert_eq!(of("`Broken` was not measured: no device"), 3, "{flaws:#?}");
+}
+
+#[test]
+fn google_benchmark_may_have_written_aggregates_only() {
+    let Some(compiler) = program("g++") else {
+        return;
+    };
+    if !Path::new("/usr/include/benchmark/benchmark.h").exists() {
+        skip("Google Benchmark is missing: tests/benchmarks/setup installs it");
+        return;
+    }
+    let bench = Bench::new();
+    bench.write(
+        "bench.cc",
+        "#include <benchmark/benchmark.h>\nstatic void Loop(benchmark::State& state) { for (auto _ : state) benchmark::ClobberMemory(); }\nBENCHMARK(Loop)->Unit(benchmark::kMicrosecond);\nBENCHMARK_MAIN();\n",
+    );
+    bench.run(
+        &compiler,
+        &["-O1", "bench.cc", "-o", "bench", "-lbenchmark", "-lpthread"],
+    );
+    let args = [
+        "--benchmark_repetitions=3",
+        "--benchmark_min_time=0.01",
+        "--benchmark_report_aggregates_only=true",
+        "--benchmark_out=x.json",
+    ];
+    bench.run(&bench.path("bench"), &args);
+    let read = bench.read_whole("x.json", Format::GoogleBenchmark);
+    assert_times(&read["Loop"], 1, 1e-12, 1e-3);
+    assert_eq!(read.len(), 1);
+}
+
+#[test]
+fn pytest_benchmark_has_rounds_or_their_median() {
+    let pytest = cache().join("venv/bin/pytest");
+    if !pytest.exists() {
+        skip("pytest-benchmark is missing: tests/benchmarks/setup installs it");
+        return;
+    }
+    let bench = Bench::new();
+    bench.write(
+        "test_sum.py",
+        "import pytest\n\n@pytest.mark.parametrize('n', [10, 1000])\ndef test_sum(benchmark, n):\n    benchmark.pedantic(sum, args=(range(n),), rounds=7)\n",
+    );
+    bench.run(
+        &pytest,
+        &["--quiet", "--benchmark-json=x.json", "test_sum.py"],
+    );
+    let read = bench.read_whole("x.json", Format::PytestBenchmark);
+    assert_times(&read["test_sum.py::test_sum[10]"], 7, 1e-9, 1.0);
+    assert_times(&read["test_sum.py::test_sum[1000]"], 7, 1e-9, 1.0);
+}
+
+#[test]
+fn openmetrics_has_gauges_and_counters() {
+    let python = cache().join("venv/bin/python");
+    if !python.exists() {
+        skip("prometheus-client is missing: tests/benchmarks/setup installs it");
+        return;
+    }
+    let bench = Bench::new();
+    bench.write(
+        "write.py",
+        r#"from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, Summary
+from prometheus_client.openmetrics.exposition import generate_latest
+
+registry = CollectorRegistry()
+gauge = Gauge("start", "How long it takes.", ["kind"], unit="seconds", registry=registry)
+gauge.labels('cold "} \\').set(0.25)
+gauge.labels("warm").set(float("nan"))
+Counter("read_bytes", "What was read.", registry=registry).inc(4096)
+Histogram("wait", "Waits.", registry=registry).observe(1)
+Summary("size", "Sizes.", registry=registry).observe(1)
+Info("build", "Built.", registry=registry).info({"version": "1"})
+open("x.txt", "wb").write(generate_latest(registry))
+"#,
+    );
+    bench.run(&python, &["write.py"]);
+    let (read, flaws) = bench.read("x.txt", Format::OpenMetrics);
+    let [flaw] = &flaws[..] else {
+        panic!("{flaws:?}")
+    };
+    assert!(
+        flaw.reason
+            .contains(r#"`start_seconds{kind="warm"}` has a value that is not"#),
+        "{flaw}"
+    );
+    assert_times(&read[r#"start_seconds{kind="cold \"} \\"}"#], 1, 0.25, 0.26);
+    assert_eq!(read["read_bytes_total"].values, [4096.0]);
+    assert_eq!(read["read_bytes_total"].unit, "B");
+    assert_eq!(read.len(), 2, "{read:?}");
+}
+
+#[test]
+fn go_has_every_measure_of_every_line() {
+    let Some(go) = program("go") else { return };
+    let bench = Bench::new();
+    bench.write("go.mod", "module example.org/speed\n\ngo 1.19\n");
+    bench.write(
+        "speed_test.go",
+        r#"package speed
+
+import (
+	"strings"
+	"testing"
+)
+
+func BenchmarkRepeat(b *testing.B) {
+	b.ReportAllocs()
+	b.SetBytes(8)
+	for i := 0; i < b.N; i++ {
+		_ = strings.Repeat("x", 8)
+	}
+	b.ReportMetric(12.5, "p99-ns")
+}
+
+func BenchmarkSize(b *testing.B) {
+	for _, size := range []string{"size=8", "size=64"} {
+		b.Run(size, func(b *testing.B) {})
+	}
+}
+
+func BenchmarkBroken(b *testing.B) { b.Fatal("no device") }
+"#,
+    );
+    let args = [
+        "test",
+        "-cpu=2",
+        "-bench=Repeat|Size",
+        "-benchtime=100x",
+        "-count=2",
+    ];
+    bench.write("x.txt", &bench.run(&go, &args));
+    let read = bench.read_whole("x.txt", Format::Go);
+    let name = "example.org/speed.BenchmarkRepeat-2";
+    assert_times(&read[name], 2, 1e-10, 1e-3);
+    assert_rate(&read[&format!("{name} MB/s")], "MB/s");
+    assert_eq!(read[&format!("{name} allocs/op")].values, [1.0, 1.0]);
+    assert_eq!(read[&format!("{name} B/op")].better, Some(Direction::Less));
+    assert_times(&read[&format!("{name} p99")], 2, 1.2e-8, 1.3e-8);
+    for size in ["size=8", "size=64"] {
+        assert_eq!(
+            read[&format!("example.org/speed.BenchmarkSize/{size}-2")]
+                .values
+                .len(),
+            2
+        );
+    }
+    let mut broken = Command::new(go);
+    broken.args(["test", "-cpu=2", "-bench=.", "-benchtime=10x"]);
+    let output = broken
+        .current_dir(bench.0.path())
+        .env("HOME", bench.0.path())
         .output()
         .unwrap();
-    let error = String::from_utf8_lossy(&read.stderr);
-    let families: Value =
-        serde_json::from_slice(&read.stdout).unwrap_or_else(|_| panic!("{error}\n{text}"));
-    assert_eq!(
-        families["collector_figure_seconds"],
-        json!([[NAME, 1.0], [NAME, 1.5]])
+    fs::write(bench.path("y.txt"), output.stdout).unwrap();
+    let (_, flaws) = bench.read("y.txt", Format::Go);
+    let [flaw] = &flaws[..] else {
+        panic!("{flaws:?}")
+    };
+    assert!(flaw.reason.contains("BenchmarkBroken"), "{flaw}");
+}
+
+#[test]
+fn fio_has_the_directions_in_which_it_did_something() {
+    let Some(fio) = program("fio") else { return };
+    let bench = Bench::new();
+    let args = [
+        "--name=job",
+        "--filename=x.bin",
+        "--size=1m",
+        "--rw=randread",
+        "--numjobs=2",
+        "--output-format=json",
+        "--output=x.json",
+    ];
+    bench.run(&fio, &args);
+    let read = bench.read_whole("x.json", Format::Fio);
+    for job in ["job #1 read", "job #2 read"] {
+        assert_rate(&read[&format!("{job} iops")], "/s");
+        assert_rate(&read[&format!("{job} bandwidth")], "B/s");
+        assert_times(&read[&format!("{job} latency")], 1, 1e-9, 10.0);
+        assert_times(&read[&format!("{job} latency p99")], 1, 1e-9, 10.0);
+    }
+    assert_eq!(read.len(), 8, "{read:?}");
+}
+
+#[test]
+fn sysbench_has_rates_and_latencies() {
+    let Some(sysbench) = program("sysbench") else {
+        return;
+    };
+    let bench = Bench::new();
+    bench.write(
+        "x.txt",
+        &bench.run(&sysbench, &["cpu", "--time=1", "run"]).repeat(2),
     );
-    assert_eq!(families["collector_change_ratio"][0][0], NAME);
+    let read = bench.read_whole("x.txt", Format::Sysbench);
+    assert_rate(&read["events"], "/s");
+    assert_times(&read["latency"], 2, 1e-6, 1.0);
+    assert_times(&read["latency 95th percentile"], 2, 1e-6, 1.0);
+    let memory = bench.run(&sysbench, &["memory", "--memory-total-size=64M", "run"]);
+    bench.write("y.txt", &memory);
+    let (read, _) = bench.read("y.txt", Format::Sysbench);
+    assert_rate(&read["operations"], "/s");
+    assert_rate(&read["transfer"], "MiB/s");
+    let files = [
+        "fileio",
+        "--file-total-size=1M",
+        "--file-num=2",
+        "--file-test-mode=seqwr",
+    ];
+    bench.run(&sysbench, &[&files[..], &["prepare"]].concat());
+    bench.write(
+        "z.txt",
+        &bench.run(&sysbench, &[&files[..], &["--time=1", "run"]].concat()),
+    );
+    let (read, _) = bench.read("z.txt", Format::Sysbench);
+    assert_rate(&read["writes"], "/s");
+    assert!(!read.contains_key("reads"), "{read:?}");
+}
+
+#[test]
+fn wrk_has_rates_and_latencies_unless_requests_fail() {
+    let Some(wrk) = program("wrk") else { return };
+    let bench = Bench::new();
+    let server = Server::start();
+    let address = format!("http://{}/", server.address);
+    let args = [
+        "--threads=1",
+        "--connections=2",
+        "--duration=1s",
+        "--latency",
+    ];
+    bench.write(
+        "x.txt",
+        &bench.run(&wrk, &[&args[..], &[&address]].concat()),
+    );
+    let read = bench.read_whole("x.txt", Format::Wrk);
+    assert_rate(&read["requests"], "/s");
+    assert_rate(&read["transfer"], "B/s");
+    for name in [
+        "latency",
+        "latency p50",
+        "latency p75",
+        "latency p90",
+        "latency p99",
+    ] {
+        assert_times(&read[name], 1, 1e-6, 5.0);
+    }
+    let missing = format!("{address}missing");
+    bench.write(
+        "y.txt",
+        &bench.run(&wrk, &[&args[..], &[&missing]].concat()),
+    );
+    let (read, flaws) = bench.read("y.txt", Format::Wrk);
+    assert!(read.is_empty(), "{read:?}");
+    assert!(
+        flaws[0].reason.contains("Non-2xx or 3xx responses"),
+        "{flaws:?}"
+    );
 }

@@ -16,6 +16,8 @@ mod command_line;
 #[cfg(test)]
 mod comment;
 #[cfg(test)]
+mod compare;
+#[cfg(test)]
 mod container;
 #[cfg(test)]
 mod disk;

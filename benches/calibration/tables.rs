@@ -1,0 +1,308 @@
+//! The tables, in Markdown.
+
+use std::num::NonZero;
+use std::thread;
+
+use collector::statistics::{self, Estimate, FRESH_INSTANCES, Finding, Series, compare};
+
+use crate::peers::Peer;
+use crate::simulation::{Design, Disturbance, Simulation};
+
+const BIASES: [f64; 4] = [0.0, 0.005, 0.01, 0.02];
+const EFFECT: f64 = 0.03;
+
+/// Counts that are added up over runs.
+type Counts<const N: usize> = [usize; N];
+
+/// Runs a cell in equal parts on all processors, each with a seed of its own, and adds up what they count.
+fn tally<const N: usize>(
+    seed: u64,
+    runs: usize,
+    run: impl Fn(&mut Simulation) -> Counts<N> + Sync,
+) -> Counts<N> {
+    const PARTS: usize = 8;
+    let parts: Vec<usize> = (0..PARTS).collect();
+    let workers = thread::available_parallelism().map_or(1, NonZero::get);
+    let part = |part: usize| {
+        let mut simulation = Simulation::new(seed.wrapping_mul(1_000_003) + part as u64);
+        let mut sum = [0; N];
+        for _ in (part..runs).step_by(PARTS) {
+            for (sum, counted) in sum.iter_mut().zip(run(&mut simulation)) {
+                *sum += counted;
+            }
+        }
+        sum
+    };
+    let mut total = [0; N];
+    thread::scope(|scope| {
+        let threads: Vec<_> = parts
+            .chunks(PARTS.div_ceil(workers))
+            .map(|chunk| scope.spawn(|| chunk.iter().copied().map(part).collect::<Vec<_>>()))
+            .collect();
+        for sums in threads.into_iter().flat_map(thread::ScopedJoinHandle::join) {
+            for sum in sums {
+                for (total, counted) in total.iter_mut().zip(sum) {
+                    *total += counted;
+                }
+            }
+        }
+    });
+    total
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of runs are far below what a mantissa holds"
+)]
+fn share(counted: usize, of: usize) -> f64 {
+    counted as f64 / of.max(1) as f64
+}
+
+fn percent(counted: usize, of: usize) -> String {
+    format!("{:.1} %", 100.0 * share(counted, of))
+}
+
+fn found(estimate: &Estimate) -> bool {
+    matches!(estimate.finding, Finding::Lower | Finding::Higher)
+}
+
+fn higher(estimates: &[Estimate]) -> bool {
+    estimates
+        .first()
+        .is_some_and(|estimate| estimate.finding == Finding::Higher)
+}
+
+fn any(estimates: &[Estimate]) -> usize {
+    usize::from(estimates.iter().any(found))
+}
+
+fn covering(estimates: &[Estimate]) -> usize {
+    let covers = |estimate: &&Estimate| {
+        estimate
+            .interval
+            .is_some_and(|interval| interval.low <= 1.0 && interval.high >= 1.0)
+    };
+    estimates.iter().filter(covers).count()
+}
+
+fn heading(title: &str, columns: &[&str]) {
+    println!("\n### {title}\n\n| {} |", columns.join(" | "));
+    println!("|{}", "---|".repeat(columns.len()));
+}
+
+fn row(cells: &[String]) {
+    println!("| {} |", cells.join(" | "));
+}
+
+/// A/A tables: those with any finding, and the intervals that hold the true ratio.
+pub(crate) fn false_alarms_and_coverage(seed: u64, runs: usize) {
+    const SIZES: [(usize, usize); 6] = [(1, 3), (1, 5), (10, 3), (10, 5), (40, 3), (40, 5)];
+    let columns = [
+        "disturbance",
+        "bias",
+        "1 figure, 3 instances",
+        "1, 5",
+        "10, 3",
+        "10, 5",
+        "40, 3",
+        "40, 5",
+    ];
+    let mut coverage = Vec::new();
+    heading("False alarms: A/A tables with any finding", &columns);
+    for disturbance in Disturbance::ALL {
+        for bias in BIASES {
+            let name = [disturbance.name().to_owned(), format!("{} %", 100.0 * bias)];
+            let (mut alarms, mut covers) = (name.to_vec(), name.to_vec());
+            for (figures, instances) in SIZES {
+                let mut design = Design::of(figures, bias);
+                design.disturbance = disturbance;
+                let [alarm, cover] = tally(seed, runs, |simulation| {
+                    let natures = simulation.natures(&design);
+                    let estimates = compare(&simulation.measure(&design, &natures, instances));
+                    [any(&estimates), covering(&estimates)]
+                });
+                alarms.push(percent(alarm, runs));
+                covers.push(percent(cover, runs * figures));
+            }
+            row(&alarms);
+            coverage.push(covers);
+        }
+    }
+    heading(
+        "Coverage: intervals of 95 % that hold the true ratio",
+        &columns,
+    );
+    for covers in coverage {
+        row(&covers);
+    }
+}
+
+/// One changed figure in a table, found in one stage.
+pub(crate) fn power(seed: u64, runs: usize) {
+    heading(
+        "Power: 3 % found in one stage, bias 1 %",
+        &["figures", "pair noise", "3 instances", "5", "8"],
+    );
+    for (pair_noise, figures) in [0.02, 0.0283]
+        .into_iter()
+        .flat_map(|noise| [1, 10, 40].map(|figures| (noise, figures)))
+    {
+        let mut design = Design::of(figures, 0.01);
+        design.pair_noise = pair_noise;
+        design.effect = EFFECT;
+        let mut cells = vec![figures.to_string(), format!("{:.1} %", 100.0 * pair_noise)];
+        for instances in [3, 5, 8] {
+            let [hit] = tally(seed, runs, |simulation| {
+                let natures = simulation.natures(&design);
+                let table = simulation.measure(&design, &natures, instances);
+                [usize::from(higher(&compare(&table)))]
+            });
+            cells.push(percent(hit, runs));
+        }
+        row(&cells);
+    }
+}
+
+/// Both stages: whether the run went on, whether the first figure was found, and whether anything was.
+fn staged(simulation: &mut Simulation, design: &Design) -> Counts<3> {
+    const FIRST: usize = 3;
+    let natures = simulation.natures(design);
+    let first = simulation.measure(design, &natures, FIRST);
+    if statistics::suspects(&first).is_empty() {
+        return [0; 3];
+    }
+    let fresh = simulation.measure(design, &natures, FRESH_INSTANCES);
+    let estimates = statistics::confirm(&first, &fresh);
+    [1, usize::from(higher(&estimates)), any(&estimates)]
+}
+
+/// Three instances, then five fresh ones where there are suspects.
+pub(crate) fn two_stages(seed: u64, runs: usize) {
+    heading(
+        "Two stages: 3 instances, then 5 fresh ones for suspects, bias 1 %",
+        &[
+            "figures",
+            "pair noise",
+            "A/A: false alarms",
+            "A/A: runs that go on",
+            "3 %: found",
+            "3 %: instances on average",
+        ],
+    );
+    for (pair_noise, figures) in [0.02, 0.0283]
+        .into_iter()
+        .flat_map(|noise| [1, 10, 40, 200].map(|figures| (noise, figures)))
+    {
+        let mut design = Design::of(figures, 0.01);
+        design.pair_noise = pair_noise;
+        let runs = if figures > 100 { runs / 4 } else { runs };
+        let [on, _, alarm] = tally(seed, runs, |simulation| staged(simulation, &design));
+        design.effect = EFFECT;
+        let [changed_on, hit, _] = tally(seed, runs, |simulation| staged(simulation, &design));
+        row(&[
+            figures.to_string(),
+            format!("{:.1} %", 100.0 * pair_noise),
+            percent(alarm, runs),
+            percent(on, runs),
+            percent(hit, runs),
+            format!("{:.1}", 3.0 + 5.0 * share(changed_on, runs)),
+        ]);
+    }
+}
+
+/// A change of the first figure, put into what was measured.
+fn change(table: &mut [Series], by: f64) {
+    let instances = table
+        .iter_mut()
+        .take(1)
+        .flat_map(|series| &mut series.instances);
+    for value in instances.flatten().flat_map(|round| &mut round.candidate) {
+        *value *= 1.0 + by;
+    }
+}
+
+/// The detectable change of each run, put into that very run.
+pub(crate) fn detectable(seed: u64, runs: usize) {
+    heading(
+        "Detectable: the printed change, put into the run that printed it, is found",
+        &["figures", "1 instance, 12 pairs", "3 instances", "5", "8"],
+    );
+    for figures in [1, 10, 40] {
+        let mut cells = vec![figures.to_string()];
+        for instances in [1, 3, 5, 8] {
+            let mut design = Design::of(figures, if instances == 1 { 0.0 } else { 0.01 });
+            design.rounds = if instances == 1 { 6 } else { 3 };
+            let [hit] = tally(seed, runs, |simulation| {
+                let natures = simulation.natures(&design);
+                let mut table = simulation.measure(&design, &natures, instances);
+                let printed = compare(&table).first().and_then(|one| one.detectable);
+                change(&mut table, printed.unwrap_or(0.0));
+                [usize::from(higher(&compare(&table)))]
+            });
+            cells.push(percent(hit, runs));
+        }
+        row(&cells);
+    }
+}
+
+/// A/A tables of a single instance: what it cannot know.
+pub(crate) fn single_instance(seed: u64, runs: usize) {
+    heading(
+        "A single instance: A/A tables with any finding",
+        &["bias", "1 figure, 6 pairs", "1, 12", "10, 6", "10, 12"],
+    );
+    for bias in BIASES {
+        let mut cells = vec![format!("{} %", 100.0 * bias)];
+        for (figures, rounds) in [(1, 3), (1, 6), (10, 3), (10, 6)] {
+            let mut design = Design::of(figures, bias);
+            design.rounds = rounds;
+            let [alarm] = tally(seed, runs, |simulation| {
+                let natures = simulation.natures(&design);
+                [any(&compare(&simulation.measure(&design, &natures, 1)))]
+            });
+            cells.push(percent(alarm, runs));
+        }
+        row(&cells);
+    }
+}
+
+/// The peers, on the timings of five instances.
+pub(crate) fn peers(seed: u64, runs: usize) {
+    heading(
+        "Peers on the same timings: 5 instances, 6 turns of each arm, pair noise 2 %",
+        &[
+            "method",
+            "bias 0: false alarms, 1 figure",
+            "10 figures",
+            "3 % found",
+            "bias 1 %: false alarms, 1 figure",
+            "10 figures",
+            "3 % found",
+            "bias 2 %: false alarms, 1 figure",
+            "10 figures",
+            "3 % found",
+        ],
+    );
+    let judge = |name: &str, finds: &(dyn Fn(&[Series], &mut Simulation) -> bool + Sync)| {
+        let mut cells = vec![name.to_owned()];
+        for bias in [0.0, 0.01, 0.02] {
+            for (figures, effect) in [(1, 0.0), (10, 0.0), (1, EFFECT)] {
+                let mut design = Design::of(figures, bias);
+                design.effect = effect;
+                let [hit] = tally(seed, runs, |simulation| {
+                    let natures = simulation.natures(&design);
+                    let table = simulation.measure(&design, &natures, 5);
+                    [usize::from(finds(&table, simulation))]
+                });
+                cells.push(percent(hit, runs));
+            }
+        }
+        row(&cells);
+    };
+    judge("collector", &|table, _| any(&compare(table)) > 0);
+    for peer in Peer::ALL {
+        judge(peer.name(), &|table, random| {
+            table.iter().any(|series| peer.finds(series, random))
+        });
+    }
+}

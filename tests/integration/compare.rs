@@ -1,0 +1,323 @@
+//! Figures that are here: compared, joined and exported by the program.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::command::{Desk, run, skip};
+
+/// The name of the figure, with what formats and terminals take for more than itself.
+const NAME: &str = "compress \"level\"=9,\\n=1\u{1b}[31m\u{202e}";
+
+/// The turn of an arm in the first round.
+fn turn(sample: usize, arm: &str, turn: u32, value: f64) -> Value {
+    json!({ "sample": sample, "arm": arm, "round": turn.div_ceil(4), "turn": turn, "values": [value] })
+}
+
+/// A record of figures; `instances` are the values of each, as (baseline, candidate).
+fn figures(run: &str, revision: &str, baseline: Option<&str>, instances: &[(f64, f64)]) -> Value {
+    let turns = (0..).zip(instances).flat_map(|(sample, (before, after))| {
+        let mut turns = Vec::new();
+        // Noise without a direction: a revision must not differ from itself.
+        for (round, drift) in [(0, 0.001), (1, -0.001), (2, 0.0)] {
+            let first = round * 4 + 1;
+            if baseline.is_some() {
+                turns.push(turn(sample, "baseline", first, before + drift));
+                turns.push(turn(sample, "baseline", first + 3, before - drift));
+            }
+            turns.push(turn(sample, "candidate", first + 1, after + drift));
+            turns.push(turn(sample, "candidate", first + 2, after - drift));
+        }
+        turns
+    });
+    let turns: Vec<Value> = turns.collect();
+    let samples = (1..=instances.len()).map(
+        |sample| json!({ "run": run, "sample": sample, "instance": format!("i-{run}-{sample}") }),
+    );
+    let mut record = json!({
+        "format": 1,
+        "runs": [run],
+        "revision": revision,
+        "seed": 42,
+        "samples": samples.collect::<Vec<_>>(),
+        "figures": [{ "name": NAME, "unit": "s", "better": "less", "turns": turns }],
+    });
+    if let Some(baseline) = baseline {
+        record["baseline"] = baseline.into();
+    }
+    record
+}
+
+const REPORT: &str = r#"{"format": 2, "collector": "0.1.0", "run": "RUN", "sample": SAMPLE, "lease": "l", "provider": "ec2",
+    "region": "eu-central-1", "revision": "REVISION", "description": null, "started": "2026-11-22T19:56:04Z",
+    "finished": "2026-11-22T19:57:04Z", "outcome": "passed", "errors": [], "warnings": [],
+    "instance": {"id": "i-RUN-SAMPLE", "address": "192.0.2.7", "region": "eu-central-1", "instance_type": "TYPE",
+    "image": "ami-0", "zone": "eu-central-1a"}, "expires_at": "2026-11-23T01:56:04Z",
+    "released": {"state": "terminated"}, "stages": [], "collected": {"files": 1, "bytes": 1, "incomplete": 0}}"#;
+
+/// A run of several samples at rest, on instances of a type with a kernel.
+fn stored(desk: &Desk, record: &Value, instance_type: &str, kernel: &str) {
+    let revision = record["revision"].as_str().unwrap();
+    let run = record["runs"][0].as_str().unwrap();
+    let directory = format!("out/{revision}");
+    desk.file(&format!("{directory}/.index.lock"), "");
+    desk.file(
+        &format!("{directory}/{run}/figures.json"),
+        &record.to_string(),
+    );
+    for sample in 1..=record["samples"].as_array().unwrap().len() {
+        let report = REPORT
+            .replace("RUN", run)
+            .replace("SAMPLE", &sample.to_string())
+            .replace("REVISION", revision)
+            .replace("TYPE", instance_type);
+        let sample = format!("{directory}/i-{run}-{sample}");
+        desk.file(&format!("{sample}/collector/run.json"), &report);
+        let host = json!({ "format": 1, "kernel": kernel, "cpu_model": "Xeon" });
+        desk.file(&format!("{sample}/collector/host.json"), &host.to_string());
+        desk.file(&format!("{sample}/config/config.yml"), "main: {}\n");
+    }
+}
+
+/// A desk with the runs `a` of v1 and `b` of v2, the latter by so much slower, on three instances each.
+fn two_revisions(factor: f64) -> Desk {
+    let desk = Desk::new();
+    desk.config("performance_results: speed.csv", "");
+    let before = [(1.0, 1.0), (1.0, 1.002), (1.0, 0.999)];
+    let after = before.map(|(_, value)| (1.0, value * factor));
+    stored(
+        &desk,
+        &figures("a", "v1", None, &before),
+        "c7i.large",
+        "6.8",
+    );
+    stored(&desk, &figures("b", "v2", None, &after), "c7i.large", "6.8");
+    desk
+}
+
+#[track_caller]
+fn compared(desk: &Desk, args: &[&str]) -> String {
+    run(desk.collect(&[&["compare"], args].concat()))
+        .expect(0)
+        .stdout
+}
+
+#[test]
+fn two_revisions_on_several_instances_each_are_compared() {
+    let desk = two_revisions(1.1);
+    for (baseline, candidate) in [
+        ("v1", "v2"),
+        ("a", "b"),
+        ("out/v1", "out/v2"),
+        ("out/v1/a", "out/v2/b"),
+    ] {
+        let table = compared(&desk, &[baseline, candidate]);
+        let first = table.lines().next().unwrap();
+        assert_eq!(
+            first, "1 slower; 3 and 3 instances, not interleaved",
+            "{table}"
+        );
+        assert!(table.contains("+10.0 % ["), "{table}");
+    }
+    let record: Value = serde_json::from_str(&compared(&desk, &["v2", "v1", "--json"])).unwrap();
+    assert_eq!(record["rows"][0]["verdict"], "faster");
+    assert_eq!(record["unpaired"], json!([3, 3]));
+}
+
+#[test]
+fn a_single_instance_or_another_host_carries_no_verdict() {
+    let desk = two_revisions(1.1);
+    let alone = compared(&desk, &["i-a-1", "i-b-1"]);
+    assert!(
+        alone.starts_with("1 no verdict; 1 and 1 instance"),
+        "{alone}"
+    );
+    assert!(alone.contains("one instance on a side"), "{alone}");
+    let other = figures("c", "v3", None, &[(1.0, 2.0), (1.0, 2.1)]);
+    stored(&desk, &other, "m7i.large", "6.9");
+    let elsewhere = compared(&desk, &["v1", "v3"]);
+    assert!(elsewhere.starts_with("1 no verdict; "), "{elsewhere}");
+    assert!(
+        elsewhere.contains("the hosts of the sides differ: instance type, kernel"),
+        "{elsewhere}"
+    );
+    assert!(
+        elsewhere.contains("instance type     c7i.large  m7i.large"),
+        "{elsewhere}"
+    );
+}
+
+#[test]
+fn a_baseline_that_was_measured_in_turns_is_taken_from_the_same_run() {
+    let desk = Desk::new();
+    desk.config("performance_results: speed.csv", "");
+    let instances = [(1.0, 1.1), (1.0, 1.102), (1.0, 1.099)];
+    stored(
+        &desk,
+        &figures("a", "v2", Some("v1"), &instances),
+        "c7i.large",
+        "6.8",
+    );
+    let table = compared(&desk, &["v1", "v2"]);
+    assert!(
+        table.starts_with("1 slower; 3 instances, 9 rounds\n"),
+        "{table}"
+    );
+}
+
+#[test]
+fn what_has_no_figures_says_so() {
+    let desk = Desk::new();
+    desk.config("performance_results: speed.csv", "run:\n  - measure.sh\n")
+        .script("measure.sh", "echo 42 > speed.csv");
+    run(desk.collect(&["config.yml", "v1", "--local"])).expect(0);
+    let none = run(desk.collect(&["compare", "v1", "v1"])).expect(2);
+    none.says("there are no figures in ");
+    none.says("`figures` in the config says which files hold them");
+    let unknown = run(desk.collect(&["export", "v9"])).expect(2);
+    unknown.says("is of a revision, a run or an instance `v9`");
+    desk.file("damaged/figures.json", "{");
+    run(desk.collect(&["export", "damaged"]))
+        .expect(2)
+        .says("is not a record of collector's");
+}
+
+#[test]
+fn runs_of_one_plan_are_joined() {
+    let desk = Desk::new();
+    desk.config("performance_results: speed.csv", "");
+    for (run, after) in [("a", 1.1), ("b", 1.102), ("c", 1.099)] {
+        let record = figures(run, "v2", Some("v1"), &[(1.0, after)]);
+        stored(&desk, &record, "c7i.large", "6.8");
+    }
+    let directories = ["out/v2/a", "out/v2/b", "out/v2/c", "out/v2/a"];
+    let merged =
+        run(desk.collect(&[&["merge", "--output", "joined"], &directories[..]].concat())).expect(0);
+    assert!(
+        merged
+            .stdout
+            .starts_with("1 slower; 3 instances, 9 rounds\n"),
+        "{}",
+        merged.stdout
+    );
+    let text = std::fs::read_to_string(desk.path().join("joined/figures.json")).unwrap();
+    let record: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(record["runs"], json!(["a", "b", "c"]));
+    assert_eq!(record["comparison"]["rows"][0]["verdict"], "slower");
+    // All that a revision has is the same.
+    let again = run(desk.collect(&["merge", "--output", "again", "out/v2"])).expect(0);
+    assert_eq!(again.stdout, merged.stdout);
+}
+
+#[test]
+fn runs_of_different_plans_are_not_joined() {
+    let desk = two_revisions(1.0);
+    let refused = |desk: &Desk| {
+        run(desk.collect(&["merge", "--output", "joined", "out/v1", "out/v2"])).expect(2)
+    };
+    refused(&desk).says("the revisions differ: `v1` and `v2`");
+    assert!(!desk.path().join("joined").exists());
+    stored(
+        &desk,
+        &figures("c", "v1", None, &[(1.0, 1.0)]),
+        "c7i.large",
+        "6.8",
+    );
+    desk.file("out/v1/i-c-1/config/config.yml", "main: {samples: 1}\n");
+    let merged = run(desk.collect(&["merge", "--output", "joined", "out/v1"])).expect(2);
+    merged.says("their configs differ");
+    // A comparison takes what the newest config has measured.
+    run(desk.collect(&["compare", "v1", "v2"]))
+        .expect(0)
+        .says("runs of v1 are left out");
+}
+
+#[test]
+fn figures_are_exported_for_other_tools() {
+    let desk = two_revisions(1.0);
+    let export = |format: &str| {
+        let args = ["export", "--format", format, "v2"];
+        run(desk.collect(&args)).expect(0).stdout
+    };
+    let json = |format: &str| serde_json::from_str::<Value>(&export(format)).unwrap();
+    let name = NAME;
+    assert!(json("bmf")[name]["latency"]["value"].is_f64());
+    assert!(json("bmf-v1")[name][0]["measures"]["latency"]["lower_value"].is_f64());
+    assert_eq!(json("github-action-benchmark")[0]["name"], name);
+    assert_eq!(json("json")["revision"], "v2");
+    assert!(
+        export("csv")
+            .lines()
+            .nth(1)
+            .unwrap()
+            .starts_with("\"compress \"\"level\"\"=9\",s,less,v2,candidate,b,1,")
+    );
+    assert!(export("openmetrics").ends_with("# EOF\n"));
+    let none = run(desk.collect(&[
+        "export",
+        "--format",
+        "github-action-benchmark",
+        "--better",
+        "more",
+        "v2",
+    ]))
+    .expect(0);
+    assert_eq!(none.stdout, "[]\n");
+    // Nothing that a terminal acts on is hidden from a program.
+    let raw = export("csv");
+    assert!(
+        raw.contains("\u{1b}[31m") && raw.contains("\r\n"),
+        "{raw:?}"
+    );
+    none.says("left out: 1 figure of which less is better");
+}
+
+/// Prints the families of a file in the format of Prometheus: the names of their samples' figures, and their values.
+const READ: &str = "
+import json, sys
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+families = text_string_to_metric_families(sys.stdin.read())
+print(json.dumps({family.name: [[sample.labels['figure'], sample.value] for sample in family.samples] for family in families}))
+";
+
+#[test]
+fn prometheus_own_parser_reads_the_export() {
+    let setup = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/github/setup");
+    let cache = Command::new(setup).arg("--where").output().unwrap();
+    let cache = String::from_utf8(cache.stdout).unwrap();
+    let python = format!("{}/venv/bin/python", cache.trim());
+    let has_parser = Command::new(&python)
+        .args(["-c", "import prometheus_client"])
+        .output();
+    if !has_parser.is_ok_and(|output| output.status.success()) {
+        skip("prometheus-client is missing: tests/github/setup installs it");
+        return;
+    }
+    let desk = Desk::new();
+    desk.config("performance_results: speed.csv", "");
+    stored(
+        &desk,
+        &figures("a", "v2", Some("v1"), &[(1.0, 1.5); 3]),
+        "c7i.large",
+        "6.8",
+    );
+    run(desk.collect(&["merge", "--output", "joined", "out/v2"])).expect(0);
+    let text = run(desk.collect(&["export", "--format", "openmetrics", "joined"]))
+        .expect(0)
+        .stdout;
+    desk.file("figures.prom", &text);
+    let file = std::fs::File::open(desk.path().join("figures.prom")).unwrap();
+    let read = Command::new(python)
+        .args(["-c", READ])
+        .stdin(file)
+        .output()
+        .unwrap();
+    let error = String::from_utf8_lossy(&read.stderr);
+    let families: Value =
+        serde_json::from_slice(&read.stdout).unwrap_or_else(|_| panic!("{error}\n{text}"));
+    assert_eq!(
+        families["collector_figure_seconds"],
+        json!([[NAME, 1.0], [NAME, 1.5]])
+    );
+    assert_eq!(families["collector_change_ratio"][0][0], NAME);
+}

@@ -145,6 +145,13 @@ fn a_single_instance_or_another_host_carries_no_verdict() {
         elsewhere.contains("instance type     c7i.large  m7i.large"),
         "{elsewhere}"
     );
+    let record = figures("e", "v4", None, &[(1.0, 1.0), (1.0, 1.001)]);
+    desk.file("alone/figures.json", &record.to_string());
+    let unknown = compared(&desk, &["v1", "alone"]);
+    assert!(
+        unknown.contains("not every host is known: they may differ"),
+        "{unknown}"
+    );
 }
 
 #[test]
@@ -203,7 +210,25 @@ fn runs_of_one_plan_are_joined() {
     let text = std::fs::read_to_string(desk.path().join("joined/figures.json")).unwrap();
     let record: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(record["runs"], json!(["a", "b", "c"]));
+    // What a comparison asks of hosts and configs goes with them.
+    let of_joined = desk.path().join("joined/i-b-1");
+    assert!(of_joined.join("collector/host.json").is_file());
+    assert!(of_joined.join("config/config.yml").is_file());
+    let other = figures("d", "v3", None, &[(1.0, 1.0), (1.0, 1.001)]);
+    stored(&desk, &other, "m7i.large", "6.8");
+    let elsewhere = compared(&desk, &["joined", "v3"]);
+    assert!(
+        elsewhere.contains("the hosts of the sides differ: instance type"),
+        "{elsewhere}"
+    );
     assert_eq!(record["comparison"]["rows"][0]["verdict"], "slower");
+    // A name that leads elsewhere leads nowhere.
+    let mut hostile = record.clone();
+    hostile["samples"][0]["instance"] = "../../i-a-1".into();
+    desk.file("hostile/deep/collector/figures.json", &hostile.to_string());
+    desk.file("hostile/deep/collector/host.json", "{}");
+    run(desk.collect(&["merge", "--output", "deep/est", "hostile"])).expect(0);
+    assert!(!desk.path().join("i-a-1").exists());
     // All that a revision has is the same.
     let again = run(desk.collect(&["merge", "--output", "again", "out/v2"])).expect(0);
     assert_eq!(again.stdout, merged.stdout);
@@ -250,7 +275,7 @@ fn figures_are_exported_for_other_tools() {
             .lines()
             .nth(1)
             .unwrap()
-            .starts_with("\"compress \"\"level\"\"=9\",s,less,v2,candidate,b,1,")
+            .starts_with("\"compress \"\"level\"\"=9,")
     );
     assert!(export("openmetrics").ends_with("# EOF\n"));
     let none = run(desk.collect(&[
@@ -317,7 +342,37 @@ fn prometheus_own_parser_reads_the_export() {
         serde_json::from_slice(&read.stdout).unwrap_or_else(|_| panic!("{error}\n{text}"));
     assert_eq!(
         families["collector_figure_seconds"],
-        json!([[NAME, 1.0], [NAME, 1.5]])
+        json!([[NAME, 1], [NAME, 1.5]])
     );
     assert_eq!(families["collector_change_ratio"][0][0], NAME);
+}
+
+#[test]
+fn a_limit_is_a_percentage() {
+    let desk = Desk::new();
+    desk.config(
+        "performance_results: speed.csv\nfail_on: {slower: 2.5%}",
+        "",
+    );
+    let args = ["check", "config.yml", "--local"];
+    run(desk.collect(&args)).expect(0);
+    let plan = run(desk.collect(&["plan", "config.yml", "v1", "--local"])).expect(0);
+    assert!(plan.stdout.contains("slower: 2.5%"), "{}", plan.stdout);
+    for (limit, fault) in [
+        ("{slower: 5}", "`slower` is a number, a text is expected"),
+        ("{slower: five%}", "`slower` is not a number of percent"),
+        ("{slower: '5'}", "`slower` has no `%` at its end"),
+        ("{}", "`slower` is missing in `fail_on`"),
+        ("5%", "`fail_on` is"),
+        (
+            "{faster: 5%, slower: 5%}",
+            "unknown key `faster` in `fail_on`",
+        ),
+    ] {
+        desk.config(
+            &format!("performance_results: speed.csv\nfail_on: {limit}"),
+            "",
+        );
+        run(desk.collect(&args)).expect(2).says(fault);
+    }
 }

@@ -26,7 +26,7 @@ pub(super) fn compare(args: &CompareArgs, console: &Console) -> Result<ExitStatu
         compare_sides(&baseline, &candidate)
     };
     if args.json {
-        console.say(&pretty(&comparison)?);
+        console.print(&(pretty(&comparison)? + "\n"));
         return Ok(ExitStatus::Passed);
     }
     console.comparison(&comparison, args.all);

@@ -25,7 +25,7 @@ pub(super) fn export(args: &ExportArgs, console: &Console) -> Result<ExitStatus,
         what: "writing JSON",
         source: source.into(),
     })?;
-    console.say(text.trim_end_matches('\n'));
+    console.print(&text);
     if let Format::GithubActionBenchmark(better) = format {
         let other = figures
             .figures

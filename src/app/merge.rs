@@ -30,7 +30,7 @@ pub(super) fn merge(args: &MergeArgs, console: &Console) -> Result<ExitStatus, E
     } else {
         console.note("there is no baseline to compare with; `collect compare` takes two revisions");
     }
-    let path = StoredFigures::write(&args.output, &figures)?;
+    let path = StoredFigures::write(&args.output, &figures, &stored)?;
     console.note(&format!(
         "{} of {} are in {}",
         plural(figures.figures.len(), "figure"),

@@ -178,6 +178,14 @@ fn reservations(
             voids: true,
         });
     }
+    let hosts = baseline.hosts.iter().chain(&candidate.hosts);
+    let is_unknown = |host: &Host| host.instance_type.is_none() && host.facts.is_none();
+    if hosts.clone().any(is_unknown) {
+        reservations.push(Reservation {
+            reason: "not every host is known: they may differ".into(),
+            voids: false,
+        });
+    }
     let mut samples = baseline
         .figures
         .samples

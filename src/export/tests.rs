@@ -136,3 +136,24 @@ fn a_unit_is_a_name() {
     assert_eq!(measure("%"), "percent");
     assert_eq!(measure(""), "value");
 }
+
+/// The schema that Bencher publishes at <https://bencher.dev/docs/reference/bencher-metric-format>.
+#[test]
+fn bmf_is_valid_by_its_schema() {
+    let metric = json!({
+        "type": "object",
+        "properties": {
+            "value": { "type": "number" },
+            "lower_value": { "type": "number" },
+            "upper_value": { "type": "number" },
+        },
+        "required": ["value"],
+    });
+    let measures = json!({ "type": "object", "patternProperties": { ".+": metric } });
+    let schema = json!({
+        "$schema": "http://json-schema.org/draft-07/schema",
+        "type": "object",
+        "patternProperties": { ".+": measures },
+    });
+    jsonschema::validate(&schema, &json_of(Format::Bmf)).unwrap();
+}

@@ -86,6 +86,8 @@ pub struct StoredFigures {
     pub hosts: Vec<Host>,
     /// The text of the config, where it lies there.
     pub config: Option<String>,
+    /// The directories of the samples.
+    directories: Vec<(InstanceId, PathBuf)>,
 }
 
 impl StoredFigures {
@@ -137,11 +139,15 @@ impl StoredFigures {
         Ok(stored)
     }
 
-    /// Writes the figures to a directory, which is made where it is missing.
+    /// Writes joined figures to a directory, which is made where it is missing, with the records and the config of each sample that they are from.
     ///
     /// # Errors
     /// When that cannot be written to.
-    pub fn write(directory: &Path, figures: &Figures) -> Result<PathBuf, FiguresError> {
+    pub fn write(
+        directory: &Path,
+        figures: &Figures,
+        from: &[Self],
+    ) -> Result<PathBuf, FiguresError> {
         let path = directory.join(Figures::FILE);
         fs::create_dir_all(directory).map_err(failed("creating", directory))?;
         let temporary = record_file::temporary(directory, Figures::FILE);
@@ -150,8 +156,36 @@ impl StoredFigures {
             .map_err(io::Error::from)
             .and_then(|text| record_file::write(&temporary, &path, &text))
             .map_err(failed("writing", &path))?;
+        for (instance, sample) in from.iter().flat_map(|stored| &stored.directories) {
+            let records =
+                [SampleReport::FILE, HostFacts::FILE].map(|file| Path::new(RECORDS).join(file));
+            for file in records
+                .into_iter()
+                .chain([Path::new(CONFIG).join(CONFIG_FILE)])
+            {
+                let (source, target) = (
+                    sample.join(&file),
+                    directory.join(instance.as_str()).join(file),
+                );
+                if source.is_file() {
+                    copy(&source, &target).map_err(failed("writing", &target))?;
+                }
+            }
+        }
         Ok(path)
     }
+}
+
+/// Copies a file to a directory that may be missing.
+fn copy(source: &Path, target: &Path) -> io::Result<()> {
+    if let Some(directory) = target.parent() {
+        fs::create_dir_all(directory)?;
+    }
+    // A file that is copied to its own place would end up empty.
+    if target.exists() && fs::canonicalize(source)? == fs::canonicalize(target)? {
+        return Ok(());
+    }
+    fs::copy(source, target).map(drop)
 }
 
 /// The place of some figures.
@@ -244,22 +278,35 @@ impl Place {
             .samples
             .iter()
             .map(|sample| self.host(sample, report.as_ref()));
+        let directories = figures.samples.iter().filter_map(|sample| {
+            let directory = self.directory(sample)?;
+            Some((sample.instance.clone(), directory))
+        });
         let config = figures.samples.iter().find_map(|sample| {
             let config = self.directory(sample)?.join(CONFIG).join(CONFIG_FILE);
             fs::read_to_string(config).ok()
         });
         Ok(StoredFigures {
             hosts: hosts.collect(),
+            directories: directories.collect(),
             config,
             path: self.path.clone(),
             figures,
         })
     }
 
-    /// The directory of a sample.
+    /// The directory of a sample; none of one whose name leads elsewhere: the record may be from anywhere.
     fn directory(&self, sample: &SampleOf) -> Option<PathBuf> {
+        let name = sample.instance.as_str();
+        if name.contains('/') || name.starts_with('.') || name.is_empty() {
+            return None;
+        }
         match &self.samples {
-            Some(samples) => Some(samples.join(sample.instance.as_str())),
+            // Beside the figures of a run, or below joined ones.
+            Some(samples) => [samples.as_path(), self.path.parent()?]
+                .map(|directory| directory.join(name))
+                .into_iter()
+                .find(|directory| directory.is_dir()),
             None => Some(self.path.parent()?.parent()?.to_owned()),
         }
     }

@@ -1,8 +1,13 @@
 //! Figures that are here: compared, joined and exported by the program.
 
+use std::process::Command;
+
 use serde_json::{Value, json};
 
-use crate::command::{Desk, run};
+use crate::command::{Desk, run, skip};
+
+/// The name of the figure, with what formats and terminals take for more than itself.
+const NAME: &str = "compress \"level\"=9,\\n=1\u{1b}[31m\u{202e}";
 
 /// The turn of an arm in the first round.
 fn turn(sample: usize, arm: &str, turn: u32, value: f64) -> Value {
@@ -35,7 +40,7 @@ fn figures(run: &str, revision: &str, baseline: Option<&str>, instances: &[(f64,
         "revision": revision,
         "seed": 42,
         "samples": samples.collect::<Vec<_>>(),
-        "figures": [{ "name": "compress \"level\"=9", "unit": "s", "better": "less", "turns": turns }],
+        "figures": [{ "name": NAME, "unit": "s", "better": "less", "turns": turns }],
     });
     if let Some(baseline) = baseline {
         record["baseline"] = baseline.into();
@@ -140,6 +145,13 @@ fn a_single_instance_or_another_host_carries_no_verdict() {
         elsewhere.contains("instance type     c7i.large  m7i.large"),
         "{elsewhere}"
     );
+    let record = figures("e", "v4", None, &[(1.0, 1.0), (1.0, 1.001)]);
+    desk.file("alone/figures.json", &record.to_string());
+    let unknown = compared(&desk, &["v1", "alone"]);
+    assert!(
+        unknown.contains("not every host is known: they may differ"),
+        "{unknown}"
+    );
 }
 
 #[test]
@@ -198,7 +210,25 @@ fn runs_of_one_plan_are_joined() {
     let text = std::fs::read_to_string(desk.path().join("joined/figures.json")).unwrap();
     let record: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(record["runs"], json!(["a", "b", "c"]));
+    // What a comparison asks of hosts and configs goes with them.
+    let of_joined = desk.path().join("joined/i-b-1");
+    assert!(of_joined.join("collector/host.json").is_file());
+    assert!(of_joined.join("config/config.yml").is_file());
+    let other = figures("d", "v3", None, &[(1.0, 1.0), (1.0, 1.001)]);
+    stored(&desk, &other, "m7i.large", "6.8");
+    let elsewhere = compared(&desk, &["joined", "v3"]);
+    assert!(
+        elsewhere.contains("the hosts of the sides differ: instance type"),
+        "{elsewhere}"
+    );
     assert_eq!(record["comparison"]["rows"][0]["verdict"], "slower");
+    // A name that leads elsewhere leads nowhere.
+    let mut hostile = record.clone();
+    hostile["samples"][0]["instance"] = "../../i-a-1".into();
+    desk.file("hostile/deep/collector/figures.json", &hostile.to_string());
+    desk.file("hostile/deep/collector/host.json", "{}");
+    run(desk.collect(&["merge", "--output", "deep/est", "hostile"])).expect(0);
+    assert!(!desk.path().join("i-a-1").exists());
     // All that a revision has is the same.
     let again = run(desk.collect(&["merge", "--output", "again", "out/v2"])).expect(0);
     assert_eq!(again.stdout, merged.stdout);
@@ -235,7 +265,7 @@ fn figures_are_exported_for_other_tools() {
         run(desk.collect(&args)).expect(0).stdout
     };
     let json = |format: &str| serde_json::from_str::<Value>(&export(format)).unwrap();
-    let name = "compress \"level\"=9";
+    let name = NAME;
     assert!(json("bmf")[name]["latency"]["value"].is_f64());
     assert!(json("bmf-v1")[name][0]["measures"]["latency"]["lower_value"].is_f64());
     assert_eq!(json("github-action-benchmark")[0]["name"], name);
@@ -245,7 +275,7 @@ fn figures_are_exported_for_other_tools() {
             .lines()
             .nth(1)
             .unwrap()
-            .starts_with("\"compress \"\"level\"\"=9\",s,less,v2,candidate,b,1,")
+            .starts_with("\"compress \"\"level\"\"=9,")
     );
     assert!(export("openmetrics").ends_with("# EOF\n"));
     let none = run(desk.collect(&[
@@ -258,5 +288,91 @@ fn figures_are_exported_for_other_tools() {
     ]))
     .expect(0);
     assert_eq!(none.stdout, "[]\n");
+    // Nothing that a terminal acts on is hidden from a program.
+    let raw = export("csv");
+    assert!(
+        raw.contains("\u{1b}[31m") && raw.contains("\r\n"),
+        "{raw:?}"
+    );
     none.says("left out: 1 figure of which less is better");
+}
+
+/// Prints the families of a file in the format of Prometheus: the names of their samples' figures, and their values.
+const READ: &str = "
+import json, sys
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+families = text_string_to_metric_families(sys.stdin.read())
+print(json.dumps({family.name: [[sample.labels['figure'], sample.value] for sample in family.samples] for family in families}))
+";
+
+#[test]
+fn prometheus_own_parser_reads_the_export() {
+    let setup = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/github/setup");
+    let cache = Command::new(setup).arg("--where").output().unwrap();
+    let cache = String::from_utf8(cache.stdout).unwrap();
+    let python = format!("{}/venv/bin/python", cache.trim());
+    let has_parser = Command::new(&python)
+        .args(["-c", "import prometheus_client"])
+        .output();
+    if !has_parser.is_ok_and(|output| output.status.success()) {
+        skip("prometheus-client is missing: tests/github/setup installs it");
+        return;
+    }
+    let desk = Desk::new();
+    desk.config("performance_results: speed.csv", "");
+    stored(
+        &desk,
+        &figures("a", "v2", Some("v1"), &[(1.0, 1.5); 3]),
+        "c7i.large",
+        "6.8",
+    );
+    run(desk.collect(&["merge", "--output", "joined", "out/v2"])).expect(0);
+    let text = run(desk.collect(&["export", "--format", "openmetrics", "joined"]))
+        .expect(0)
+        .stdout;
+    desk.file("figures.prom", &text);
+    let file = std::fs::File::open(desk.path().join("figures.prom")).unwrap();
+    let read = Command::new(python)
+        .args(["-c", READ])
+        .stdin(file)
+        .output()
+        .unwrap();
+    let error = String::from_utf8_lossy(&read.stderr);
+    let families: Value =
+        serde_json::from_slice(&read.stdout).unwrap_or_else(|_| panic!("{error}\n{text}"));
+    assert_eq!(
+        families["collector_figure_seconds"],
+        json!([[NAME, 1], [NAME, 1.5]])
+    );
+    assert_eq!(families["collector_change_ratio"][0][0], NAME);
+}
+
+#[test]
+fn a_limit_is_a_percentage() {
+    let desk = Desk::new();
+    desk.config(
+        "performance_results: speed.csv\nfail_on: {slower: 2.5%}",
+        "",
+    );
+    let args = ["check", "config.yml", "--local"];
+    run(desk.collect(&args)).expect(0);
+    let plan = run(desk.collect(&["plan", "config.yml", "v1", "--local"])).expect(0);
+    assert!(plan.stdout.contains("slower: 2.5%"), "{}", plan.stdout);
+    for (limit, fault) in [
+        ("{slower: 5}", "`slower` is a number, a text is expected"),
+        ("{slower: five%}", "`slower` is not a number of percent"),
+        ("{slower: '5'}", "`slower` has no `%` at its end"),
+        ("{}", "`slower` is missing in `fail_on`"),
+        ("5%", "`fail_on` is"),
+        (
+            "{faster: 5%, slower: 5%}",
+            "unknown key `faster` in `fail_on`",
+        ),
+    ] {
+        desk.config(
+            &format!("performance_results: speed.csv\nfail_on: {limit}"),
+            "",
+        );
+        run(desk.collect(&args)).expect(2).says(fault);
+    }
 }

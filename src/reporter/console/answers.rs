@@ -34,6 +34,16 @@ impl<O: Write, E: Write> Console<O, E> {
         }
     }
 
+    /// A text for another program on standard output, byte for byte; on a terminal, nothing in it can do anything.
+    pub fn print(&self, text: &str) {
+        if Term::stdout().is_term() {
+            self.say(text.trim_end_matches('\n'));
+        } else {
+            self.status.borrow().clear();
+            self.out.write(text.as_bytes());
+        }
+    }
+
     /// A comparison on standard output, every row of it where `all` are wanted.
     pub fn comparison(&self, of: &Comparison, all: bool) {
         for (index, (verdict, line)) in comparison::table(of, width(), all).iter().enumerate() {

@@ -16,8 +16,8 @@ use turns::{Measured, measured};
 
 pub use sides::{Side, compare_sides};
 pub(crate) use turns::median;
-pub use words::percent;
 pub(crate) use words::seconds;
+pub use words::{percent, too_slow};
 
 /// What a run says of its candidate and its baseline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -281,13 +281,15 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
             errors: self.errors,
             signal: run.interrupt.signal(),
             remaining: self.remaining,
-            comparison: None,
+            figures: None,
+            worse: false,
             samples,
         };
         report.update_outcome();
         let measured: Vec<&MeasuredSample> = measured.iter().flatten().collect();
         if let Some((figures, _)) = gather(run.plan, &measured) {
-            report.comparison.clone_from(&figures.comparison);
+            report.judge(&figures, run.plan.config.fail_on);
+            report.figures = Some(Arc::new(figures.clone()));
             write_down(run.plan, figures, &mut report).await;
         }
         let record = report.clone();

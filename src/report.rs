@@ -1,22 +1,26 @@
 //! What came of a run, as written to `run.json` and shown at the end.
 
 mod diagnostic;
+mod rows;
 pub mod seconds;
 mod text;
 mod time_outs;
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::comparison::Comparison;
-use crate::config::human_duration;
+use crate::arm::Arm;
+use crate::comparison::{Comparison, too_slow};
+use crate::config::FailOn;
 use crate::exit_status::ExitStatus;
 use crate::instance::{Instance, InstanceId, LeaseToken, Resource, RunId};
 use crate::phase::Stage;
+use crate::records::Figures;
 use crate::revision::{Commit, Revision};
 use crate::schedule::Turn;
 use crate::step::{Place, StepOutcome};
@@ -193,6 +197,12 @@ pub struct StepReport {
 pub struct StageReport {
     /// The stage.
     pub stage: Stage,
+    /// The revision that it was for, where there are two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arm: Option<Arm>,
+    /// The turn that it was part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn: Option<u32>,
     /// Whether it did what it should.
     pub ok: bool,
     /// When it began.
@@ -304,34 +314,6 @@ impl SampleReport {
     /// The version of the format that is written.
     pub const FORMAT: u32 = 2;
 
-    /// The heads of the columns of [`Self::rows`].
-    pub const COLUMNS: [&str; 5] = ["phase", "script", "result", "exit", "time"];
-
-    /// What ran, how it ended and how long it took; a phase is named at the first of its scripts.
-    pub fn rows(&self) -> Vec<[String; 5]> {
-        let mut rows = Vec::new();
-        for stage in &self.stages {
-            let mut name = stage.stage.to_string();
-            if stage.steps.is_empty() {
-                let result = if stage.ok { "ok" } else { "failed" };
-                let took = human_duration(stage.took);
-                rows.push([name, String::new(), result.into(), String::new(), took]);
-                continue;
-            }
-            for step in &stage.steps {
-                let exit = step.exit_code.map(|code| code.to_string());
-                rows.push([
-                    std::mem::take(&mut name),
-                    step.script.clone(),
-                    step.outcome.to_string(),
-                    exit.unwrap_or_default(),
-                    human_duration(step.took),
-                ]);
-            }
-        }
-        rows
-    }
-
     /// Enters a failure that came after the sample was reported on.
     pub fn fail(&mut self, outcome: Outcome, message: impl Into<String>, hint: Option<&str>) {
         self.outcome = self.outcome.max(outcome);
@@ -362,9 +344,12 @@ pub struct RunReport {
     pub format: u32,
     /// The run.
     pub run: RunId,
-    /// What it says of the candidate and the baseline, where there is one; `figures.json` has it on disk.
+    /// What was measured, where `figures` names it; `figures.json` has it on disk.
     #[serde(skip)]
-    pub comparison: Option<Comparison>,
+    pub figures: Option<Arc<Figures>>,
+    /// Whether a figure is worse than `fail_on` allows.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub worse: bool,
     /// The number of samples that were asked for.
     pub asked: u32,
     /// When it began.
@@ -406,9 +391,38 @@ impl RunReport {
         self.finished.duration_since(self.started).unsigned_abs()
     }
 
+    /// Enters the figures that are worse than the limit allows.
+    pub fn judge(&mut self, figures: &Figures, limit: Option<FailOn>) {
+        let (Some(comparison), Some(limit)) = (&figures.comparison, limit) else {
+            return;
+        };
+        let limit = limit.slower.fraction();
+        let worse = comparison.worse_than(limit);
+        if !worse.is_empty() {
+            let hint = "`figures.json` has every value; `fail_on` in the config is the limit";
+            self.errors
+                .push(Diagnostic::new(too_slow(&worse, limit), Some(hint)));
+            self.worse = true;
+        }
+    }
+
+    /// The comparison of candidate and baseline, where there is one.
+    pub fn comparison(&self) -> Option<&Comparison> {
+        self.figures.as_ref()?.comparison.as_ref()
+    }
+
+    /// The outcome as a person reads it.
+    pub fn label(&self) -> &'static str {
+        match self.outcome {
+            Outcome::Passed if self.worse => "slower than `fail_on` allows",
+            outcome => outcome.label(),
+        }
+    }
+
     /// The exit status of the process.
     pub fn exit_status(&self) -> ExitStatus {
         match self.outcome {
+            Outcome::Passed if self.worse => ExitStatus::Worse,
             Outcome::Passed => ExitStatus::Passed,
             Outcome::StepFailed => ExitStatus::StepFailed,
             Outcome::Unavailable => ExitStatus::Unavailable,
@@ -416,6 +430,14 @@ impl RunReport {
             Outcome::Interrupted => ExitStatus::Signalled(self.signal.unwrap_or(Signal::Int)),
         }
     }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// A duration that is written as seconds.

@@ -3,8 +3,8 @@
 //! With a baseline, both revisions are set up on the instance, each in a home directory of its own, and have turns: `run`
 //! and `before_collect`, after which what was measured is moved aside. Turns are grouped into rounds of `A B B A` or
 //! `B A A B`, so that what drifts, and what the slot in a round does, hits both alike; a last odd turn of each makes a round
-//! of two. Which order a round has, and which of the two homes a revision gets, is drawn for each sample from the seed of the
-//! run, so that a plan and its seed always give the same schedule.
+//! of two. Which order a round has is drawn for each sample from the seed of the run, and the two homes alternate between the
+//! samples from a drawn start, so that a plan and its seed always give the same schedule.
 
 use std::fmt;
 
@@ -74,9 +74,15 @@ pub struct Draw {
 }
 
 impl Draw {
-    /// The revision that gets the first of the two homes, and is set up first.
+    /// The revision that gets the first of the two homes, and is set up first. Samples alternate from a drawn start: with few
+    /// of them, independent draws often give all of them the same home, which nobody could tell from the revision then.
     pub fn first_home(self) -> Arm {
-        self.coin("homes", 0)
+        let start = Self { sample: 0, ..self }.coin("homes", 0);
+        if self.sample.is_multiple_of(2) {
+            start
+        } else {
+            start.other()
+        }
     }
 
     /// The revision that begins and ends a round.
@@ -250,6 +256,15 @@ mod tests {
             };
             let arms: Vec<_> = schedule.iter().filter_map(set_up).collect();
             assert_eq!(arms, [draw.first_home(), draw.first_home().other()]);
+        }
+    }
+
+    #[test]
+    fn each_home_has_each_revision_on_every_other_sample() {
+        for seed in 0..20 {
+            let homes = (1..=4).map(|sample| Draw { seed, sample }.first_home());
+            let homes: Vec<_> = homes.collect();
+            assert!(homes.windows(2).all(|two| two[0] != two[1]), "{homes:?}");
         }
     }
 

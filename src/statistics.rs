@@ -1,9 +1,11 @@
-//! The estimate: by which ratio two arms differ, how sure that is, and what could not have been seen. Plain functions of
-//! numbers, which know nothing else of this crate. `docs/numbers.md` names the source of each part and shows how often it errs.
+//! The estimate: by which ratio two arms differ, how sure that is, and what could not have been seen. Plain functions
+//! of numbers, which know nothing else of this crate. `docs/numbers.md` names the source of each part and shows how
+//! often it errs.
 //!
-//! A pair of turns gives a log-ratio, an instance the Hodges–Lehmann centre of its pairs, and the instances Student's t, for what
-//! differs from machine to machine is the same in all pairs of one. Variances are moderated across the figures
-//! of a table, and Holm's stepdown keeps the whole table to one level. One instance alone is judged by the signed ranks of its pairs.
+//! A pair of turns gives a log-ratio, an instance the Hodges–Lehmann centre of its pairs, and the instances Student's
+//! t, for what differs from machine to machine is the same in all pairs of one. Variances are moderated across the
+//! figures of a table, and Holm's stepdown keeps the whole table to one level. One instance alone is judged by the
+//! signed ranks of its pairs.
 
 mod control;
 mod distributions;
@@ -11,6 +13,8 @@ mod family;
 mod moderation;
 mod pairs;
 mod signed_rank;
+#[cfg(test)]
+mod tests;
 
 use distributions::{two_sided, upper_quantile};
 use family::Judged;
@@ -132,8 +136,9 @@ pub fn compare(table: &[Series]) -> Vec<Estimate> {
     .collect()
 }
 
-/// The figures that a second stage on fresh instances is for, by their place in the table: those whose
-/// probability is so small that a table without a change has 0.7 of them on average. Without any, there is nothing to confirm, and the run may end.
+/// The figures that a second stage on fresh instances is for, by their place in the table: those whose probability is
+/// so small that a table without a change has 0.7 of them on average. Without any, there is nothing to confirm, and the
+/// run may end.
 pub fn suspects(table: &[Series]) -> Vec<usize> {
     let evidence = gather(table);
     let figures = count(evidence.iter().flatten().count().max(1));
@@ -144,8 +149,9 @@ pub fn suspects(table: &[Series]) -> Vec<usize> {
         .collect()
 }
 
-/// Compares by the instances of both stages together: those that raised the suspicion and the fresh ones. The first stage
-/// only ever ends a run without a finding, so that the probability of a false one can only fall, and each figure is judged once, by all that was measured.
+/// Compares by the instances of both stages together: those that raised the suspicion and the fresh ones. The first
+/// stage only ever ends a run without a finding, so that the probability of a false one can only fall, and each figure
+/// is judged once, by all that was measured.
 pub fn confirm(first: &[Series], fresh: &[Series]) -> Vec<Estimate> {
     let mut joined = first.to_vec();
     joined.resize_with(first.len().max(fresh.len()), Series::default);
@@ -257,8 +263,8 @@ fn gather(table: &[Series]) -> Vec<Result<Evidence, Doubt>> {
         .collect()
 }
 
-/// The distribution by which a single instance is judged: signed ranks where they can be rare enough for the table's level, otherwise Student's t over
-/// the pairs. Which one depends on the numbers of pairs and figures only.
+/// The distribution by which a single instance is judged: signed ranks where they can be rare enough for the table's
+/// level, otherwise Student's t over the pairs. Which one depends on the numbers of pairs and figures only.
 fn single(pairs: &[f64], level: f64) -> Option<Sampling> {
     if pairs.len() <= signed_rank::LIMIT && signed_rank::smallest(pairs.len()) <= level {
         return Some(Sampling::SignedRank(pairs.to_vec()));

@@ -1,5 +1,5 @@
-//! The judgements of other tools, after their sources, on the same timings. Each sees the turns of both arms on all instances, as
-//! it would if they were fed to it.
+//! The judgements of other tools, after their sources, on the same timings. Each sees the turns of both arms on all
+//! instances, as it would if they were fed to it.
 
 use collector::statistics::Series;
 
@@ -108,8 +108,8 @@ fn bootstrap(values: &[f64], random: &mut Simulation) -> bool {
     beyond(means.collect(), 0.0)
 }
 
-/// Criterion 0.5: a t statistic whose distribution is that of resamples of both samples mixed, at 5 %, and an interval of the relative change of the
-/// mean that is beyond the noise threshold of 1 % (`analysis/compare.rs`, `report.rs`).
+/// Criterion 0.5: a t statistic whose distribution is that of resamples of both samples mixed, at 5 %, and an interval
+/// of the relative change of the mean that is beyond the noise threshold of 1 % (`analysis/compare.rs`, `report.rs`).
 fn criterion(baseline: &[f64], candidate: &[f64], random: &mut Simulation) -> bool {
     let t = |one: &[f64], other: &[f64]| {
         let error = variance(one) / count(one.len()) + variance(other) / count(other.len());

@@ -173,6 +173,21 @@ impl Row {
     }
 }
 
+/// The figures that are worse than a limit allows, in words.
+pub fn too_slow(rows: &[&Row], limit: f64) -> String {
+    const MOST: usize = 10;
+    let mut names: Vec<String> = rows
+        .iter()
+        .take(MOST)
+        .map(|row| format!("{} {}", row.name, row.change()))
+        .collect();
+    if rows.len() > MOST {
+        names.push(format!("and {} more", rows.len() - MOST));
+    }
+    let limit = percent(limit);
+    format!("surely more than {limit} slower: {}", names.join(", "))
+}
+
 /// The distance of an interval's farther end from 1.
 fn deviation([low, high]: [f64; 2]) -> f64 {
     (1.0 - low).abs().max((high - 1.0).abs())
@@ -335,5 +350,17 @@ mod tests {
         };
         assert_eq!(noisy.noise(), "±1.2 %");
         assert_eq!(noisy.noise_of_both(), "±0.8 / ±1.2 %");
+    }
+
+    #[test]
+    fn what_is_worse_is_named() {
+        let rows = vec![super::super::tests::row("f", Verdict::Slower, 1.1); 12];
+        let rows: Vec<&Row> = rows.iter().collect();
+        let text = too_slow(&rows, 0.05);
+        assert!(
+            text.starts_with("surely more than 5.0 % slower: f +10.0 % [+9.1, +10.9], f "),
+            "{text}"
+        );
+        assert!(text.ends_with(", and 2 more"), "{text}");
     }
 }

@@ -32,6 +32,9 @@ const HIDDEN_BYTES: usize = 24_000;
 /// The most that a hidden part may hold when it is unpacked.
 const MAX_UNPACKED: u64 = 1 << 20;
 
+/// The longest comparison of a job, in bytes.
+pub const COMPARISON: usize = 16_000;
+
 /// The longest of each, in characters.
 const LABEL: usize = 100;
 const ERROR: usize = 300;
@@ -103,6 +106,9 @@ pub struct Row {
     pub run_url: String,
     /// The first error.
     pub error: Option<String>,
+    /// What it says of candidate and baseline, as Markdown whose first line is the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<String>,
     /// How many steps ran out of time.
     #[serde(default, skip_serializing_if = "is_none")]
     pub timed_out: usize,
@@ -125,6 +131,7 @@ impl Row {
             artifact_url: self.artifact_url.filter(|url| url.len() <= URL),
             run_url: clipped(&self.run_url, URL),
             error: self.error.map(|error| clipped(&error, ERROR)),
+            comparison: self.comparison.filter(|text| text.len() <= COMPARISON),
             ..self
         }
     }
@@ -225,10 +232,24 @@ impl Rows {
 fn hidden(rows: &[&Row]) -> String {
     let mut rows: Vec<Row> = rows.iter().copied().cloned().collect();
     let mut errors = [ERROR / 4, 0].into_iter();
+    let mut with_comparisons = true;
     loop {
         let packed = packed(&rows).unwrap_or_default();
         if packed.len() <= HIDDEN_BYTES {
             return format!("{HIDDEN}{packed}{END}");
+        }
+        if std::mem::take(&mut with_comparisons) {
+            let comparisons: usize = rows
+                .iter()
+                .filter_map(|row| row.comparison.as_ref())
+                .map(String::len)
+                .sum();
+            if comparisons > HIDDEN_BYTES {
+                for row in &mut rows {
+                    row.comparison = None;
+                }
+                continue;
+            }
         }
         match errors.next() {
             Some(0) => rows.iter_mut().for_each(|row| row.error = None),

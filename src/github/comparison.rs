@@ -2,7 +2,7 @@
 
 use super::markdown::{Room, clipped, code, fenced, fold, link, list, table, text};
 use crate::arm::Arm;
-use crate::comparison::{Comparison, Row, Verdict, percent};
+use crate::comparison::{Comparison, Row, Verdict};
 
 /// With more rows without a difference, they are shown on a click.
 const MOST_OPEN: usize = 20;
@@ -60,24 +60,6 @@ pub fn comparison(comparison: &Comparison, origin: &Origin<'_>, room: usize) -> 
         reproduction(origin),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join("\n")
-}
-
-/// The figures that are worse than a limit allows, in words for an annotation.
-pub fn worse(rows: &[&Row], limit: f64) -> String {
-    const MOST: usize = 10;
-    let mut names: Vec<String> = rows
-        .iter()
-        .take(MOST)
-        .map(|row| format!("{} {}", clipped(&row.name, NAME), row.change()))
-        .collect();
-    if rows.len() > MOST {
-        names.push(format!("and {} more", rows.len() - MOST));
-    }
-    format!(
-        "surely more than {} slower: {}",
-        percent(limit),
-        names.join(", ")
-    )
 }
 
 fn rows(rows: &[&Row], origin: &Origin<'_>, bytes: usize) -> String {

@@ -249,18 +249,18 @@ impl<O: Write, E: Write> Console<O, E> {
         for line in text::closing(report, answers::width()) {
             self.say(&line);
         }
-        if let Some(comparison) = &report.comparison {
+        if let Some(comparison) = report.comparison() {
             self.say("");
             self.comparison(comparison, false);
             self.say("");
         }
         let style = match report.outcome {
-            Outcome::Passed => GREEN,
+            Outcome::Passed if !report.worse => GREEN,
             Outcome::Interrupted => YELLOW,
             _ => RED,
         };
         self.answer(&[
-            (style, report.outcome.label()),
+            (style, report.label()),
             (YELLOW, &time_outs(&report.timed_out())),
             (PLAIN, " "),
             (PLAIN, &text::ending(report)),

@@ -91,6 +91,8 @@ impl Scenario {
     fn begin(&mut self, sample: u32, stage: Stage) -> &mut Self {
         let started = at(self.now);
         self.stages(sample).push(StageReport {
+            arm: None,
+            turn: None,
             stage,
             ok: true,
             started,
@@ -203,7 +205,8 @@ impl Scenario {
     fn finish(mut self, outcome: Outcome, samples: Vec<SampleReport>) -> Vec<TimedEvent> {
         self.wait(1);
         let report = RunReport {
-            comparison: None,
+            figures: None,
+            worse: false,
             format: RunReport::FORMAT,
             run: run_id(),
             asked: u32::try_from(samples.len()).unwrap(),

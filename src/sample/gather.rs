@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{MeasuredTurn, Plan};
-use crate::comparison::Comparison;
+use crate::comparison::{Comparison, Reservation};
+use crate::config::ProviderSpec;
 use crate::figures::{Direction, Reading};
 use crate::records::{FigureRecord, Figures, Record as _, SampleOf, TurnValues};
 use crate::statistics::compare;
@@ -90,7 +91,13 @@ pub(crate) fn gather(plan: &Plan, samples: &[&MeasuredSample]) -> Option<(Figure
     };
     if figures.baseline.is_some() {
         let estimates = compare(&Comparison::series(&figures));
-        figures.comparison = Some(Comparison::new(&figures, &estimates, &[]));
+        let one_machine = plan.config.provider == ProviderSpec::Local && samples.len() > 1;
+        let reservations = one_machine.then(|| Reservation {
+            reason: "a rehearsal has one machine for all of its samples".into(),
+            voids: false,
+        });
+        let reservations: Vec<_> = reservations.into_iter().collect();
+        figures.comparison = Some(Comparison::new(&figures, &estimates, &reservations));
     }
     Some((figures, warnings))
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use crate::arm::Arm;
 use crate::instance::Instance;
 use crate::phase::{Phase, Stage};
 use crate::report::{Collected, Diagnostic, Outcome, Seconds, StageReport, StepReport};
@@ -95,12 +96,22 @@ impl<'a, R: Reporter> Journal<'a, R> {
         self.open_stage = Some(Instant::now());
         self.stages.push(StageReport {
             stage,
+            arm: None,
+            turn: None,
             ok: false,
             started: Timestamp::now(),
             took: Duration::ZERO,
             steps: Vec::new(),
         });
         self.report(Event::StageStarted(stage));
+    }
+
+    /// Enters what the stage that has begun is for.
+    pub(super) fn note_scope(&mut self, arm: Option<Arm>, turn: Option<u32>) {
+        if let Some(report) = self.stages.last_mut() {
+            report.arm = arm;
+            report.turn = turn;
+        }
     }
 
     /// Enters a stage that is over.
@@ -114,6 +125,8 @@ impl<'a, R: Reporter> Journal<'a, R> {
         self.close_open_records();
         self.stages.push(StageReport {
             stage,
+            arm: None,
+            turn: None,
             ok,
             started,
             took,

@@ -34,6 +34,9 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             .as_ref()
             .map_or_else(CancellationToken::new, |phase| phase.stop.clone());
         self.journal.begin(Stage::Scripts(phase));
+        let arm = self.scope.arm.filter(|_| run.plan.baseline.is_some());
+        let turn = self.scope.turn.map(|turn| turn.turn);
+        self.journal.note_scope(arm, turn);
         let errors = self.journal.errors.len();
         let mut ok = true;
         for step in steps {

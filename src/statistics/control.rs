@@ -5,8 +5,9 @@ use super::distributions::upper_quantile;
 use super::pairs::{count, mean, variance};
 use super::{Interval, RESOLUTION, Round, Series};
 
-/// The interval of an arm's ratio to itself, first turn over second turn, at this level: Student's t over all rounds (Student 1908).
-/// The difference of two like values is symmetric, however skewed the noise. None with fewer than two whole rounds.
+/// The interval of an arm's ratio to itself, first turn over second turn, at this level: Student's t over all rounds
+/// (Student 1908). The difference of two like values is symmetric, however skewed the noise. None with fewer than two
+/// whole rounds.
 pub(super) fn interval(series: &Series, arm: fn(&Round) -> &[f64], level: f64) -> Option<Interval> {
     let rounds = series.instances.iter().flatten();
     let ratios: Vec<f64> = rounds

@@ -2,15 +2,16 @@
 //! freedom, and what the other figures say of it is worth more than that.
 //!
 //! The frame is empirical Bayes (Smyth 2004, limma): the true variances are taken to follow a scaled inverse χ², whose
-//! scale and degrees of freedom the logarithms of the estimated ones show. Three things differ, for as it stands it alarms too often
-//! where figures and instances are few, or where the figures of an instance move together:
+//! scale and degrees of freedom the logarithms of the estimated ones show. Three things differ, for as it stands it
+//! alarms too often where figures and instances are few, or where the figures of an instance move together:
 //!
-//! - The scale is that of each figure's noise within its instances (Sartor et al. 2006 and limma's trend use the mean level).
-//! - Figures that move together are fewer than they seem: their number is that of independent figures which would leave the
-//!   same mean squared correlation between the deviations.
-//! - The spread of the logarithms is taken 1¼ standard errors above its estimate, so that the degrees of freedom err to the low side. The
-//!   scale is then the geometric mean of the variances; the harmonic one that goes with the lower degrees of freedom
-//!   would be smaller, and would undo the caution.
+//! - The scale is that of each figure's noise within its instances (Sartor et al. 2006 and limma's trend use the mean
+//!   level).
+//! - Figures that move together are fewer than they seem: their number is that of independent figures which would leave
+//!   the same mean squared correlation between the deviations.
+//! - The spread of the logarithms is taken 1¼ standard errors above its estimate, so that the degrees of freedom err to
+//!   the low side. The scale is then the geometric mean of the variances; the harmonic one that goes with the lower
+//!   degrees of freedom would be smaller, and would undo the caution.
 
 use super::distributions::{
     freedom_of_log_variance, mean_of_log_variance, variance_of_log_variance,
@@ -24,7 +25,7 @@ const LEAST_FIGURES: usize = 4;
 const CAUTION: f64 = 1.25;
 
 /// The least variance between instances, as a share of what the noise within them leaves.
-const LEAST_SHARE: f64 = 0.1;
+const LEAST_SHARE: f64 = 0.05;
 
 /// The variance between the instances of one figure.
 #[derive(Debug, Clone, PartialEq)]
@@ -144,8 +145,8 @@ struct Line {
 }
 
 impl Line {
-    /// Fits by least squares, with a slope between 0 (the noise within says nothing of the variance) and 1 (the one is in proportion to
-    /// the other).
+    /// Fits by least squares, with a slope between 0 (the noise within says nothing of the variance) and 1 (the one is
+    /// in proportion to the other).
     fn fit(x: &[f64], y: &[f64]) -> Option<Self> {
         let (centre_x, centre_y) = (mean(x)?, mean(y)?);
         let about = || {

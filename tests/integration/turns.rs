@@ -141,3 +141,89 @@ fn a_file_that_an_earlier_turn_left_behind_is_not_measured_again() {
         }
     }
 }
+
+/// A measurement of 100 ms for `v1`, with a noise of some tenths of a percent; `v2` takes `slower` percent more.
+fn measurement(slower: u32) -> String {
+    format!(
+        "base=10000; [ $VERSION = v1 ] || base=$((base + {slower} * 100)); \
+         hash=$(echo \"$COLLECTOR_SAMPLE $COLLECTOR_ROUND $VERSION $$\" | cksum | cut -d' ' -f1); \
+         value=$((base + hash % 61 - 30)); \
+         echo \"latency: $((value / 100)).$(printf %02d $((value % 100))) ms\" > out/figures.txt; \
+         echo \"throughput: $((100000000 / value)) requests/s\" >> out/figures.txt"
+    )
+}
+
+fn compared(slower: u32, main: &str, words: &[&str]) -> (Desk, Finished) {
+    let main = format!("figures: figures.txt\nbaseline: v1\n{main}");
+    let desk = desk(&main, &measurement(slower));
+    let finished = collect(&desk, words);
+    (desk, finished)
+}
+
+#[test]
+fn a_slower_revision_is_found_and_said_first() {
+    let (desk, finished) = compared(10, "repeat: 6\nsamples: 3", &[]);
+    let finished = finished.expect(0);
+    let lines: Vec<_> = finished.stdout.lines().map(str::trim).collect();
+    assert!(
+        lines.contains(&"2 slower; 3 instances, 9 rounds"),
+        "{}",
+        finished.stdout
+    );
+    finished
+        .stdout
+        .lines()
+        .find(|line| line.contains("a rehearsal has one machine"))
+        .unwrap();
+    for figure in ["latency", "throughput"] {
+        let row = lines.iter().find(|line| line.starts_with(figure)).unwrap();
+        assert!(row.ends_with("slower"), "{row}");
+    }
+    let runs = fs::read_dir(desk.path().join("out/v2")).unwrap();
+    let figures = runs
+        .map(|entry| entry.unwrap().path().join("figures.json"))
+        .find(|path| path.exists())
+        .unwrap();
+    let figures: Value = serde_json::from_str(&fs::read_to_string(figures).unwrap()).unwrap();
+    assert_eq!(figures["samples"].as_array().unwrap().len(), 3);
+    assert_eq!(figures["baseline"], "v1");
+    assert_eq!(figures["figures"][0]["turns"].as_array().unwrap().len(), 36);
+    assert_eq!(figures["comparison"]["rows"][0]["verdict"], "slower");
+}
+
+#[test]
+fn the_same_speed_is_no_difference_and_one_machine_says_so() {
+    let (_, finished) = compared(0, "repeat: 8", &[]);
+    let finished = finished.expect(0);
+    finished
+        .stdout
+        .lines()
+        .find(|line| line.contains("2 no difference shown"))
+        .unwrap();
+    assert!(
+        finished.stdout.contains("run (candidate ×8)"),
+        "{}",
+        finished.stdout
+    );
+    assert!(
+        finished.stdout.contains("holds for this machine only"),
+        "{}",
+        finished.stdout
+    );
+}
+
+#[test]
+fn what_is_slower_than_allowed_fails_the_run() {
+    let (_, finished) = compared(10, "repeat: 8\nfail_on: {slower: 5%}", &[]);
+    finished.expect(5).says("surely more than 5.0 % slower: ");
+    let (_, finished) = compared(10, "repeat: 8\nfail_on: {slower: 20%}", &[]);
+    finished.expect(0);
+}
+
+#[test]
+fn a_revision_without_figures_is_measured_as_before() {
+    let desk = desk("figures: none.txt", MEASURE);
+    let finished = collect(&desk, &[]).expect(0);
+    finished.says("`figures`: `none.txt` matches no file");
+    assert!(!desk.sample("v2").join("collector/figures.json").exists());
+}

@@ -67,7 +67,14 @@ impl Undelivered<'_> {
             let link = artifact.as_ref().map(|artifact| &artifact.url);
             page.push(short(report));
             page.extend(link.map(|url| format!("artifact: {url}\n")));
-            rows.push(row(report, samples == 1, artifact.as_ref(), args, job));
+            rows.push(row(
+                report,
+                samples == 1,
+                artifact.as_ref(),
+                None,
+                args,
+                job,
+            ));
         }
         if page.is_empty() {
             page.push(unreported(self.leaked));

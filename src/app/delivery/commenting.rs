@@ -118,6 +118,7 @@ pub(super) fn row(
     report: &SampleReport,
     alone: bool,
     artifact: Option<&Artifact>,
+    comparison: Option<String>,
     args: &RunArgs,
     job: &WorkflowJob,
 ) -> Row {
@@ -136,6 +137,7 @@ pub(super) fn row(
         artifact_url: artifact.map(|artifact| artifact.url.clone()),
         error: report.errors.first().map(|error| redacted(&error.message)),
         timed_out: report.timed_out().len(),
+        comparison,
         ..empty_row((!alone).then_some(report.sample), args, job)
     }
 }
@@ -201,6 +203,7 @@ fn empty_row(sample: Option<u32>, args: &RunArgs, job: &WorkflowJob) -> Row {
         artifact_url: None,
         run_url: job.run_url(),
         error: None,
+        comparison: None,
         timed_out: 0,
     }
 }

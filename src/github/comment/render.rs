@@ -37,7 +37,8 @@ pub(super) fn render(rows: &[&Row], key: &CommentKey, room: usize) -> String {
         revision: common(rows, |row| row.revision.as_str()),
         place: common(rows, place),
     };
-    let mut above = vec![headline(rows), about(rows, key, &common)];
+    let mut above = comparisons(rows, room);
+    above.extend([headline(rows), about(rows, key, &common)]);
     above.extend(leaks(rows));
     let above = above.join("\n") + "\n";
     let below = errors(rows)
@@ -45,6 +46,24 @@ pub(super) fn render(rows: &[&Row], key: &CommentKey, room: usize) -> String {
         .unwrap_or_default();
     let room = room.saturating_sub(above.len() + below.len());
     above + &results(rows, &common, room) + &below
+}
+
+/// The answers, in half of the room; each job's under its name where there are several jobs.
+fn comparisons(rows: &[&Row], room: usize) -> Vec<String> {
+    let several = rows.len() > 1;
+    let mut left = room / 2;
+    let mut shown = Vec::new();
+    for row in rows {
+        let Some(comparison) = row.comparison.as_ref().filter(|text| text.len() <= left) else {
+            continue;
+        };
+        left -= comparison.len();
+        if several {
+            shown.push(format!("#### {}\n", text(&row.label)));
+        }
+        shown.push(comparison.clone());
+    }
+    shown
 }
 
 /// What all rows have in common; it is said once, and needs no column.

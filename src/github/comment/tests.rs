@@ -37,6 +37,7 @@ fn row(number: u64) -> Row {
         )),
         run_url: "https://github.example/octo-org/octo-repo/actions/runs/19876543210".into(),
         error: None,
+        comparison: None,
         timed_out: 0,
     }
 }

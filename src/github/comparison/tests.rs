@@ -72,18 +72,6 @@ fn a_table_of_hundreds_keeps_to_its_room() {
     );
 }
 
-#[test]
-fn an_annotation_names_what_is_worse() {
-    let rows = vec![row("f", Verdict::Slower, 1.1); 12];
-    let rows: Vec<&Row> = rows.iter().collect();
-    let text = worse(&rows, 0.05);
-    assert!(
-        text.starts_with("surely more than 5.0 % slower: f +10.0 % [+9.1, +10.9], f "),
-        "{text}"
-    );
-    assert!(text.ends_with(", and 2 more"), "{text}");
-}
-
 proptest! {
     /// Lines, tables and folds are as many as without anything hostile.
     #[test]

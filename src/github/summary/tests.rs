@@ -17,6 +17,8 @@ use crate::step::{Place, StepOutcome};
 fn report(word: &str) -> SampleReport {
     let started = Timestamp::UNIX_EPOCH;
     let stage = |stage, steps| StageReport {
+        arm: None,
+        turn: None,
         stage,
         ok: true,
         started,

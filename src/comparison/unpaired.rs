@@ -1,5 +1,9 @@
 //! The comparison of two sets of instances between which nothing was interleaved: Welch's t over the instances, each of which
 //! counts once with the mean of its log values. Holm's stepdown keeps the whole table to one level.
+//!
+//! Welch's degrees of freedom are for sides of the same size only: with 2 and 10 instances, a table of 40 figures without a
+//! difference would have a false finding up to 8 times out of 10 (3 and 3: once in 30, with a spread that is twice as large on one side). Sides that are not
+//! of one size have the degrees of freedom of the smaller one, which never err more often than they say.
 
 use statrs::distribution::{ContinuousCDF as _, StudentsT};
 
@@ -87,7 +91,7 @@ impl Test {
         let error = squared.sqrt().max(RESOLUTION);
         let part = |sample: &Sample| sample.error_squared.powi(2) / sample.freedom;
         let parts = part(&baseline) + part(&candidate);
-        let freedom = if parts > 0.0 {
+        let freedom = if sides.baseline.len() == sides.candidate.len() && parts > 0.0 {
             squared.powi(2) / parts
         } else {
             baseline.freedom.min(candidate.freedom)
@@ -157,13 +161,22 @@ mod tests {
     /// The numbers are those of `scipy.stats.ttest_ind(…, equal_var=False)` and its `confidence_interval()`.
     #[test]
     fn it_is_welchs_t() {
-        let one = sides(&[0.00, 0.01, 0.02, 0.01], &[0.05, 0.09, 0.07]);
+        let one = sides(&[0.00, 0.01, 0.02], &[0.05, 0.09, 0.07]);
         let difference = compare(&[one])[0].unwrap();
         assert!((difference.ratio.ln() - 0.06).abs() < 1e-12);
         let [low, high] = difference.interval.map(f64::ln);
-        assert!((low - 0.016_283_982).abs() < 1e-8, "{low}");
-        assert!((high - 0.103_716_018).abs() < 1e-8, "{high}");
+        assert!((low - 0.018_446_005).abs() < 1e-8, "{low}");
+        assert!((high - 0.101_553_995).abs() < 1e-8, "{high}");
         assert!(difference.is_shown);
+    }
+
+    /// The quantile is that of `scipy.stats.t.ppf(0.975, 2)`.
+    #[test]
+    fn sides_of_different_sizes_have_the_freedom_of_the_smaller_one() {
+        let one = sides(&[0.00, 0.01, 0.02, 0.01], &[0.05, 0.09, 0.07]);
+        let [low, high] = compare(&[one])[0].unwrap().interval.map(f64::ln);
+        assert!((low - 0.007_303_481).abs() < 1e-8, "{low}");
+        assert!((high - 0.112_696_519).abs() < 1e-8, "{high}");
     }
 
     #[test]

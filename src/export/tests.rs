@@ -137,7 +137,7 @@ fn a_unit_is_a_name() {
     assert_eq!(measure(""), "value");
 }
 
-/// The schema that Bencher publishes at <https://bencher.dev/docs/reference/bencher-metric-format>.
+/// The schema is the one that Bencher publishes as `bmf.json`.
 #[test]
 fn bmf_is_valid_by_its_schema() {
     let metric = json!({

@@ -2,6 +2,7 @@
 
 pub(super) mod belated;
 mod commenting;
+mod comparing;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,25 +10,22 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::{ExitStatus, Reporters, conclude, tell_leaks};
-use crate::arm::Arm;
 use crate::cancel::{Completion, until_cancelled};
 use crate::cli::{Commenting, RunArgs};
 use crate::comparison::Comparison;
 use crate::error::Error;
 use crate::github::artifact::{Artifact, ArtifactName, Upload, upload};
 use crate::github::comment::{COMPARISON, Row};
-use crate::github::comparison::{Origin, comparison};
 use crate::github::state::State;
 use crate::github::summary::{Facts, Failure, refusal, short, summary};
 use crate::github::{WorkflowJob, commands, is_commit};
 use crate::interrupt::Interrupt;
 use crate::phase::Stage;
-use crate::records::{Figures, FileState, Manifest};
+use crate::records::{FileState, Manifest};
 use crate::report::{Diagnostic, Outcome, Release, RunReport, SampleReport};
 use crate::reporter::workflow::WorkflowLog;
 use crate::reporter::{Event, Reporter};
 use crate::results::SampleDirectory;
-use crate::shell::quote_where_needed;
 
 /// So much of the end of a log is looked at, in bytes; a summary shows less.
 const TAIL: u64 = 64 * 1024;
@@ -125,24 +123,6 @@ impl Delivery<'_> {
         report.exit_status()
     }
 
-    /// What the run says of candidate and baseline, as Markdown.
-    fn comparison(
-        &self,
-        report: &RunReport,
-        artifact: Option<&Artifact>,
-        room: usize,
-    ) -> Option<String> {
-        let figures = report.figures.as_ref()?;
-        let command = reproduction(self.config, figures, report.asked);
-        let origin = Origin {
-            command: Some(&command),
-            seed: Some(figures.seed),
-            job_url: Some(&self.job.run_url()),
-            artifact_url: artifact.map(|artifact| artifact.url.as_str()),
-        };
-        Some(comparison(figures.comparison.as_ref()?, &origin, room))
-    }
-
     /// Brings it onto the comment that there was no run.
     pub(super) async fn comment_on_refusal(&self, error: &Error, since: Timestamp) {
         let Self {
@@ -165,24 +145,6 @@ impl Delivery<'_> {
         }
         warn(log, State::save_delivered(job));
     }
-}
-
-/// The command that measures the same in the same order.
-fn reproduction(config: &Path, figures: &Figures, samples: u32) -> String {
-    let turns = figures.figures.iter().flat_map(|figure| &figure.turns);
-    let candidates = turns.filter(|turn| turn.arm == Arm::Candidate && turn.sample == 0);
-    let mut turns: Vec<u32> = candidates.map(|turn| turn.turn).collect();
-    turns.sort_unstable();
-    turns.dedup();
-    let config = quote_where_needed(&config.to_string_lossy());
-    let baseline = figures.baseline.as_ref();
-    let baseline = baseline.map_or_else(String::new, |one| format!(" --baseline {one}"));
-    format!(
-        "collect {config} {}{baseline} --repeat {} --samples {samples} --seed {}",
-        figures.revision,
-        turns.len(),
-        figures.seed
-    )
 }
 
 /// The name of a sample's artifact, and the archive's path in it.

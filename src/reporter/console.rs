@@ -18,7 +18,6 @@ use jiff::Timestamp;
 use super::progress::{Progress, since};
 use super::{Event, Reporter, TimedEvent, text};
 use crate::phase::Stage;
-use crate::report::{Outcome, RunReport, time_outs};
 use crate::step::StepOutcome;
 use status::{Status, columns};
 
@@ -242,29 +241,6 @@ impl<O: Write, E: Write> Console<O, E> {
         if !self.mid_line.get() {
             status.show_transfer(self.sample.get(), self.mark(), done, total);
         }
-    }
-
-    fn finished(&self, report: &RunReport) {
-        self.status.borrow_mut().show(Vec::new());
-        for line in text::closing(report, answers::width()) {
-            self.say(&line);
-        }
-        if let Some(comparison) = report.comparison() {
-            self.say("");
-            self.comparison(comparison, false);
-            self.say("");
-        }
-        let style = match report.outcome {
-            Outcome::Passed if !report.worse => GREEN,
-            Outcome::Interrupted => YELLOW,
-            _ => RED,
-        };
-        self.answer(&[
-            (style, report.label()),
-            (YELLOW, &time_outs(&report.timed_out())),
-            (PLAIN, " "),
-            (PLAIN, &text::ending(report)),
-        ]);
     }
 
     fn tell(&self, event: &Event) {

@@ -6,6 +6,7 @@ use console::Term;
 
 use super::{BOLD, Console, GREEN, PLAIN, RED, YELLOW};
 use crate::comparison::{Comparison, Verdict};
+use crate::report::{Outcome, RunReport, time_outs};
 use crate::reporter::{comparison, text};
 
 /// The columns of standard output, where that is a terminal.
@@ -70,5 +71,29 @@ impl<O: Write, E: Write> Console<O, E> {
         let mut answer = String::new();
         let answered = io::stdin().read_line(&mut answer);
         answered.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+    }
+
+    /// The end of a run: what ran, the comparison, the outcome.
+    pub(super) fn finished(&self, report: &RunReport) {
+        self.status.borrow_mut().show(Vec::new());
+        for line in text::closing(report, width()) {
+            self.say(&line);
+        }
+        if let Some(comparison) = report.comparison() {
+            self.say("");
+            self.comparison(comparison, false);
+            self.say("");
+        }
+        let style = match report.outcome {
+            Outcome::Passed if !report.worse => GREEN,
+            Outcome::Interrupted => YELLOW,
+            _ => RED,
+        };
+        self.answer(&[
+            (style, report.label()),
+            (YELLOW, &time_outs(&report.timed_out())),
+            (PLAIN, " "),
+            (PLAIN, &text::ending(report)),
+        ]);
     }
 }

@@ -57,8 +57,11 @@ const COLLECT_RESERVE: f64 = 0.1;
 const COLLECT_RESERVE_MIN: Duration = Duration::from_secs(5);
 const COLLECT_RESERVE_MAX: Duration = Duration::from_mins(10);
 
-/// The turns that each revision of a comparison has: two rounds, the fewest that an interval needs on one instance.
-const DEFAULT_REPEAT: u32 = 4;
+/// The turns that each revision of a comparison has: as many pairs as an interval needs on one instance.
+const DEFAULT_REPEAT: u32 = 6;
+
+/// The instances of the first stage of a comparison, from which most runs without a difference go no further.
+pub const FIRST_STAGE: u32 = 3;
 
 /// A valid config file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +90,8 @@ pub struct Config {
     pub repeat: Option<NonZeroU32>,
     /// What fails a comparison.
     pub fail_on: Option<FailOn>,
+    /// Whether further instances than the first three are used only where a difference is suspected.
+    pub confirm: bool,
     /// Where the revision is looked up.
     pub repository: Option<Repository>,
     /// The collected files that hold figures.
@@ -246,6 +251,12 @@ impl Config {
             1
         };
         self.repeat.map_or(default, NonZeroU32::get)
+    }
+
+    /// Whether the samples are measured in two stages.
+    pub fn has_stages(&self) -> bool {
+        let compared = self.baseline.is_some() && !self.figures.is_empty();
+        self.confirm && compared && self.samples.get() > FIRST_STAGE
     }
 
     /// How often a phase is carried out on each instance.

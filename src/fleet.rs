@@ -11,6 +11,8 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::cancel::{Completion, until_cancelled};
+use crate::comparison::Comparison;
+use crate::config::FIRST_STAGE;
 use crate::instance::LaunchRequest;
 use crate::lease::{Leased, Lessor, Readiness};
 use crate::project_file::ProjectFile;
@@ -22,6 +24,7 @@ use crate::results::{ResultsError, create_run, write_run};
 use crate::sample::{MeasuredSample, Plan, Run, Sample, Shared, gather};
 use crate::schedule::schedule;
 use crate::shell::Shell;
+use crate::statistics::suspects;
 
 /// The number of samples that bring their results home at the same time.
 const MAX_TRANSFERS: usize = 4;
@@ -96,7 +99,8 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
         let config = &self.run.plan.config;
         let asked = config.samples.get();
         let at_once = config.parallel.map_or(asked, NonZeroU32::get).min(asked);
-        if at_once < asked {
+        let stages = config.has_stages();
+        if at_once < asked || stages {
             match first.fork(asked + 1).await {
                 Ok(origin) => self.origin = Some(origin),
                 Err(error) => {
@@ -108,17 +112,43 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
         }
         let mut next = 1;
         while next <= asked {
-            let count = at_once.min(asked - next + 1);
+            let until = if stages && next <= FIRST_STAGE {
+                FIRST_STAGE
+            } else {
+                asked
+            };
+            let count = at_once.min(until - next + 1);
             if !self.launch(next, count, &files).await {
                 break;
             }
             next += count;
+            if stages && next == FIRST_STAGE + 1 && !self.is_anything_suspected().await {
+                self.run.reporter.report(Event::Note(format!(
+                    "no figure looks different on {FIRST_STAGE} instances: the other {} are not needed",
+                    asked - FIRST_STAGE
+                )));
+                break;
+            }
         }
         let left = self
             .samples
             .iter()
             .filter(|sample| !sample.passed() || self.cancel.is_cancelled());
         join_all(left.map(Sample::end_leftovers)).await;
+    }
+
+    /// Whether a figure looks different on the instances so far, so that it is worth to look again on others. Where nothing
+    /// could be compared, that is for the others to show, too.
+    async fn is_anything_suspected(&mut self) -> bool {
+        let mut measured = Vec::new();
+        for sample in &mut self.samples {
+            measured.extend(sample.measured().await);
+        }
+        let measured: Vec<&MeasuredSample> = measured.iter().collect();
+        let Some((figures, _)) = gather(self.run.plan, &measured) else {
+            return true;
+        };
+        !suspects(&Comparison::series(&figures)).is_empty()
     }
 
     /// Launches the samples from `first` on in one call and carries each out. Returns whether more may follow.

@@ -257,6 +257,7 @@ fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Setting> {
         fail_fast,
         baseline,
         repeat: _,
+        confirm: _,
         fail_on,
         repository,
         upload,
@@ -294,6 +295,7 @@ fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Setting> {
                 .map_or(Value::Null, |baseline| baseline.to_string().into()),
         ),
         setting("repeat", config.turns()),
+        setting("confirm", config.has_stages()),
         setting(
             "fail_on",
             fail_on.map_or(Value::Null, |limit| {

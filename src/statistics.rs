@@ -38,7 +38,7 @@ const SUSPECT_LEVEL: f64 = 0.25;
 /// The fresh instances with which [`confirm`] is calibrated, after a first stage of three.
 pub const FRESH_INSTANCES: usize = 5;
 
-/// The pairs that a single instance needs: with five, no interval of 95 % is bounded by the pairs (`reference/numbers.md`).
+/// The pairs that a single instance needs: with five, no interval of 95 % is bounded by the pairs.
 const LEAST_PAIRS: usize = 6;
 
 /// The smallest standard error of a log-ratio: what is below it is rounding.

@@ -222,7 +222,7 @@ pub const FILE_KEYS: [Key; 8] = [
 ];
 
 /// The keys of `main`, in the order of the reference.
-pub const MAIN_KEYS: [Key; 41] = [
+pub const MAIN_KEYS: [Key; 42] = [
     key(
         "performance_results",
         Kind::Globs,
@@ -369,9 +369,16 @@ pub const MAIN_KEYS: [Key; 41] = [
     key(
         "repeat",
         Kind::Count(MAX_REPEAT),
-        Behaviour("1, with a `baseline` 4"),
-        "6",
+        Behaviour("1, with a `baseline` 6"),
+        "10",
         "the number of turns of each revision on each instance: `run` and `before_collect` are carried out that often",
+    ),
+    key(
+        "confirm",
+        Kind::Boolean,
+        Value("true"),
+        "false",
+        "with a `baseline` and more than three `samples`: measure on three instances first, and on the others only where a figure of those looks different",
     ),
     key(
         "fail_on",

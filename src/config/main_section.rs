@@ -35,6 +35,7 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
     let fail_fast = main.read("fail_fast", Problems::boolean);
     let baseline = main.read("baseline", Problems::baseline);
     let repeat = main.read("repeat", Problems::count);
+    let confirm = main.read("confirm", Problems::boolean);
     let fail_on = main.read("fail_on", Problems::fail_on);
     let repository = repository::read(&mut main);
     let figures = main.read("figures", Problems::figures).unwrap_or_default();
@@ -55,6 +56,7 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
             fail_fast: fail_fast?,
             baseline,
             repeat,
+            confirm: confirm?,
             fail_on,
             repository,
             figures,

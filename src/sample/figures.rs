@@ -19,7 +19,7 @@ pub(crate) struct MeasuredTurn {
 
 impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
     /// The figures of the sample, where it measured any.
-    pub(super) async fn measured(&mut self) -> Option<MeasuredSample> {
+    pub(crate) async fn measured(&mut self) -> Option<MeasuredSample> {
         let instance = self.journal.instance.as_ref()?.id.clone();
         let turns = self.read_figures().await;
         let sample = SampleOf {

@@ -227,3 +227,25 @@ fn a_revision_without_figures_is_measured_as_before() {
     finished.says("`figures`: `none.txt` matches no file");
     assert!(!desk.sample("v2").join("collector/figures.json").exists());
 }
+
+#[test]
+fn the_instances_after_the_third_are_for_what_looks_different() {
+    let samples = |desk: &Desk| {
+        let entries = fs::read_dir(desk.path().join("out/v2")).unwrap();
+        let records = entries.map(|entry| entry.unwrap().path().join("collector/run.json"));
+        records.filter(|path| path.exists()).count()
+    };
+    let (desk, finished) = compared(0, "repeat: 2\nsamples: 4", &[]);
+    finished.expect(0).says("the other 1 are not needed");
+    assert_eq!(samples(&desk), 3);
+    let (desk, finished) = compared(10, "repeat: 2\nsamples: 4", &[]);
+    let finished = finished.expect(0);
+    assert!(
+        finished.stdout.contains("4 instances, 4 rounds"),
+        "{}",
+        finished.stdout
+    );
+    assert_eq!(samples(&desk), 4);
+    let (desk, _) = compared(0, "repeat: 2\nsamples: 4\nconfirm: false", &[]);
+    assert_eq!(samples(&desk), 4);
+}

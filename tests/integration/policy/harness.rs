@@ -320,6 +320,7 @@ impl Scenario {
                 fail_fast: self.fail_fast,
                 baseline: None,
                 repeat: None,
+                confirm: true,
                 fail_on: None,
                 repository: None,
                 upload: Vec::new(),

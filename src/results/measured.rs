@@ -9,8 +9,10 @@ use super::{CONFIG, RECORDS};
 use crate::config::FigureFiles;
 use crate::figures::{File, Reading, read_files};
 
-/// The largest file that is read for its figures, in bytes.
+/// The largest file that is read for its figures, and the most of all files of an entry, in bytes: they are in memory at once,
+/// and what comes from an instance is not to fill this machine's.
 const MAX_FILE: u64 = 64 << 20;
+const MAX_ENTRY: usize = 256 << 20;
 
 /// What was read of a directory.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -27,9 +29,20 @@ pub fn measured(directory: &Path, entries: &[FigureFiles]) -> Measured {
     let mut measured = Measured::default();
     for entry in entries {
         let mut contents = Vec::new();
+        let mut total = 0;
         for path in paths.iter().filter(|path| entry.matches(path)) {
+            if total > MAX_ENTRY {
+                let text = &entry.text;
+                measured.warnings.push(format!(
+                    "`figures`: the files of `{text}` have more than {MAX_ENTRY} bytes, the rest was not read"
+                ));
+                break;
+            }
             match read(&directory.join(path)) {
-                Ok(bytes) => contents.push((path, bytes)),
+                Ok(bytes) => {
+                    total += bytes.len();
+                    contents.push((path, bytes));
+                }
                 Err(reason) => measured
                     .warnings
                     .push(format!("figures in {}: {reason}", path.display())),

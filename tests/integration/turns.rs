@@ -7,6 +7,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::command::{Desk, Finished, run};
+use crate::lab::{Guest, Lab};
 
 /// A rehearsal in turns; `main` are further keys.
 fn desk(main: &str, measure: &str) -> Desk {
@@ -248,4 +249,36 @@ fn the_instances_after_the_third_are_for_what_looks_different() {
     assert_eq!(samples(&desk), 4);
     let (desk, _) = compared(0, "repeat: 2\nsamples: 4\nconfirm: false", &[]);
     assert_eq!(samples(&desk), 4);
+}
+
+#[test]
+fn both_revisions_are_compared_on_instances_of_ec2() {
+    let Some(lab) = Lab::start(Guest::Sshd) else {
+        return;
+    };
+    let desk = Desk::new();
+    desk.config(
+        &lab.main(
+            "performance_results: out/*\nfigures: figures.txt\nbaseline: v1\nrepeat: 4\nsamples: 3",
+        ),
+        "setup: [build.sh]\nrun: [measure.sh]\n",
+    );
+    desk.script(
+        "build.sh",
+        "[ ! -e built ] && echo \"$VERSION\" > built && mkdir out",
+    )
+    .script("measure.sh", &measurement(10));
+    let finished = run(lab.collect(&desk, &["config.yml", "v2"])).expect(0);
+    assert!(
+        finished.stdout.contains("2 slower; 3 instances, 6 rounds"),
+        "{}",
+        finished.stdout
+    );
+    assert!(
+        !finished.stdout.contains("this machine only"),
+        "{}",
+        finished.stdout
+    );
+    assert_eq!(lab.calls("RunInstances").len(), 1);
+    lab.expect_nothing_left();
 }

@@ -59,22 +59,33 @@ impl LeaseRecords {
 
     /// The instances that a living process works with, and what it does.
     pub fn stages(&self) -> Vec<(InstanceId, String)> {
-        let Ok(entries) = fs::read_dir(&self.0) else {
-            return Vec::new();
-        };
-        let read = |path: PathBuf| -> Option<(InstanceId, String)> {
-            let is_stage = path.extension().is_some_and(|end| end == SUFFIX);
-            let file = File::open(&path).ok().filter(|_| is_stage)?;
-            // Who can lock it is alone with it.
-            if file.try_lock_shared().is_ok() {
-                return None;
-            }
+        let read = |path: &PathBuf| -> Option<(InstanceId, String)> {
+            let file = File::open(path).ok()?;
             let Content { instance, stage } = serde_json::from_reader(file).ok()?;
             Some((instance, stage))
         };
+        let (living, _) = self.stage_files();
+        living.iter().filter_map(read).collect()
+    }
+
+    /// Removes what killed processes have left behind.
+    pub(super) fn forget_dead_stages(&self) {
+        let (_, dead) = self.stage_files();
+        for path in dead {
+            let _ = fs::remove_file(path);
+        }
+    }
+
+    /// The files of living processes, and those of dead ones: who can lock a file is alone with it.
+    fn stage_files(&self) -> (Vec<PathBuf>, Vec<PathBuf>) {
+        let entries = fs::read_dir(&self.0).into_iter().flatten().flatten();
         entries
-            .filter_map(|entry| read(entry.ok()?.path()))
-            .collect()
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|end| end == SUFFIX))
+            .partition(|path| {
+                let lock = File::open(path).and_then(|file| Ok(file.try_lock_shared()?));
+                lock.is_err()
+            })
     }
 }
 
@@ -99,6 +110,8 @@ mod tests {
         // As when its process is killed.
         drop(second);
         assert_eq!(records.stages(), []);
+        records.forget_dead_stages();
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
         let last = records.begin_stage(&sample, &id, Stage::Collect).unwrap();
         last.remove();
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);

@@ -60,6 +60,7 @@ impl LeaseRecords {
     /// Removes a lease whose instances are gone. That it stays is harmless: `reap` finds nothing behind it.
     pub fn forget(&self, lease: &LeaseToken) {
         self.forget_instances(|instance| instance.lease == *lease);
+        self.forget_dead_stages();
         let _ = fs::remove_file(self.path(lease));
     }
 

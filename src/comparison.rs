@@ -280,4 +280,6 @@ fn reasons(measured: &Measured, estimate: &Estimate) -> Vec<String> {
 }
 
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;

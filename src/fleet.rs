@@ -144,7 +144,6 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
         for sample in &mut self.samples {
             measured.extend(sample.measured().await);
         }
-        let measured: Vec<&MeasuredSample> = measured.iter().collect();
         let Some((figures, _)) = gather(self.run.plan, &measured) else {
             return true;
         };

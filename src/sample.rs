@@ -105,6 +105,8 @@ pub(crate) struct Sample<'a, P: Provider, H, R> {
     /// The turns that were begun.
     turns: Vec<TurnReport>,
     skipped_turns: usize,
+    /// What the turns measured, once it was read.
+    measured: Option<MeasuredSample>,
     release: Release,
     /// What is done at the moment, for others to see.
     stage_file: Option<StageFile>,
@@ -153,6 +155,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             scope: Scope::default(),
             turns: Vec::new(),
             skipped_turns: 0,
+            measured: None,
             release: Release::NothingLaunched,
             stage_file: None,
             under_way: None,

@@ -18,16 +18,19 @@ pub(crate) struct MeasuredTurn {
 }
 
 impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
-    /// The figures of the sample, where it measured any.
-    pub(crate) async fn measured(&mut self) -> Option<MeasuredSample> {
-        let instance = self.journal.instance.as_ref()?.id.clone();
-        let turns = self.read_figures().await;
-        let sample = SampleOf {
-            run: self.run.plan.run.clone(),
-            sample: self.index,
-            instance,
-        };
-        Some(MeasuredSample { sample, turns }).filter(|measured| !measured.turns.is_empty())
+    /// The figures of the sample, where it measured any; its files are read once, after it has collected.
+    pub(crate) async fn measured(&mut self) -> Option<&MeasuredSample> {
+        if self.measured.is_none() {
+            let instance = self.journal.instance.as_ref()?.id.clone();
+            let turns = self.read_figures().await;
+            let sample = SampleOf {
+                run: self.run.plan.run.clone(),
+                sample: self.index,
+                instance,
+            };
+            self.measured = (!turns.is_empty()).then_some(MeasuredSample { sample, turns });
+        }
+        self.measured.as_ref()
     }
 
     /// Reads the figures of every turn that is whole, with its round.

@@ -47,10 +47,10 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
             // A collection that was dropped may still be writing to where the results are now.
             self.journal.collected = Some(self.arrivals.settle().await);
         }
+        let plan = self.run.plan;
         let measured = self.measured().await;
-        let figures = measured
-            .as_ref()
-            .and_then(|measured| gather(self.run.plan, &[measured]));
+        let figures = measured.and_then(|measured| gather(plan, &[measured]));
+        let measured = self.measured.take();
         if let Some((_, warnings)) = &figures {
             for warning in warnings {
                 self.warn_once(warning.clone());

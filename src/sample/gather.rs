@@ -7,7 +7,6 @@ use crate::comparison::{Comparison, Reservation};
 use crate::config::ProviderSpec;
 use crate::figures::{Direction, Reading};
 use crate::records::{FigureRecord, Figures, Record as _, SampleOf, TurnValues};
-use crate::statistics::compare;
 
 /// What a sample measured, and on which instance.
 pub(crate) struct MeasuredSample {
@@ -90,14 +89,13 @@ pub(crate) fn gather(plan: &Plan, samples: &[&MeasuredSample]) -> Option<(Figure
         comparison: None,
     };
     if figures.baseline.is_some() {
-        let estimates = compare(&Comparison::series(&figures));
         let one_machine = plan.config.provider == ProviderSpec::Local && samples.len() > 1;
         let reservations = one_machine.then(|| Reservation {
             reason: "a rehearsal has one machine for all of its samples".into(),
             voids: false,
         });
         let reservations: Vec<_> = reservations.into_iter().collect();
-        figures.comparison = Some(Comparison::new(&figures, &estimates, &reservations));
+        figures.comparison = Some(Comparison::of_arms(&figures, &reservations));
     }
     Some((figures, warnings))
 }

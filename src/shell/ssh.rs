@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use russh::client::{self, Handle};
 use russh::keys::{HashAlg, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate};
-use russh::{ChannelMsg, Preferred, cipher, kex};
+use russh::{Channel, ChannelMsg, Preferred, cipher, kex};
 use tokio::io::AsyncRead;
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
@@ -147,6 +147,17 @@ impl SshShell {
         format!("{}:{}", self.target.address, self.target.port)
     }
 
+    /// Opens a channel with what is asked of it, or tells that the connection is lost.
+    async fn open(
+        &self,
+        opening: impl Future<Output = Result<Channel<client::Msg>, russh::Error>>,
+    ) -> Result<Channel<client::Msg>, ShellError> {
+        timeout(OPEN_CHANNEL, opening)
+            .await
+            .map_err(|_| self.lost("no channel was opened"))?
+            .map_err(|error| self.lost(error.to_string()))
+    }
+
     fn lost(&self, reason: impl Into<String>) -> ShellError {
         ShellError::Lost {
             address: self.address(),
@@ -266,15 +277,12 @@ impl Shell for SshShell {
         output: &mut impl Output,
     ) -> Result<Exit, ShellError> {
         let session = self.session().await?;
-        let opening = async {
+        let channel = self.open(async {
             let channel = session.channel_open_session().await?;
             channel.exec(true, self.line(command)).await?;
-            Ok::<_, russh::Error>(channel)
-        };
-        let channel = timeout(OPEN_CHANNEL, opening)
-            .await
-            .map_err(|_| self.lost("no channel was opened"))?
-            .map_err(|error| self.lost(error.to_string()))?;
+            Ok(channel)
+        });
+        let channel = channel.await?;
         let (mut reader, writer) = channel.split();
         let feed = async move {
             // A command that does not read all of its input is in its right; a broken connection shows below.

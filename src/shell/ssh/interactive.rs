@@ -6,9 +6,8 @@ use std::io;
 use russh::{ChannelMsg, ChannelWriteHalf, client};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::Receiver;
-use tokio::time::timeout;
 
-use super::{OPEN_CHANNEL, SshShell};
+use super::SshShell;
 use crate::shell::terminal::{Screen, Size, Terminal};
 use crate::shell::{Exit, ShellError};
 
@@ -28,19 +27,16 @@ impl SshShell {
         let Terminal { keys, mut screen } = Terminal::take().map_err(terminal_failed)?;
         let resized = signal(SignalKind::window_change()).map_err(terminal_failed)?;
         let Size { columns, rows } = Screen::size().map_err(terminal_failed)?;
-        let opening = async {
+        let channel = self.open(async {
             let channel = session.channel_open_session().await?;
             let kind = Screen::kind();
             channel
                 .request_pty(true, &kind, columns, rows, 0, 0, &[])
                 .await?;
             channel.request_shell(true).await?;
-            Ok::<_, russh::Error>(channel)
-        };
-        let channel = timeout(OPEN_CHANNEL, opening)
-            .await
-            .map_err(|_| self.lost("no channel was opened"))?
-            .map_err(|error| self.lost(error.to_string()))?;
+            Ok(channel)
+        });
+        let channel = channel.await?;
         let (mut reader, writer) = channel.split();
         let keys = pass_keys(keys, &writer);
         let sizes = pass_sizes(resized, &writer);

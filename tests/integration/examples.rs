@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::command::{Desk, run, say};
+use crate::command::{Desk, run};
 use crate::documents::Document;
 
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
@@ -74,27 +74,9 @@ fn a_server_that_setup_starts_is_measured_and_ends_even_after_a_time_out() {
     assert!(!server_is_up());
 }
 
-/// The least of what `timings.txt` says in any sample of a revision.
-fn fastest(results: &Path) -> f64 {
-    let timings = fs::read_dir(results).unwrap();
-    let timings = timings.map(|entry| entry.unwrap().path().join("timings.txt"));
-    let texts: Vec<String> = timings
-        .filter_map(|path| fs::read_to_string(path).ok())
-        .collect();
-    let seconds: Vec<f64> = texts
-        .iter()
-        .flat_map(|text| text.lines())
-        .map(|line| {
-            let value = line.strip_prefix("wordcount: ").unwrap();
-            value.strip_suffix(" s").unwrap().parse().unwrap()
-        })
-        .collect();
-    assert_eq!(seconds.len(), 10 * texts.len());
-    seconds.into_iter().fold(f64::INFINITY, f64::min)
-}
-
+/// Their speed is not asserted: on a busy machine it would say something about the machine.
 #[test]
-fn the_slower_of_two_revisions_is_seen_to_be() {
+fn each_of_two_revisions_is_measured_as_it_is() {
     let desk = Desk::new();
     let clone = desk.path().join("wordcount");
     let made = Command::new(Path::new(EXAMPLES).join("two-revisions/make-repository"))
@@ -107,29 +89,28 @@ fn the_slower_of_two_revisions_is_seen_to_be() {
     let page = Document::open("examples/two-revisions/README.md");
     assert!(page.blocks("text").contains(&log), "{log}");
 
-    // Each twice more where something else keeps the machine busy.
-    for _ in 0..3 {
-        for revision in ["v1.0", "v1.1"] {
-            let mut command = desk.collect(&["--local", ".", revision]);
-            command.current_dir(&clone);
-            run(command).expect(0);
-        }
-        let [fast, slow] = ["v1.0", "v1.1"].map(|tag| fastest(&clone.join("results").join(tag)));
-        if slow > 1.1 * fast {
-            break;
-        }
-        say(&format!("v1.0 took {fast} s and v1.1 {slow} s"));
-    }
-    let [fast, slow] = ["v1.0", "v1.1"].map(|tag| fastest(&clone.join("results").join(tag)));
-    assert!(slow > 1.1 * fast, "{slow} is not slower than {fast}");
+    for (revision, short, answer) in [
+        ("v1.0", "38a819e", "50579 different"),
+        ("v1.1", "60fc164", "31059 different"),
+    ] {
+        let mut command = desk.collect(&["--local", ".", revision]);
+        command.current_dir(&clone);
+        run(command).expect(0).says(answer);
 
-    for (revision, short) in [("v1.0", "38a819e"), ("v1.1", "60fc164")] {
         let samples = fs::read_dir(clone.join("results").join(revision)).unwrap();
-        let records = samples.map(|entry| entry.unwrap().path().join("collector/run.json"));
-        for record in records.filter(|path| path.exists()) {
-            let record: Value = serde_json::from_slice(&fs::read(record).unwrap()).unwrap();
-            let commit = record["commit"].as_str().unwrap();
-            assert!(commit.starts_with(short), "{commit}");
-        }
+        let sample = samples
+            .map(|entry| entry.unwrap().path())
+            .find(|path| path.join("timings.txt").exists())
+            .unwrap();
+        let timings = fs::read_to_string(sample.join("timings.txt")).unwrap();
+        let seconds = |line: &str| -> Option<f64> {
+            let value = line.strip_prefix("wordcount: ")?.strip_suffix(" s")?;
+            value.parse().ok()
+        };
+        assert_eq!(timings.lines().filter_map(seconds).count(), 10, "{timings}");
+        let record = fs::read(sample.join("collector/run.json")).unwrap();
+        let record: Value = serde_json::from_slice(&record).unwrap();
+        let commit = record["commit"].as_str().unwrap();
+        assert!(commit.starts_with(short), "{commit}");
     }
 }

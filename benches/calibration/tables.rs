@@ -54,11 +54,11 @@ fn tally<const N: usize>(
     clippy::cast_precision_loss,
     reason = "counts of runs are far below what a mantissa holds"
 )]
-fn share(counted: usize, of: usize) -> f64 {
+pub(crate) fn share(counted: usize, of: usize) -> f64 {
     counted as f64 / of.max(1) as f64
 }
 
-fn percent(counted: usize, of: usize) -> String {
+pub(crate) fn percent(counted: usize, of: usize) -> String {
     format!("{:.1} %", 100.0 * share(counted, of))
 }
 
@@ -85,12 +85,12 @@ fn covering(estimates: &[Estimate]) -> usize {
     estimates.iter().filter(covers).count()
 }
 
-fn heading(title: &str, columns: &[&str]) {
+pub(crate) fn heading(title: &str, columns: &[&str]) {
     println!("\n### {title}\n\n| {} |", columns.join(" | "));
     println!("|{}", "---|".repeat(columns.len()));
 }
 
-fn row(cells: &[String]) {
+pub(crate) fn row(cells: &[String]) {
     println!("| {} |", cells.join(" | "));
 }
 

@@ -19,6 +19,8 @@ use std::path::{Path, PathBuf};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+use crate::exit_status::ExitStatus;
+use crate::report::Signal;
 pub use completions::{CompletionsArgs, ManArgs};
 pub use figures::{Better, CompareArgs, ExportArgs, ExportFormat, MergeArgs};
 pub use init::InitArgs;
@@ -44,8 +46,7 @@ const MIN_SIMILARITY: f64 = 0.7;
     version,
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
-    after_help = "Exit status: 0 passed, 1 a step failed, 2 usage or config, 3 AWS, SSH, GitHub or this machine failed, \
-                  4 termination not confirmed, 5 slower than `fail_on` allows, 129/130/143 ended by a signal."
+    after_help = exit_statuses(),
 )]
 struct CommandLine {
     #[command(subcommand)]
@@ -53,6 +54,18 @@ struct CommandLine {
     /// Without a command it is a run.
     #[command(flatten)]
     run: RunArgs,
+}
+
+/// The exit statuses, in one sentence.
+fn exit_statuses() -> String {
+    let own = ExitStatus::WITHOUT_SIGNAL.map(|status| format!("{status} {}", status.meaning()));
+    let signals = [Signal::Hup, Signal::Int, Signal::Term].map(ExitStatus::Signalled);
+    let [hup, int, term] = signals;
+    format!(
+        "Exit status: {}, {hup}/{int}/{term} {}.",
+        own.join(", "),
+        int.meaning()
+    )
 }
 
 /// A request of the user's: a command with its arguments, or the inputs of the action.

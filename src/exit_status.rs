@@ -25,6 +25,29 @@ pub enum ExitStatus {
 }
 
 impl ExitStatus {
+    /// Those without a signal, by their numbers.
+    pub const WITHOUT_SIGNAL: [Self; 6] = [
+        Self::Passed,
+        Self::StepFailed,
+        Self::Misused,
+        Self::Unavailable,
+        Self::Leaked,
+        Self::Worse,
+    ];
+
+    /// The meaning, in as few words as `--help` has room for.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::StepFailed => "a step failed",
+            Self::Misused => "usage or config",
+            Self::Unavailable => "AWS, SSH, GitHub or this machine failed",
+            Self::Leaked => "termination not confirmed",
+            Self::Worse => "slower than `fail_on` allows",
+            Self::Signalled(_) => "ended by a signal",
+        }
+    }
+
     /// The number that the shell sees.
     pub const fn code(self) -> u8 {
         match self {

@@ -334,3 +334,23 @@ fn a_run_under_nohup_outlives_its_terminal() {
     running.expect(0);
     assert!(said().contains("passed"), "{}", said());
 }
+
+#[test]
+fn a_signal_of_another_kind_ends_what_ctrl_c_let_go_on() {
+    let desk = Desk::new();
+    desk.config(
+        "performance_results: none",
+        "run:\n  - wait.sh\nbefore_collect:\n  - tidy.sh\n",
+    )
+    .script("wait.sh", "echo begun to wait\nsleep 600")
+    .script("tidy.sh", "echo begun to tidy\nsleep 600");
+    let command = desk.collect(&["config.yml", "v1", "--local"]);
+    let (mut terminal, mut running) = Terminal::controlling(&command);
+    terminal.wait_for("begun to wait");
+    terminal.press(b"\x03");
+    terminal.wait_for("begun to tidy");
+    let since = Instant::now();
+    running.signal(Signal::TERM);
+    running.expect(143);
+    assert!(since.elapsed() < GONE);
+}

@@ -247,8 +247,7 @@ fn in_words(doubt: &Doubt) -> String {
         Doubt::ValuesWithoutLogarithm => {
             "a turn came to zero or less, which has no ratio to another"
         }
-        Doubt::BaselineDiffersFromItself => "the baseline differs from itself",
-        Doubt::CandidateDiffersFromItself => "the candidate differs from itself",
+        Doubt::ArmsDriftApart => "one revision changes from turn to turn and the other does not",
     };
     words.into()
 }

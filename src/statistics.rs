@@ -112,10 +112,8 @@ pub enum Doubt {
     TooFewRounds,
     /// A value is zero, negative or not a number, and so has no ratio to another.
     ValuesWithoutLogarithm,
-    /// The baseline differs from itself.
-    BaselineDiffersFromItself,
-    /// The candidate differs from itself.
-    CandidateDiffersFromItself,
+    /// Within the rounds one arm changes and the other does not.
+    ArmsDriftApart,
 }
 
 /// Compares the arms of each figure of a table. For all findings together, the probability of a false one is at most 5 %.
@@ -127,7 +125,7 @@ pub fn compare(table: &[Series]) -> Vec<Estimate> {
         .map(|evidence| evidence.probability)
         .collect();
     let mut judged = family::stepdown(&probabilities, LEVEL).into_iter();
-    let control_level = LEVEL / (2.0 * count(probabilities.len().max(1)));
+    let control_level = LEVEL / count(probabilities.len().max(1));
     let rows = table.iter().zip(evidence);
     rows.map(|(series, evidence)| match evidence {
         Ok(evidence) => evidence.estimate(judged.next(), &Controls::of(series, control_level)),
@@ -187,21 +185,21 @@ impl Interval {
 struct Controls {
     baseline: Option<Interval>,
     candidate: Option<Interval>,
+    difference: Option<Interval>,
 }
 
 impl Controls {
     fn of(series: &Series, level: f64) -> Self {
         Self {
-            baseline: control::interval(series, |round| &round.baseline, level),
-            candidate: control::interval(series, |round| &round.candidate, level),
+            baseline: control::interval(series, |round| &round.baseline, level / 2.0),
+            candidate: control::interval(series, |round| &round.candidate, level / 2.0),
+            difference: control::difference(series, level),
         }
     }
 
-    fn doubts(&self) -> Vec<Doubt> {
-        let differs = |control: Option<Interval>| control.is_some_and(|one| one.excludes_one());
-        let baseline = differs(self.baseline).then_some(Doubt::BaselineDiffersFromItself);
-        let candidate = differs(self.candidate).then_some(Doubt::CandidateDiffersFromItself);
-        baseline.into_iter().chain(candidate).collect()
+    fn doubt(&self) -> Option<Doubt> {
+        let differ = self.difference.is_some_and(|one| one.excludes_one());
+        differ.then_some(Doubt::ArmsDriftApart)
     }
 }
 
@@ -354,9 +352,8 @@ impl Evidence {
         let detectable = judged
             .and_then(|judged| self.sampling.detectable(self.centre, judged.level))
             .map(f64::exp_m1);
-        let doubts = controls.doubts();
-        let finding = if !doubts.is_empty() {
-            Finding::None(doubts)
+        let finding = if let Some(doubt) = controls.doubt() {
+            Finding::None(vec![doubt])
         } else if !rejected {
             Finding::NoDifference
         } else if self.centre < 0.0 {

@@ -54,11 +54,11 @@ fn tally<const N: usize>(
     clippy::cast_precision_loss,
     reason = "counts of runs are far below what a mantissa holds"
 )]
-fn share(counted: usize, of: usize) -> f64 {
+pub(crate) fn share(counted: usize, of: usize) -> f64 {
     counted as f64 / of.max(1) as f64
 }
 
-fn percent(counted: usize, of: usize) -> String {
+pub(crate) fn percent(counted: usize, of: usize) -> String {
     format!("{:.1} %", 100.0 * share(counted, of))
 }
 
@@ -76,6 +76,11 @@ fn any(estimates: &[Estimate]) -> usize {
     usize::from(estimates.iter().any(found))
 }
 
+fn without_verdict(estimates: &[Estimate]) -> usize {
+    let doubtful = |estimate: &Estimate| matches!(estimate.finding, Finding::None(_));
+    usize::from(estimates.iter().any(doubtful))
+}
+
 fn covering(estimates: &[Estimate]) -> usize {
     let covers = |estimate: &&Estimate| {
         estimate
@@ -85,16 +90,16 @@ fn covering(estimates: &[Estimate]) -> usize {
     estimates.iter().filter(covers).count()
 }
 
-fn heading(title: &str, columns: &[&str]) {
+pub(crate) fn heading(title: &str, columns: &[&str]) {
     println!("\n### {title}\n\n| {} |", columns.join(" | "));
     println!("|{}", "---|".repeat(columns.len()));
 }
 
-fn row(cells: &[String]) {
+pub(crate) fn row(cells: &[String]) {
     println!("| {} |", cells.join(" | "));
 }
 
-/// A/A tables: those with any finding, and the intervals that hold the true ratio.
+/// A/A tables: those with any finding, those with any row that has no verdict, and the intervals that hold the true ratio.
 pub(crate) fn false_alarms_and_coverage(seed: u64, runs: usize) {
     const SIZES: [(usize, usize); 6] = [(1, 3), (1, 5), (10, 3), (10, 5), (40, 3), (40, 5)];
     let columns = [
@@ -107,26 +112,40 @@ pub(crate) fn false_alarms_and_coverage(seed: u64, runs: usize) {
         "40, 3",
         "40, 5",
     ];
+    let mut doubtful = Vec::new();
     let mut coverage = Vec::new();
     heading("False alarms: A/A tables with any finding", &columns);
     for disturbance in Disturbance::ALL {
         for bias in BIASES {
             let name = [disturbance.name().to_owned(), format!("{} %", 100.0 * bias)];
-            let (mut alarms, mut covers) = (name.to_vec(), name.to_vec());
+            let [mut alarms, mut doubts, mut covers] = [(); 3].map(|()| name.to_vec());
             for (figures, instances) in SIZES {
                 let mut design = Design::of(figures, bias);
                 design.disturbance = disturbance;
-                let [alarm, cover] = tally(seed, runs, |simulation| {
+                let [alarm, doubt, cover] = tally(seed, runs, |simulation| {
                     let natures = simulation.natures(&design);
                     let estimates = compare(&simulation.measure(&design, &natures, instances));
-                    [any(&estimates), covering(&estimates)]
+                    [
+                        any(&estimates),
+                        without_verdict(&estimates),
+                        covering(&estimates),
+                    ]
                 });
+                doubts.push(percent(doubt, runs));
                 alarms.push(percent(alarm, runs));
                 covers.push(percent(cover, runs * figures));
             }
             row(&alarms);
+            doubtful.push(doubts);
             coverage.push(covers);
         }
+    }
+    heading(
+        "No verdict: A/A tables with any row that has none",
+        &columns,
+    );
+    for doubts in doubtful {
+        row(&doubts);
     }
     heading(
         "Coverage: intervals of 95 % that hold the true ratio",

@@ -1,22 +1,42 @@
 //! Controls: what an arm says of itself. A round has each arm twice, so that the ratio of the first turn to the second is
 //! that of a revision to itself.
+//!
+//! What changes both arms alike through a round, such as a machine that warms up, is in the ratio of each arm to itself and
+//! cancels in the ratio of one to the other. So both are shown as noise, and only their difference is held against
+//! a verdict: in A B B A a drift makes it positive, in B A A B negative, and the order is drawn.
 
 use super::distributions::upper_quantile;
 use super::pairs::{count, mean, variance};
 use super::{Interval, RESOLUTION, Round, Series};
 
-/// The interval of an arm's ratio to itself, first turn over second turn, at this level: Student's t over all rounds
-/// (Student 1908). The difference of two like values is symmetric, however skewed the noise. None with fewer than two
-/// whole rounds.
+/// The interval of an arm's ratio to itself, first turn over second turn, at this level. None with fewer than two whole
+/// rounds.
 pub(super) fn interval(series: &Series, arm: fn(&Round) -> &[f64], level: f64) -> Option<Interval> {
-    let rounds = series.instances.iter().flatten();
-    let ratios: Vec<f64> = rounds
-        .filter_map(|round| match arm(round) {
-            [first, second, ..] => Some(first.ln() - second.ln()),
-            _ => None,
-        })
-        .collect();
-    let error = (variance(&ratios)? / count(ratios.len())).sqrt();
+    let changes = rounds(series).filter_map(|round| change(arm(round)));
+    student(&changes.collect::<Vec<f64>>(), level)
+}
+
+/// The same for the baseline's ratio to itself over the candidate's.
+pub(super) fn difference(series: &Series, level: f64) -> Option<Interval> {
+    let differences = rounds(series)
+        .filter_map(|round| Some(change(&round.baseline)? - change(&round.candidate)?));
+    student(&differences.collect::<Vec<f64>>(), level)
+}
+
+fn rounds(series: &Series) -> impl Iterator<Item = &Round> {
+    series.instances.iter().flatten()
+}
+
+fn change(turns: &[f64]) -> Option<f64> {
+    match turns {
+        [first, second, ..] => Some(first.ln() - second.ln()),
+        _ => None,
+    }
+}
+
+/// Student's t over all rounds (Student 1908). The difference of two like values is symmetric, however skewed the noise.
+fn student(ratios: &[f64], level: f64) -> Option<Interval> {
+    let error = (variance(ratios)? / count(ratios.len())).sqrt();
     let quantile = upper_quantile(level / 2.0, count(ratios.len() - 1))?;
-    Interval::around(mean(&ratios)?, quantile * error.max(RESOLUTION))
+    Interval::around(mean(ratios)?, quantile * error.max(RESOLUTION))
 }

@@ -161,11 +161,34 @@ fn a_value_without_a_logarithm_leaves_the_others_their_answer() {
 }
 
 #[test]
-fn an_arm_that_differs_from_itself_leaves_no_verdict() {
+fn arms_that_drift_apart_leave_no_verdict() {
     let slower: &[(f64, f64)] = &[(1.0, 2.0), (1.5, 2.01), (1.0, 2.01), (1.51, 2.0)];
     let estimates = compare(&[series(&[slower; 3])]);
-    let doubts = vec![Doubt::BaselineDiffersFromItself];
+    let doubts = vec![Doubt::ArmsDriftApart];
     assert_eq!(estimates[0].finding, Finding::None(doubts));
+}
+
+#[test]
+fn a_drift_of_both_arms_leaves_the_verdict() {
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(7);
+    let mut doubtful = |drift: f64| {
+        let mut table = simulate(&mut random, 1, 3, 0.0);
+        let rounds = table.iter_mut().flat_map(|series| &mut series.instances);
+        for (index, round) in rounds.flatten().enumerate() {
+            let [outer, inner] = if index.is_multiple_of(2) {
+                [&mut round.baseline, &mut round.candidate]
+            } else {
+                [&mut round.candidate, &mut round.baseline]
+            };
+            outer[1] *= 1.0 + 3.0 * drift;
+            inner[0] *= 1.0 + drift;
+            inner[1] *= 1.0 + 2.0 * drift;
+        }
+        matches!(compare(&table)[0].finding, Finding::None(_))
+    };
+    let doubts = (0..400).filter(|_| doubtful(0.003)).count();
+    // 4 % of 400 are 16; an arm held against itself alone leaves a fifth of such tables without a verdict.
+    assert!(doubts <= 28, "{doubts} of 400");
 }
 
 #[test]
@@ -244,11 +267,7 @@ proptest! {
                 Finding::Lower => Finding::Higher,
                 Finding::Higher => Finding::Lower,
                 Finding::NoDifference => Finding::NoDifference,
-                Finding::None(doubts) => Finding::None(doubts.iter().rev().map(|doubt| match doubt {
-                    Doubt::BaselineDiffersFromItself => Doubt::CandidateDiffersFromItself,
-                    Doubt::CandidateDiffersFromItself => Doubt::BaselineDiffersFromItself,
-                    doubt => doubt.clone(),
-                }).collect()),
+                Finding::None(doubts) => Finding::None(doubts.clone()),
             };
             prop_assert_eq!(&one.finding, &mirrored);
         }

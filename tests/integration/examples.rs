@@ -74,18 +74,23 @@ fn a_server_that_setup_starts_is_measured_and_ends_even_after_a_time_out() {
     assert!(!server_is_up());
 }
 
+/// Makes the repository of the example with two revisions, and gives what that printed.
+pub(crate) fn make_repository(directory: &Path) -> String {
+    let made = Command::new(Path::new(EXAMPLES).join("two-revisions/make-repository"))
+        .arg(directory)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    String::from_utf8(made.stdout).unwrap()
+}
+
 /// Their speed is not asserted: on a busy machine it would say something about the machine.
 #[test]
 fn each_of_two_revisions_is_measured_as_it_is() {
     let desk = Desk::new();
     let clone = desk.path().join("wordcount");
-    let made = Command::new(Path::new(EXAMPLES).join("two-revisions/make-repository"))
-        .arg(&clone)
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{made:?}");
+    let log = make_repository(&clone);
     // Everywhere the same commits, so what the page shows is what a reader gets.
-    let log = String::from_utf8(made.stdout).unwrap();
     let page = Document::open("examples/two-revisions/README.md");
     assert!(page.blocks("text").contains(&log), "{log}");
 

@@ -92,6 +92,8 @@ mod trace;
 #[cfg(test)]
 mod turns;
 #[cfg(test)]
+mod two_revisions;
+#[cfg(test)]
 mod upload;
 #[cfg(test)]
 mod upload_stream;

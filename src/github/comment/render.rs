@@ -48,9 +48,9 @@ pub(super) fn render(rows: &[&Row], key: &CommentKey, room: usize) -> String {
     above + &results(rows, &common, room) + &below
 }
 
-/// The answers, in half of the room; each job's under its name where there are several jobs.
+/// The answers, in half of the room; each under the name of its job where there are several. Samples of one job have one.
 fn comparisons(rows: &[&Row], room: usize) -> Vec<String> {
-    let several = rows.len() > 1;
+    let several = rows.iter().filter(|row| row.comparison.is_some()).count() > 1;
     let mut left = room / 2;
     let mut shown = Vec::new();
     for row in rows {

@@ -14,7 +14,7 @@ fn comparison() -> Comparison {
     doubtful.interval = None;
     doubtful
         .reasons
-        .push("the baseline differs from itself".into());
+        .push("one revision changes from turn to turn and the other does not".into());
     let mut throughput = row("http/throughput", Verdict::Slower, 0.93);
     (throughput.baseline, throughput.candidate) = (1_234_567.0, 1_148_147.0);
     throughput.unit = "requests/s".into();

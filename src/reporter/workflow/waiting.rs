@@ -73,11 +73,12 @@ impl<W: Write> WorkflowLog<W> {
     }
 
     pub(super) fn show_all_waiting(&self) {
-        let waiting = self.waiting.borrow();
-        let waiting = waiting
-            .iter()
-            .filter(|(_, of_sample)| !of_sample.events.is_empty());
-        let samples: Vec<u32> = waiting.map(|(sample, _)| *sample).collect();
+        let samples: Vec<u32> = {
+            let waiting = self.waiting.borrow();
+            let with_events = waiting.iter().filter(|(_, one)| !one.events.is_empty());
+            with_events.map(|(sample, _)| *sample).collect()
+        };
+        // Each takes its part out, so that nothing may be borrowed any more.
         for sample in samples {
             self.show_waiting(sample);
         }

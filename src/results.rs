@@ -36,7 +36,7 @@ pub use free_space::FreeSpace;
 pub use inventory::{Contents, StoredSample, inventory};
 pub use measured::{Measured, measured};
 pub use removal::{Removal, RemovalError};
-pub use sample_directory::{ReadError, SampleDirectory};
+pub use sample_directory::{ReadError, SampleDirectory, read_run};
 pub use stored_figures::{FiguresError, StoredFigures};
 
 /// Where collector's own records lie, below the results.

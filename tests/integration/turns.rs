@@ -145,7 +145,7 @@ fn a_file_that_an_earlier_turn_left_behind_is_not_measured_again() {
 
 /// A measurement of 100 ms for `v1`, with a noise of some tenths of a percent that is the same in every run of this test; `v2`
 /// takes `slower` percent more.
-fn measurement(slower: u32) -> String {
+pub(crate) fn measurement(slower: u32) -> String {
     format!(
         "base=10000; [ $VERSION = v1 ] || base=$((base + {slower} * 100)); echo >> turns; \
          hash=$(echo \"$COLLECTOR_SAMPLE $VERSION $(wc -l < turns)\" | cksum | cut -d' ' -f1); \

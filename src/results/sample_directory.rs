@@ -5,7 +5,6 @@ use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::RECORDS;
-use crate::instance::RunId;
 use crate::records::{Record, RecordError};
 use crate::report::StepReport;
 
@@ -50,14 +49,6 @@ pub(super) fn read_record<T: Record>(path: &Path) -> Result<T, ReadError> {
         path: path.to_owned(),
         source,
     })
-}
-
-/// Reads what belongs to all samples of a run, which lies beside theirs in the directory of the revision.
-///
-/// # Errors
-/// When there is none, or it cannot be read.
-pub fn read_run<T: Record>(of_revision: &Path, run: &RunId) -> Result<T, ReadError> {
-    read_record(&of_revision.join(run.as_str()).join(T::FILE))
 }
 
 /// The directory of a sample's results.

@@ -70,10 +70,10 @@ fn comment_summary_and_outputs_begin_with_the_answer() {
     let seed = serde_json::from_str::<Value>(&figures).unwrap()["seed"].clone();
     let (body, summary) = (the_body(&stand), job.summary());
     for text in [&body, &summary] {
-        let mut seen = text
+        let mut visible = text
             .lines()
             .filter(|line| !line.is_empty() && !line.starts_with("<!--"));
-        let first = seen.find(|line| !line.starts_with('#')).unwrap();
+        let first = visible.find(|line| !line.starts_with('#')).unwrap();
         assert_eq!(first, format!("**{answer}**"), "{text}");
         let rows = rows(text);
         assert_eq!(rows.len(), 2, "{text}");

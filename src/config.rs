@@ -1,6 +1,7 @@
 //! The config file, parsed: types that cannot be wrong, or every problem at once.
 
 mod duration;
+mod export;
 mod fail_on;
 mod figures;
 mod keys;
@@ -23,6 +24,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 pub use duration::{human as human_duration, parse as parse_duration};
+pub use export::Export;
 pub use fail_on::{FailOn, Percent};
 pub use figures::FigureFiles;
 pub use keys::{
@@ -96,6 +98,8 @@ pub struct Config {
     pub repository: Option<Repository>,
     /// The collected files that hold figures.
     pub figures: Vec<FigureFiles>,
+    /// The formats that the figures are written in as well.
+    pub exports: Vec<Export>,
     /// The steps of each phase that has any.
     pub phases: BTreeMap<Phase, Vec<Step>>,
 }

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::arm::Arm;
 use crate::comparison::{median, seconds};
+use crate::config::Export;
 use crate::figures::Direction;
 use crate::records::{FigureRecord, Figures, Record as _};
 
@@ -61,6 +62,37 @@ impl Format {
             Self::Json => "figures.json",
         }
     }
+}
+
+/// The files that are to lie beside `figures.json`: the name and the text of each. A direction that no figure has gets no file.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn files(
+    exports: &[Export],
+    figures: &Figures,
+) -> serde_json::Result<Vec<(&'static str, String)>> {
+    let has = |better: Direction| figures.figures.iter().any(|figure| figure.better == better);
+    let mut formats = Vec::new();
+    for export in exports {
+        match export {
+            Export::Bmf => formats.push(Format::Bmf),
+            Export::BmfV1 => formats.push(Format::BmfV1),
+            Export::GithubActionBenchmark => {
+                let directions = [Direction::Less, Direction::More].into_iter();
+                let directions = directions.filter(|better| has(*better));
+                formats.extend(directions.map(Format::GithubActionBenchmark));
+            }
+            Export::OpenMetrics => formats.push(Format::OpenMetrics),
+            Export::Csv => formats.push(Format::Csv),
+            // The record is there.
+            Export::Json => {}
+        }
+    }
+    let formats = formats.into_iter();
+    formats
+        .map(|format| Ok((format.file_name(), format.write(figures)?)))
+        .collect()
 }
 
 /// The value of a figure, and between which its turns lay.

@@ -1,26 +1,31 @@
 //! A run from its first local step to its report: samples side by side, each on an instance of its own.
 
+use std::convert::Infallible;
+use std::future::pending;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use futures_util::stream;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::cancel::{Completion, until_cancelled};
 use crate::comparison::Comparison;
 use crate::config::FIRST_STAGE;
+use crate::export::files;
 use crate::instance::LaunchRequest;
 use crate::lease::{Leased, Lessor, Readiness};
 use crate::project_file::ProjectFile;
 use crate::provider::{Provider, ProviderError, Resolved};
-use crate::records::Record;
+use crate::records::{Figures, Record};
 use crate::report::{Diagnostic, Outcome, Release, RunReport, SampleReport};
 use crate::reporter::{Event, Reporter};
-use crate::results::{ResultsError, create_run, write_run};
+use crate::results::{ResultsError, create_run, write_run, write_run_file};
 use crate::sample::{MeasuredSample, Plan, Run, Sample, Shared, gather};
 use crate::schedule::schedule;
 use crate::shell::Shell;
@@ -28,6 +33,9 @@ use crate::statistics::suspects;
 
 /// The number of samples that bring their results home at the same time.
 const MAX_TRANSFERS: usize = 4;
+
+/// The time that reading the figures of all samples has after a signal: the process is to be gone soon.
+const READING_TIME_AFTER_SIGNAL: Duration = Duration::from_millis(500);
 
 /// The number of archives that are written at the same time.
 const MAX_ARCHIVES: usize = 2;
@@ -141,8 +149,14 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
     /// could be compared, that is for the others to show, too.
     async fn is_anything_suspected(&mut self) -> bool {
         let mut measured = Vec::new();
+        let cancel = self.cancel.clone();
         for sample in &mut self.samples {
-            measured.extend(sample.measured().await);
+            match until_cancelled(&cancel, sample.measured()).await {
+                Completion::Returned(figures) => measured.extend(figures),
+                Completion::Cancelled => return false,
+                // Its end tells.
+                Completion::Panicked(_) => {}
+            }
         }
         let Some((figures, _)) = gather(self.run.plan, &measured) else {
             return true;
@@ -289,11 +303,21 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
         if let Some(origin) = self.origin {
             origin.discard().await;
         }
-        let mut finished: Vec<(SampleReport, Option<MeasuredSample>)> = stream::iter(self.samples)
-            .map(|sample| sample.finish(started))
+        let late = CancellationToken::new();
+        let finishing = stream::iter(self.samples)
+            .map(|sample| sample.finish(started, &late))
             .buffer_unordered(MAX_ARCHIVES)
-            .collect()
-            .await;
+            .collect();
+        let clock = async {
+            run.interrupt.token().cancelled().await;
+            sleep(READING_TIME_AFTER_SIGNAL).await;
+            late.cancel();
+            pending::<Infallible>().await
+        };
+        let mut finished: Vec<(SampleReport, Option<MeasuredSample>)> = tokio::select! { biased;
+            finished = finishing => finished,
+            never = clock => match never {},
+        };
         finished.sort_by_key(|(sample, _)| sample.sample);
         let (samples, measured): (Vec<_>, Vec<_>) = finished.into_iter().unzip();
         let mut report = RunReport {
@@ -319,6 +343,7 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
         if let Some((figures, _)) = gather(run.plan, &measured) {
             report.judge(&figures, run.plan.config.fail_on);
             report.figures = Some(Arc::new(figures.clone()));
+            export(run, &figures).await;
             write_down(run.plan, figures, &mut report).await;
         }
         let record = report.clone();
@@ -342,5 +367,28 @@ async fn write_down<T: Record + Send + 'static>(plan: &Plan, record: T, report: 
         && let Err(error) = write_run(&plan.output, &plan.revision, &plan.run, record).await
     {
         report.fail(Outcome::Unavailable, error.to_string(), error.hint());
+    }
+}
+
+/// Writes the figures of all samples of a run of several in the formats of other tools; that one is missing is a warning.
+async fn export<R: Reporter>(run: &Run<'_, impl Provider, impl Shell, R>, figures: &Figures) {
+    let plan = run.plan;
+    if plan.config.samples.get() == 1 {
+        return;
+    }
+    let files = match files(&plan.config.exports, figures) {
+        Ok(files) => files,
+        Err(error) => {
+            let warning = format!("exporting figures: {error}");
+            run.reporter.report(Event::Warning(warning));
+            return;
+        }
+    };
+    for (name, text) in files {
+        let (output, revision) = (&plan.output, &plan.revision);
+        let written = write_run_file(output, revision, &plan.run, name, text.into()).await;
+        if let Err(error) = written {
+            run.reporter.report(Event::Warning(error.to_string()));
+        }
     }
 }

@@ -262,6 +262,7 @@ fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Setting> {
         repository,
         upload,
         figures,
+        exports,
         phases: _,
     } = config;
     let patterns: Vec<&str> = performance_results.iter().map(Pattern::as_str).collect();
@@ -319,6 +320,10 @@ fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Setting> {
                     None => files.text.clone(),
                 })
                 .collect::<Vec<_>>(),
+        ),
+        setting(
+            "exports",
+            exports.iter().map(|one| one.name()).collect::<Vec<_>>(),
         ),
         setting(
             "keep_on_failure",

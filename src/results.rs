@@ -14,6 +14,7 @@ mod index;
 mod inventory;
 mod measured;
 mod occupancy;
+mod of_run;
 mod record_file;
 mod removal;
 mod sample_directory;
@@ -23,10 +24,10 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::instance::{InstanceId, RunId};
+use crate::instance::InstanceId;
 use crate::phase::Phase;
 use crate::records::{Index, Manifest, Record};
-use crate::report::{RunReport, SampleReport};
+use crate::report::SampleReport;
 use crate::revision::Revision;
 use crate::step::ScriptPath;
 use copy::copy_tree;
@@ -35,6 +36,7 @@ use occupancy::Occupancy;
 pub use free_space::FreeSpace;
 pub use inventory::{Contents, StoredSample, inventory};
 pub use measured::{Measured, measured};
+pub use of_run::{create_run, read_run, write_run, write_run_file};
 pub use removal::{Removal, RemovalError};
 pub use sample_directory::{ReadError, SampleDirectory};
 pub use stored_figures::{FiguresError, StoredFigures};
@@ -52,9 +54,6 @@ const RESERVES: [(&str, u64); 3] = [
     (Manifest::FILE, 128 * 1024),
     (Index::FILE, 64 * 1024),
 ];
-
-/// The room for the report of a run of several samples.
-const RUN_RESERVE: u64 = 256 * 1024;
 
 /// Something on this machine's disk went wrong.
 #[derive(Debug, thiserror::Error)]
@@ -365,38 +364,6 @@ async fn write_record<T: Record + Send + 'static>(
         record_file::write(&temporary, &target, &record.to_json()?)
     })
     .await
-}
-
-/// The directory of what belongs to all samples of a run: `<output>/<revision>/<run>/`.
-fn run_directory(output: &Path, revision: &Revision, run: &RunId) -> PathBuf {
-    output.join(revision.directory()).join(run.as_str())
-}
-
-/// Makes the directory of a run of several samples, with room for its report.
-///
-/// # Errors
-/// When `output` cannot be written to.
-pub fn create_run(output: &Path, revision: &Revision, run: &RunId) -> Result<(), ResultsError> {
-    let directory = run_directory(output, revision, run);
-    fs::create_dir_all(&directory).map_err(failed("creating", &directory))?;
-    let temporary = record_file::temporary(&directory, RunReport::FILE);
-    record_file::reserve(&temporary, RUN_RESERVE)
-        .map_err(failed("setting room aside for", &temporary))
-}
-
-/// Writes what belongs to all samples of a run, beside them.
-///
-/// # Errors
-/// When it cannot be written.
-pub async fn write_run<T: Record + Send + 'static>(
-    output: &Path,
-    revision: &Revision,
-    run: &RunId,
-    record: T,
-) -> Result<(), ResultsError> {
-    let directory = run_directory(output, revision, run);
-    let temporary = record_file::temporary(&directory, T::FILE);
-    write_record(temporary, directory.join(T::FILE), record).await
 }
 
 #[cfg(test)]

@@ -52,6 +52,9 @@ impl fmt::Display for Revision {
     }
 }
 
+/// So many digits of a hash name a commit in all but the largest repositories.
+const SHORT: usize = 10;
+
 /// A commit, by its whole hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -68,6 +71,11 @@ impl Commit {
     /// The hash.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The beginning of the hash, for people.
+    pub fn short(&self) -> &str {
+        self.0.get(..SHORT).unwrap_or(&self.0)
     }
 }
 

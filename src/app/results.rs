@@ -20,9 +20,10 @@ use crate::results::{Contents, Removal, RemovalError, StoredSample, inventory};
 const DEFAULT_OUTPUT: &str = "results";
 
 /// The heads of the columns of `collect results`.
-const COLUMNS: [&str; 8] = [
+const COLUMNS: [&str; 9] = [
     "when",
     "revision",
+    "commit",
     "result",
     "type",
     "files",
@@ -64,7 +65,7 @@ pub(super) fn list(args: &ResultsArgs, console: &Console) -> Result<ExitStatus, 
     Ok(ExitStatus::Passed)
 }
 
-fn row(sample: &StoredSample) -> Option<[String; 8]> {
+fn row(sample: &StoredSample) -> Option<[String; 9]> {
     let (when, result, of_report) = match &sample.contents {
         Contents::Complete(entry) => (Some(entry.started), entry.result(), Some(&**entry)),
         Contents::Partial {
@@ -79,6 +80,10 @@ fn row(sample: &StoredSample) -> Option<[String; 8]> {
     Some([
         when.map(utc_to_the_second).unwrap_or_default(),
         sample.revision.to_string(),
+        known(|entry| {
+            let commit = entry.commit.as_ref();
+            commit.map_or_else(String::new, |commit| commit.short().to_owned())
+        }),
         result,
         known(|entry| {
             let instance = entry.instance.as_ref();

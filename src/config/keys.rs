@@ -4,6 +4,7 @@ mod nested;
 
 use std::fmt;
 
+use super::export::EXPORTS;
 use crate::phase::Phase;
 pub use nested::{FAIL_ON_KEYS, FIGURE_KEYS, STEP_KEYS};
 
@@ -39,6 +40,8 @@ pub enum Kind {
     Revision,
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// One of these words, or a list of them.
+    Choices(&'static [&'static str]),
     /// `ami-…` or `resolve:ssm:…`.
     Image,
     /// A login name as `useradd` takes it.
@@ -135,6 +138,7 @@ impl fmt::Display for Kind {
                 }
                 Ok(())
             }
+            Self::Choices(words) => write!(f, "a list of {}", Self::Choice(words)),
             Self::Image => f.write_str("an image"),
             Self::UserName => f.write_str("a user name"),
             Self::Boolean => f.write_str("`true` or `false`"),
@@ -222,7 +226,7 @@ pub const FILE_KEYS: [Key; 8] = [
 ];
 
 /// The keys of `main`, in the order of the reference.
-pub const MAIN_KEYS: [Key; 42] = [
+pub const MAIN_KEYS: [Key; 43] = [
     key(
         "performance_results",
         Kind::Globs,
@@ -414,6 +418,13 @@ pub const MAIN_KEYS: [Key; 42] = [
         Behaviour("none are read"),
         "[bench.json, sizes/*.csv: {value: bytes, unit: B, better: less}]",
         "the collected files that hold the figures: globs relative to the directory of the instance in the results, as in `upload`; see below",
+    ),
+    key(
+        "exports",
+        Kind::Choices(&EXPORTS),
+        Behaviour("`figures.json` only"),
+        "[bmf, csv]",
+        "the formats of other tools that the `figures` are written in as well, beside `figures.json`: those of `collect export`",
     ),
     planned("S3", "a bucket that also gets the archive"),
     planned("access", "the way to an instance without a public address"),

@@ -39,6 +39,16 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
     let fail_on = main.read("fail_on", Problems::fail_on);
     let repository = repository::read(&mut main);
     let figures = main.read("figures", Problems::figures).unwrap_or_default();
+    let exports = main.read("exports", Problems::exports).unwrap_or_default();
+    if let Some(node) = main.node("exports")
+        && figures.is_empty()
+    {
+        main.add_problem(
+            node.at,
+            "`exports` without `figures`: there is nothing to export",
+            "name the files that hold the figures, for example `figures: bench.json`",
+        );
+    }
     let config = || {
         Some(Config {
             performance_results: performance_results?,
@@ -60,6 +70,7 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
             fail_on,
             repository,
             figures,
+            exports,
             phases: BTreeMap::new(),
         })
     };

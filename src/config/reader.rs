@@ -98,7 +98,7 @@ impl<'s> Problems<'s> {
     }
 
     /// One text, or a list of texts.
-    fn texts(&mut self, key: &Key, node: &Node) -> Option<Vec<(At, String)>> {
+    pub(super) fn texts(&mut self, key: &Key, node: &Node) -> Option<Vec<(At, String)>> {
         match &node.value {
             Value::List(items) if items.is_empty() => {
                 self.add_empty(key, node);

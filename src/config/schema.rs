@@ -141,6 +141,10 @@ fn values(key: &Key) -> Map<String, Value> {
     let keywords = match key.kind {
         Kind::Text => json!({ "type": "string", "pattern": r"\S" }),
         Kind::Choice(words) => json!({ "type": "string", "enum": words }),
+        Kind::Choices(words) => one_or_more(&json!({
+            "type": "string",
+            "pattern": format!("^({})$", words.join("|")),
+        })),
         Kind::Revision => json!({
             "type": "string",
             "pattern": r"^(?!.*\.\.)[A-Za-z0-9_+@][A-Za-z0-9._/+@-]{0,127}$",

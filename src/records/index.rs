@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::Record;
 use crate::instance::{Instance, RunId};
 use crate::report::{Collected, Outcome, SampleReport, result};
-use crate::revision::Revision;
+use crate::revision::{Commit, Revision};
 
 /// The samples of a revision, in the order of their starts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +54,9 @@ pub struct IndexEntry {
     pub started: Timestamp,
     /// The end of the sample.
     pub finished: Timestamp,
+    /// The commit that was measured, where it was looked up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<Commit>,
     /// How it ended.
     pub outcome: Outcome,
     /// The scripts that ran out of time.
@@ -90,6 +93,7 @@ impl IndexEntry {
             sample: report.sample,
             started: report.started,
             finished: report.finished,
+            commit: report.commit,
             outcome: report.outcome,
             description: report.description,
             provider: report.provider,

@@ -2,16 +2,18 @@
 
 use jiff::Timestamp;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::journal::Journal;
 use super::{MeasuredSample, Sample, gather};
 use crate::cancel::{Completion, until_cancelled};
+use crate::export::files;
 use crate::interrupt::Interrupt;
 use crate::phase::Stage;
 use crate::provider::Provider;
 use crate::report::{Outcome, Release, SampleReport, utc_to_the_second};
 use crate::reporter::{Event, Reporter};
-use crate::results::Results;
+use crate::results::{RECORDS, Results};
 use crate::shell::Shell;
 
 impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
@@ -20,10 +22,11 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
         self.results.discard().await;
     }
 
-    /// Writes the report, the archive and the index.
+    /// Writes the report, the archive and the index. Once it is `late`, figures are not read any more.
     pub(crate) async fn finish(
         mut self,
         started: Timestamp,
+        late: &CancellationToken,
     ) -> (SampleReport, Option<MeasuredSample>) {
         let cancel = self.run.interrupt.token().clone();
         // A signal after the work: nothing measured is missing, but the run ends without its archive.
@@ -48,9 +51,20 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
             self.journal.collected = Some(self.arrivals.settle().await);
         }
         let plan = self.run.plan;
-        let measured = self.measured().await;
-        let figures = measured.and_then(|measured| gather(plan, &[measured]));
+        let reading = async {
+            self.measured().await;
+        };
+        if !matches!(
+            until_cancelled(late, reading).await,
+            Completion::Returned(())
+        ) {
+            self.journal
+                .warn("the figures were not read: a signal left no time for it".into());
+        }
         let measured = self.measured.take();
+        let figures = measured
+            .as_ref()
+            .and_then(|measured| gather(plan, &[measured]));
         if let Some((_, warnings)) = &figures {
             for warning in warnings {
                 self.warn_once(warning.clone());
@@ -69,10 +83,21 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
             // The report is worth keeping under the temporary name, too.
             report.fail(Outcome::Unavailable, error.to_string(), error.hint());
         }
-        if let Some((figures, _)) = figures
-            && let Err(error) = results.record(figures).await
-        {
-            report.fail(Outcome::Unavailable, error.to_string(), error.hint());
+        if let Some((figures, _)) = figures {
+            match files(&plan.config.exports, &figures) {
+                Ok(files) => {
+                    for (name, text) in files {
+                        let name = format!("{RECORDS}/{name}");
+                        if let Err(error) = results.write(&name, text.into()).await {
+                            warn(&mut report, &journal, error.to_string());
+                        }
+                    }
+                }
+                Err(error) => warn(&mut report, &journal, format!("exporting figures: {error}")),
+            }
+            if let Err(error) = results.record(figures).await {
+                report.fail(Outcome::Unavailable, error.to_string(), error.hint());
+            }
         }
         let recorded = results.record(report.clone()).await;
         if let Err(error) = &recorded {
@@ -162,7 +187,7 @@ async fn archive<R: Reporter>(
     results: &Results,
     report: &mut SampleReport,
     journal: &Journal<'_, R>,
-    cancel: &tokio_util::sync::CancellationToken,
+    cancel: &CancellationToken,
 ) {
     let since = Instant::now();
     journal.report(Event::StageStarted(Stage::Archive));

@@ -18,6 +18,8 @@ mod comment;
 #[cfg(test)]
 mod compare;
 #[cfg(test)]
+mod compared_in_job;
+#[cfg(test)]
 mod container;
 #[cfg(test)]
 mod disk;

@@ -145,7 +145,7 @@ fn a_file_that_an_earlier_turn_left_behind_is_not_measured_again() {
 
 /// A measurement of 100 ms for `v1`, with a noise of some tenths of a percent that is the same in every run of this test; `v2`
 /// takes `slower` percent more.
-fn measurement(slower: u32) -> String {
+pub(crate) fn measurement(slower: u32) -> String {
     format!(
         "base=10000; [ $VERSION = v1 ] || base=$((base + {slower} * 100)); echo >> turns; \
          hash=$(echo \"$COLLECTOR_SAMPLE $VERSION $(wc -l < turns)\" | cksum | cut -d' ' -f1); \
@@ -292,4 +292,54 @@ fn both_revisions_are_compared_on_instances_of_ec2() {
     );
     assert_eq!(lab.calls("RunInstances").len(), 1);
     lab.expect_nothing_left();
+}
+
+#[test]
+fn figures_are_written_for_other_tools_where_that_is_asked_for() {
+    let asked = "exports: [bmf, github-action-benchmark, csv]\nrepeat: 2";
+    let written = [
+        "figures.json",
+        "figures.bmf.json",
+        "figures.smaller-is-better.json",
+        "figures.bigger-is-better.json",
+        "figures.csv",
+    ];
+    let (desk, _) = compared(10, asked, &[]);
+    let sample = desk.sample("v2");
+    let archive = sample.with_file_name(format!(
+        "{}.tar.gz",
+        sample.file_name().unwrap().to_str().unwrap()
+    ));
+    let mut list = std::process::Command::new("tar");
+    let list = list
+        .arg("--list")
+        .arg("--file")
+        .arg(archive)
+        .output()
+        .unwrap();
+    let packed = String::from_utf8(list.stdout).unwrap();
+    for name in written {
+        assert!(sample.join("collector").join(name).is_file(), "{name}");
+        assert!(packed.contains(&format!("/collector/{name}\n")), "{packed}");
+    }
+    assert!(!packed.contains("figures.prom"), "{packed}");
+    let (desk, _) = compared(10, &format!("{asked}\nsamples: 2"), &[]);
+    let of_run = desk
+        .samples("v2")
+        .into_iter()
+        .find(|path| path.join("run.json").is_file())
+        .unwrap();
+    for name in written {
+        assert!(of_run.join(name).is_file(), "{name}");
+    }
+    let csv = fs::read_to_string(of_run.join("figures.csv")).unwrap();
+    assert_eq!(
+        csv.lines().count(),
+        1 + 2 * 2 * 4,
+        "two figures, two samples, four turns: {csv}"
+    );
+    let (_, refused) = compared(10, "exports: [bmf, xml]", &[]);
+    refused.expect(2).says("unknown format `xml`");
+    let refused = collect(&self::desk("exports: csv", MEASURE), &[]).expect(2);
+    refused.says("`exports` without `figures`");
 }

@@ -387,7 +387,7 @@ fn what_is_wrong_with_an_input_is_told_in_the_words_of_a_workflow() {
 }
 
 /// The post step of a job, with the state that its run saved.
-fn post(desk: &Desk, job: &mut Job, inputs: &[(&str, &str)]) -> Finished {
+pub(crate) fn post(desk: &Desk, job: &mut Job, inputs: &[(&str, &str)]) -> Finished {
     // The image has the same program under this name.
     let name = desk.path().join("collect-post");
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_collect"), &name).unwrap();
@@ -406,14 +406,14 @@ fn post(desk: &Desk, job: &mut Job, inputs: &[(&str, &str)]) -> Finished {
 }
 
 /// A job for pull request 7.
-fn pull_request_job(stand: &Stand) -> Job {
+pub(crate) fn pull_request_job(stand: &Stand) -> Job {
     let mut job = stand.job();
     job.event("pull_request", &json!({ "pull_request": { "number": 7 } }));
     job
 }
 
 #[track_caller]
-fn the_body(stand: &Stand) -> String {
+pub(crate) fn the_body(stand: &Stand) -> String {
     let [comment] = stand.comments(7).try_into().unwrap();
     comment["body"].as_str().unwrap().to_owned()
 }

@@ -11,17 +11,19 @@ use jiff::Timestamp;
 use tokio::time::timeout;
 
 use super::commenting::{Commented, comment, row, unreported_row};
+use super::comparing::Answer;
 use super::{add_to_summary, artifact_name};
 use crate::cli::{Commenting, RunArgs};
 use crate::github::WorkflowJob;
 use crate::github::artifact::{Artifact, Upload, upload};
-use crate::github::comment::Row;
+use crate::github::comment::{COMPARISON, Row};
 use crate::github::state::State;
 use crate::github::summary::{short, unreported};
+use crate::records::Figures;
 use crate::report::{Diagnostic, Outcome, Release, SampleReport};
 use crate::reporter::workflow::WorkflowLog;
 use crate::reporter::{Event, Reporter as _};
-use crate::results::{Results, SampleDirectory};
+use crate::results::{Results, SampleDirectory, read_run};
 
 /// The deadline for an artifact: the runner ends a cancelled job some minutes after the cancel.
 const UPLOAD_DEADLINE: Duration = Duration::from_mins(2);
@@ -49,7 +51,9 @@ impl Undelivered<'_> {
             log,
             ..
         } = *self;
+        let config = log.config();
         let mut reports = state.map(reports).unwrap_or_default();
+        let mut figures = state.and_then(|state| figures(state, &reports));
         let mut rows = Vec::new();
         let mut page = Vec::new();
         let samples = state.map_or(1, |state| state.samples);
@@ -65,13 +69,23 @@ impl Undelivered<'_> {
             }
             let artifact = self.artifact(report, (samples > 1).then_some(number)).await;
             let link = artifact.as_ref().map(|artifact| &artifact.url);
+            // The first row has it, as in a delivery in time; the run itself has put it into the summary.
+            let compared = figures.take().and_then(|figures| {
+                let answer = Answer {
+                    figures: &figures,
+                    samples,
+                    config: &config,
+                    job,
+                };
+                answer.markdown(artifact.as_ref(), COMPARISON)
+            });
             page.push(short(report));
             page.extend(link.map(|url| format!("artifact: {url}\n")));
             rows.push(row(
                 report,
                 samples == 1,
                 artifact.as_ref(),
-                None,
+                compared,
                 args,
                 job,
             ));
@@ -83,7 +97,7 @@ impl Undelivered<'_> {
             log.report(Event::Warning(error.to_string()));
         }
         if args.job.comment != Commenting::Never {
-            match comment(&rows, args, job, &log.config()).await {
+            match comment(&rows, args, job, &config).await {
                 Ok(said @ Commented::Yes(_)) => log.report(Event::Note(said.to_string())),
                 // Nothing to comment on is no news.
                 Ok(Commented::No(_)) => {}
@@ -154,6 +168,15 @@ fn reports(state: &State) -> Vec<SampleReport> {
         .collect();
     reports.sort_by_key(|report| report.sample);
     reports
+}
+
+/// The figures that the run left, of all of its samples.
+fn figures(state: &State, reports: &[SampleReport]) -> Option<Figures> {
+    if state.samples > 1 {
+        return read_run(&state.results, &state.run).ok();
+    }
+    let directory = reports.first()?.directory.as_ref()?;
+    SampleDirectory::new(directory).read().ok()
 }
 
 /// The archive of a sample, written now where a signal left no time for it.

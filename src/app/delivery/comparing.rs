@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::Delivery;
 use crate::arm::Arm;
+use crate::github::WorkflowJob;
 use crate::github::artifact::Artifact;
 use crate::github::comparison::{Origin, comparison};
 use crate::records::Figures;
@@ -18,15 +19,38 @@ impl Delivery<'_> {
         artifact: Option<&Artifact>,
         room: usize,
     ) -> Option<String> {
-        let figures = report.figures.as_ref()?;
-        let command = reproduction(self.config, figures, report.asked);
+        let answer = Answer {
+            figures: report.figures.as_ref()?,
+            samples: report.asked,
+            config: self.config,
+            job: self.job,
+        };
+        answer.markdown(artifact, room)
+    }
+}
+
+/// What a job measured of candidate and baseline.
+pub(super) struct Answer<'a> {
+    pub(super) figures: &'a Figures,
+    /// The number of samples that were asked for.
+    pub(super) samples: u32,
+    /// The config file as the repository names it.
+    pub(super) config: &'a Path,
+    pub(super) job: &'a WorkflowJob,
+}
+
+impl Answer<'_> {
+    /// The comparison as Markdown in at most `room` bytes; none where there is none.
+    pub(super) fn markdown(&self, artifact: Option<&Artifact>, room: usize) -> Option<String> {
+        let compared = self.figures.comparison.as_ref()?;
+        let command = reproduction(self.config, self.figures, self.samples);
         let origin = Origin {
             command: Some(&command),
-            seed: Some(figures.seed),
+            seed: Some(self.figures.seed),
             job_url: Some(&self.job.run_url()),
             artifact_url: artifact.map(|artifact| artifact.url.as_str()),
         };
-        Some(comparison(figures.comparison.as_ref()?, &origin, room))
+        Some(comparison(compared, &origin, room))
     }
 }
 

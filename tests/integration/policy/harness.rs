@@ -325,6 +325,7 @@ impl Scenario {
                 repository: None,
                 upload: Vec::new(),
                 figures: Vec::new(),
+                exports: Vec::new(),
                 phases,
             },
             config_file: Vec::new(),

@@ -222,7 +222,7 @@ pub const FILE_KEYS: [Key; 8] = [
 ];
 
 /// The keys of `main`, in the order of the reference.
-pub const MAIN_KEYS: [Key; 42] = [
+pub const MAIN_KEYS: [Key; 43] = [
     key(
         "performance_results",
         Kind::Globs,
@@ -379,6 +379,13 @@ pub const MAIN_KEYS: [Key; 42] = [
         Value("true"),
         "false",
         "with a `baseline` and more than three `samples`: measure on three instances first, and on the others only where a figure of those looks different",
+    ),
+    key(
+        "precision",
+        Kind::Percent,
+        Behaviour("what is planned"),
+        "1%",
+        "with a `baseline` and `figures`: after the planned turns, go on with further rounds, up to ten times as many, and up to `samples` with further instances, until half of the interval of every figure is at most this share of its ratio, or the time is over; `confirm` has no part in it",
     ),
     key(
         "fail_on",

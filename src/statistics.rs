@@ -41,7 +41,7 @@ const PLANNED: Levels = Levels {
 /// For a design that ended when its intervals were narrow: it ends more often where they are so by chance, and what that
 /// costs is taken off here.
 const UNTIL_PRECISE: Levels = Levels {
-    table: 0.03,
+    table: 0.025,
     interval: 0.035,
 };
 

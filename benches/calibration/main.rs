@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, reason = "the tables are what it is for")]
 
 mod peers;
+mod precision;
 mod simulation;
 mod tables;
 
@@ -50,6 +51,8 @@ fn main() -> ExitCode {
             tables::two_stages(seed, runs);
             tables::detectable(seed, runs);
             tables::single_instance(seed, runs);
+            precision::rounds(seed, runs);
+            precision::instances(seed, runs);
             tables::peers(seed, runs);
             ExitCode::SUCCESS
         }

@@ -12,10 +12,10 @@ const BIASES: [f64; 4] = [0.0, 0.005, 0.01, 0.02];
 const EFFECT: f64 = 0.03;
 
 /// Counts that are added up over runs.
-type Counts<const N: usize> = [usize; N];
+pub(crate) type Counts<const N: usize> = [usize; N];
 
 /// Runs a cell in equal parts on all processors, each with a seed of its own, and adds up what they count.
-fn tally<const N: usize>(
+pub(crate) fn tally<const N: usize>(
     seed: u64,
     runs: usize,
     run: impl Fn(&mut Simulation) -> Counts<N> + Sync,
@@ -54,11 +54,11 @@ fn tally<const N: usize>(
     clippy::cast_precision_loss,
     reason = "counts of runs are far below what a mantissa holds"
 )]
-fn share(counted: usize, of: usize) -> f64 {
+pub(crate) fn share(counted: usize, of: usize) -> f64 {
     counted as f64 / of.max(1) as f64
 }
 
-fn percent(counted: usize, of: usize) -> String {
+pub(crate) fn percent(counted: usize, of: usize) -> String {
     format!("{:.1} %", 100.0 * share(counted, of))
 }
 
@@ -72,11 +72,11 @@ fn higher(estimates: &[Estimate]) -> bool {
         .is_some_and(|estimate| estimate.finding == Finding::Higher)
 }
 
-fn any(estimates: &[Estimate]) -> usize {
+pub(crate) fn any(estimates: &[Estimate]) -> usize {
     usize::from(estimates.iter().any(found))
 }
 
-fn covering(estimates: &[Estimate]) -> usize {
+pub(crate) fn covering(estimates: &[Estimate]) -> usize {
     let covers = |estimate: &&Estimate| {
         estimate
             .interval
@@ -85,12 +85,12 @@ fn covering(estimates: &[Estimate]) -> usize {
     estimates.iter().filter(covers).count()
 }
 
-fn heading(title: &str, columns: &[&str]) {
+pub(crate) fn heading(title: &str, columns: &[&str]) {
     println!("\n### {title}\n\n| {} |", columns.join(" | "));
     println!("|{}", "---|".repeat(columns.len()));
 }
 
-fn row(cells: &[String]) {
+pub(crate) fn row(cells: &[String]) {
     println!("| {} |", cells.join(" | "));
 }
 

@@ -31,7 +31,7 @@ pub(super) fn check(args: &CheckArgs, console: &Console) -> Result<ExitStatus, E
     match (config.precision, config.precision_in_words()) {
         (Some(_), Some(words)) => console.say(&format!("precision: {words}")),
         (Some(_), None) => {
-            console.warn("`precision` has no effect without a `baseline` and `figures`")
+            console.warn("`precision` has no effect without a `baseline` and `figures`");
         }
         (None, _) => {}
     }

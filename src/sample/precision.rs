@@ -9,6 +9,7 @@ use super::fetch::Silence;
 use super::{Host, MeasuredSample, MeasuredTurn, Sample, gather};
 use crate::collect::{Arrivals, collect};
 use crate::comparison::{Comparison, percent};
+use crate::config::FigureFiles;
 use crate::provider::Provider;
 use crate::remote_host::turns::harvested_of;
 use crate::reporter::{Event, Reporter};
@@ -110,7 +111,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         let patterns: Vec<_> = new
             .iter()
             .flat_map(|(_, turn)| {
-                let globs = entries.iter().flat_map(|files| files.globs());
+                let globs = entries.iter().flat_map(FigureFiles::globs);
                 globs.map(|glob| harvested_of(&host.jobs_dir, turn, glob))
             })
             .collect();

@@ -6,11 +6,13 @@ mod turns;
 pub mod unpaired;
 mod words;
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::arm::Arm;
 use crate::figures::Direction;
-use crate::records::{FigureRecord, Figures};
+use crate::records::{AskedPrecision, FigureRecord, Figures};
 use crate::statistics::{self, Doubt, Estimate, Finding, Interval, Series};
 use turns::{Measured, measured};
 
@@ -29,11 +31,25 @@ pub struct Comparison {
     /// The instances of the baseline and of the candidate, where they were measured on different ones.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub unpaired: Option<[usize; 2]>,
+    /// What came of a precision that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub precision: Option<Precision>,
     /// The rows, sorted: what is surely slower, what is surely faster, then the rest.
     pub rows: Vec<Row>,
     /// The figures that only one revision has.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub one_sided: Vec<OneSided>,
+}
+
+/// How narrow the intervals were to be, and became.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Precision {
+    /// Half of an interval at most, as a fraction of its ratio.
+    pub asked: f64,
+    /// Half of the widest interval; none where a figure has too few rounds for one.
+    pub reached: Option<f64>,
+    /// The rounds beyond those that were planned, on all instances together.
+    pub further_rounds: usize,
 }
 
 /// A figure that only one revision has.
@@ -107,7 +123,11 @@ impl Comparison {
 
     /// The comparison of a run's arms.
     pub fn of_arms(figures: &Figures, reservations: &[Reservation]) -> Self {
-        let estimates = statistics::compare(&Self::series(figures));
+        let series = Self::series(figures);
+        let estimates = match figures.precision {
+            Some(_) => statistics::compare_until_precise(&series),
+            None => statistics::compare(&series),
+        };
         Self::new(figures, &estimates, reservations)
     }
 
@@ -127,6 +147,9 @@ impl Comparison {
             instances,
             rounds,
             unpaired: None,
+            precision: figures
+                .precision
+                .map(|asked| Precision::reached(asked, figures)),
             rows: Vec::new(),
             one_sided: Vec::new(),
         };
@@ -177,6 +200,21 @@ impl Comparison {
         let slower = self.of(Verdict::Slower);
         let beyond = |row: &&Row| row.surely_worse_by().is_some_and(|worse| worse > limit);
         slower.filter(beyond).collect()
+    }
+}
+
+impl Precision {
+    fn reached(asked: AskedPrecision, figures: &Figures) -> Self {
+        let turns = figures.figures.iter().flat_map(|figure| &figure.turns);
+        let further: BTreeSet<(usize, u32)> = turns
+            .filter(|turn| turn.round > asked.planned_rounds)
+            .map(|turn| (turn.sample, turn.round))
+            .collect();
+        Self {
+            asked: asked.half_width,
+            reached: statistics::half_width(&Comparison::series(figures)).and_then(finite),
+            further_rounds: further.len(),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod keys;
 mod main_section;
 mod node;
 mod pattern;
+mod precision;
 mod problem;
 mod reader;
 mod repository;
@@ -90,6 +91,8 @@ pub struct Config {
     pub baseline: Option<Baseline>,
     /// The number of turns of each revision on each instance, where it is given.
     pub repeat: Option<NonZeroU32>,
+    /// How narrow the intervals of a comparison are to be.
+    pub precision: Option<Percent>,
     /// What fails a comparison.
     pub fail_on: Option<FailOn>,
     /// Whether further instances than the first three are used only where a difference is suspected.
@@ -237,11 +240,17 @@ impl Config {
         let sum = |before: bool| -> Option<Duration> {
             let steps = self.steps();
             let steps = steps.filter(|(phase, _)| (*phase == Phase::BeforeAwsStart) == before);
-            let timeouts = steps.map(|(phase, step)| Some(step.timeout? * self.times(phase)));
+            let timeouts = steps.map(|(phase, step)| {
+                let further = match phase {
+                    Phase::Run | Phase::BeforeCollect => 4 * self.most_further_rounds(),
+                    _ => 0,
+                };
+                Some(step.timeout?.saturating_mul(self.times(phase) + further))
+            });
             timeouts.sum()
         };
         let rented = sum(false).map_or(self.max_lifetime, |sum| {
-            (sum + BETWEEN_STEPS).min(self.max_lifetime)
+            sum.saturating_add(BETWEEN_STEPS).min(self.max_lifetime)
         });
         // A script before the launch that has no time-out is taken for a check, which is quick.
         sum(true).unwrap_or_default() + rented
@@ -259,8 +268,12 @@ impl Config {
 
     /// Whether the samples are measured in two stages.
     pub fn has_stages(&self) -> bool {
-        let compared = self.baseline.is_some() && !self.figures.is_empty();
-        self.confirm && compared && self.samples.get() > FIRST_STAGE
+        let staged = self.confirm || self.precision.is_some();
+        staged && self.is_compared() && self.samples.get() > FIRST_STAGE
+    }
+
+    fn is_compared(&self) -> bool {
+        self.baseline.is_some() && !self.figures.is_empty()
     }
 
     /// How often a phase is carried out on each instance.

@@ -29,7 +29,7 @@ use crate::results::{ResultsError, create_run, write_run, write_run_file};
 use crate::sample::{MeasuredSample, Plan, Run, Sample, Shared, gather};
 use crate::schedule::schedule;
 use crate::shell::Shell;
-use crate::statistics::suspects;
+use crate::statistics::{instances_for, suspects};
 
 /// The number of samples that bring their results home at the same time.
 const MAX_TRANSFERS: usize = 4;
@@ -119,23 +119,15 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
             }
         }
         let mut next = 1;
-        while next <= asked {
-            let until = if stages && next <= FIRST_STAGE {
-                FIRST_STAGE
-            } else {
-                asked
-            };
-            let count = at_once.min(until - next + 1);
+        let mut goal = if stages { FIRST_STAGE } else { asked };
+        while next <= goal {
+            let count = at_once.min(goal - next + 1);
             if !self.launch(next, count, &files).await {
                 break;
             }
             next += count;
-            if stages && next == FIRST_STAGE + 1 && !self.is_anything_suspected().await {
-                self.run.reporter.report(Event::Note(format!(
-                    "no figure looks different on {FIRST_STAGE} instances: the other {} are not needed",
-                    asked - FIRST_STAGE
-                )));
-                break;
+            if next > goal && goal < asked {
+                goal = self.further_goal(goal).await;
             }
         }
         let left = self
@@ -145,23 +137,47 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
         join_all(left.map(Sample::end_leftovers)).await;
     }
 
-    /// Whether a figure looks different on the instances so far, so that it is worth to look again on others. Where nothing
-    /// could be compared, that is for the others to show, too.
-    async fn is_anything_suspected(&mut self) -> bool {
+    /// The instances to measure on in all, after a stage on fewer than there may be: as many as the precision that is asked for
+    /// needs; without one, all where a figure looks different, so that it is worth to look again on others. Where nothing could
+    /// be compared, that is for the others to show, too.
+    async fn further_goal(&mut self, so_far: u32) -> u32 {
+        let config = &self.run.plan.config;
+        let asked = config.samples.get();
         let mut measured = Vec::new();
         let cancel = self.cancel.clone();
         for sample in &mut self.samples {
             match until_cancelled(&cancel, sample.measured()).await {
                 Completion::Returned(figures) => measured.extend(figures),
-                Completion::Cancelled => return false,
+                Completion::Cancelled => return so_far,
                 // Its end tells.
                 Completion::Panicked(_) => {}
             }
         }
-        let Some((figures, _)) = gather(self.run.plan, &measured) else {
-            return true;
+        let series = gather(self.run.plan, &measured)
+            .map_or_else(Vec::new, |(figures, _)| Comparison::series(&figures));
+        let (goal, found) = if let Some(precision) = config.asked_precision() {
+            let needed = instances_for(&series, precision.fraction());
+            let further = needed.saturating_sub(measured.len());
+            let further = u32::try_from(further).unwrap_or(u32::MAX);
+            let goal = so_far.saturating_add(further).min(asked);
+            (goal, format!("every interval is within ±{precision}"))
+        } else if series.is_empty() || !suspects(&series).is_empty() {
+            (asked, String::new())
+        } else {
+            (so_far, "no figure looks different".to_owned())
         };
-        !suspects(&Comparison::series(&figures)).is_empty()
+        if goal == so_far {
+            self.run.reporter.report(Event::Note(format!(
+                "{found} on {so_far} instances: the other {} are not needed",
+                asked - so_far
+            )));
+        } else if let Some(precision) = config.asked_precision() {
+            self.run.reporter.report(Event::Note(format!(
+                "±{precision} is not reached on {so_far} instances: measuring on {} more",
+                goal - so_far
+            )));
+        }
+        goal
     }
 
     /// Launches the samples from `first` on in one call and carries each out. Returns whether more may follow.

@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use crate::arm::Arm;
 use crate::config::{
-    AddressKind, Config, Ec2Spec, Pattern, ProviderSpec, Repository, human_duration, plural,
+    AddressKind, Config, Ec2Spec, Pattern, Percent, ProviderSpec, Repository, human_duration,
+    plural,
 };
 use crate::instance::LOCAL_REGION;
 use crate::phase::{Phase, Stage};
@@ -169,6 +170,7 @@ impl Preview {
                     Action::Phase(phase) => scripts(phase),
                     Action::SetUp(arm) => set_up(arm),
                     Action::Turn(of) => turn(of),
+                    Action::FurtherRounds => further_rounds(config),
                     Action::Collect => built_in(Stage::Collect),
                 }),
         );
@@ -200,6 +202,14 @@ fn preview(step: &Step, known: &[(&str, Option<String>)]) -> StepPreview {
         warn_only: step.warn_only,
         args: step.args.clone(),
         env: known.chain(late).chain(own).collect(),
+    }
+}
+
+fn further_rounds(config: &Config) -> Entry {
+    Entry {
+        stage: Action::FurtherRounds.to_string(),
+        does: config.precision_in_words(),
+        steps: Vec::new(),
     }
 }
 
@@ -258,6 +268,7 @@ fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Setting> {
         baseline,
         repeat: _,
         confirm: _,
+        precision,
         fail_on,
         repository,
         upload,
@@ -296,7 +307,8 @@ fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Setting> {
                 .map_or(Value::Null, |baseline| baseline.to_string().into()),
         ),
         setting("repeat", config.turns()),
-        setting("confirm", config.has_stages()),
+        setting("confirm", config.has_stages() && precision.is_none()),
+        precision_setting(*precision, config),
         setting(
             "fail_on",
             fail_on.map_or(Value::Null, |limit| {
@@ -335,6 +347,18 @@ fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Setting> {
         )),
     ]);
     settings
+}
+
+fn precision_setting(precision: Option<Percent>, config: &Config) -> Setting {
+    let Some(precision) = precision else {
+        return setting("precision", Value::Null);
+    };
+    let setting = setting("precision", precision.to_string());
+    setting.with_note(
+        config
+            .precision_in_words()
+            .unwrap_or_else(|| "has no effect without a `baseline` and `figures`".into()),
+    )
 }
 
 fn repository_setting(repository: Option<&Repository>) -> Setting {

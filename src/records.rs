@@ -10,7 +10,7 @@ mod uploads;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-pub use figures::{FigureRecord, Figures, JoinError, SampleOf, TurnValues};
+pub use figures::{AskedPrecision, FigureRecord, Figures, JoinError, SampleOf, TurnValues};
 pub use host::HostFacts;
 pub use index::{Index, IndexEntry};
 pub use manifest::{FilePath, FileState, Manifest, ManifestEntry, Sha256};

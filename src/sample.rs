@@ -11,6 +11,7 @@ mod keeping;
 mod local_host;
 mod open_shell;
 mod plan;
+mod precision;
 mod source;
 mod step_log;
 mod steps;
@@ -20,6 +21,7 @@ mod watched;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
@@ -27,7 +29,6 @@ use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 
 use crate::arm::Arm;
-use crate::cancel::Completion;
 use crate::collect::{Arrivals, collect};
 use crate::config::collect_reserve;
 use crate::instance::{Instance, InstanceId, LeaseToken};
@@ -105,6 +106,8 @@ pub(crate) struct Sample<'a, P: Provider, H, R> {
     /// The turns that were begun.
     turns: Vec<TurnReport>,
     skipped_turns: usize,
+    /// What the longest turn took.
+    longest_turn: Duration,
     /// What the turns measured, once it was read.
     measured: Option<MeasuredSample>,
     release: Release,
@@ -155,6 +158,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             scope: Scope::default(),
             turns: Vec::new(),
             skipped_turns: 0,
+            longest_turn: Duration::ZERO,
             measured: None,
             release: Release::NothingLaunched,
             stage_file: None,
@@ -248,8 +252,9 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
                 (Action::Phase(phase), host) => self.phase(*phase, host.as_ref()).await,
                 (Action::SetUp(arm), host) => self.set_up(*arm, host.as_ref()).await,
                 (Action::Turn(turn), Some(host)) => self.turn(*turn, host).await,
+                (Action::FurtherRounds, Some(host)) => self.further_rounds(host).await,
                 (Action::Collect, Some(host)) => self.collect(host, shared).await,
-                (Action::Turn(_) | Action::Collect, None) => {}
+                (Action::Turn(_) | Action::FurtherRounds | Action::Collect, None) => {}
             }
         }
         if let Some(host) = &host {
@@ -263,7 +268,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             Action::Ready => Stage::Ready,
             Action::Phase(phase) => Stage::Scripts(phase),
             Action::SetUp(_) => Stage::Scripts(Phase::Setup),
-            Action::Turn(_) => Stage::Scripts(Phase::Run),
+            Action::Turn(_) | Action::FurtherRounds => Stage::Scripts(Phase::Run),
             Action::Collect => Stage::Collect,
         };
         let sample = self.run.plan.run.lease(self.index);
@@ -421,29 +426,5 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             self.run.records.forget_instance(&id);
         }
         self.release = release;
-    }
-
-    /// Enters how a piece of work ended.
-    pub(crate) fn note_end(&mut self, ended: Completion<()>) {
-        match ended {
-            Completion::Returned(()) => {}
-            Completion::Cancelled => self.note_signal(),
-            Completion::Panicked(message) => self.journal.fail(
-                Outcome::Unavailable,
-                format!("collector panicked: {message}"),
-                Some("this is a bug in collector: please report it"),
-            ),
-        }
-        self.journal.close_open_records();
-    }
-
-    fn note_signal(&mut self) {
-        if self.run.interrupt.token().is_cancelled() {
-            let reason = finish::describe_signal(self.run.interrupt);
-            self.journal.fail(Outcome::Interrupted, reason, None);
-        } else {
-            let reason = "ended because another sample failed (`fail_fast`)";
-            self.journal.fail(Outcome::StepFailed, reason.into(), None);
-        }
     }
 }

@@ -26,6 +26,8 @@ pub enum Action {
     SetUp(Arm),
     /// Measure once.
     Turn(Turn),
+    /// Measure on, a [further round](further_round) at a time, until the intervals are as narrow as is asked for.
+    FurtherRounds,
     /// Bring the results home.
     Collect,
 }
@@ -37,6 +39,7 @@ impl fmt::Display for Action {
             Self::Phase(phase) => phase.fmt(f),
             Self::SetUp(arm) => write!(f, "setup of the {arm}"),
             Self::Turn(turn) => turn.fmt(f),
+            Self::FurtherRounds => f.write_str("further rounds"),
             Self::Collect => f.write_str("collect"),
         }
     }
@@ -125,6 +128,9 @@ pub fn schedule(config: &Config, draw: Draw) -> Vec<Action> {
     }
     if has_turns(config) {
         schedule.extend(turns(config, draw).into_iter().map(Action::Turn));
+        if config.asked_precision().is_some() {
+            schedule.push(Action::FurtherRounds);
+        }
     } else {
         schedule.extend(
             [phase(Phase::Run), phase(Phase::BeforeCollect)]
@@ -149,37 +155,50 @@ pub fn has_turns(config: &Config) -> bool {
 /// The turns on an instance. Without a baseline each is a round.
 fn turns(config: &Config, draw: Draw) -> Vec<Turn> {
     let repeat = config.turns();
-    let mut order = Vec::new();
     if config.baseline.is_none() {
-        order.extend((1..=repeat).map(|round| (round, Arm::Candidate)));
-    } else {
-        for round in 1..=repeat.div_ceil(2) {
-            let outer = draw.outer(round);
-            let inner = outer.other();
-            if 2 * round <= repeat {
-                order.extend([outer, inner, inner, outer].map(|arm| (round, arm)));
-            } else {
-                order.extend([outer, inner].map(|arm| (round, arm)));
-            }
-        }
+        let turn = |number| Turn {
+            turn: number,
+            round: number,
+            arm: Arm::Candidate,
+            of_arm: number,
+        };
+        return (1..=repeat).map(turn).collect();
     }
-    let mut counts = [0; 2];
-    order
-        .into_iter()
-        .zip(1..)
-        .map(|((round, arm), turn)| {
-            let [baseline, candidate] = &mut counts;
-            let count = match arm {
-                Arm::Baseline => baseline,
-                Arm::Candidate => candidate,
-            };
-            *count += 1;
-            Turn {
-                turn,
-                round,
-                arm,
-                of_arm: *count,
-            }
+    let rounds = 1..=planned_rounds(config);
+    rounds
+        .flat_map(|number| {
+            let before = 2 * (number - 1);
+            round(draw, number, before, repeat - before)
+        })
+        .collect()
+}
+
+/// The rounds of a comparison that are planned on each instance.
+pub fn planned_rounds(config: &Config) -> u32 {
+    config.turns().div_ceil(2)
+}
+
+/// A round after those that are planned, from 1: drawn as they are, so that the seed gives its order, too.
+pub fn further_round(config: &Config, draw: Draw, further: u32) -> Vec<Turn> {
+    let before = config.turns() + 2 * (further - 1);
+    round(draw, planned_rounds(config) + further, before, 2)
+}
+
+/// A round of two turns of each revision, or of one where no more are `left`; each has had so many turns `before`.
+fn round(draw: Draw, round: u32, before: u32, left: u32) -> Vec<Turn> {
+    let outer = draw.outer(round);
+    let inner = outer.other();
+    let order: &[(Arm, u32)] = match left {
+        1 => &[(outer, 1), (inner, 1)],
+        _ => &[(outer, 1), (inner, 1), (inner, 2), (outer, 2)],
+    };
+    (1..)
+        .zip(order)
+        .map(|(place, (arm, of_arm))| Turn {
+            turn: 2 * before + place,
+            round,
+            arm: *arm,
+            of_arm: before + of_arm,
         })
         .collect()
 }
@@ -285,6 +304,31 @@ mod tests {
         assert!((2..20).any(|sample| order(6, 1, sample) != order(6, 1, 1)));
         let odd = order(3, 1, 1);
         assert!(odd.ends_with(" AB") || odd.ends_with(" BA"), "{odd}");
+    }
+
+    #[test]
+    fn further_rounds_go_on_where_the_planned_ones_end() {
+        let draw = Draw {
+            seed: 42,
+            sample: 1,
+        };
+        for repeat in [1, 4, 5] {
+            let config = config(true, repeat);
+            let mut all = turns(&config, draw);
+            all.extend((1..=2).flat_map(|further| further_round(&config, draw, further)));
+            let places: Vec<u32> = all.iter().map(|turn| turn.turn).collect();
+            let count = 2 * repeat + 8;
+            assert_eq!(places, (1..=count).collect::<Vec<_>>());
+            for arm in [Arm::Baseline, Arm::Candidate] {
+                let of_arm = all.iter().filter(|turn| turn.arm == arm);
+                let numbers: Vec<u32> = of_arm.map(|turn| turn.of_arm).collect();
+                assert_eq!(numbers, (1..=repeat + 4).collect::<Vec<_>>());
+            }
+            assert_eq!(all.last().unwrap().round, repeat.div_ceil(2) + 2);
+        }
+        // Had they been planned, they would be the same.
+        let further = further_round(&config(true, 4), draw, 1);
+        assert_eq!(further, turns(&config(true, 6), draw).split_off(8));
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod distributions;
 mod family;
 mod moderation;
 mod pairs;
+mod precision;
 mod signed_rank;
 #[cfg(test)]
 mod tests;
@@ -20,12 +21,29 @@ use distributions::{two_sided, upper_quantile};
 use family::Judged;
 use moderation::{Moderated, Spread};
 use pairs::{Pairs, count, mean, variance};
+pub use precision::{half_width, instances_for};
 
-/// The probability of any false finding in a table. The promise is 5 %; the rest is for noise that is not normal.
-const LEVEL: f64 = 0.04;
+/// The levels at which a table is judged.
+#[derive(Debug, Clone, Copy)]
+struct Levels {
+    /// The probability of any false finding in it.
+    table: f64,
+    /// That of an interval, of one figure alone, to miss the ratio.
+    interval: f64,
+}
 
-/// The level of the interval of one figure.
-const INTERVAL_LEVEL: f64 = 0.05;
+/// For a design that was planned. The promise is 5 % for the table; the rest is for noise that is not normal.
+const PLANNED: Levels = Levels {
+    table: 0.04,
+    interval: 0.05,
+};
+
+/// For a design that ended when its intervals were narrow: it ends more often where they are so by chance, and what that
+/// costs is taken off here.
+const UNTIL_PRECISE: Levels = Levels {
+    table: 0.025,
+    interval: 0.035,
+};
 
 /// The probability with which a detectable change would have been found.
 const POWER: f64 = 0.8;
@@ -118,17 +136,29 @@ pub enum Doubt {
 
 /// Compares the arms of each figure of a table. For all findings together, the probability of a false one is at most 5 %.
 pub fn compare(table: &[Series]) -> Vec<Estimate> {
-    let evidence: Vec<Result<Evidence, Doubt>> = gather(table);
+    judge(table, PLANNED)
+}
+
+/// The same for a design that went on until its intervals were narrow, by [`half_width`] and [`instances_for`].
+pub fn compare_until_precise(table: &[Series]) -> Vec<Estimate> {
+    judge(table, UNTIL_PRECISE)
+}
+
+fn judge(table: &[Series], levels: Levels) -> Vec<Estimate> {
+    let evidence: Vec<Result<Evidence, Doubt>> = gather(table, levels);
     let probabilities: Vec<f64> = evidence
         .iter()
         .flatten()
         .map(|evidence| evidence.probability)
         .collect();
-    let mut judged = family::stepdown(&probabilities, LEVEL).into_iter();
-    let control_level = LEVEL / count(probabilities.len().max(1));
+    let mut judged = family::stepdown(&probabilities, levels.table).into_iter();
+    let control_level = levels.table / count(probabilities.len().max(1));
     let rows = table.iter().zip(evidence);
     rows.map(|(series, evidence)| match evidence {
-        Ok(evidence) => evidence.estimate(judged.next(), &Controls::of(series, control_level)),
+        Ok(evidence) => {
+            let controls = Controls::of(series, control_level);
+            evidence.estimate(judged.next(), levels.interval, &controls)
+        }
         Err(doubt) => Estimate::without(series, doubt),
     })
     .collect()
@@ -138,7 +168,7 @@ pub fn compare(table: &[Series]) -> Vec<Estimate> {
 /// so small that a table without a change has 0.7 of them on average. Without any, there is nothing to confirm, and the
 /// run may end.
 pub fn suspects(table: &[Series]) -> Vec<usize> {
-    let evidence = gather(table);
+    let evidence = gather(table, PLANNED);
     let figures = count(evidence.iter().flatten().count().max(1));
     let level = (FALSE_SUSPECTS / figures).min(SUSPECT_LEVEL);
     let rows = evidence.iter().enumerate();
@@ -226,13 +256,13 @@ enum Sampling {
 }
 
 /// Gathers the evidence of each figure, or why there is none.
-fn gather(table: &[Series]) -> Vec<Result<Evidence, Doubt>> {
+fn gather(table: &[Series], levels: Levels) -> Vec<Result<Evidence, Doubt>> {
     let rows: Vec<Result<Pairs, Doubt>> = table
         .iter()
         .map(|series| Pairs::of(series).and_then(Pairs::enough))
         .collect();
     let spreads: Vec<Spread> = rows.iter().flatten().filter_map(Pairs::spread).collect();
-    let level = LEVEL / count(rows.iter().flatten().count().max(1));
+    let level = levels.table / count(rows.iter().flatten().count().max(1));
     let mut moderated = moderation::moderate(&spreads).into_iter();
     rows.into_iter()
         .map(|row| {
@@ -342,10 +372,10 @@ impl Sampling {
 }
 
 impl Evidence {
-    fn estimate(self, judged: Option<Judged>, controls: &Controls) -> Estimate {
+    fn estimate(self, judged: Option<Judged>, level: f64, controls: &Controls) -> Estimate {
         let interval = self
             .sampling
-            .interval(self.centre, INTERVAL_LEVEL)
+            .interval(self.centre, level)
             .and_then(|(low, high)| Interval::between(low, high));
         let excludes_one = interval.is_some_and(|interval| interval.excludes_one());
         let rejected = judged.is_some_and(|judged| judged.rejected) && excludes_one;

@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, reason = "the tables are what it is for")]
 
 mod peers;
+mod precision;
 mod recorded;
 mod simulation;
 mod tables;
@@ -50,17 +51,17 @@ fn simulated(seed: u64, runs: usize) {
     tables::two_stages(seed, runs);
     tables::detectable(seed, runs);
     tables::single_instance(seed, runs);
+    precision::rounds(seed, runs);
+    precision::instances(seed, runs);
     tables::peers(seed, runs);
 }
 
 fn print(options: &Options) -> Result<(), String> {
-    match &options.recorded {
-        Some(directory) => recorded::report(directory, options.seed),
-        None => {
-            simulated(options.seed, options.runs);
-            Ok(())
-        }
+    if let Some(directory) = &options.recorded {
+        return recorded::report(directory, options.seed);
     }
+    simulated(options.seed, options.runs);
+    Ok(())
 }
 
 fn main() -> ExitCode {

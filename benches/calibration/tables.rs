@@ -12,10 +12,10 @@ const BIASES: [f64; 4] = [0.0, 0.005, 0.01, 0.02];
 const EFFECT: f64 = 0.03;
 
 /// Counts that are added up over runs.
-type Counts<const N: usize> = [usize; N];
+pub(crate) type Counts<const N: usize> = [usize; N];
 
 /// Runs a cell in equal parts on all processors, each with a seed of its own, and adds up what they count.
-fn tally<const N: usize>(
+pub(crate) fn tally<const N: usize>(
     seed: u64,
     runs: usize,
     run: impl Fn(&mut Simulation) -> Counts<N> + Sync,
@@ -72,7 +72,7 @@ fn higher(estimates: &[Estimate]) -> bool {
         .is_some_and(|estimate| estimate.finding == Finding::Higher)
 }
 
-fn any(estimates: &[Estimate]) -> usize {
+pub(crate) fn any(estimates: &[Estimate]) -> usize {
     usize::from(estimates.iter().any(found))
 }
 
@@ -81,7 +81,7 @@ fn without_verdict(estimates: &[Estimate]) -> usize {
     usize::from(estimates.iter().any(doubtful))
 }
 
-fn covering(estimates: &[Estimate]) -> usize {
+pub(crate) fn covering(estimates: &[Estimate]) -> usize {
     let covers = |estimate: &&Estimate| {
         estimate
             .interval

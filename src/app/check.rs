@@ -28,6 +28,13 @@ pub(super) fn check(args: &CheckArgs, console: &Console) -> Result<ExitStatus, E
         plural(config.steps().count(), "step"),
         plural(config.performance_results.len(), "pattern")
     ));
+    match (config.precision, config.precision_in_words()) {
+        (Some(_), Some(words)) => console.say(&format!("precision: {words}")),
+        (Some(_), None) => {
+            console.warn("`precision` has no effect without a `baseline` and `figures`");
+        }
+        (None, _) => {}
+    }
     let output = expand_home(&config.output).canonicalize();
     let left_out: Vec<_> = output.into_iter().collect();
     let selection = select(&project.directory, config, &project.text, &left_out);

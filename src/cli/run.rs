@@ -9,7 +9,9 @@ use clap::{ArgAction, Args, ValueEnum};
 use secrecy::SecretString;
 
 use super::open_shell::ShellArgs;
-use crate::config::{Baseline, Config, MAX_REPEAT, MAX_SAMPLES, ProviderSpec, parse_duration};
+use crate::config::{
+    Baseline, Config, MAX_REPEAT, MAX_SAMPLES, Percent, ProviderSpec, parse_duration,
+};
 use crate::github::artifact::ArtifactName;
 
 /// The heading of what counts in a job only.
@@ -60,6 +62,14 @@ pub struct RunArgs {
     #[arg(long, env = "INPUT_REPEAT", hide_env_values = true, value_name = "N",
           value_parser = count_up_to(MAX_REPEAT))]
     pub repeat: Option<NonZeroU32>,
+    /// Measure on until the interval of every figure is within this share of its ratio (`1%`), in place of the config's
+    #[arg(
+        long,
+        env = "INPUT_PRECISION",
+        hide_env_values = true,
+        value_name = "PERCENT"
+    )]
+    pub precision: Option<Percent>,
     /// Draw the order of the turns from this number, as an earlier run did
     #[arg(long, value_name = "NUMBER")]
     pub seed: Option<u64>,
@@ -144,6 +154,7 @@ impl RunArgs {
         config.parallel = self.parallel.or(config.parallel);
         config.baseline = self.baseline.clone().or_else(|| config.baseline.take());
         config.repeat = self.repeat.or(config.repeat);
+        config.precision = self.precision.or(config.precision);
         config.keep_on_failure = self.keep_on_failure.or(config.keep_on_failure);
         if config.provider == ProviderSpec::Local {
             // What is measured side by side on one machine disturbs each other.

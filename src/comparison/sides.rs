@@ -63,6 +63,7 @@ pub fn compare_sides(baseline: &Side, candidate: &Side) -> (Comparison, Vec<host
         instances: instances.iter().sum(),
         rounds: 0,
         unpaired: Some(instances),
+        precision: None,
         rows: Vec::new(),
         one_sided,
     };

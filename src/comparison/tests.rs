@@ -25,6 +25,7 @@ pub(super) fn comparison(rows: Vec<Row>) -> Comparison {
         instances: 3,
         rounds: 6,
         unpaired: None,
+        precision: None,
         rows,
         one_sided: Vec::new(),
     };
@@ -59,6 +60,7 @@ fn figures(samples: u32, figures: Vec<FigureRecord>) -> Figures {
         revision: "v2".parse().unwrap(),
         baseline: Some("v1".parse().unwrap()),
         seed: 1,
+        precision: None,
         samples: (1..=samples)
             .map(|sample| SampleOf {
                 run: run.clone(),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Comparison, Row, Verdict};
+use super::{Comparison, Precision, Row, Verdict};
 use crate::config::plural;
 use crate::figures::Direction;
 
@@ -56,9 +56,11 @@ impl Comparison {
                 plural(candidate, "instance")
             ),
             None => format!(
-                "{}, {}",
+                "{}, {}{}",
                 plural(self.instances, "instance"),
-                plural(self.rounds, "round")
+                plural(self.rounds, "round"),
+                self.precision
+                    .map_or_else(String::new, |one| one.in_words())
             ),
         }
     }
@@ -100,6 +102,23 @@ impl Comparison {
         let common = self.common_reasons();
         let reasons = row.reasons.iter().map(String::as_str);
         reasons.filter(|reason| !common.contains(reason)).collect()
+    }
+}
+
+impl Precision {
+    /// What became of it, to stand behind the number of rounds.
+    fn in_words(&self) -> String {
+        let added = match self.further_rounds {
+            0 => String::new(),
+            further => format!(" ({further} added)"),
+        };
+        let asked = percent(self.asked);
+        let reached = match self.reached {
+            Some(reached) if reached <= self.asked => format!("within ±{asked}"),
+            Some(reached) => format!("±{} where ±{asked} was asked for", percent(reached)),
+            None => format!("±{asked} was asked for and not reached"),
+        };
+        format!("{added}, {reached}")
     }
 }
 

@@ -78,7 +78,7 @@ impl Problems<'_> {
     }
 
     /// A percentage.
-    fn percent(&mut self, key: &Key, node: &Node) -> Option<Percent> {
+    pub(super) fn percent(&mut self, key: &Key, node: &Node) -> Option<Percent> {
         let Key { name, example, .. } = key;
         let text = self.text(key, node)?;
         let parsed = text.parse().map_err(|why| {

@@ -33,6 +33,11 @@ pub struct FigureFiles {
 }
 
 impl FigureFiles {
+    /// Its globs, without braces.
+    pub fn globs(&self) -> impl Iterator<Item = &str> {
+        self.globs.iter().map(glob::Pattern::as_str)
+    }
+
     /// Whether this is one of the files; the path is relative to the results of an instance.
     pub fn matches(&self, path: &Path) -> bool {
         // A name that is not UTF-8 is matched by wildcards all the same.

@@ -1,11 +1,12 @@
 //! The keys of the config file, a table a section: reading, hints and the reference page come from it.
 
+mod main_keys;
 mod nested;
 
 use std::fmt;
 
-use super::export::EXPORTS;
 use crate::phase::Phase;
+pub use main_keys::MAIN_KEYS;
 pub use nested::{FAIL_ON_KEYS, FIGURE_KEYS, STEP_KEYS};
 
 /// The most samples that one process measures on.
@@ -159,7 +160,7 @@ impl fmt::Display for Kind {
     }
 }
 
-use DefaultValue::{Behaviour, Required, Value};
+use DefaultValue::{Behaviour, Required};
 
 const fn key(
     name: &'static str,
@@ -223,223 +224,4 @@ pub const FILE_KEYS: [Key; 8] = [
         "on the instance: once the results are home",
     ),
     phase(Phase::BeforeAwsTerminate, "on the instance: a last look"),
-];
-
-/// The keys of `main`, in the order of the reference.
-pub const MAIN_KEYS: [Key; 43] = [
-    key(
-        "performance_results",
-        Kind::Globs,
-        Required,
-        "/tmp/*.csv",
-        "a glob or a list of globs on the instance: `*`, `?`, `[…]`, `**`, `{a,b}`; relative ones start in the login user's home; a directory stands for all files in it; one that matches nothing is a warning",
-    ),
-    key(
-        "output",
-        Kind::Text,
-        Required,
-        "~/performance_info/",
-        "where results go on this machine; `~` is your home; relative to where you call `collect`; created when it is missing",
-    ),
-    key(
-        "ec2_instance_size",
-        Kind::Text,
-        Required,
-        "c7i.large",
-        "the instance type",
-    )
-    .ec2(),
-    key(
-        "ami",
-        Kind::Image,
-        Required,
-        "resolve:ssm:/aws/service/debian/release/13/latest/amd64",
-        "`ami-…`, or `resolve:ssm:` and the name of a parameter, which EC2 resolves",
-    )
-    .ec2(),
-    key(
-        "user",
-        Kind::UserName,
-        Value("collector"),
-        "ubuntu",
-        "the login user; cloud-init creates it where the image has none",
-    )
-    .ec2(),
-    key(
-        "security_group",
-        Kind::Text,
-        Behaviour("a temporary one"),
-        "sg-0abc…",
-        "id (`sg-…`) or name, used as it is; a name is looked up in the VPC of the `subnet`, else in the default VPC. Without it, or with a name that does not exist (a warning), a temporary group lets in this machine's public address on `ssh_port` only, and is deleted after the run",
-    )
-    .ec2(),
-    key(
-        "ssh_from",
-        Kind::Networks,
-        Behaviour("this machine's public address"),
-        "203.0.113.7/32",
-        "the networks that a temporary group lets in, such as `203.0.113.7/32`: one or a list",
-    )
-    .ec2(),
-    key(
-        "keypair",
-        Kind::Text,
-        Behaviour("none"),
-        "collector",
-        "an EC2 key pair whose owner can log in too; collector does not need it; if it does not exist, that is a warning",
-    )
-    .ec2(),
-    key(
-        "ssh_port",
-        Kind::Port,
-        Value("22"),
-        "2222",
-        "where the image's sshd listens; collector does not reconfigure sshd",
-    )
-    .ec2(),
-    key(
-        "address",
-        Kind::Choice(&["auto", "public", "private"]),
-        Value("auto"),
-        "private",
-        "the address to connect to: `public`, `private`, or `auto`: public where there is one, else private",
-    )
-    .ec2(),
-    key(
-        "provider",
-        Kind::Choice(&["ec2", "local"]),
-        Value("ec2"),
-        "local",
-        "`ec2`, or `local` for this machine; `--local` does the same",
-    ),
-    key(
-        "region",
-        Kind::Text,
-        Behaviour("from the environment"),
-        "eu-central-1",
-        "the AWS region",
-    )
-    .ec2(),
-    key(
-        "subnet",
-        Kind::Text,
-        Behaviour("EC2's choice"),
-        "subnet-0abc…",
-        "the id of a subnet",
-    )
-    .ec2(),
-    key(
-        "max_lifetime",
-        Kind::Duration(10),
-        Value("6h"),
-        "2h",
-        "the instance ends itself after this, whatever it is doing; at least 10 s, at most 30 days. A step that still runs shortly before is ended, so that there is time to collect",
-    ),
-    key(
-        "keep_on_failure",
-        Kind::Duration(10),
-        Behaviour("it is terminated"),
-        "30m",
-        "the instance of a run that failed stays for so long, and no longer than `max_lifetime`, before it ends itself: `collect ssh` and `collect fetch` lead to it; a signal terminates it all the same",
-    ),
-    key(
-        "samples",
-        Kind::Count(MAX_SAMPLES),
-        Value("1"),
-        "5",
-        "the number of instances to measure on, side by side, 256 at most; a rehearsal measures one after the other",
-    ),
-    key(
-        "parallel",
-        Kind::Count(MAX_SAMPLES),
-        Behaviour("all"),
-        "5",
-        "the number of instances that there are at once",
-    ),
-    key(
-        "fail_fast",
-        Kind::Boolean,
-        Value("false"),
-        "true",
-        "the first sample that fails ends the others",
-    ),
-    key(
-        "baseline",
-        Kind::Revision,
-        Behaviour("none"),
-        "v1.2.2",
-        "a revision to compare with, measured on the same instances in turn with the other; in a job, `auto` is what the event's commit came from",
-    ),
-    key(
-        "repeat",
-        Kind::Count(MAX_REPEAT),
-        Behaviour("1, with a `baseline` 6"),
-        "10",
-        "the number of turns of each revision on each instance: `run` and `before_collect` are carried out that often",
-    ),
-    key(
-        "confirm",
-        Kind::Boolean,
-        Value("true"),
-        "false",
-        "with a `baseline` and more than three `samples`: measure on three instances first, and on the others only where a figure of those looks different",
-    ),
-    key(
-        "fail_on",
-        Kind::Limits,
-        Behaviour("none"),
-        "{slower: 5%}",
-        "the exit status is 5 when a figure is surely worse than this: its verdict is slower, and the whole interval lies beyond the limit",
-    ),
-    key(
-        "repository",
-        Kind::Text,
-        Behaviour("none"),
-        ".",
-        "where the revision is looked up before anything is rented: a URL, or a path in a clone on this machine, relative to the config file. A revision that it does not have is refused; the commit is recorded, and `COLLECTOR_COMMIT` for every step",
-    ),
-    key(
-        "send",
-        Kind::Boolean,
-        Value("false"),
-        "true",
-        "send a checkout of the commit from the clone in `repository` to the instance, before its first step; it lies in `COLLECTOR_SOURCE`. The instance needs neither git nor a credential; what is not committed, submodules and files in Git LFS are not sent",
-    ),
-    key(
-        "upload",
-        Kind::Globs,
-        Behaviour("the scripts only"),
-        "[lib, 'data/*.json', '!*.tmp']",
-        "files and directories that the scripts need: paths and globs relative to the config file, and behind a `!` what stays here; see below",
-    ),
-    key(
-        "figures",
-        Kind::Figures,
-        Behaviour("none are read"),
-        "[bench.json, sizes/*.csv: {value: bytes, unit: B, better: less}]",
-        "the collected files that hold the figures: globs relative to the directory of the instance in the results, as in `upload`; see below",
-    ),
-    key(
-        "exports",
-        Kind::Choices(&EXPORTS),
-        Behaviour("`figures.json` only"),
-        "[bmf, csv]",
-        "the formats of other tools that the `figures` are written in as well, beside `figures.json`: those of `collect export`",
-    ),
-    planned("S3", "a bucket that also gets the archive"),
-    planned("access", "the way to an instance without a public address"),
-    planned("availability_zone", "the zone to launch in"),
-    planned("cpu_options", "cores, and threads a core"),
-    planned("host_key", "trust in an image without cloud-init"),
-    planned("iam_instance_profile", "the role of the instance"),
-    planned("jump", "a host to connect through"),
-    planned("launch_template", "a launch template of EC2"),
-    planned("max_cost", "the most that a run may cost"),
-    planned("metrics", "the interval of built-in system metrics"),
-    planned("placement_group", "a placement group of EC2"),
-    planned("root_volume", "size and type of the root volume"),
-    planned("spot", "whether spot capacity is used"),
-    planned("subnets", "several subnets, tried in turn"),
-    planned("tags", "further tags of the instance"),
-    planned("tenancy", "dedicated hardware"),
 ];

@@ -36,6 +36,7 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
     let baseline = main.read("baseline", Problems::baseline);
     let repeat = main.read("repeat", Problems::count);
     let confirm = main.read("confirm", Problems::boolean);
+    let precision = main.read("precision", Problems::percent);
     let fail_on = main.read("fail_on", Problems::fail_on);
     let repository = repository::read(&mut main);
     let figures = main.read("figures", Problems::figures).unwrap_or_default();
@@ -67,6 +68,7 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
             baseline,
             repeat,
             confirm: confirm?,
+            precision,
             fail_on,
             repository,
             figures,

@@ -38,6 +38,18 @@ impl Pattern {
         Self(format!("{directory}/*"))
     }
 
+    /// A glob below a directory; each file keeps its path below that directory, whatever of it the glob spells out.
+    pub fn below(directory: &str, glob: &str) -> Self {
+        let mut rest = glob.chars();
+        match rest.next() {
+            // The base ends at the first wildcard, and a letter in brackets is one.
+            Some(first) if first.is_alphanumeric() => {
+                Self(format!("{directory}/[{first}]{}", rest.as_str()))
+            }
+            _ => Self(format!("{directory}/{glob}")),
+        }
+    }
+
     /// The glob.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -124,6 +136,16 @@ mod tests {
         assert_eq!(base("/tmp/results/"), "/tmp/");
         assert_eq!(base("*.csv"), "");
         assert_eq!(base("/*"), "/");
+    }
+
+    #[test]
+    fn a_glob_below_a_directory_keeps_the_whole_path() {
+        let pattern = Pattern::below("/jobs/turns", "baseline/turn-01/out/*.json");
+        assert_eq!(
+            pattern.as_str(),
+            "/jobs/turns/[b]aseline/turn-01/out/*.json"
+        );
+        assert_eq!(pattern.base(), "/jobs/turns/");
     }
 
     proptest! {

@@ -27,6 +27,9 @@ pub struct Figures {
     pub baseline: Option<Revision>,
     /// What the order of the turns was drawn from.
     pub seed: u64,
+    /// The precision that was asked for, where one was.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub precision: Option<AskedPrecision>,
     /// The instances of the samples.
     pub samples: Vec<SampleOf>,
     /// The figures, in the order in which they were first found.
@@ -39,6 +42,15 @@ pub struct Figures {
 impl Record for Figures {
     const FILE: &'static str = "figures.json";
     const FORMAT: u32 = 1;
+}
+
+/// A precision that the run was to reach.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct AskedPrecision {
+    /// Half of the widest interval, as a fraction of its ratio.
+    pub half_width: f64,
+    /// The rounds that were planned on each instance; those after them were added.
+    pub planned_rounds: u32,
 }
 
 /// A sample of the run.

@@ -36,6 +36,11 @@ pub fn harvested(jobs_dir: &str) -> Pattern {
     Pattern::everything_in(&format!("{jobs_dir}/{TURNS}"))
 }
 
+/// The files of a turn that match a glob, without the rest that it measured.
+pub fn harvested_of(jobs_dir: &str, turn: &str, glob: &str) -> Pattern {
+    Pattern::below(&format!("{jobs_dir}/{TURNS}"), &format!("{turn}/{glob}"))
+}
+
 impl<S: Shell> RemoteHost<S> {
     /// Makes the two homes and puts a copy of what was uploaded into each. May be asked again.
     ///

@@ -160,8 +160,8 @@ fn logs_in(directory: &Path) -> io::Result<Vec<(u32, PathBuf, u64)>> {
     Ok(logs)
 }
 
-/// Nobody watches: what a log has was shown when it came first.
-struct Silence;
+/// Nobody watches: what comes was shown before, or is shown later.
+pub(super) struct Silence;
 
 impl Reporter for Silence {
     fn take(&self, _: TimedEvent) {}

@@ -2,6 +2,7 @@
 
 use super::{MeasuredSample, Sample};
 use crate::arm::Arm;
+use crate::instance::InstanceId;
 use crate::provider::Provider;
 use crate::records::SampleOf;
 use crate::report::TurnReport;
@@ -23,14 +24,18 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
         if self.measured.is_none() {
             let instance = self.journal.instance.as_ref()?.id.clone();
             let turns = self.read_figures().await;
-            let sample = SampleOf {
-                run: self.run.plan.run.clone(),
-                sample: self.index,
-                instance,
-            };
+            let sample = self.as_measured_on(instance);
             self.measured = (!turns.is_empty()).then_some(MeasuredSample { sample, turns });
         }
         self.measured.as_ref()
+    }
+
+    pub(super) fn as_measured_on(&self, instance: InstanceId) -> SampleOf {
+        SampleOf {
+            run: self.run.plan.run.clone(),
+            sample: self.index,
+            instance,
+        }
     }
 
     /// Reads the figures of every turn that is whole, with its round.
@@ -80,7 +85,7 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
     }
 
     /// Whether the turn is measured whole. With a baseline, a turn that failed takes its round with it.
-    fn counts(&self, done: &TurnReport) -> bool {
+    pub(super) fn counts(&self, done: &TurnReport) -> bool {
         let mut round = self.turns.iter().filter(|other| {
             self.run.plan.baseline.is_some() && other.turn.round == done.turn.round
         });

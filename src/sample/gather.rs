@@ -6,7 +6,8 @@ use super::{MeasuredTurn, Plan};
 use crate::comparison::{Comparison, Reservation};
 use crate::config::ProviderSpec;
 use crate::figures::{Direction, Reading};
-use crate::records::{FigureRecord, Figures, Record as _, SampleOf, TurnValues};
+use crate::records::{AskedPrecision, FigureRecord, Figures, Record as _, SampleOf, TurnValues};
+use crate::schedule::planned_rounds;
 
 /// What a sample measured, and on which instance.
 pub(crate) struct MeasuredSample {
@@ -84,6 +85,10 @@ pub(crate) fn gather(plan: &Plan, samples: &[&MeasuredSample]) -> Option<(Figure
         revision: plan.revision.clone(),
         baseline: plan.baseline.as_ref().map(|one| one.revision.clone()),
         seed: plan.seed,
+        precision: plan.config.asked_precision().map(|asked| AskedPrecision {
+            half_width: asked.fraction(),
+            planned_rounds: planned_rounds(&plan.config),
+        }),
         samples: samples.iter().map(|one| one.sample.clone()).collect(),
         figures,
         comparison: None,

@@ -57,6 +57,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         self.journal
             .report(Event::Note(format!("{turn} ({revision})")));
         let before = self.journal.stages.len();
+        let since = Instant::now();
         let begun = host.begin_turn(&turn).await;
         if let Err(error) = &begun {
             self.journal
@@ -71,6 +72,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             steps.all(|step| matches!(step.outcome, StepOutcome::Passed | StepOutcome::Warned));
         let harvested = begun.is_ok() && self.harvest(&turn, host).await;
         self.scope = Scope::default();
+        self.longest_turn = self.longest_turn.max(since.elapsed());
         self.turns.push(TurnReport {
             turn,
             ok: complete && harvested,
@@ -80,7 +82,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
     }
 
     /// Whether another turn makes sense.
-    fn goes_on(&self, turn: &Turn) -> bool {
+    pub(super) fn goes_on(&self, turn: &Turn) -> bool {
         let ended = self.journal.failed
             || self.journal.unreachable
             || self.journal.outcome >= Outcome::Interrupted

@@ -262,6 +262,97 @@ fn the_instances_after_the_third_are_for_what_looks_different() {
     assert_eq!(samples(&desk), 4);
 }
 
+/// The rounds that were begun on each instance.
+fn rounds(desk: &Desk) -> Vec<u64> {
+    let entries = fs::read_dir(desk.path().join("out/v2")).unwrap();
+    let records = entries.map(|entry| entry.unwrap().path().join("collector/run.json"));
+    let reports = records.filter_map(|path| fs::read(path).ok());
+    let last = reports.map(|report| {
+        let report: Value = serde_json::from_slice(&report).unwrap();
+        let turns = report["turns"].as_array().unwrap().last().cloned();
+        turns.unwrap()["round"].as_u64().unwrap()
+    });
+    last.collect()
+}
+
+#[test]
+fn rounds_are_added_until_the_interval_is_as_narrow_as_asked_for() {
+    // The noise is below 0.3 %, so that six turns of each are enough, and four are not.
+    let (desk, finished) = compared(10, "repeat: 4\nprecision: 1%", &[]);
+    let finished = finished.expect(0);
+    finished.says("there are too few rounds for an interval, ±1% is asked for: further round 1");
+    assert!(
+        finished
+            .stdout
+            .contains("1 instance, 3 rounds (1 added), within ±1.0 %"),
+        "{}",
+        finished.stdout
+    );
+    assert_eq!(rounds(&desk), [3]);
+    assert!(
+        desk.sample("v2")
+            .join("candidate/turn-06/figures.txt")
+            .exists()
+    );
+    let figures: Value = serde_json::from_str(&read(&desk, "collector/figures.json")).unwrap();
+    assert_eq!(figures["precision"]["planned_rounds"], 2);
+    assert_eq!(figures["comparison"]["precision"]["further_rounds"], 1);
+}
+
+#[test]
+fn a_precision_that_is_out_of_reach_ends_with_ten_times_the_turns() {
+    let (desk, finished) = compared(10, "repeat: 1", &["--precision", "0.001%"]);
+    let finished = finished.expect(0);
+    assert_eq!(rounds(&desk), [10]);
+    assert!(
+        finished.stdout.contains("10 rounds (9 added), ±0."),
+        "{}",
+        finished.stdout
+    );
+    assert!(
+        finished.stdout.contains("where ±0.00 % was asked for"),
+        "{}",
+        finished.stdout
+    );
+}
+
+#[test]
+fn no_round_is_begun_that_the_life_of_the_instance_has_no_time_for() {
+    let slow = format!("sleep 0.5; {}", measurement(10));
+    let main = "figures: figures.txt\nbaseline: v1\nrepeat: 6\nmax_lifetime: 25s";
+    let desk = desk(main, &slow);
+    let finished = collect(&desk, &["--precision", "0.001%"]).expect(0);
+    finished.says("there is no time for another round");
+    assert!(rounds(&desk)[0] < 30);
+}
+
+#[test]
+fn instances_are_added_until_the_interval_is_as_narrow_as_asked_for() {
+    // Each instance has a ratio of its own, and no noise.
+    let measure = "base=10000; \
+        [ $VERSION = v1 ] || base=$((base + COLLECTOR_SAMPLE % 2 * 100)); \
+        echo \"latency: $base ms\" > out/figures.txt";
+    let on_up_to = |samples: u32, precision: &str| {
+        let main = format!(
+            "figures: figures.txt\nbaseline: v1\nrepeat: 6\nsamples: {samples}\nprecision: {precision}"
+        );
+        let desk = desk(&main, measure);
+        let finished = collect(&desk, &[]).expect(0);
+        (rounds(&desk), finished)
+    };
+    let (rounds, finished) = on_up_to(6, "5%");
+    finished.says("every interval is within ±5% on 3 instances: the other 3 are not needed");
+    assert_eq!(rounds, [3; 3]);
+    let (rounds, finished) = on_up_to(5, "0.1%");
+    finished.says("±0.1% is not reached on 3 instances: measuring on 2 more");
+    assert_eq!(rounds, [3; 5]);
+    assert!(
+        finished.stdout.contains("5 instances, 15 rounds, ±"),
+        "{}",
+        finished.stdout
+    );
+}
+
 #[test]
 fn both_revisions_are_compared_on_instances_of_ec2() {
     let Some(lab) = Lab::start(Guest::Sshd) else {

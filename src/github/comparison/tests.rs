@@ -21,6 +21,7 @@ fn table_of(without: usize, word: &str) -> Comparison {
         instances: 3,
         rounds: 6,
         unpaired: None,
+        precision: None,
         rows,
         one_sided: vec![OneSided {
             name: format!("new{word}"),

@@ -71,6 +71,7 @@ impl Figures {
             }
         }
         self.figures = figures;
+        self.precision = self.precision.or(other.precision);
         self.samples.extend(other.samples);
         for run in other.runs {
             if !self.runs.contains(&run) {
@@ -114,6 +115,7 @@ impl Figures {
             revision: self.revision.clone(),
             baseline: self.baseline.clone(),
             seed: self.seed,
+            precision: self.precision,
         }
     }
 
@@ -160,6 +162,7 @@ mod tests {
             revision: "v2".parse().unwrap(),
             baseline: Some("v1".parse().unwrap()),
             seed: 1,
+            precision: None,
             samples: (1..=samples)
                 .map(|sample| SampleOf {
                     run: RunId::new(run),

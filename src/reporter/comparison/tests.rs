@@ -35,6 +35,7 @@ fn comparison() -> Comparison {
         instances: 2,
         rounds: 6,
         unpaired: None,
+        precision: None,
         rows,
         one_sided: vec![OneSided {
             name: "new/figure".into(),

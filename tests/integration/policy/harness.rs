@@ -321,6 +321,7 @@ impl Scenario {
                 baseline: None,
                 repeat: None,
                 confirm: true,
+                precision: None,
                 fail_on: None,
                 repository: None,
                 upload: Vec::new(),

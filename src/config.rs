@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-pub use duration::{human as human_duration, parse as parse_duration};
+pub use duration::{Interval, human as human_duration, parse as parse_duration};
 pub use fail_on::{FailOn, Percent};
 pub use figures::FigureFiles;
 pub use keys::{
@@ -96,6 +96,8 @@ pub struct Config {
     pub repository: Option<Repository>,
     /// The collected files that hold figures.
     pub figures: Vec<FigureFiles>,
+    /// The interval of the system metrics.
+    pub metrics: Interval,
     /// The steps of each phase that has any.
     pub phases: BTreeMap<Phase, Vec<Step>>,
 }

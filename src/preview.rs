@@ -262,6 +262,7 @@ fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Setting> {
         repository,
         upload,
         figures,
+        metrics,
         phases: _,
     } = config;
     let patterns: Vec<&str> = performance_results.iter().map(Pattern::as_str).collect();
@@ -320,6 +321,7 @@ fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Setting> {
                 })
                 .collect::<Vec<_>>(),
         ),
+        setting("metrics", metrics.to_string()),
         setting(
             "keep_on_failure",
             keep_on_failure.map_or(Value::Null, |time| human_duration(time).into()),

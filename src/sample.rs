@@ -9,6 +9,7 @@ mod gather;
 mod journal;
 mod keeping;
 mod local_host;
+mod metrics;
 mod open_shell;
 mod plan;
 mod source;
@@ -27,7 +28,6 @@ use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 
 use crate::arm::Arm;
-use crate::cancel::Completion;
 use crate::collect::{Arrivals, collect};
 use crate::config::collect_reserve;
 use crate::instance::{Instance, InstanceId, LeaseToken};
@@ -48,6 +48,7 @@ use figures::MeasuredTurn;
 pub(crate) use gather::{MeasuredSample, gather};
 use journal::Journal;
 pub use local_host::LocalHost;
+use metrics::MetricsFile;
 pub use open_shell::ShellOccasion;
 pub use plan::{Baseline, Plan};
 use step_log::StepLog;
@@ -105,6 +106,8 @@ pub(crate) struct Sample<'a, P: Provider, H, R> {
     /// The turns that were begun.
     turns: Vec<TurnReport>,
     skipped_turns: usize,
+    /// The system metrics, while they are sampled.
+    metrics: Option<MetricsFile>,
     /// What the turns measured, once it was read.
     measured: Option<MeasuredSample>,
     release: Release,
@@ -155,6 +158,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             scope: Scope::default(),
             turns: Vec::new(),
             skipped_turns: 0,
+            metrics: None,
             measured: None,
             release: Release::NothingLaunched,
             stage_file: None,
@@ -254,6 +258,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         }
         if let Some(host) = &host {
             self.open_shell(host).await;
+            self.end_metrics(host).await;
         }
     }
 
@@ -330,6 +335,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         if let Err(error) = self.results.record(facts).await {
             self.journal.warn(error.to_string());
         }
+        self.start_metrics(&host).await;
         Ok(host)
     }
 
@@ -421,29 +427,5 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             self.run.records.forget_instance(&id);
         }
         self.release = release;
-    }
-
-    /// Enters how a piece of work ended.
-    pub(crate) fn note_end(&mut self, ended: Completion<()>) {
-        match ended {
-            Completion::Returned(()) => {}
-            Completion::Cancelled => self.note_signal(),
-            Completion::Panicked(message) => self.journal.fail(
-                Outcome::Unavailable,
-                format!("collector panicked: {message}"),
-                Some("this is a bug in collector: please report it"),
-            ),
-        }
-        self.journal.close_open_records();
-    }
-
-    fn note_signal(&mut self) {
-        if self.run.interrupt.token().is_cancelled() {
-            let reason = finish::describe_signal(self.run.interrupt);
-            self.journal.fail(Outcome::Interrupted, reason, None);
-        } else {
-            let reason = "ended because another sample failed (`fail_fast`)";
-            self.journal.fail(Outcome::StepFailed, reason.into(), None);
-        }
     }
 }

@@ -51,6 +51,8 @@ pub enum Kind {
     Port,
     /// `90s`, `15m`, `1h30m`, a bare number of minutes; at least so many seconds.
     Duration(u64),
+    /// A duration of a second at least, or `off`.
+    Interval,
     /// A glob or a list of globs.
     Globs,
     /// A network in CIDR notation, or a list of networks.
@@ -141,6 +143,7 @@ impl fmt::Display for Kind {
             Self::Count(most) => write!(f, "a whole number from 1 to {most}"),
             Self::Port => f.write_str("a port from 1 to 65535"),
             Self::Duration(_) => f.write_str("a duration"),
+            Self::Interval => f.write_str("a duration, or `off`"),
             Self::Revision => f.write_str("a revision, or `auto`"),
             Self::Globs => f.write_str("a glob or a list of globs"),
             Self::Networks => f.write_str("a network or a list of networks"),
@@ -415,6 +418,13 @@ pub const MAIN_KEYS: [Key; 42] = [
         "[bench.json, sizes/*.csv: {value: bytes, unit: B, better: less}]",
         "the collected files that hold the figures: globs relative to the directory of the instance in the results, as in `upload`; see below",
     ),
+    key(
+        "metrics",
+        Kind::Interval,
+        Value("1s"),
+        "5s",
+        "the interval at which the load of the instance is sampled into `collector/metrics.csv`: CPU, memory, disks, network; `off` for never",
+    ),
     planned("S3", "a bucket that also gets the archive"),
     planned("access", "the way to an instance without a public address"),
     planned("availability_zone", "the zone to launch in"),
@@ -424,7 +434,6 @@ pub const MAIN_KEYS: [Key; 42] = [
     planned("jump", "a host to connect through"),
     planned("launch_template", "a launch template of EC2"),
     planned("max_cost", "the most that a run may cost"),
-    planned("metrics", "the interval of built-in system metrics"),
     planned("placement_group", "a placement group of EC2"),
     planned("root_volume", "size and type of the root volume"),
     planned("spot", "whether spot capacity is used"),

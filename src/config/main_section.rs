@@ -39,6 +39,7 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
     let fail_on = main.read("fail_on", Problems::fail_on);
     let repository = repository::read(&mut main);
     let figures = main.read("figures", Problems::figures).unwrap_or_default();
+    let metrics = main.read("metrics", Problems::interval);
     let config = || {
         Some(Config {
             performance_results: performance_results?,
@@ -60,6 +61,7 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
             fail_on,
             repository,
             figures,
+            metrics: metrics?,
             phases: BTreeMap::new(),
         })
     };

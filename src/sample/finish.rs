@@ -104,6 +104,31 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
         (report, measured)
     }
 
+    /// Enters how a piece of work ended.
+    pub(crate) fn note_end(&mut self, ended: Completion<()>) {
+        match ended {
+            Completion::Returned(()) => {}
+            Completion::Cancelled => self.note_signal(),
+            Completion::Panicked(message) => self.journal.fail(
+                Outcome::Unavailable,
+                format!("collector panicked: {message}"),
+                Some("this is a bug in collector: please report it"),
+            ),
+        }
+        self.journal.close_open_records();
+    }
+
+    /// Enters why the work was broken off.
+    pub(super) fn note_signal(&mut self) {
+        if self.run.interrupt.token().is_cancelled() {
+            let reason = describe_signal(self.run.interrupt);
+            self.journal.fail(Outcome::Interrupted, reason, None);
+        } else {
+            let reason = "ended because another sample failed (`fail_fast`)";
+            self.journal.fail(Outcome::StepFailed, reason.into(), None);
+        }
+    }
+
     /// Whether there is nothing to keep: no instance was launched, and no script ran that has a log.
     fn did_nothing(&self) -> bool {
         self.release == Release::NothingLaunched && self.journal.steps == 0

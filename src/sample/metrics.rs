@@ -1,5 +1,6 @@
 //! The system metrics of a sample: started with the first step, fetched between phases, and never a reason to fail.
 
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt as _;
@@ -10,7 +11,8 @@ use tokio::task::spawn_blocking;
 use super::{Host, Sample};
 use crate::config::ProviderSpec;
 use crate::job::{Log, Sampler};
-use crate::metrics;
+use crate::metrics::{self, Disturbances};
+use crate::phase::{Phase, Stage};
 use crate::provider::Provider;
 use crate::reporter::Reporter;
 use crate::results::RECORDS;
@@ -99,6 +101,21 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             Ok(()) => self.metrics = Some(file),
             Err(error) => self.journal.warn(without_metrics(&error)),
         }
+    }
+
+    /// What disturbed the steps that measured; nothing where that is not known.
+    pub(super) async fn disturbances(&self) -> Disturbances {
+        let stages = self.journal.stages.iter();
+        let measured = stages.filter(|stage| stage.stage == Stage::Scripts(Phase::Run));
+        let steps = measured.flat_map(|stage| &stage.steps);
+        let name = |log: &str| Some(log.rsplit('/').next()?.strip_suffix(".log")?.to_owned());
+        let steps: BTreeSet<String> = steps.filter_map(|step| name(&step.log)).collect();
+        let path = self.results.path().join(RECORDS).join(metrics::FILE);
+        let reading = spawn_blocking(move || {
+            let text = std::fs::read(path).unwrap_or_default();
+            Disturbances::during(&steps, &text)
+        });
+        reading.await.unwrap_or_default()
     }
 
     /// Brings the rest home, and samples no more.

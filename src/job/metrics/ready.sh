@@ -2,7 +2,7 @@
 cd "$1" || exit 1
 tries=0
 until [ -s log ]; do
-    read -r status < exit
+    read -r status < ./exit
     case $status in
         running) ;;
         127) echo "there is no awk" >&2 && exit 1 ;;

@@ -61,6 +61,14 @@ impl Sampler {
     }
 }
 
+impl Drop for Sampler {
+    /// A test that fails leaves nothing behind.
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
 /// The awks that instances have, and their commands.
 const AWKS: [(&str, &str); 4] = [
     ("mawk", "mawk"),

@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-pub use duration::{human as human_duration, parse as parse_duration};
+pub use duration::{Interval, human as human_duration, parse as parse_duration};
 pub use export::Export;
 pub use fail_on::{FailOn, Percent};
 pub use figures::FigureFiles;
@@ -103,6 +103,8 @@ pub struct Config {
     pub figures: Vec<FigureFiles>,
     /// The formats that the figures are written in as well.
     pub exports: Vec<Export>,
+    /// The interval of the system metrics.
+    pub metrics: Interval,
     /// The steps of each phase that has any.
     pub phases: BTreeMap<Phase, Vec<Step>>,
 }

@@ -5,6 +5,7 @@
 //! costs a new one and nothing else.
 
 mod log;
+mod metrics;
 
 use std::io;
 use std::time::Duration;
@@ -14,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::instance::LeaseToken;
 use crate::shell::{Command, Output, Reconnect, Shell, ShellError, quote, run_idempotent};
-pub use log::{Log, log_sizes, read_log};
+pub use log::{Log, log_sizes, read_log, read_rest};
+pub use metrics::Sampler;
 
 const START: &str = include_str!("job/start.sh");
 const SUPERVISE: &str = include_str!("job/supervise.sh");
@@ -48,6 +50,8 @@ pub struct Job {
     pub lease: LeaseToken,
     /// Its number within the run, from 1.
     pub number: u32,
+    /// The name of its log without `.log`, for the system metrics.
+    pub label: String,
     /// The directory that holds the jobs of the lease, on the machine that it runs on.
     pub directory: String,
     /// The program and its arguments.
@@ -117,9 +121,10 @@ impl Job {
             .collect();
         let environment = format!("set -- env -- {} \"$@\"\n", variables.join(" "));
         format!(
-            "marker={}\nlogin={}\n(umask 077; printf %s {} > environment) || {{ {NO_ROOM}; }}\nset -- \"$1\" {}\n{SUPERVISE}",
+            "marker={}\nlogin={}\nlabel={}\n(umask 077; printf %s {} > environment) || {{ {NO_ROOM}; }}\nset -- \"$1\" {}\n{SUPERVISE}",
             quote(&self.marker()),
             if self.login { "yes" } else { "no" },
+            quote(&self.label),
             quote(&environment),
             words.join(" "),
         )
@@ -360,6 +365,7 @@ mod tests {
         Job {
             lease: LeaseToken::new("run-1"),
             number: 1,
+            label: "01-run-script.sh".into(),
             directory: "/jobs".into(),
             argv: vec!["script.sh".into()],
             env: Vec::new(),

@@ -274,6 +274,7 @@ fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Setting> {
         upload,
         figures,
         exports,
+        metrics,
         phases: _,
     } = config;
     let patterns: Vec<&str> = performance_results.iter().map(Pattern::as_str).collect();
@@ -333,6 +334,7 @@ fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Setting> {
                 })
                 .collect::<Vec<_>>(),
         ),
+        setting("metrics", metrics.to_string()),
         setting(
             "exports",
             exports.iter().map(|one| one.name()).collect::<Vec<_>>(),

@@ -219,10 +219,13 @@ impl Results {
 
     /// The path of a step's log, relative to the results.
     pub fn log_name(number: u32, phase: Phase, script: &ScriptPath) -> String {
-        format!(
-            "{RECORDS}/logs/{number:02}-{phase}-{}.log",
-            script.file_name()
-        )
+        let stem = Self::log_stem(number, phase, script);
+        format!("{RECORDS}/logs/{stem}.log")
+    }
+
+    /// The name of a step's log without `.log`, which no other step of the sample has.
+    pub fn log_stem(number: u32, phase: Phase, script: &ScriptPath) -> String {
+        format!("{number:02}-{phase}-{}", script.file_name())
     }
 
     /// The bytes that the disk has left, as far as it tells.

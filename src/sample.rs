@@ -9,6 +9,7 @@ mod gather;
 mod journal;
 mod keeping;
 mod local_host;
+mod metrics;
 mod open_shell;
 mod plan;
 mod precision;
@@ -49,6 +50,7 @@ use figures::MeasuredTurn;
 pub(crate) use gather::{MeasuredSample, gather};
 use journal::Journal;
 pub use local_host::LocalHost;
+use metrics::MetricsFile;
 pub use open_shell::ShellOccasion;
 pub use plan::{Baseline, Plan};
 use step_log::StepLog;
@@ -108,6 +110,8 @@ pub(crate) struct Sample<'a, P: Provider, H, R> {
     skipped_turns: usize,
     /// What the longest turn took.
     longest_turn: Duration,
+    /// The system metrics, while they are sampled.
+    metrics: Option<MetricsFile>,
     /// What the turns measured, once it was read.
     measured: Option<MeasuredSample>,
     release: Release,
@@ -159,6 +163,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             turns: Vec::new(),
             skipped_turns: 0,
             longest_turn: Duration::ZERO,
+            metrics: None,
             measured: None,
             release: Release::NothingLaunched,
             stage_file: None,
@@ -259,6 +264,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         }
         if let Some(host) = &host {
             self.open_shell(host).await;
+            self.end_metrics(host).await;
         }
     }
 
@@ -335,6 +341,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         if let Err(error) = self.results.record(facts).await {
             self.journal.warn(error.to_string());
         }
+        self.start_metrics(&host).await;
         Ok(host)
     }
 

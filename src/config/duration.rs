@@ -1,11 +1,40 @@
 //! Durations as users write them: `90s`, `15m`, `1h30m`, and a bare number of minutes.
 
+use std::fmt;
 use std::time::Duration;
 
 pub(super) const MINUTE: f64 = 60.0;
 
 /// The longest duration that is accepted: 30 days.
 pub(super) const MAX_SECONDS: f64 = 30.0 * 24.0 * 60.0 * MINUTE;
+
+/// How often something is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interval {
+    /// Never.
+    Off,
+    /// Once in this time.
+    Every(Duration),
+}
+
+impl Interval {
+    /// The time in between; none where it is never done.
+    pub const fn duration(self) -> Option<Duration> {
+        match self {
+            Self::Off => None,
+            Self::Every(duration) => Some(duration),
+        }
+    }
+}
+
+impl fmt::Display for Interval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off => f.write_str("off"),
+            Self::Every(duration) => f.write_str(&human(*duration)),
+        }
+    }
+}
 
 /// A bare number, in minutes.
 pub(super) fn from_minutes(minutes: f64) -> Result<Duration, &'static str> {

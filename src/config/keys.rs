@@ -55,6 +55,8 @@ pub enum Kind {
     Port,
     /// `90s`, `15m`, `1h30m`, a bare number of minutes; at least so many seconds.
     Duration(u64),
+    /// A duration of a second at least, or `off`.
+    Interval,
     /// A glob or a list of globs.
     Globs,
     /// A network in CIDR notation, or a list of networks.
@@ -146,6 +148,7 @@ impl fmt::Display for Kind {
             Self::Count(most) => write!(f, "a whole number from 1 to {most}"),
             Self::Port => f.write_str("a port from 1 to 65535"),
             Self::Duration(_) => f.write_str("a duration"),
+            Self::Interval => f.write_str("a duration, or `off`"),
             Self::Revision => f.write_str("a revision, or `auto`"),
             Self::Globs => f.write_str("a glob or a list of globs"),
             Self::Networks => f.write_str("a network or a list of networks"),

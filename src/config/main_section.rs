@@ -50,6 +50,7 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
             "name the files that hold the figures, for example `figures: bench.json`",
         );
     }
+    let metrics = main.read("metrics", Problems::interval);
     let config = || {
         Some(Config {
             performance_results: performance_results?,
@@ -73,6 +74,7 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
             repository,
             figures,
             exports,
+            metrics: metrics?,
             phases: BTreeMap::new(),
         })
     };

@@ -8,7 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::Baseline;
-use super::duration;
+use super::duration::{self, Interval};
 use super::keys::{Key, Kind};
 use super::node::{At, Node, Value};
 use super::pattern::Pattern;
@@ -151,6 +151,27 @@ impl<'s> Problems<'s> {
             );
         }
         Some(duration)
+    }
+
+    /// A duration of a second at least, or `off`.
+    pub(super) fn interval(&mut self, key: &Key, node: &Node) -> Option<Interval> {
+        let off = match &node.value {
+            Value::Bool(on) => !on,
+            Value::Text(text) => text.trim() == "off",
+            _ => false,
+        };
+        if off {
+            return Some(Interval::Off);
+        }
+        let interval = self.duration(key, node)?;
+        if interval < Duration::from_secs(1) {
+            self.add(
+                node.at,
+                format!("`{}` is shorter than 1 s", key.name),
+                "more often costs the measured program time: write `1s` or more",
+            );
+        }
+        Some(Interval::Every(interval))
     }
 
     /// A whole number, from 1 to what the key allows.

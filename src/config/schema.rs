@@ -165,6 +165,13 @@ fn values(key: &Key) -> Map<String, Value> {
             "minimum": Duration::from_secs(least).as_secs_f64() / MINUTE,
             "maximum": MAX_SECONDS / MINUTE,
         }),
+        Kind::Interval => json!({
+            "type": ["string", "number", "boolean"],
+            "pattern": format!("{DURATION}|^off$"),
+            "minimum": 1.0 / MINUTE,
+            "maximum": MAX_SECONDS / MINUTE,
+            "not": { "const": true },
+        }),
         Kind::Globs => one_or_more(&json!({ "type": "string", "pattern": r"^[^\n]*\S[^\n]*$" })),
         Kind::Networks => one_or_more(&json!({
             "type": "string",

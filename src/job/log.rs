@@ -14,6 +14,9 @@ const LOGS: &str = include_str!("logs.sh");
 /// The time after which a log of which nothing moves has stalled.
 const STALL: Duration = Duration::from_mins(1);
 
+/// The most that is read of what a log has beyond what is here.
+const MAX_REST: u64 = 256 << 20;
+
 /// Where a log goes. It knows how far it has come, so that what is missing is asked for again.
 pub trait Log: Output {
     /// The byte of the log that comes next.
@@ -62,6 +65,44 @@ pub async fn read_log(
         }
     }
     Ok(())
+}
+
+/// Reads what the log of a job has now beyond what is here, over as many connections as it takes.
+///
+/// # Errors
+/// When the machine cannot be reached again, when there is no such log, and when the log takes nothing.
+pub async fn read_rest(
+    shell: &impl Shell,
+    directory: &str,
+    number: u32,
+    log: &mut impl Log,
+) -> Result<(), ShellError> {
+    let what = "fetching a log";
+    let mut reconnect = Reconnect::new(shell);
+    loop {
+        let before = log.next();
+        let args = [
+            path(directory, number),
+            before.to_string(),
+            MAX_REST.to_string(),
+        ];
+        let command = Command::new(READ, args).as_root();
+        let input = tokio::io::empty();
+        let reading = execute_unless_stalled(shell, what, &command, input, log, STALL).await;
+        if log.next() > before {
+            reconnect.progressed();
+        }
+        match reading {
+            Ok(exit) if exit.success() => return Ok(()),
+            Ok(exit) => {
+                return Err(ShellError::Command {
+                    what,
+                    reason: format!("{exit:?}"),
+                });
+            }
+            Err(error) => reconnect.after(error).await?,
+        }
+    }
 }
 
 /// How many bytes the log of each job in `directory` has now.

@@ -4,10 +4,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::metrics::MetricsFile;
 use super::step_log::{Source, StepLog};
 use crate::collect::{Arrivals, CollectError, Collection, collect};
 use crate::config::Pattern;
-use crate::job::log_sizes;
+use crate::job::{Sampler, log_sizes};
 use crate::lease::KeptInstance;
 use crate::records::{FileState, Manifest, ManifestEntry, Record};
 use crate::report::{Collected, SampleReport};
@@ -59,6 +60,12 @@ pub async fn fetch<R: Reporter>(
         .filter_map(|glob| Pattern::parse(glob).ok())
         .flatten()
         .collect();
+    let sampler = Sampler {
+        directory: &instance.jobs_dir,
+    };
+    let mut metrics = MetricsFile::of(results.path());
+    // Where there are none, none are missing.
+    let _ = sampler.read(shell, &mut metrics).await;
     // Beside what is here, whose names it would have to avoid otherwise; it takes the place of that when it has come.
     let arriving = results.make_arrival_directory().await?;
     let arrivals = Arrivals::default();

@@ -24,8 +24,16 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
         if self.measured.is_none() {
             let instance = self.journal.instance.as_ref()?.id.clone();
             let turns = self.read_figures().await;
+            let reservations = self.disturbances().await.reservations(self.index);
+            for reservation in &reservations {
+                self.warn_once(reservation.reason.clone());
+            }
             let sample = self.as_measured_on(instance);
-            self.measured = (!turns.is_empty()).then_some(MeasuredSample { sample, turns });
+            self.measured = (!turns.is_empty()).then_some(MeasuredSample {
+                sample,
+                turns,
+                reservations,
+            });
         }
         self.measured.as_ref()
     }

@@ -31,6 +31,7 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
         self.journal.close_open_records();
     }
 
+    /// Enters why the work was broken off.
     pub(super) fn note_signal(&mut self) {
         if self.run.interrupt.token().is_cancelled() {
             let reason = describe_signal(self.run.interrupt);

@@ -13,6 +13,8 @@ use crate::schedule::planned_rounds;
 pub(crate) struct MeasuredSample {
     pub(crate) sample: SampleOf,
     pub(crate) turns: Vec<MeasuredTurn>,
+    /// What its system metrics say against what it measured.
+    pub(crate) reservations: Vec<Reservation>,
 }
 
 /// The figures of these samples, with the comparison where there is a baseline, and what is said of them. None where nothing
@@ -99,7 +101,8 @@ pub(crate) fn gather(plan: &Plan, samples: &[&MeasuredSample]) -> Option<(Figure
             reason: "a rehearsal has one machine for all of its samples".into(),
             voids: false,
         });
-        let reservations: Vec<_> = reservations.into_iter().collect();
+        let disturbed = samples.iter().flat_map(|sample| &sample.reservations);
+        let reservations: Vec<_> = reservations.into_iter().chain(disturbed.cloned()).collect();
         figures.comparison = Some(Comparison::of_arms(&figures, &reservations));
     }
     Some((figures, warnings))

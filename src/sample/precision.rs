@@ -89,6 +89,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         let measured = MeasuredSample {
             sample: self.as_measured_on(instance),
             turns: turns.cloned().collect(),
+            reservations: Vec::new(),
         };
         let (figures, _) = gather(self.run.plan, &[&measured])?;
         half_width(&Comparison::series(&figures))

@@ -64,6 +64,9 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
                 break;
             }
         }
+        if let Some(host) = host {
+            self.fetch_metrics(host).await;
+        }
         self.journal.end(ok);
         // Behind the end of the phase: in the log of a job it is not folded away then.
         if self.journal.failed && self.journal.errors.len() > errors {
@@ -88,6 +91,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
                 Place::Remote => self.run.plan.run.lease(self.index),
             },
             number,
+            label: Results::log_stem(number, phase, &step.script),
             directory: jobs_dir.to_owned(),
             argv: self.argv(step),
             env: self.environment(phase, step),

@@ -56,6 +56,8 @@ mod limits;
 #[cfg(test)]
 mod list;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod open_shell;
 #[cfg(test)]
 mod plan;

@@ -5,6 +5,7 @@ mod connection;
 mod done;
 mod harness;
 mod keep;
+mod metrics;
 mod names;
 mod outcomes;
 mod panics;

@@ -5,7 +5,7 @@ use super::{Key, Kind, MAX_REPEAT, MAX_SAMPLES, key, planned};
 use crate::config::export::EXPORTS;
 
 /// The keys of `main`, in the order of the reference.
-pub const MAIN_KEYS: [Key; 44] = [
+pub const MAIN_KEYS: [Key; 45] = [
     key(
         "performance_results",
         Kind::Globs,
@@ -211,6 +211,13 @@ pub const MAIN_KEYS: [Key; 44] = [
         Behaviour("`figures.json` only"),
         "[bmf, csv]",
         "the formats of other tools that the `figures` are written in as well, beside `figures.json`: those of `collect export`",
+    ),
+    key(
+        "metrics",
+        Kind::Interval,
+        Value("1s"),
+        "5s",
+        "the interval at which the load of the instance is sampled into `collector/metrics.csv`: CPU, memory, disks, network; `off` for never",
     ),
     planned("S3", "a bucket that also gets the archive"),
     planned("access", "the way to an instance without a public address"),

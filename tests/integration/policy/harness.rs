@@ -10,7 +10,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use collector::config::{Config, Pattern, ProviderSpec};
+use collector::config::{Config, Interval, Pattern, ProviderSpec};
 use collector::fleet;
 use collector::instance::RunId;
 use collector::lease::LeaseRecords;
@@ -98,6 +98,7 @@ pub(super) struct Scenario {
     fail_fast: bool,
     lifetime: Option<Duration>,
     keep: Option<Duration>,
+    metrics: Option<Duration>,
 }
 
 /// A run without any script.
@@ -192,6 +193,12 @@ impl Scenario {
     /// Keeps the instance for so long after a failure.
     pub(super) fn keep_on_failure(mut self, time: Duration) -> Self {
         self.keep = Some(time);
+        self
+    }
+
+    /// Samples system metrics every second.
+    pub(super) fn with_metrics(mut self) -> Self {
+        self.metrics = Some(Duration::from_secs(1));
         self
     }
 
@@ -327,6 +334,7 @@ impl Scenario {
                 upload: Vec::new(),
                 figures: Vec::new(),
                 exports: Vec::new(),
+                metrics: self.metrics.map_or(Interval::Off, Interval::Every),
                 phases,
             },
             config_file: Vec::new(),

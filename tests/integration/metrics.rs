@@ -1,0 +1,153 @@
+//! The sampler of the system metrics, as instances run it: on every awk, and no longer than what it is for.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::command::{skip, wait_for};
+
+const SAMPLE: &str = include_str!("../../src/job/metrics/sample.sh");
+const PROGRAM: &str = include_str!("../../src/job/metrics/sample.awk");
+const DOCUMENTATION: &str = include_str!("../../docs/metrics.md");
+
+struct Sampler {
+    directory: TempDir,
+    process: Child,
+}
+
+impl Sampler {
+    /// With this awk, or the machine's own, and until the process `owner` is gone.
+    fn start(awk: Option<&str>, owner: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
+        fs::write(path.join("cgroup"), "\n").unwrap();
+        fs::create_dir(path.join("bin")).unwrap();
+        if let Some(awk) = awk {
+            let program = path.join("bin/awk");
+            fs::write(&program, format!("#!/bin/sh\nexec {awk} \"$@\"\n")).unwrap();
+            fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let search = std::env::var("PATH").unwrap();
+        let process = Command::new("bash")
+            .args(["-c", SAMPLE, "sample"])
+            .arg(path)
+            .args(["1", owner, PROGRAM])
+            .env("PATH", format!("{}:{search}", path.join("bin").display()))
+            .stdin(Stdio::null())
+            .stdout(fs::File::create(path.join("log")).unwrap())
+            .spawn()
+            .unwrap();
+        let sampler = Self { directory, process };
+        wait_for("the header", || sampler.lines().into_iter().next());
+        sampler
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.directory.path().join("log")).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    fn tell(&self, line: &str) {
+        let events = self.directory.path().join("events");
+        fs::write(events, format!("{line}\n")).unwrap();
+    }
+
+    fn ends(&mut self) {
+        let status = wait_for("its end", || self.process.try_wait().unwrap());
+        assert!(status.success(), "{status}");
+    }
+}
+
+impl Drop for Sampler {
+    /// A test that fails leaves nothing behind.
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The awks that instances have, and their commands.
+const AWKS: [(&str, &str); 4] = [
+    ("mawk", "mawk"),
+    ("gawk", "gawk"),
+    ("busybox", "busybox awk"),
+    ("original-awk", "original-awk"),
+];
+
+#[test]
+fn every_awk_samples_the_same() {
+    let mut headers = Vec::new();
+    for (program, awk) in AWKS {
+        let search = std::env::var("PATH").unwrap();
+        if !search
+            .split(':')
+            .any(|directory| Path::new(directory).join(program).exists())
+        {
+            skip(&format!("{program} is missing"));
+            continue;
+        }
+        let mut sampler = Sampler::start(Some(awk), "");
+        sampler.tell("begin\t\t01-run-a.sh");
+        wait_for("a row of the step", || sampler.lines().get(2).cloned());
+        sampler.tell("end\t\t01-run-a.sh");
+        sampler.tell("quit");
+        sampler.ends();
+        let lines = sampler.lines();
+        let fields = |line: &String| line.split(',').count();
+        assert!(
+            lines.iter().all(|line| fields(line) == fields(&lines[0])),
+            "{awk}: {lines:?}"
+        );
+        let step = |line: &String| line.split(',').nth(2).unwrap().to_owned();
+        assert_eq!(step(lines.last().unwrap()), "01-run-a.sh", "{awk}");
+        for line in &lines[1..] {
+            let mut numbers = line.split(',').enumerate().filter(|(place, _)| *place != 2);
+            let number =
+                |text: &str| text.is_empty() || text.parse::<f64>().is_ok_and(|n| n >= 0.0);
+            assert!(numbers.all(|(_, text)| number(text)), "{awk}: {line}");
+        }
+        headers.push(lines[0].clone());
+    }
+    headers.dedup();
+    assert!(headers.len() <= 1, "{headers:#?}");
+}
+
+#[test]
+fn it_ends_with_the_process_that_it_is_for() {
+    let mut owner = Command::new("sleep").arg("300").spawn().unwrap();
+    let mut sampler = Sampler::start(None, &owner.id().to_string());
+    owner.kill().unwrap();
+    owner.wait().unwrap();
+    sampler.ends();
+}
+
+#[test]
+fn every_column_is_documented() {
+    let mut sampler = Sampler::start(None, "");
+    sampler.tell("quit");
+    sampler.ends();
+    let header = sampler.lines().remove(0);
+    let rows = DOCUMENTATION
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `"));
+    let documented: Vec<&str> = rows.filter_map(|row| row.split('`').next()).collect();
+    for column in header.split(',') {
+        let general = match column.split_once('.') {
+            Some((subject, _)) if subject == "net" || subject == "disk" => {
+                let (_, metric) = column.rsplit_once('.').unwrap();
+                format!("{subject}.NAME.{metric}")
+            }
+            Some((subject, metric)) if subject.starts_with("cpu") && subject != "cpu" => {
+                format!("cpuN.{metric}")
+            }
+            _ => column.to_owned(),
+        };
+        assert!(
+            documented.contains(&general.as_str()),
+            "{column}: {documented:?}"
+        );
+    }
+}

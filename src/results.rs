@@ -18,6 +18,7 @@ mod record_file;
 mod removal;
 mod sample_directory;
 mod stored_figures;
+mod stored_runs;
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -38,6 +39,7 @@ pub use measured::{Measured, measured};
 pub use removal::{Removal, RemovalError};
 pub use sample_directory::{ReadError, SampleDirectory};
 pub use stored_figures::{FiguresError, StoredFigures};
+pub use stored_runs::{StoredRunsError, stored_runs};
 
 /// Where collector's own records lie, below the results.
 pub const RECORDS: &str = "collector";

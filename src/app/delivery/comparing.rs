@@ -1,12 +1,9 @@
 //! The comparison as a job shows it.
 
-use std::path::Path;
-
 use super::Delivery;
-use crate::arm::Arm;
+use crate::comparison::reproduction;
 use crate::github::artifact::Artifact;
 use crate::github::comparison::{Origin, comparison};
-use crate::records::Figures;
 use crate::report::RunReport;
 use crate::shell::quote_where_needed;
 
@@ -19,7 +16,8 @@ impl Delivery<'_> {
         room: usize,
     ) -> Option<String> {
         let figures = report.figures.as_ref()?;
-        let command = reproduction(self.config, figures, report.asked);
+        let config = quote_where_needed(&self.config.to_string_lossy());
+        let command = reproduction(&config, figures, report.asked);
         let origin = Origin {
             command: Some(&command),
             seed: Some(figures.seed),
@@ -28,22 +26,4 @@ impl Delivery<'_> {
         };
         Some(comparison(figures.comparison.as_ref()?, &origin, room))
     }
-}
-
-/// The command that measures the same in the same order.
-fn reproduction(config: &Path, figures: &Figures, samples: u32) -> String {
-    let turns = figures.figures.iter().flat_map(|figure| &figure.turns);
-    let candidates = turns.filter(|turn| turn.arm == Arm::Candidate && turn.sample == 0);
-    let mut turns: Vec<u32> = candidates.map(|turn| turn.turn).collect();
-    turns.sort_unstable();
-    turns.dedup();
-    let config = quote_where_needed(&config.to_string_lossy());
-    let baseline = figures.baseline.as_ref();
-    let baseline = baseline.map_or_else(String::new, |one| format!(" --baseline {one}"));
-    format!(
-        "collect {config} {}{baseline} --repeat {} --samples {samples} --seed {}",
-        figures.revision,
-        turns.len(),
-        figures.seed
-    )
 }

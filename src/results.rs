@@ -16,6 +16,7 @@ mod measured;
 mod occupancy;
 mod record_file;
 mod removal;
+mod report_file;
 mod sample_directory;
 mod stored_figures;
 mod stored_runs;
@@ -37,6 +38,7 @@ pub use free_space::FreeSpace;
 pub use inventory::{Contents, StoredSample, inventory};
 pub use measured::{Measured, measured};
 pub use removal::{Removal, RemovalError};
+pub use report_file::write_report;
 pub use sample_directory::{ReadError, SampleDirectory};
 pub use stored_figures::{FiguresError, StoredFigures};
 pub use stored_runs::{StoredRunsError, stored_runs};
@@ -370,7 +372,7 @@ async fn write_record<T: Record + Send + 'static>(
 }
 
 /// The directory of what belongs to all samples of a run: `<output>/<revision>/<run>/`.
-fn run_directory(output: &Path, revision: &Revision, run: &RunId) -> PathBuf {
+pub fn run_directory(output: &Path, revision: &Revision, run: &RunId) -> PathBuf {
     output.join(revision.directory()).join(run.as_str())
 }
 

@@ -24,7 +24,7 @@ function drawHosts() {
   };
   const important = /^(instance|instance type|zone|cpu|kernel|memory|operating|machine|architecture)/;
   const first = content.facts.filter((fact) => fact.differs || (important.test(fact.name) && fact.name !== "kernel command line"));
-  place.append(hostTable(first, "Hosts"));
+  place.append(hostTable(first, "Facts about the hosts"));
   if (first.length < content.facts.length) place.append(fold(`All ${content.facts.length} facts`, (made) => made.append(hostTable(content.facts, "Every fact about the hosts"))));
 }
 

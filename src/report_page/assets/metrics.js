@@ -15,9 +15,9 @@ function once(text) {
 }
 
 // The readings of a metric of a sample, with their times from zero on.
-async function readings(sample, subject, name) {
+async function readings(sample, { subject, name, unit }) {
   const group = sample.metrics.groups.find((one) => one.subject === subject);
-  const place = group?.columns.findIndex((column) => column.name === name) ?? -1;
+  const place = group?.columns.findIndex((column) => column.name === name && column.unit === unit) ?? -1;
   if (place < 0) return null;
   const [times, numbers] = await Promise.all([once(sample.metrics.times), once(group.numbers)]);
   const length = numbers.length / group.columns.length;
@@ -41,7 +41,7 @@ async function linesOf(metric) {
   const found = [];
   for (const sample of measured) {
     if (!shown.has(sample.place)) continue;
-    const read = await readings(sample, metric.subject, metric.name);
+    const read = await readings(sample, metric);
     if (!read) continue;
     if (overlaid === "samples") {
       found.push({ ...read, label: sample.name, stroke: seriesColour(sample.place) });
@@ -110,7 +110,7 @@ async function drawChart(metric, room) {
   const options = {
     width: Math.max(240, room.clientWidth), height: HEIGHT, legend: { show: false }, pxAlign: 0,
     cursor: { sync: { key: `metrics-${overlaid}` }, drag: { x: true, y: false, setScale: overlaid !== "samples" }, points: { size: 6 } },
-    scales: { x: { time: false, ...(overlaid === "samples" ? { range: () => [view.from, view.to] } : {}) }, y: { range: (_, low, high) => [Math.min(0, low ?? 0), high > 0 ? high * 1.08 : 1] } },
+    scales: { x: { time: false, ...(overlaid === "samples" ? { range: () => [view.from, view.to] } : {}) }, y: { range: (_, low, high) => heights(low, high) } },
     axes: [
       { ...axis, values: (_, all) => all.map(clock), size: 22, gap: 3 },
       { ...axis, values: (_, all) => all.map((value) => digits(value / divisor)), size: 44, gap: 3, space: 28 },
@@ -127,6 +127,13 @@ async function drawChart(metric, room) {
   metric.plot = new uPlot(options, aligned(lines), room);
   metric.plot.over.addEventListener("dblclick", () => look(extent.from, extent.to));
   performance.mark("chart");
+}
+
+// From zero on, but where that would flatten what moves far above it.
+function heights(low, high) {
+  if (low === null || high === null) return [0, 1];
+  const room = (high - low) * 0.1 || Math.abs(high) * 0.1 || 1;
+  return [low > high * 0.7 ? low - room : Math.min(0, low), high + room];
 }
 
 // What is under the pointer, in words beside the name of the chart.
@@ -148,26 +155,26 @@ function subjects() {
     for (const group of sample.metrics.groups) {
       const metrics = found.get(group.subject) ?? found.set(group.subject, new Map()).get(group.subject);
       for (const column of group.columns) {
-        const known = metrics.get(column.name) ?? { subject: group.subject, name: column.name, unit: column.unit, least: Infinity, most: -Infinity, every: 1, of: [] };
+        const known = metrics.get(`${column.name} ${column.unit}`) ?? { subject: group.subject, name: column.name, unit: column.unit, least: Infinity, most: -Infinity, every: 1, of: [] };
         if (column.least !== null) {
           known.least = Math.min(known.least, column.least);
           known.most = Math.max(known.most, column.most);
         }
         known.every = Math.max(known.every, group.every);
         known.of.push([sample.name, column]);
-        metrics.set(column.name, known);
+        metrics.set(`${column.name} ${column.unit}`, known);
       }
     }
   }
   return found;
 }
 
-function chartOf(metric) {
+function chartOf(metric, name) {
   metric.usual = `${amount(metric.least, metric.unit)} to ${amount(metric.most, metric.unit)}`;
   metric.words = element("span", { class: "quiet reading" }, metric.usual);
   const said = `${metric.subject} ${metric.name}`;
   const room = element("div", { class: "chart", role: "img", "aria-label": `${said} over time, ${metric.usual}; the table of the subject has the figures` });
-  const made = element("div", { class: "chart-card" }, element("h4", {}, `${metric.name}`, " ", metric.words), room);
+  const made = element("div", { class: "chart-card" }, element("h4", {}, element("span", {}, name, " ", element("small", {}, scale(metric.most, metric.unit)[1])), metric.words), room);
   metric.draw = () => drawChart(metric, room);
   whenSeen(room, () => {
     charts.add(metric);
@@ -183,16 +190,17 @@ function chartOf(metric) {
 }
 
 function metricTable(subject, metrics) {
-  const rows = metrics.flatMap((metric) => metric.of.map(([name, column]) => [metric.name, name, amount(column.least, metric.unit), amount(column.mean, metric.unit), amount(column.most, metric.unit)]));
+  const rows = metrics.flatMap((metric) => metric.of.map(([name, column]) => [`${metric.subject} ${metric.name}`, name, amount(column.least, metric.unit), amount(column.mean, metric.unit), amount(column.most, metric.unit)]));
   return table(`Metrics of ${subject}`, ["metric", "sample", "least", "mean", "greatest"], rows);
 }
 
 // The charts of a subject. What never changed is a sentence; it is a line in the table, too.
 function fillSubject(place, subject, metrics) {
+  const named = (metric) => metric.subject.split(".").slice(1).concat(metric.name).join(" ");
   const moving = metrics.filter((metric) => metric.most > metric.least);
   const still = metrics.filter((metric) => !(metric.most > metric.least));
-  if (moving.length) place.append(element("div", { class: "charts" }, ...moving.map(chartOf)));
-  if (still.length) place.append(element("p", { class: "quiet" }, `Never changed: ${still.map((metric) => `${metric.name} ${amount(metric.most, metric.unit)}`).join(", ")}`));
+  if (moving.length) place.append(element("div", { class: "charts" }, ...moving.map((metric) => chartOf(metric, named(metric)))));
+  if (still.length) place.append(element("p", { class: "quiet" }, `Never changed: ${still.map((metric) => `${named(metric)} ${amount(metric.most, metric.unit)}`).join(", ")}`));
   place.append(fold(`${subject} as a table`, (made) => made.append(metricTable(subject, metrics))));
 }
 
@@ -212,9 +220,14 @@ function drawMetrics() {
   place.append(element("p", { class: "quiet" }, "Drag over a chart to zoom all of them and the time line, double-click to see the whole; the buttons of the time line do the same. Shaded: the steps of the first sample that is shown."), choices());
   const every = Math.max(...[...found.values()].flatMap((metrics) => [...metrics.values()].map((metric) => metric.every)));
   if (every > 1) place.append(element("p", { class: "quiet" }, `There are too many readings for a page: a point of some charts is the mean of up to ${every} of them. metrics.csv has every one.`));
+  const usual = new Map();
   for (const subject of names.filter((name) => !family(name))) {
-    place.append(element("h3", {}, subject));
-    fillSubject(place, subject, [...found.get(subject).values()]);
+    const group = subject.split(".")[0];
+    usual.set(group, [...(usual.get(group) ?? []), ...found.get(subject).values()]);
+  }
+  for (const [group, metrics] of usual) {
+    place.append(element("h3", {}, group));
+    fillSubject(place, group, metrics);
   }
   for (const [, title] of FAMILIES) {
     const own = names.filter((name) => family(name) === title);

@@ -102,5 +102,5 @@ function zoomTools() {
   return element("div", { class: "tools" },
     button("+", "Zoom in", shift(0.25, -0.25)), button("−", "Zoom out", shift(-0.5, 0.5)),
     button("◀", "Earlier", shift(-0.25, -0.25)), button("▶", "Later", shift(0.25, 0.25)),
-    button("All", "Show the whole time", () => look(extent.from, extent.to)), shown);
+    button("All", "All of the time", () => look(extent.from, extent.to)), shown);
 }

@@ -1,9 +1,13 @@
 // The values of each figure: every turn of every sample, in the order in which they were measured.
 
-const CARD = { width: 560, height: 210, left: 64, right: 8, top: 10, bottom: 34 };
+const CARD = { height: 210, left: 64, right: 8, top: 10, bottom: 34 };
 const MOST_RAW = 400;
 
-function drawFigure(figure) {
+function cardWidth(room) {
+  return Math.max(300, room.clientWidth || 560);
+}
+
+function drawFigure(figure, width) {
   const turns = figure.turns.map((turn) => ({ ...turn, values: turn.values.filter(Number.isFinite) })).filter((turn) => turn.values.length);
   const places = [...new Set(turns.map((turn) => turn.sample))].sort((a, b) => a - b);
   const columns = [];
@@ -22,11 +26,11 @@ function drawFigure(figure) {
   const shapes = [];
   for (const tick of ticks(low / divisor, high / divisor, 4)) {
     const at = y(tick * divisor);
-    shapes.push(line(CARD.left, at, CARD.width - CARD.right, at, "grid"), words(CARD.left - 6, at + 4, digits(tick), "label", "end"));
+    shapes.push(line(CARD.left, at, width - CARD.right, at, "grid"), words(CARD.left - 6, at + 4, digits(tick), "label", "end"));
   }
   shapes.push(words(4, CARD.top + 4, unit, "label"));
   const slots = columns.reduce((sum, column) => sum + column.own.length + 1, 0);
-  const step = (CARD.width - CARD.left - CARD.right) / slots;
+  const step = (width - CARD.left - CARD.right) / slots;
   const raw = Math.max(1, Math.ceil(all.length / MOST_RAW));
   let slot = 0.5;
   for (const { sample, own } of columns) {
@@ -50,7 +54,7 @@ function drawFigure(figure) {
     slot += 1;
   }
   const said = `${figure.name}: ${turns.length} turns on ${places.length} samples, from ${amount(low + margin, figure.unit)} to ${amount(high - margin, figure.unit)}; the table below has every value`;
-  return drawing(CARD.width, CARD.height, said, ...shapes);
+  return drawing(width, CARD.height, said, ...shapes);
 }
 
 function figureTable(figure) {
@@ -71,7 +75,7 @@ function drawValues() {
     const card = element("article", { class: "card" }, element("h3", {}, figure.name, " ", element("small", {}, `${figure.better} is better`)));
     const room = element("div", { class: "figure" });
     card.append(room, fold("Every turn as a table", (made) => made.append(figureTable(figure))));
-    whenSeen(room, () => room.append(drawFigure(figure)));
+    whenSeen(room, () => room.append(drawFigure(figure, cardWidth(room))));
     cards.append(card);
   }
   place.append(cards);

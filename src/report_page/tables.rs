@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::SampleResults;
 use crate::records::FileState;
+use crate::report::human_bytes;
 
 /// The facts that are never the same, or say nothing about a machine.
 const NO_DIFFERENCE: [&str; 4] = ["instance", "address", "format", "load average"];
@@ -119,7 +120,7 @@ fn flatten(name: &str, value: &Value, facts: &mut Vec<(String, String)>) {
         }
         value => match (name.strip_suffix(" bytes"), value.as_u64()) {
             (Some(name), Some(bytes)) => {
-                facts.push((name.to_owned(), crate::report::human_bytes(bytes)))
+                facts.push((name.to_owned(), human_bytes(bytes)));
             }
             _ => facts.push((name.to_owned(), plain(value))),
         },

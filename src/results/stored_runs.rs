@@ -70,7 +70,7 @@ pub fn stored_runs<'a>(
             return Err(StoredRunsError::None(directory.to_owned()));
         }
     }
-    found.read()
+    Ok(found.read())
 }
 
 /// The samples that were found, by their canonical paths.
@@ -137,7 +137,7 @@ impl Found {
         Ok(())
     }
 
-    fn read(self) -> Result<(Vec<RunResults>, Vec<String>), StoredRunsError> {
+    fn read(self) -> (Vec<RunResults>, Vec<String>) {
         let mut warnings = Vec::new();
         let logs = self
             .samples
@@ -186,7 +186,7 @@ impl Found {
             }
         }
         runs.sort_by_key(RunResults::started);
-        Ok((runs, warnings))
+        (runs, warnings)
     }
 }
 

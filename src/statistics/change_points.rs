@@ -134,7 +134,6 @@ mod tests {
                 !change_points(&values).is_empty()
             });
             let false_alarms = false_alarms.count();
-            println!("{length} values: {false_alarms} of 400");
             assert!(false_alarms <= 80, "{length} values: {false_alarms} of 400");
         }
     }

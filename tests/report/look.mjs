@@ -44,11 +44,15 @@ for (const colorScheme of ["light", "dark"]) {
       }));
       const room = await page.locator(".chart .u-over").first().boundingBox();
       await page.mouse.move(room.x + 60, room.y + 40);
-      seen.hover = await page.locator(".reading").first().textContent();
+      seen.hover = await page.locator(".reading", { hasText: "#8" }).first().textContent();
       await page.mouse.down();
       await page.mouse.move(room.x + 120, room.y + 40, { steps: 4 });
+      await page.evaluate(() => new Promise(requestAnimationFrame));
       await page.mouse.up();
-      seen.zoomed = await page.evaluate(() => (view.to - view.from) / (extent.to - extent.from));
+      seen.zoomed = await page.evaluate(async () => {
+        await new Promise(requestAnimationFrame);
+        return (view.to - view.from) / (extent.to - extent.from);
+      });
       await page.getByRole("button", { name: "All of the time" }).press("Enter");
       seen.whole = await page.evaluate(() => view.to === extent.to && view.from === extent.from);
     }

@@ -44,7 +44,7 @@ for (const colorScheme of ["light", "dark"]) {
       }));
       const room = await page.locator(".chart .u-over").first().boundingBox();
       await page.mouse.move(room.x + 60, room.y + 40);
-      seen.hover = await page.locator(".reading", { hasText: "#8" }).first().textContent();
+      seen.hover = await page.locator(".now", { hasText: "#8" }).first().textContent();
       await page.mouse.down();
       await page.mouse.move(room.x + 120, room.y + 40, { steps: 4 });
       await page.evaluate(() => new Promise(requestAnimationFrame));

@@ -136,16 +136,16 @@ function heights(low, high) {
   return [low > high * 0.7 ? low - room : Math.min(0, low), high + room];
 }
 
-// What is under the pointer, in words beside the name of the chart.
+// What is under the pointer, in words below the chart.
 function tell(metric, plot, lines) {
   const { idx } = plot.cursor;
   if (idx === null || idx === undefined) {
-    metric.words.textContent = metric.usual;
+    metric.now.textContent = "";
     return;
   }
   const said = lines.map((one, place) => [one.label, plot.data[place + 1][idx]]).filter(([, value]) => value !== null && value !== undefined);
   const values = lines.length === 1 ? said.map(([, value]) => amount(value, metric.unit)) : said.slice(0, SERIES).map(([label, value]) => `${label.replace(/sample /, "#")}: ${amount(value, metric.unit)}`);
-  metric.words.textContent = `${clock(plot.data[0][idx])}  ${values.join("  ")}`;
+  metric.now.textContent = `${clock(plot.data[0][idx])}  ${values.join("  ")}`;
 }
 
 // The metrics by subject, over all samples.
@@ -172,9 +172,11 @@ function subjects() {
 function chartOf(metric, name) {
   metric.usual = `${amount(metric.least, metric.unit)} to ${amount(metric.most, metric.unit)}`;
   metric.words = element("span", { class: "quiet reading" }, metric.usual);
+  // Over what is below: the chart must not move away from under the pointer.
+  metric.now = element("div", { class: "reading now" });
   const said = `${metric.subject} ${metric.name}`;
   const room = element("div", { class: "chart", role: "img", "aria-label": `${said} over time, ${metric.usual}; the table of the subject has the figures` });
-  const made = element("div", { class: "chart-card" }, element("h4", {}, element("span", {}, name, " ", element("small", {}, scale(metric.most, metric.unit)[1])), metric.words), room);
+  const made = element("div", { class: "chart-card" }, element("h4", {}, element("span", {}, name, " ", element("small", {}, scale(metric.most, metric.unit)[1])), metric.words), room, metric.now);
   metric.draw = () => drawChart(metric, room);
   whenSeen(room, () => {
     charts.add(metric);

@@ -19,6 +19,7 @@ mod paths;
 mod plan;
 mod post;
 mod reap;
+mod report;
 mod results;
 mod revision;
 mod schema;
@@ -71,6 +72,7 @@ pub fn main(request: Request) -> ExitStatus {
         (Request::Compare(args), _) => compare::compare(&args, &console),
         (Request::Merge(args), _) => merge::merge(&args, &console),
         (Request::Export(args), _) => export::export(&args, &console),
+        (Request::Report(args), _) => report::report(&args, &console),
     };
     result.unwrap_or_else(|error| report_error(&error, &console))
 }

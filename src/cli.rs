@@ -9,6 +9,7 @@ mod init;
 mod instances;
 mod open_shell;
 mod plan;
+mod report;
 mod results;
 mod run;
 
@@ -27,6 +28,7 @@ pub use init::InitArgs;
 pub use instances::{AccountArgs, InstanceArgs, ReapArgs};
 pub use open_shell::ShellArgs;
 pub use plan::PlanArgs;
+pub use report::ReportArgs;
 pub use results::{OutputArgs, ResultsArgs, RmArgs};
 pub use run::{Commenting, JobArgs, RunArgs};
 
@@ -118,6 +120,8 @@ pub enum Request {
     Merge(MergeArgs),
     /// Print the figures in a format of another tool
     Export(ExportArgs),
+    /// Make a page of results: the answer, what was going on meanwhile, and how to reproduce it
+    Report(ReportArgs),
 }
 
 impl Request {

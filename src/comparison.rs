@@ -1,6 +1,7 @@
 //! The comparison of two revisions: a row for each figure with its ratio and its verdict, the most important on top.
 
 pub mod hosts;
+mod reproduction;
 mod sides;
 mod turns;
 pub mod unpaired;
@@ -16,6 +17,7 @@ use crate::records::{AskedPrecision, FigureRecord, Figures};
 use crate::statistics::{self, Doubt, Estimate, Finding, Interval, Series};
 use turns::{Measured, measured};
 
+pub use reproduction::reproduction;
 pub use sides::{Side, compare_sides};
 pub(crate) use turns::median;
 pub(crate) use words::seconds;

@@ -14,7 +14,7 @@ use crate::provider::ProviderError;
 use crate::report::Signal;
 use crate::reporter::prompt::PromptError;
 use crate::repository::RepositoryError;
-use crate::results::{FiguresError, RemovalError, ResultsError};
+use crate::results::{FiguresError, RemovalError, ResultsError, StoredRunsError};
 use crate::revision::RevisionError;
 use crate::shell::ssh::KeyError;
 
@@ -57,6 +57,9 @@ pub enum Error {
     /// Results are not removed.
     #[error(transparent)]
     Removal(#[from] RemovalError),
+    /// There is nothing for a page.
+    #[error(transparent)]
+    StoredRuns(#[from] StoredRunsError),
     /// The figures cannot be used.
     #[error(transparent)]
     Figures(#[from] FiguresError),
@@ -136,6 +139,7 @@ impl Error {
             Self::Provider(error) => error.hint(),
             Self::Results(error) => error.hint(),
             Self::Removal(error) => error.hint(),
+            Self::StoredRuns(error) => error.hint(),
             Self::Figures(error) => error.hint(),
             Self::Unconfirmed => Some("`--yes` removes it without asking"),
             Self::KeptInstance(error) => error.hint(),
@@ -175,6 +179,7 @@ impl Error {
             | Self::Revision(_)
             | Self::Results(_)
             | Self::Removal(_)
+            | Self::StoredRuns(_)
             | Self::Figures(_)
             | Self::Unconfirmed
             | Self::UnknownLease { .. }

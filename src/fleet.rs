@@ -25,7 +25,9 @@ use crate::provider::{Provider, ProviderError, Resolved};
 use crate::records::{Figures, Record};
 use crate::report::{Diagnostic, Outcome, Release, RunReport, SampleReport};
 use crate::reporter::{Event, Reporter};
-use crate::results::{ResultsError, create_run, write_run, write_run_file};
+use crate::results::{
+    ResultsError, create_run, run_directory, write_report, write_run, write_run_file,
+};
 use crate::sample::{MeasuredSample, Plan, Run, Sample, Shared, gather};
 use crate::schedule::schedule;
 use crate::shell::Shell;
@@ -364,6 +366,7 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
         }
         let record = report.clone();
         write_down(run.plan, record, &mut report).await;
+        draw(run, &report).await;
         for resource in &report.remaining {
             run.reporter.report(Event::Remains {
                 resource: resource.clone(),
@@ -374,6 +377,22 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
         run.reporter
             .report(Event::Finished(std::sync::Arc::new(report.clone())));
         report
+    }
+}
+
+/// Makes the page of a run of several samples; that this fails is a warning, for it shows only what is there.
+async fn draw<P: Provider, H: Shell, R: Reporter>(run: &Run<'_, P, H, R>, report: &RunReport) {
+    if report.asked == 1 {
+        return;
+    }
+    let directory = run_directory(&run.plan.output, &run.plan.revision, &run.plan.run);
+    let making = write_report(&directory, &directory);
+    match until_cancelled(run.interrupt.token(), making).await {
+        Completion::Returned(Err(error)) => {
+            run.reporter.report(Event::Warning(error.to_string()));
+        }
+        Completion::Panicked(message) => run.reporter.report(Event::Warning(message)),
+        Completion::Returned(Ok(())) | Completion::Cancelled => {}
     }
 }
 

@@ -4,10 +4,10 @@
 //!
 //! ```text
 //! 4  main · cli · app · error · shutdown                  choose implementations, map errors to exit statuses
-//! 3  provider::{ec2,local} · shell::{ssh,process,terminal} · github · reporter::{comparison,console,events_file,preview,progress,prompt,text,workflow,writer}  adapters
+//! 3  provider::{ec2,local} · shell::{ssh,process,terminal} · github · reporter::{comparison,console,events_file,metrics,preview,progress,prompt,text,workflow,writer}  adapters
 //! 2  fleet → sample → lease · job · collect · upload · results · repository · project  policy: it knows only the seams
 //! 1  provider · remote_host · shell · reporter · interrupt · cancel  the seams: one trait, one error type each
-//! 0  config · arm · figures · statistics · comparison · metrics · export · phase · step · schedule · preview · starter · project_file · revision · instance · report · records · exit_status  values: no I/O, no async
+//! 0  config · arm · figures · statistics · comparison · metrics · export · phase · step · schedule · preview · starter · project_file · revision · instance · report · records · report_page · exit_status  values: no I/O, no async
 //! ```
 //!
 //! A run flows from [`app`] through [`project`] (the config and its scripts, checked) into [`fleet`], which leases
@@ -45,6 +45,7 @@ pub mod provider;
 pub mod records;
 pub mod remote_host;
 pub mod report;
+pub mod report_page;
 pub mod reporter;
 pub mod repository;
 pub mod results;

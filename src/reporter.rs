@@ -3,6 +3,7 @@
 pub mod comparison;
 pub mod console;
 pub mod events_file;
+pub mod metrics;
 pub mod preview;
 mod progress;
 pub mod prompt;

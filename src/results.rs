@@ -17,8 +17,10 @@ mod occupancy;
 mod of_run;
 mod record_file;
 mod removal;
+mod report_file;
 mod sample_directory;
 mod stored_figures;
+mod stored_runs;
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -36,10 +38,12 @@ use occupancy::Occupancy;
 pub use free_space::FreeSpace;
 pub use inventory::{Contents, StoredSample, inventory};
 pub use measured::{Measured, measured};
-pub use of_run::{create_run, read_run, write_run, write_run_file};
+pub use of_run::{create_run, read_run, run_directory, write_run, write_run_file};
 pub use removal::{Removal, RemovalError};
+pub use report_file::write_report;
 pub use sample_directory::{ReadError, SampleDirectory};
 pub use stored_figures::{FiguresError, StoredFigures};
+pub use stored_runs::{StoredRunsError, stored_runs};
 
 /// Where collector's own records lie, below the results.
 pub const RECORDS: &str = "collector";

@@ -7,6 +7,7 @@
 //! figures of a table, and Holm's stepdown keeps the whole table to one level. One instance alone is judged by the
 //! signed ranks of its pairs.
 
+mod change_points;
 mod control;
 mod distributions;
 mod family;
@@ -17,6 +18,7 @@ mod signed_rank;
 #[cfg(test)]
 mod tests;
 
+pub use change_points::change_points;
 use distributions::{two_sided, upper_quantile};
 use family::Judged;
 use moderation::{Moderated, Spread};

@@ -14,7 +14,7 @@ use crate::revision::Revision;
 const RUN_RESERVE: u64 = 256 * 1024;
 
 /// The directory of what belongs to all samples of a run: `<output>/<revision>/<run>/`.
-fn run_directory(output: &Path, revision: &Revision, run: &RunId) -> PathBuf {
+pub fn run_directory(output: &Path, revision: &Revision, run: &RunId) -> PathBuf {
     output.join(revision.directory()).join(run.as_str())
 }
 

@@ -13,7 +13,7 @@ use crate::records::{Figures, HostFacts, JoinError, Record as _, SampleOf};
 use crate::report::{RunReport, SampleReport};
 
 /// The config below the directory of a sample.
-const CONFIG_FILE: &str = "config.yml";
+pub(super) const CONFIG_FILE: &str = "config.yml";
 
 /// Why figures at rest cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -13,7 +13,7 @@ use crate::phase::Stage;
 use crate::provider::Provider;
 use crate::report::{Outcome, Release, SampleReport, utc_to_the_second};
 use crate::reporter::{Event, Reporter};
-use crate::results::{RECORDS, Results};
+use crate::results::{RECORDS, Results, write_report};
 use crate::shell::Shell;
 
 impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
@@ -136,6 +136,7 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
         if named.is_err() || recorded.is_err() || cancel.is_cancelled() {
             return (report, measured);
         }
+        draw(&results, &mut report, &journal, &cancel).await;
         archive(&results, &mut report, &journal, &cancel).await;
         // For whoever watches: what is on disk is in the archive, and as old.
         report.finished = Timestamp::now();
@@ -204,6 +205,22 @@ pub(super) fn describe_signal(interrupt: &Interrupt) -> String {
     match interrupt.signal() {
         Some(signal) => format!("the run was ended by a signal ({signal})"),
         None => "the run was cancelled".into(),
+    }
+}
+
+/// Makes the page of the results; that this fails is a warning, for it shows only what is there.
+async fn draw<R: Reporter>(
+    results: &Results,
+    report: &mut SampleReport,
+    journal: &Journal<'_, R>,
+    cancel: &tokio_util::sync::CancellationToken,
+) {
+    let records = results.path().join(RECORDS);
+    let making = write_report(results.path(), &records);
+    match until_cancelled(cancel, making).await {
+        Completion::Returned(Err(error)) => warn(report, journal, error.to_string()),
+        Completion::Panicked(message) => warn(report, journal, message),
+        Completion::Returned(Ok(())) | Completion::Cancelled => {}
     }
 }
 

@@ -70,6 +70,8 @@ mod reference;
 #[cfg(test)]
 mod rehearsal;
 #[cfg(test)]
+mod report_page;
+#[cfg(test)]
 mod repository;
 #[cfg(test)]
 mod scale;

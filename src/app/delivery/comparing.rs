@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::Delivery;
-use crate::arm::Arm;
+use crate::comparison::reproduction;
 use crate::github::WorkflowJob;
 use crate::github::artifact::Artifact;
 use crate::github::comparison::{Origin, comparison};
@@ -43,7 +43,8 @@ impl Answer<'_> {
     /// The comparison as Markdown in at most `room` bytes; none where there is none.
     pub(super) fn markdown(&self, artifact: Option<&Artifact>, room: usize) -> Option<String> {
         let compared = self.figures.comparison.as_ref()?;
-        let command = reproduction(self.config, self.figures, self.samples);
+        let config = quote_where_needed(&self.config.to_string_lossy());
+        let command = reproduction(&config, self.figures, self.samples);
         let origin = Origin {
             command: Some(&command),
             seed: Some(self.figures.seed),
@@ -52,22 +53,4 @@ impl Answer<'_> {
         };
         Some(comparison(compared, &origin, room))
     }
-}
-
-/// The command that measures the same in the same order.
-fn reproduction(config: &Path, figures: &Figures, samples: u32) -> String {
-    let turns = figures.figures.iter().flat_map(|figure| &figure.turns);
-    let candidates = turns.filter(|turn| turn.arm == Arm::Candidate && turn.sample == 0);
-    let mut turns: Vec<u32> = candidates.map(|turn| turn.turn).collect();
-    turns.sort_unstable();
-    turns.dedup();
-    let config = quote_where_needed(&config.to_string_lossy());
-    let baseline = figures.baseline.as_ref();
-    let baseline = baseline.map_or_else(String::new, |one| format!(" --baseline {one}"));
-    format!(
-        "collect {config} {}{baseline} --repeat {} --samples {samples} --seed {}",
-        figures.revision,
-        turns.len(),
-        figures.seed
-    )
 }

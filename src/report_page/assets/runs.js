@@ -1,0 +1,72 @@
+// What was planned, what came of it, and how to do it again.
+
+function facts(pairs) {
+  const rows = pairs.filter(([, value]) => value).flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]);
+  return element("dl", {}, ...rows);
+}
+
+function copyable(text) {
+  const button = element("button", { type: "button" }, "Copy");
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(text);
+      button.textContent = "Copied";
+    } catch {
+      getSelection().selectAllChildren(button.previousSibling);
+    }
+  });
+  return element("div", { class: "command" }, element("pre", { tabindex: "0" }, text), button);
+}
+
+function orderOf(sample) {
+  const rounds = [];
+  for (const turn of sample.report.turns ?? []) {
+    rounds[turn.round] = (rounds[turn.round] ?? "") + (turn.arm === "baseline" ? "A" : "B");
+  }
+  return rounds.filter(Boolean).join("  ");
+}
+
+function problem(diagnostic, of) {
+  const made = element("li", {}, of ? `${of}: ` : "", diagnostic.message ?? diagnostic);
+  if (diagnostic.hint) made.append(element("div", { class: "quiet" }, diagnostic.hint));
+  if (diagnostic.last_lines?.length) made.append(element("pre", { tabindex: "0" }, diagnostic.last_lines.join("\n")));
+  return made;
+}
+
+function drawOutcome() {
+  const place = section("outcome");
+  const problems = [];
+  const warnings = [];
+  content.runs.forEach((run, number) => {
+    problems.push(...run.errors.map((one) => problem(one)));
+    for (const sample of content.samples.filter((one) => one.run === number)) {
+      const of = content.samples.length > 1 ? sample.name : "";
+      problems.push(...sample.report.errors.map((one) => problem(one, of)));
+      warnings.push(...sample.report.warnings.map((one) => problem(one, of)));
+    }
+  });
+  if (problems.length) place.append(element("ul", { class: "problems" }, ...problems));
+  if (warnings.length) place.append(fold(warnings.length === 1 ? "One warning" : `${warnings.length} warnings`, (made) => made.append(element("ul", {}, ...warnings))));
+  const started = content.runs.map((run) => run.started).filter(Boolean).sort();
+  const when = started.length > 1 ? `${started[0].slice(0, 16)} to ${started.at(-1).slice(0, 16)}` : (started[0] ?? "").slice(0, 16);
+  const types = [...new Set(content.samples.map((sample) => sample.report.instance?.instance_type ?? sample.report.provider))].join(", ");
+  const outcomes = [...new Set(content.runs.map((run) => run.outcome))].join(", ");
+  section("made").textContent = [when.replaceAll("T", " "), `${content.samples.length} ${content.samples.length === 1 ? "sample" : "samples"} on ${types}`, outcomes].filter(Boolean).join(" · ");
+  section("colophon").textContent = `Made by collector ${content.collector} at ${content.made}. Charts by uPlot (MIT License).`;
+}
+
+function drawPlan() {
+  const place = section("plan");
+  content.runs.forEach((run, number) => {
+    const into = content.runs.length === 1 ? place : fold(`${run.revision}, ${run.started ?? run.id}`, () => {});
+    if (into !== place) place.append(into);
+    const samples = content.samples.filter((sample) => sample.run === number);
+    into.append(
+      element("p", {}, "In the config directory of any sample of the results, this measures the same again, in the same order:"),
+      copyable(run.command),
+      facts([["run", run.id], ["revision", run.revision], ["commit", run.commit], ["baseline", run.baseline], ["description", run.description], ["started", run.started], ["outcome", run.outcome], ...samples.map((sample) => [`turns of ${sample.name}`, orderOf(sample)])]),
+    );
+    if (samples.some(orderOf)) into.append(element("p", { class: "quiet" }, run.baseline ? "A is the baseline, B the candidate; rounds are apart." : "Each B is a turn; rounds are apart."));
+    if (run.config) into.append(fold("config.yml", (made) => made.append(element("pre", { tabindex: "0" }, run.config)), { open: false }));
+  });
+}

@@ -1,0 +1,135 @@
+//! Facts about hosts side by side, and the files of a sample.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::SampleResults;
+use crate::records::FileState;
+use crate::report::human_bytes;
+
+/// The facts that are never the same, or say nothing about a machine.
+const NO_DIFFERENCE: [&str; 4] = ["instance", "address", "format", "load average"];
+
+/// So many files of a sample are listed.
+const MOST_FILES: usize = 2000;
+
+/// A fact on each host.
+#[derive(Debug, PartialEq, Serialize)]
+pub(super) struct Fact {
+    pub(super) name: String,
+    /// What it is on each sample's host; none where it is not known.
+    pub(super) values: Vec<Option<String>>,
+    /// Whether two that are known differ in what may change a measurement.
+    pub(super) differs: bool,
+}
+
+/// A file that came home, or did not.
+#[derive(Debug, Serialize)]
+pub(super) struct CollectedFile {
+    path: String,
+    size: u64,
+    state: FileState,
+    sha256: Option<String>,
+}
+
+/// The files of a sample, and how many more there are.
+pub(super) fn files(sample: &SampleResults) -> (Vec<CollectedFile>, usize) {
+    let files = sample
+        .manifest
+        .as_ref()
+        .map_or(&[][..], |manifest| &manifest.files);
+    let listed = files.iter().take(MOST_FILES).map(|file| CollectedFile {
+        path: file.path.to_string(),
+        size: file.size,
+        state: file.state,
+        sha256: file.sha256.map(|sum| sum.to_string()),
+    });
+    (listed.collect(), files.len().saturating_sub(MOST_FILES))
+}
+
+/// Every fact of every host, the facts in the order in which they are first told.
+pub(super) fn facts(samples: &[&SampleResults]) -> Vec<Fact> {
+    let mut facts: Vec<Fact> = Vec::new();
+    for (place, sample) in samples.iter().enumerate() {
+        for (name, value) in of_host(sample) {
+            let at = facts
+                .iter()
+                .position(|fact| fact.name == name)
+                .unwrap_or(facts.len());
+            if at == facts.len() {
+                facts.push(Fact {
+                    name,
+                    values: vec![None; samples.len()],
+                    differs: false,
+                });
+            }
+            if let Some(cell) = facts
+                .get_mut(at)
+                .and_then(|fact| fact.values.get_mut(place))
+            {
+                *cell = Some(value);
+            }
+        }
+    }
+    for fact in &mut facts {
+        let mut known = fact.values.iter().flatten();
+        let first = known.next();
+        fact.differs =
+            !NO_DIFFERENCE.contains(&fact.name.as_str()) && known.any(|value| Some(value) != first);
+    }
+    facts
+}
+
+fn of_host(sample: &SampleResults) -> Vec<(String, String)> {
+    let mut facts = Vec::new();
+    let mut add = |name: &str, value: Option<&str>| {
+        facts.extend(value.map(|value| (name.to_owned(), value.to_owned())));
+    };
+    if let Some(instance) = &sample.report.instance {
+        add("instance", Some(instance.id.as_str()));
+        add("instance type", instance.instance_type.as_deref());
+        add("zone", instance.zone.as_deref());
+        add("image", instance.image.as_deref());
+        add("address", Some(&instance.address));
+    }
+    if let Some(Value::Object(of_host)) = sample
+        .facts
+        .as_ref()
+        .and_then(|facts| serde_json::to_value(facts).ok())
+    {
+        for (name, value) in &of_host {
+            flatten(&name.replace('_', " "), value, &mut facts);
+        }
+    }
+    facts.retain(|(name, _)| name != "format");
+    facts
+}
+
+/// A value as lines of a table: a line for each that is in it.
+fn flatten(name: &str, value: &Value, facts: &mut Vec<(String, String)>) {
+    match value {
+        Value::Null => {}
+        Value::Object(inner) => {
+            for (key, value) in inner {
+                flatten(&format!("{name}: {}", key.replace('_', " ")), value, facts);
+            }
+        }
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(plain).collect();
+            facts.push((name.to_owned(), items.join(", ")));
+        }
+        value => match (name.strip_suffix(" bytes"), value.as_u64()) {
+            (Some(name), Some(bytes)) => {
+                facts.push((name.to_owned(), human_bytes(bytes)));
+            }
+            _ => facts.push((name.to_owned(), plain(value))),
+        },
+    }
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}

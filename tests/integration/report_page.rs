@@ -1,0 +1,191 @@
+//! `collect report`: the page in a browser, with an hour of metrics of eight samples and everything from them hostile.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::command::{Desk, run, skip};
+
+/// Names and logs that would do something anywhere but in a text.
+const HOSTILE: &str = "</script><script>window.owned=1</script><img src=x onerror=owned=1><style>*{display:none}</style><link rel=stylesheet href=//example.org/x><!--\u{2028}\u{1b}[31m";
+
+const TESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/report");
+
+/// The start of every run.
+const START: i64 = 1_800_000_000;
+
+/// The directory of the browser's driver; `None` where it is not installed and need not be.
+#[track_caller]
+fn driver() -> Option<PathBuf> {
+    let setup = Path::new(TESTS).join("setup");
+    let directory = Command::new(setup).arg("--where").output().unwrap();
+    let directory = PathBuf::from(String::from_utf8(directory.stdout).unwrap().trim());
+    let installed = directory.join("node_modules/playwright-core").exists();
+    if installed && Path::new("/usr/bin/chromium").exists() {
+        return Some(directory);
+    }
+    skip("a browser is missing: tests/report/setup installs it");
+    None
+}
+
+fn at(seconds: i64) -> String {
+    jiff::Timestamp::from_second(START + seconds)
+        .unwrap()
+        .to_string()
+}
+
+/// The turns of a sample of so many seconds: A B B A, again and again.
+fn turns(seconds: i64) -> Vec<(u32, &'static str, i64, i64)> {
+    let each = (seconds - 60) / 8;
+    let arms = ["baseline", "candidate", "candidate", "baseline"];
+    let turns = (0..8).zip(arms.iter().cycle());
+    turns
+        .map(|(turn, arm)| {
+            (
+                u32::try_from(turn).unwrap() + 1,
+                *arm,
+                60 + turn * each,
+                each - 2,
+            )
+        })
+        .collect()
+}
+
+/// A run of so many samples at rest, measured for so many seconds each; the directory of the run.
+fn stored(output: &Path, samples: u32, seconds: i64) -> PathBuf {
+    let revision = output.join("v2");
+    let mut reports = Vec::new();
+    let mut values = Vec::new();
+    for sample in 1..=samples {
+        let directory = revision.join(format!("i-{sample}")).join("collector");
+        fs::create_dir_all(directory.join("logs")).unwrap();
+        let mut stages =
+            vec![json!({"stage": "launch", "ok": true, "started": at(-30), "took": 20.0})];
+        let mut steps: Vec<String> = Vec::new();
+        for (turn, arm, from, took) in turns(seconds) {
+            let name = format!("{turn:02}-run-a.sh");
+            let log = format!("collector/logs/{name}.log");
+            fs::write(
+                directory.join("logs").join(format!("{name}.log")),
+                format!("{HOSTILE}\nneedle {turn}\n"),
+            )
+            .unwrap();
+            stages.push(json!({"stage": "run", "arm": arm, "turn": turn, "ok": true, "started": at(from), "took": took, "steps": [
+                {"script": HOSTILE, "place": "remote", "outcome": "passed", "exit_code": 0, "started": at(from), "took": took, "log": log}]}));
+            steps.extend([from.to_string(), (from + took).to_string(), name]);
+            let value =
+                if arm == "baseline" { 1.0 } else { 1.2 } + f64::from(turn * sample % 3) * 0.001;
+            values.push(json!({"sample": sample - 1, "arm": arm, "round": turn.div_ceil(4), "turn": turn, "values": [value, value * 1.001]}));
+        }
+        let metrics = Command::new("node")
+            .arg(Path::new(TESTS).join("metrics.mjs"))
+            .arg(directory.join("metrics.csv"))
+            .args([
+                seconds.to_string(),
+                "6".into(),
+                (START + i64::from(sample)).to_string(),
+            ])
+            .args(steps)
+            .status()
+            .unwrap();
+        assert!(metrics.success());
+        let report = json!({"format": 2, "collector": "0.1.0", "run": "r", "sample": sample, "lease": "l", "provider": "ec2",
+            "region": "eu-central-1", "revision": "v2", "description": HOSTILE, "started": at(-40), "finished": at(seconds),
+            "outcome": "passed", "errors": [{"message": HOSTILE, "last_lines": [HOSTILE]}], "warnings": [HOSTILE],
+            "instance": {"id": format!("i-{sample}"), "address": HOSTILE, "region": "eu-central-1", "instance_type": "c7i.large"},
+            "expires_at": at(9999), "released": {"state": "terminated"}, "stages": stages,
+            "collected": {"files": 1, "bytes": 1, "incomplete": 0}});
+        let write =
+            |name: &str, value: &Value| fs::write(directory.join(name), value.to_string()).unwrap();
+        write("run.json", &report);
+        write(
+            "host.json",
+            &json!({"format": 1, "kernel": format!("6.{sample}"), "cpu_model": HOSTILE, "memory_bytes": 4_000_000_000_u64}),
+        );
+        write(
+            "manifest.json",
+            &json!({"format": 2, "files": [{"path": HOSTILE, "source": HOSTILE, "size": 9, "sha256": null,
+            "mode": "0644", "modified": null, "state": "missing"}]}),
+        );
+        reports.push(report);
+    }
+    let directory = revision.join("r");
+    fs::create_dir_all(&directory).unwrap();
+    let of_samples: Vec<Value> = (1..=samples)
+        .map(|sample| json!({"run": "r", "sample": sample, "instance": format!("i-{sample}")}))
+        .collect();
+    let figures = json!({"format": 1, "runs": ["r"], "revision": "v2", "baseline": "v1", "seed": 7, "samples": of_samples,
+        "figures": [{"name": HOSTILE, "unit": "s", "better": "less", "turns": values}]});
+    let report = json!({"format": 2, "run": "r", "asked": samples, "started": at(-40), "finished": at(seconds), "errors": [],
+        "outcome": "passed", "samples": reports});
+    fs::write(directory.join("figures.json"), figures.to_string()).unwrap();
+    fs::write(directory.join("run.json"), report.to_string()).unwrap();
+    directory
+}
+
+#[test]
+fn an_hour_of_eight_samples_is_one_quiet_page_that_anyone_can_use() {
+    let Some(driver) = driver() else { return };
+    let desk = Desk::new();
+    let results = stored(&desk.path().join("results"), 8, 3600);
+    let results = results.to_str().unwrap();
+    run(desk.collect(&["report", results, "--output", "page.html"])).expect(0);
+    let mut look = Command::new("node");
+    look.arg(Path::new(TESTS).join("look.mjs"))
+        .arg(driver)
+        .arg(desk.path().join("page.html"));
+    let output = look.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    let seen: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{said}"));
+    for quiet in ["said", "requests", "violations"] {
+        assert_eq!(seen[quiet], json!([]), "{quiet}");
+    }
+    assert_eq!((&seen["dialogs"], &seen["hostile"]), (&json!(0), &json!(0)));
+    assert!(
+        seen["bytes"].as_u64().unwrap() <= 15 << 20,
+        "{}",
+        seen["bytes"]
+    );
+    let drawn = ["parsed", "firstChart"].map(|part| seen[part].as_f64().unwrap());
+    assert!(drawn.iter().sum::<f64>() <= 1000.0, "{drawn:?} ms");
+    assert_eq!(seen["sentence"], "1 slower; 8 instances, 16 rounds");
+    assert_eq!(seen["found"], "64 lines in 64 logs");
+    assert!(
+        seen["hover"].as_str().unwrap().contains("#8: "),
+        "{}",
+        seen["hover"]
+    );
+    assert!(seen["zoomed"].as_f64().unwrap() < 0.5, "{}", seen["zoomed"]);
+    assert_eq!(seen["whole"], true);
+    assert_eq!(seen["theme"], "dark");
+    assert_eq!(seen["overflow"], 0);
+}
+
+#[test]
+fn a_page_holds_no_markup_from_the_results_and_nothing_to_fetch() {
+    let desk = Desk::new();
+    if Command::new("node").arg("--version").output().is_err() {
+        skip("node is missing");
+        return;
+    }
+    stored(&desk.path().join("results"), 1, 120);
+    run(desk.collect(&["report", "results", "--output", "page.html"])).expect(0);
+    let page = fs::read_to_string(desk.path().join("page.html")).unwrap();
+    assert!(!page.contains("<img") && !page.contains("<!--") && !page.contains("owned=1</script>"));
+    assert_eq!(page.matches("</script>").count(), 3);
+    assert!(page.contains("default-src 'none'"));
+    let shown = run(desk.collect(&["report", "results", "--terminal"])).expect(0);
+    assert!(
+        shown.stdout.contains("1 slower; 1 instance") || shown.stdout.contains("no verdict"),
+        "{}",
+        shown.stdout
+    );
+    assert!(
+        shown.stdout.contains('█') && !shown.stdout.contains("\u{1b}[31m"),
+        "{}",
+        shown.stdout
+    );
+    run(desk.collect(&["report", "nowhere"])).expect(2);
+}

@@ -5,7 +5,7 @@ use super::{Key, Kind, MAX_REPEAT, MAX_SAMPLES, key, planned};
 use crate::config::export::EXPORTS;
 
 /// The keys of `main`, in the order of the reference.
-pub const MAIN_KEYS: [Key; 45] = [
+pub const MAIN_KEYS: [Key; 44] = [
     key(
         "performance_results",
         Kind::Globs,
@@ -228,7 +228,6 @@ pub const MAIN_KEYS: [Key; 45] = [
     planned("jump", "a host to connect through"),
     planned("launch_template", "a launch template of EC2"),
     planned("max_cost", "the most that a run may cost"),
-    planned("metrics", "the interval of built-in system metrics"),
     planned("placement_group", "a placement group of EC2"),
     planned("root_volume", "size and type of the root volume"),
     planned("spot", "whether spot capacity is used"),

@@ -10,6 +10,7 @@ mod pattern;
 mod problem;
 mod reader;
 mod repository;
+mod s3;
 mod schema;
 mod section;
 mod steps;
@@ -33,6 +34,7 @@ pub use node::At;
 pub use pattern::Pattern;
 pub use problem::{ConfigErrors, Problem, plural};
 pub use repository::Repository;
+pub use s3::{S3Destination, S3DestinationError};
 pub use schema::schema;
 pub use upload::{Upload, UploadKind, Wildcards};
 
@@ -96,6 +98,8 @@ pub struct Config {
     pub repository: Option<Repository>,
     /// The collected files that hold figures.
     pub figures: Vec<FigureFiles>,
+    /// The bucket that also gets the archives.
+    pub s3: Option<S3Destination>,
     /// The steps of each phase that has any.
     pub phases: BTreeMap<Phase, Vec<Step>>,
 }

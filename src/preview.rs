@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use crate::arm::Arm;
 use crate::config::{
-    AddressKind, Config, Ec2Spec, Pattern, ProviderSpec, Repository, human_duration, plural,
+    AddressKind, Config, Ec2Spec, Pattern, ProviderSpec, Repository, S3Destination, human_duration,
+    plural,
 };
 use crate::instance::LOCAL_REGION;
 use crate::phase::{Phase, Stage};
@@ -262,6 +263,7 @@ fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Setting> {
         repository,
         upload,
         figures,
+        s3,
         phases: _,
     } = config;
     let patterns: Vec<&str> = performance_results.iter().map(Pattern::as_str).collect();
@@ -320,6 +322,7 @@ fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Setting> {
                 })
                 .collect::<Vec<_>>(),
         ),
+        s3_setting(s3.as_ref(), provider),
         setting(
             "keep_on_failure",
             keep_on_failure.map_or(Value::Null, |time| human_duration(time).into()),
@@ -340,6 +343,17 @@ fn repository_setting(repository: Option<&Repository>) -> Setting {
         Some(Repository::Clone { path, send: false }) => setting("repository", path.as_str()),
         Some(Repository::Clone { path, send: true }) => setting("repository", path.as_str())
             .with_note("a checkout of the commit is sent to the instance"),
+    }
+}
+
+fn s3_setting(destination: Option<&S3Destination>, provider: &ProviderSpec) -> Setting {
+    let Some(destination) = destination else {
+        return setting("S3", Value::Null);
+    };
+    let setting = setting("S3", destination.to_string());
+    match provider {
+        ProviderSpec::Local => setting.with_note("a rehearsal sends nothing there"),
+        ProviderSpec::Ec2(_) => setting.with_note("AWS looks the bucket up before the launch"),
     }
 }
 

@@ -14,6 +14,7 @@ mod plan;
 mod source;
 mod step_log;
 mod steps;
+mod stored;
 mod turns;
 mod watched;
 

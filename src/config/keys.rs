@@ -41,6 +41,8 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// `ami-…` or `resolve:ssm:…`.
     Image,
+    /// A bucket of S3, and a prefix of keys in it.
+    Bucket,
     /// A login name as `useradd` takes it.
     UserName,
     /// `true` or `false`.
@@ -136,6 +138,7 @@ impl fmt::Display for Kind {
                 Ok(())
             }
             Self::Image => f.write_str("an image"),
+            Self::Bucket => f.write_str("a bucket, and a prefix in it"),
             Self::UserName => f.write_str("a user name"),
             Self::Boolean => f.write_str("`true` or `false`"),
             Self::Count(most) => write!(f, "a whole number from 1 to {most}"),
@@ -415,7 +418,13 @@ pub const MAIN_KEYS: [Key; 42] = [
         "[bench.json, sizes/*.csv: {value: bytes, unit: B, better: less}]",
         "the collected files that hold the figures: globs relative to the directory of the instance in the results, as in `upload`; see below",
     ),
-    planned("S3", "a bucket that also gets the archive"),
+    key(
+        "S3",
+        Kind::Bucket,
+        Behaviour("none"),
+        "my-bucket/results",
+        "a bucket of S3 that also gets the archive of each sample, and what its keys begin with: `bucket` or `bucket/prefix`; a rehearsal sends nothing there. docs/s3.md tells what it takes",
+    ),
     planned("access", "the way to an instance without a public address"),
     planned("availability_zone", "the zone to launch in"),
     planned("cpu_options", "cores, and threads a core"),

@@ -7,7 +7,7 @@ use super::keys::MAIN_KEYS;
 use super::node::Node;
 use super::reader::Problems;
 use super::section::Section;
-use super::{AddressKind, Config, Ec2Spec, ProviderSpec, Upload, repository};
+use super::{AddressKind, Config, Ec2Spec, ProviderSpec, Upload, repository, s3};
 
 /// The section, as far as it can be used.
 #[derive(Debug)]
@@ -38,6 +38,7 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
     let confirm = main.read("confirm", Problems::boolean);
     let fail_on = main.read("fail_on", Problems::fail_on);
     let repository = repository::read(&mut main);
+    let s3 = s3::read(&mut main);
     let figures = main.read("figures", Problems::figures).unwrap_or_default();
     let config = || {
         Some(Config {
@@ -60,6 +61,7 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
             fail_on,
             repository,
             figures,
+            s3,
             phases: BTreeMap::new(),
         })
     };

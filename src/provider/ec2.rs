@@ -7,6 +7,7 @@ mod public_address;
 mod refusal;
 mod region;
 mod role;
+mod s3;
 mod tags;
 mod user_data;
 
@@ -25,11 +26,12 @@ use aws_sdk_ec2::types::{
 use jiff::Timestamp;
 
 use super::{Access, InstanceAccess, Login, Provider, ProviderError, RefusalKind, Resolved, Sweep};
-use crate::config::{AddressKind, Ec2Spec};
+use crate::config::{AddressKind, Ec2Spec, S3Destination};
 use crate::instance::{
     Found, FoundResource, Instance, InstanceId, InstanceState, LaunchRequest, LeaseToken, Owner,
     Resource,
 };
+use crate::object_store::StoreError;
 use crate::remote_host::RemoteHost;
 use crate::shell::ssh::{KeyError, Keys, SshShell, Target};
 use crate::shell::{Command, ShellError, run_script};
@@ -40,6 +42,7 @@ use tags::tags;
 use user_data::{FirstBoot, shorten_life};
 
 pub use account::Account;
+pub use s3::Bucket;
 
 /// The directory of the jobs on an instance; root's alone.
 const JOBS_DIR: &str = "/var/lib/collector";
@@ -61,6 +64,7 @@ pub struct Ec2 {
     spec: Ec2Spec,
     keys: Keys,
     user_data: Blob,
+    bucket: Option<Bucket>,
     /// The instances that were connected to.
     targets: RefCell<BTreeMap<InstanceId, Target>>,
 }
@@ -106,8 +110,18 @@ impl Ec2 {
             spec,
             keys,
             user_data: Blob::new(cloud_config),
+            bucket: None,
             targets: RefCell::default(),
         })
+    }
+
+    /// The same with a bucket for the archives.
+    ///
+    /// # Errors
+    /// When this machine has no certificates to trust.
+    pub fn with_bucket(mut self, destination: S3Destination) -> Result<Self, StoreError> {
+        self.bucket = Some(Bucket::new(&self.account, destination)?);
+        Ok(self)
     }
 
     /// Renews the credentials for as long as it is polled, so that after a signal they need not be fetched first.
@@ -179,6 +193,14 @@ impl Ec2 {
             .iter()
             .flat_map(aws_sdk_ec2::types::Image::block_device_mappings);
         Ok(mappings.filter_map(ending_with_instance).collect())
+    }
+
+    /// Looks up the bucket of the archives, where there is one.
+    async fn look_up_bucket(&self) -> Result<(), ProviderError> {
+        match &self.bucket {
+            Some(bucket) => bucket.look_up().await.map_err(ProviderError::Store),
+            None => Ok(()),
+        }
     }
 
     fn describe(
@@ -295,17 +317,19 @@ impl Sweep for Ec2 {
 impl Provider for Ec2 {
     type Candidate = Candidate;
     type Shell = SshShell;
+    type Store = Bucket;
 
     async fn resolve(&self) -> Result<Resolved<Candidate>, ProviderError> {
         let look_ups = async {
             tokio::try_join!(
                 group::resolve(&self.account, &self.spec),
                 self.keypair(),
-                self.volumes()
+                self.volumes(),
+                self.look_up_bucket()
             )
         };
         let (looked_up, ()) = tokio::join!(look_ups, self.account.identify());
-        let ((group, group_warning), (keypair, keypair_warning), volumes) =
+        let ((group, group_warning), (keypair, keypair_warning), volumes, ()) =
             looked_up.map_err(|error| suspect_region(error, self.region()))?;
         Ok(Resolved {
             candidates: vec![Candidate {
@@ -419,6 +443,10 @@ impl Provider for Ec2 {
             private_key: Some(self.keys.client_private().ok()?),
             jobs_dir: JOBS_DIR.into(),
         })
+    }
+
+    fn store(&self) -> Option<&Bucket> {
+        self.bucket.as_ref()
     }
 
     async fn keep(&self, id: &InstanceId, until: Timestamp) -> Result<(), ShellError> {

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::journal::Journal;
+use super::stored::store_archive;
 use super::{MeasuredSample, Sample, gather};
 use crate::cancel::{Completion, until_cancelled};
 use crate::interrupt::Interrupt;
@@ -87,6 +88,13 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
             return (report, measured);
         }
         archive(&results, &mut report, &journal, &cancel).await;
+        if let Some(store) = self.run.provider.store() {
+            store_archive(store, &mut report, &journal, &cancel).await;
+            // The archive does not tell of its copy; the report beside it does.
+            if let Err(error) = results.record(report.clone()).await {
+                warn(&mut report, &journal, error.to_string());
+            }
+        }
         // For whoever watches: what is on disk is in the archive, and as old.
         report.finished = Timestamp::now();
         if cancel.is_cancelled() {
@@ -145,6 +153,7 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
             collected: collected.clone().unwrap_or_default(),
             directory: None,
             archive: None,
+            stored: None,
         }
     }
 }

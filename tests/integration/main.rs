@@ -54,6 +54,8 @@ mod limits;
 #[cfg(test)]
 mod list;
 #[cfg(test)]
+mod object_store;
+#[cfg(test)]
 mod open_shell;
 #[cfg(test)]
 mod plan;

@@ -325,6 +325,7 @@ impl Scenario {
                 repository: None,
                 upload: Vec::new(),
                 figures: Vec::new(),
+                s3: None,
                 phases,
             },
             config_file: Vec::new(),

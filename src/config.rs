@@ -100,6 +100,8 @@ pub struct Config {
     pub figures: Vec<FigureFiles>,
     /// The bucket that also gets the archives.
     pub s3: Option<S3Destination>,
+    /// Whether results come to this machine although they go to the bucket.
+    pub download: bool,
     /// The steps of each phase that has any.
     pub phases: BTreeMap<Phase, Vec<Step>>,
 }

@@ -264,6 +264,7 @@ fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Setting> {
         upload,
         figures,
         s3,
+        download,
         phases: _,
     } = config;
     let patterns: Vec<&str> = performance_results.iter().map(Pattern::as_str).collect();
@@ -323,6 +324,7 @@ fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Setting> {
                 .collect::<Vec<_>>(),
         ),
         s3_setting(s3.as_ref(), provider),
+        setting("download", *download),
         setting(
             "keep_on_failure",
             keep_on_failure.map_or(Value::Null, |time| human_duration(time).into()),

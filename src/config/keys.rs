@@ -225,7 +225,7 @@ pub const FILE_KEYS: [Key; 8] = [
 ];
 
 /// The keys of `main`, in the order of the reference.
-pub const MAIN_KEYS: [Key; 42] = [
+pub const MAIN_KEYS: [Key; 43] = [
     key(
         "performance_results",
         Kind::Globs,
@@ -424,6 +424,13 @@ pub const MAIN_KEYS: [Key; 42] = [
         Behaviour("none"),
         "my-bucket/results",
         "a bucket of S3 that also gets the archive of each sample, and what its keys begin with: `bucket` or `bucket/prefix`; a rehearsal sends nothing there. docs/s3.md tells what it takes",
+    ),
+    key(
+        "download",
+        Kind::Boolean,
+        Value("true"),
+        "false",
+        "with `S3`, `false` sends the results straight from the instance to the bucket, and only the records and logs here",
     ),
     planned("access", "the way to an instance without a public address"),
     planned("availability_zone", "the zone to launch in"),

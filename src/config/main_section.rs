@@ -38,7 +38,7 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
     let confirm = main.read("confirm", Problems::boolean);
     let fail_on = main.read("fail_on", Problems::fail_on);
     let repository = repository::read(&mut main);
-    let s3 = s3::read(&mut main);
+    let (s3, download) = s3::read(&mut main);
     let figures = main.read("figures", Problems::figures).unwrap_or_default();
     let config = || {
         Some(Config {
@@ -62,6 +62,7 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
             repository,
             figures,
             s3,
+            download,
             phases: BTreeMap::new(),
         })
     };

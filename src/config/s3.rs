@@ -126,9 +126,26 @@ impl Problems<'_> {
     }
 }
 
-/// Reads `S3`; what is wrong with it is entered.
-pub(super) fn read(main: &mut Section<'_, '_, '_>) -> Option<S3Destination> {
-    main.read("S3", Problems::s3)
+/// Reads `S3` and `download`; what is wrong with them is entered.
+pub(super) fn read(main: &mut Section<'_, '_, '_>) -> (Option<S3Destination>, bool) {
+    let destination = main.read("S3", Problems::s3);
+    let download = main.read("download", Problems::boolean).unwrap_or(true);
+    if let (Some(at), false) = (main.node("download").map(|node| node.at), download) {
+        if main.node("S3").is_none() {
+            let remedy = "add `S3: my-bucket/results`, or remove `download`: else the results would be nowhere";
+            main.add_problem(at, "`download: false` without `S3`", remedy);
+        }
+        if main.node("figures").is_some() {
+            let remedy =
+                "remove `figures`, or `download`: figures are read from files that are here";
+            main.add_problem(
+                at,
+                "`download: false` leaves no files for `figures`",
+                remedy,
+            );
+        }
+    }
+    (destination, download)
 }
 
 #[cfg(test)]

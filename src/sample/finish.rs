@@ -48,6 +48,7 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
             // A collection that was dropped may still be writing to where the results are now.
             self.journal.collected = Some(self.arrivals.settle().await);
         }
+        self.give_up_object().await;
         let plan = self.run.plan;
         let measured = self.measured().await;
         let figures = measured.and_then(|measured| gather(plan, &[measured]));
@@ -153,7 +154,7 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
             collected: collected.clone().unwrap_or_default(),
             directory: None,
             archive: None,
-            stored: None,
+            stored: self.stored.address.clone(),
         }
     }
 }

@@ -12,16 +12,31 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::journal::Journal;
+use super::straight::Straight;
+use super::{Host, Sample};
 use crate::cancel::{Completion, until_cancelled};
+use crate::collect::{Collection, collect, survey};
+use crate::config::Pattern;
 use crate::object_store::{ObjectStore, ObjectUpload, Part, StoreError, StoredPart, part_size};
+use crate::provider::Provider;
 use crate::report::{Diagnostic, SampleReport};
 use crate::reporter::{Event, Reporter};
+use crate::shell::Shell;
 
 /// So many parts are under way at once; this bounds the memory.
 const AT_ONCE: usize = 4;
 
 /// The deadline for giving an object up: a signal may wait for it.
 const ABORT_DEADLINE: Duration = Duration::from_secs(3);
+
+/// What the store has of a sample, or is about to have.
+#[derive(Debug, Default)]
+pub(super) struct Stored {
+    /// The object that is not whole.
+    unfinished: Option<ObjectUpload>,
+    /// The address of the results that it has from the instance.
+    pub(super) address: Option<String>,
+}
 
 /// Sends the archive to the store. The results are here, so that it fails is a warning.
 pub(super) async fn store_archive<R: Reporter>(
@@ -33,7 +48,13 @@ pub(super) async fn store_archive<R: Reporter>(
     let Some(archive) = report.archive.clone() else {
         return;
     };
-    let name = object_name(report, &archive);
+    // Where the instance has sent the results, this is the rest.
+    let behind = if report.stored.is_some() {
+        ".records.tar.gz"
+    } else {
+        ".tar.gz"
+    };
+    let name = object_name(report, &archive, behind);
     let address = store.address(&name);
     journal.report(Event::Note(format!("sending the archive to {address} …")));
     let sent = match store.begin(&name).await {
@@ -47,6 +68,7 @@ pub(super) async fn store_archive<R: Reporter>(
         Err(error) => Err(Diagnostic::new(error.to_string(), error.hint())),
     };
     match sent {
+        Ok(()) if report.stored.is_some() => {}
         Ok(()) => report.stored = Some(address),
         Err(error) => {
             let warning = Diagnostic {
@@ -59,10 +81,89 @@ pub(super) async fn store_archive<R: Reporter>(
     }
 }
 
+impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
+    /// Brings the results to where they are to be.
+    pub(super) async fn collection(&mut self, host: &Host<'_, P, R>) -> Collection {
+        let patterns = self.patterns(&host.jobs_dir);
+        if let Some(collection) = self.store_straight(host, &patterns).await {
+            return collection;
+        }
+        let (into, reporter) = (self.results.path(), self.journal.reporter());
+        collect(&host.shell, &patterns, into, &self.arrivals, reporter).await
+    }
+
+    /// Has the instance send the results to the store, where they are not to come here, and returns what there was. Without
+    /// that, or where it fails, they have to be collected: nothing else has them.
+    async fn store_straight(
+        &mut self,
+        host: &Host<'_, P, R>,
+        patterns: &[Pattern],
+    ) -> Option<Collection> {
+        let store = self.run.provider.store()?;
+        if self.run.plan.config.download {
+            return None;
+        }
+        let reporter = *self.journal.reporter();
+        let into = self.results.path();
+        let surveyed = survey(&host.shell, patterns, into, &self.arrivals, &reporter).await;
+        if surveyed.error.is_some() || surveyed.manifest.files.is_empty() {
+            return None;
+        }
+        let instance = self.results.final_path();
+        let instance = instance.file_name()?.to_string_lossy();
+        let root = format!("{}/{instance}", self.run.plan.revision.directory());
+        let name = format!("{root}.tar.gz");
+        let straight = Straight {
+            shell: &host.shell,
+            store,
+            directory: format!("{}/bucket", host.jobs_dir),
+        };
+        let sent = async {
+            let parts = straight.pack(Path::new(&root), &surveyed.manifest).await?;
+            let upload = self.stored.unfinished.insert(store.begin(&name).await?);
+            straight.send(upload, &parts).await
+        };
+        let sent = sent.await;
+        straight.remove().await;
+        match sent {
+            Ok(()) => {
+                self.stored.unfinished = None;
+                let address = store.address(&name);
+                self.journal
+                    .report(Event::Note(format!("the results are in {address}")));
+                self.stored.address = Some(address);
+                Some(surveyed)
+            }
+            Err(error) => {
+                self.give_up_object().await;
+                let error = Diagnostic::new(
+                    format!(
+                        "the results did not get straight to the bucket, and come here: {error}"
+                    ),
+                    error.hint(),
+                );
+                self.journal.warn(error.to_string());
+                None
+            }
+        }
+    }
+
+    /// Gives up what is not whole in the store; a signal may have come in between.
+    pub(super) async fn give_up_object(&mut self) {
+        if let (Some(store), Some(upload)) =
+            (self.run.provider.store(), self.stored.unfinished.take())
+        {
+            // What stays is for a rule of the bucket to remove.
+            let _ = timeout(ABORT_DEADLINE, store.abort(&upload)).await;
+        }
+    }
+}
+
 /// The name of a sample's object: that of its archive below the directory of the revision.
-fn object_name(report: &SampleReport, archive: &Path) -> String {
+fn object_name(report: &SampleReport, archive: &Path, behind: &str) -> String {
     let file = archive.file_name().unwrap_or_default().to_string_lossy();
-    format!("{}/{file}", report.revision.directory())
+    let sample = file.strip_suffix(".tar.gz").unwrap_or(&file);
+    format!("{}/{sample}{behind}", report.revision.directory())
 }
 
 /// Gives up an object that is not whole, so that nobody pays for its parts.

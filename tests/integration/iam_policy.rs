@@ -48,7 +48,7 @@ fn the_page_shows_the_policy_of_the_file_and_explains_each_action() {
 fn the_policy_of_the_bucket_is_shown_and_explained_and_allows_nothing_but_to_write() {
     let section = Document::open("docs/s3.md").section("## IAM policy");
     let file = fs::read_to_string(Path::new(ROOT).join("docs/iam-policy-s3.json")).unwrap();
-    assert_eq!(section.blocks("json"), [file.clone()]);
+    assert_eq!(section.blocks("json"), std::slice::from_ref(&file));
     let policy: Value = serde_json::from_str(&file).unwrap();
     let statements = policy["Statement"].as_array().unwrap();
     let allowed: BTreeSet<String> = statements

@@ -8,7 +8,7 @@ use collector::report::SampleReport;
 use collector::results::SampleDirectory;
 use serde_json::json;
 
-use crate::command::{Desk, run};
+use crate::command::{Desk, Running, run, wait_for};
 use crate::lab::{Guest, Lab, cache};
 
 /// boto3, in the environment of the laboratory.
@@ -109,5 +109,111 @@ fn what_arrives_changed_is_not_taken_and_costs_the_copy_only() {
     finished.says("BadDigest");
     assert_eq!(keys(&lab), "", "the upload was given up");
     assert_eq!(report(&desk).stored, None);
+    lab.expect_nothing_left();
+}
+
+/// The names and checksums of the files in an archive, as `tar` and `sha256sum` see them.
+fn unpacked(archive: &Path) -> Vec<String> {
+    let directory = archive.with_extension("unpacked");
+    fs::create_dir(&directory).unwrap();
+    let script = "tar xzf \"$1\" && find . -type f -exec sha256sum {} + | sort -k 2";
+    let output = Command::new("sh")
+        .args(["-c", script, "sh", archive.to_str().unwrap()])
+        .current_dir(&directory)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
+fn sending_straight(lab: &Lab, bytes: u32) -> Desk {
+    let desk = measuring(lab, "S3: results\ndownload: false", bytes);
+    desk.script(
+        "measure.sh",
+        &format!("head -c {bytes} /dev/urandom > noise; echo 42 > speed; sha256sum noise speed"),
+    );
+    desk
+}
+
+#[test]
+fn without_a_download_the_results_go_straight_from_the_instance_to_the_bucket() {
+    let Some(lab) = Lab::start(Guest::Sshd) else {
+        return;
+    };
+    make_bucket(&lab);
+    let desk = sending_straight(&lab, 40 << 20);
+    lab.fault(&json!({ "action": "UploadPart", "code": "SlowDown", "status": 503, "count": 1 }));
+    lab.fault(&json!({ "action": "UploadPart", "kill": "before", "count": 1 }));
+    lab.fault(&json!({ "action": "UploadPart", "delay": 1.5, "kill": "after", "count": 1 }));
+    let running = Running::spawn(lab.collect(&desk, &["config.yml", "v1"]));
+    let id = wait_for("the third part on its way", || {
+        (lab.calls("UploadPart").len() >= 3).then(|| lab.instance()["id"].clone())
+    });
+    let id = id.as_str().unwrap();
+    lab.cut(id);
+    let finished = running.finish().expect(0);
+    finished.says(&format!("s3://results/v1/{id}.tar.gz"));
+    assert_eq!(
+        keys(&lab),
+        format!("v1/{id}.records.tar.gz\nv1/{id}.tar.gz\n")
+    );
+    let sample = desk.sample("v1");
+    assert!(!sample.join("noise").exists() && !sample.join("speed").exists());
+    assert_eq!(report(&desk).collected.files, 2);
+
+    let copy = desk.path().join("copy.tar.gz");
+    download(&lab, &format!("v1/{id}.tar.gz"), &copy);
+    let log = fs::read_to_string(sample.join("collector/logs/01-run-measure.sh.log")).unwrap();
+    let measured = log.replace("  ", &format!("  ./v1/{id}/"));
+    assert_eq!(unpacked(&copy), measured.lines().collect::<Vec<_>>());
+    let records = desk.path().join("records.tar.gz");
+    download(&lab, &format!("v1/{id}.records.tar.gz"), &records);
+    let log = format!("./v1/{id}/collector/logs/01-run-measure.sh.log");
+    assert!(unpacked(&records).iter().any(|line| line.ends_with(&log)));
+
+    // Not a byte of the results went by this machine.
+    for call in lab.calls("UploadPart") {
+        let call = &call["params"];
+        let from_instance = call["client"].as_str().unwrap().starts_with("curl/");
+        let of_results = !call["path"].as_str().unwrap().ends_with(".records.tar.gz");
+        assert_eq!(from_instance, of_results, "{call}");
+    }
+    lab.expect_nothing_left();
+}
+
+#[test]
+fn what_does_not_get_straight_to_the_bucket_comes_here_and_goes_from_here() {
+    let Some(lab) = Lab::start(Guest::Sshd) else {
+        return;
+    };
+    make_bucket(&lab);
+    let desk = sending_straight(&lab, 1000);
+    lab.fault(&json!({ "action": "UploadPart", "spoil": true, "count": 1 }));
+    let finished = run(lab.collect(&desk, &["config.yml", "v1"])).expect(0);
+    finished.says("the results did not get straight to the bucket");
+    finished.says("BadDigest");
+    let sample = desk.sample("v1");
+    assert_eq!(fs::read(sample.join("noise")).unwrap().len(), 1000);
+    let id = sample.file_name().unwrap().to_str().unwrap();
+    assert_eq!(keys(&lab), format!("v1/{id}.tar.gz\n"));
+    lab.expect_nothing_left();
+}
+
+#[test]
+fn a_signal_while_the_instance_sends_leaves_no_part_behind() {
+    let Some(lab) = Lab::start(Guest::Sshd) else {
+        return;
+    };
+    make_bucket(&lab);
+    let desk = sending_straight(&lab, 1000);
+    lab.fault(&json!({ "action": "UploadPart", "delay": 2, "count": -1 }));
+    let running = Running::spawn(lab.collect(&desk, &["config.yml", "v1"]));
+    wait_for("a part on its way", || {
+        (!lab.calls("UploadPart").is_empty()).then_some(())
+    });
+    running.signal(rustix::process::Signal::TERM);
+    running.finish().expect(143);
+    assert_eq!(lab.calls("AbortMultipartUpload").len(), 1);
     lab.expect_nothing_left();
 }

@@ -326,6 +326,7 @@ impl Scenario {
                 upload: Vec::new(),
                 figures: Vec::new(),
                 s3: None,
+                download: true,
                 phases,
             },
             config_file: Vec::new(),

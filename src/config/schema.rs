@@ -149,7 +149,7 @@ fn values(key: &Key) -> Map<String, Value> {
             json!({ "type": "string", "pattern": r"^(ami-[0-9A-Fa-f]+|resolve:ssm:\S+)$" })
         }
         Kind::Bucket => {
-            json!({ "type": "string", "pattern": "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$" })
+            json!({ "type": "string", "pattern": r"^(?![0-9]+(\.[0-9]+){3}(/|$))(?![^/]*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$" })
         }
         Kind::UserName => {
             json!({ "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_.-]{0,31}$" })

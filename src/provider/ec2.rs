@@ -8,6 +8,7 @@ mod refusal;
 mod region;
 mod role;
 mod s3;
+mod sweep;
 mod tags;
 mod user_data;
 
@@ -27,10 +28,7 @@ use jiff::Timestamp;
 
 use super::{Access, InstanceAccess, Login, Provider, ProviderError, RefusalKind, Resolved, Sweep};
 use crate::config::{AddressKind, Ec2Spec, S3Destination};
-use crate::instance::{
-    Found, FoundResource, Instance, InstanceId, InstanceState, LaunchRequest, LeaseToken, Owner,
-    Resource,
-};
+use crate::instance::{Instance, InstanceId, LaunchRequest, LeaseToken};
 use crate::object_store::StoreError;
 use crate::remote_host::RemoteHost;
 use crate::shell::ssh::{KeyError, Keys, SshShell, Target};
@@ -252,66 +250,6 @@ fn ending_with_instance(mapping: &BlockDeviceMapping) -> Option<BlockDeviceMappi
             )
             .build()
     })
-}
-
-impl Sweep for Ec2 {
-    fn name(&self) -> &'static str {
-        self.account.name()
-    }
-
-    fn region(&self) -> &str {
-        self.account.region()
-    }
-
-    fn account(&self) -> Option<&str> {
-        self.account.account()
-    }
-
-    async fn terminate(&self, ids: &[InstanceId]) -> Result<Vec<InstanceId>, ProviderError> {
-        self.account.terminate(ids).await
-    }
-
-    async fn find(&self, owner: &Owner) -> Result<Vec<Found>, ProviderError> {
-        self.account.find(owner).await
-    }
-
-    async fn states(
-        &self,
-        ids: &[InstanceId],
-    ) -> Result<Vec<(InstanceId, InstanceState)>, ProviderError> {
-        let described = self.account.describe(ids).await?;
-        let state = |id: &InstanceId| {
-            let instance = described
-                .iter()
-                .find(|instance| instance.instance_id() == Some(id.as_str()));
-            // EC2 is eventually consistent: an instance that it does not know yet is on its way.
-            let Some(instance) = instance else {
-                return Ok(InstanceState::Pending);
-            };
-            let state = instance.state().and_then(|state| state.name());
-            Ok(match state.map_or("", |name| name.as_str()) {
-                "pending" | "" => InstanceState::Pending,
-                "running" => InstanceState::Running(self.describe(id, instance)?),
-                state => InstanceState::Gone {
-                    state: state.into(),
-                    reason: instance
-                        .state_reason()
-                        .and_then(|reason| reason.message())
-                        .unwrap_or("no reason given")
-                        .into(),
-                },
-            })
-        };
-        ids.iter().map(|id| Ok((id.clone(), state(id)?))).collect()
-    }
-
-    async fn find_resources(&self, owner: &Owner) -> Result<Vec<FoundResource>, ProviderError> {
-        self.account.find_resources(owner).await
-    }
-
-    async fn delete(&self, resource: &Resource) -> Result<bool, ProviderError> {
-        self.account.delete(resource).await
-    }
 }
 
 impl Provider for Ec2 {

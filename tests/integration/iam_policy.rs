@@ -85,7 +85,8 @@ fn called() -> BTreeSet<String> {
     let provider = Path::new(ROOT).join("src/provider");
     let mut files = vec![provider.join("ec2.rs")];
     if let Ok(entries) = fs::read_dir(provider.join("ec2")) {
-        files.extend(entries.map(|entry| entry.unwrap().path()));
+        let entries = entries.map(|entry| entry.unwrap().path());
+        files.extend(entries.filter(|path| path.is_file()));
     }
     let mut called = BTreeSet::new();
     for file in files {

@@ -39,6 +39,8 @@ fn with_main_key(key: &str, value: &str) -> String {
         ("ami", "ami-0abc"),
         // `send` has no meaning without it.
         ("repository", "."),
+        // Nor has `download`.
+        ("S3", "my-bucket"),
     ];
     let rest = needed.iter().filter(|(name, _)| *name != key);
     let rest = rest.map(|(name, value)| format!("  {name}: {value}\n"));

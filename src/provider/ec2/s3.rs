@@ -21,7 +21,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use reqwest::{Method, Url};
-use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
 use tokio::time::sleep;
 
@@ -29,7 +28,7 @@ use super::account::Account;
 use super::refusal::chain;
 use crate::config::S3Destination;
 use crate::object_store::{ObjectStore, ObjectUpload, Part, SignedPut, StoreError, StoredPart};
-use answer::{Answer, refusal, text_of};
+use answer::{Answer, checksum_of_checksums, refusal, text_of};
 
 /// The life of a signed address: as long as a part may take, with all that goes wrong.
 const LIFE: Duration = Duration::from_hours(1);
@@ -335,15 +334,6 @@ async fn retry<F: Future<Output = Result<Answer, StoreError>>>(
         pause *= 2;
     }
     request().await
-}
-
-/// What S3 makes of the checksums of all parts.
-fn checksum_of_checksums(parts: &[StoredPart]) -> String {
-    let mut sum = Sha256::new();
-    for stored in parts {
-        sum.update(stored.part.sha256);
-    }
-    format!("{}-{}", STANDARD.encode(sum.finalize()), parts.len())
 }
 
 impl ObjectStore for Bucket {

@@ -6,6 +6,7 @@ use aws_smithy_xml::decode::{Document, try_data};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::HeaderMap;
+use sha2::{Digest as _, Sha256};
 
 use crate::object_store::{StoreError, StoredPart};
 
@@ -146,6 +147,15 @@ pub(super) fn list_of(parts: &[StoredPart]) -> String {
     }
     list.push_str("</CompleteMultipartUpload>");
     list
+}
+
+/// What S3 makes of the checksums of all parts.
+pub(super) fn checksum_of_checksums(parts: &[StoredPart]) -> String {
+    let mut sum = Sha256::new();
+    for stored in parts {
+        sum.update(stored.part.sha256);
+    }
+    format!("{}-{}", STANDARD.encode(sum.finalize()), parts.len())
 }
 
 #[cfg(test)]

@@ -166,9 +166,9 @@ fn with_value(table: &[Key], key: &Key, value: &str) -> String {
     let Key { name, .. } = key;
     if table == STEP_KEYS {
         let step = format!("run:\n  - a.sh:\n      {name}: {value}\n");
-        return main_with(&format!("  repository: other\n{step}"));
+        return main_with(&format!("  repository: other\n  S3: my-bucket\n{step}"));
     }
-    let text = main_with("  repository: other\nrun: [a.sh]\n");
+    let text = main_with("  repository: other\n  S3: my-bucket\nrun: [a.sh]\n");
     let others = text
         .lines()
         .filter(|line| !line.starts_with(&format!("  {name}:")));
@@ -180,7 +180,10 @@ fn with_value(table: &[Key], key: &Key, value: &str) -> String {
 
 #[test]
 fn each_key_of_a_table_is_read_and_its_default_is_as_good_as_none() {
-    let without = parse(&main_with("  repository: other\nrun: [a.sh]\n")).unwrap();
+    let without = parse(&main_with(
+        "  repository: other\n  S3: my-bucket\nrun: [a.sh]\n",
+    ))
+    .unwrap();
     for table in [&MAIN_KEYS[..], &STEP_KEYS] {
         for key in table.iter().filter(|key| key.is_supported()) {
             let given = |value| {

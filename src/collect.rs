@@ -139,6 +139,34 @@ pub async fn collect(
     collecting.close(entries, error)
 }
 
+/// Lists what the patterns match and leaves it on the instance, for the store to have it from there.
+pub async fn survey(
+    shell: &impl Shell,
+    patterns: &[Pattern],
+    into: &Path,
+    arrivals: &Arrivals,
+    reporter: &impl Reporter,
+) -> Collection {
+    let mut collecting = Collecting {
+        shell,
+        into,
+        arrivals,
+        reporter,
+        warnings: Vec::new(),
+        file_warnings: Warnings::default(),
+        deferred: None,
+    };
+    match collecting.list(patterns).await {
+        Ok(mut entries) => {
+            for entry in &mut entries {
+                entry.state = FileState::Stored;
+            }
+            collecting.close(entries, None)
+        }
+        Err(error) => collecting.close(Vec::new(), Some(error)),
+    }
+}
+
 struct Collecting<'a, S, R> {
     shell: &'a S,
     into: &'a Path,
@@ -339,7 +367,7 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
             });
         }
         for fetch::Entry { listed, state, .. } in &entries {
-            if *state == FileState::Verified {
+            if matches!(state, FileState::Verified | FileState::Stored) {
                 collected.files += 1;
                 collected.bytes += listed.size;
             } else {

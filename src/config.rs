@@ -12,6 +12,7 @@ mod precision;
 mod problem;
 mod reader;
 mod repository;
+mod s3;
 mod schema;
 mod section;
 mod steps;
@@ -36,6 +37,7 @@ pub use node::At;
 pub use pattern::Pattern;
 pub use problem::{ConfigErrors, Problem, plural};
 pub use repository::Repository;
+pub use s3::{S3Destination, S3DestinationError};
 pub use schema::schema;
 pub use upload::{Upload, UploadKind, Wildcards};
 
@@ -105,6 +107,10 @@ pub struct Config {
     pub exports: Vec<Export>,
     /// The interval of the system metrics.
     pub metrics: Interval,
+    /// The bucket that also gets the archives.
+    pub s3: Option<S3Destination>,
+    /// Whether results come to this machine although they go to the bucket.
+    pub download: bool,
     /// The steps of each phase that has any.
     pub phases: BTreeMap<Phase, Vec<Step>>,
 }

@@ -1,5 +1,7 @@
 //! A run before it happens: every setting with its resolved value, and the schedule with its steps.
 
+mod settings;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -7,15 +9,13 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::arm::Arm;
-use crate::config::{
-    AddressKind, Config, Ec2Spec, Pattern, Percent, ProviderSpec, Repository, human_duration,
-    plural,
-};
+use crate::config::{Config, ProviderSpec, plural};
 use crate::instance::LOCAL_REGION;
 use crate::phase::{Phase, Stage};
 use crate::revision::Revision;
 use crate::schedule::{Action, Draw, Turn, schedule};
 use crate::step::{Place, ScriptPath, Step};
+use settings::settings;
 
 /// The variables of every step that only the run itself can fill.
 pub const LATE_VARIABLES: [&str; 9] = [
@@ -235,214 +235,4 @@ fn work(stage: Stage, config: &Config) -> String {
         (Stage::Archive, _) => "write the archive and the index".into(),
         (Stage::Scripts(phase), _) => phase.to_string(),
     }
-}
-
-fn setting(key: &'static str, value: impl Into<Value>) -> Setting {
-    Setting {
-        key,
-        value: value.into(),
-        note: None,
-    }
-}
-
-impl Setting {
-    fn with_note(self, note: impl Into<String>) -> Self {
-        Self {
-            note: Some(note.into()),
-            ..self
-        }
-    }
-}
-
-fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Setting> {
-    // Spelt out, so that no setting is forgotten here.
-    let Config {
-        performance_results,
-        output: _,
-        provider,
-        max_lifetime,
-        samples,
-        parallel,
-        keep_on_failure,
-        fail_fast,
-        baseline,
-        repeat: _,
-        confirm: _,
-        precision,
-        fail_on,
-        repository,
-        upload,
-        figures,
-        exports,
-        metrics,
-        phases: _,
-    } = config;
-    let patterns: Vec<&str> = performance_results.iter().map(Pattern::as_str).collect();
-    let results = surroundings
-        .output
-        .join(surroundings.revision.directory())
-        .join("<instance>");
-    let at_once = parallel.unwrap_or(*samples).min(*samples);
-    let mut settings = vec![
-        setting("config", surroundings.config.to_string_lossy()),
-        setting("performance_results", patterns),
-        setting("output", results.to_string_lossy()),
-    ];
-    match provider {
-        ProviderSpec::Local => settings.push(
-            setting("provider", "local").with_note("the instance is a directory on this machine"),
-        ),
-        ProviderSpec::Ec2(spec) => {
-            settings.push(setting("provider", "ec2"));
-            settings.extend(ec2(spec, surroundings));
-        }
-    }
-    settings.extend([
-        setting("samples", samples.get()),
-        setting("parallel", at_once.get()),
-        setting("fail_fast", *fail_fast),
-        setting(
-            "baseline",
-            baseline
-                .as_ref()
-                .map_or(Value::Null, |baseline| baseline.to_string().into()),
-        ),
-        setting("repeat", config.turns()),
-        setting("confirm", config.has_stages() && precision.is_none()),
-        precision_setting(*precision, config),
-        setting(
-            "fail_on",
-            fail_on.map_or(Value::Null, |limit| {
-                format!("slower: {}", limit.slower).into()
-            }),
-        ),
-        repository_setting(repository.as_ref()),
-        setting(
-            "upload",
-            upload
-                .iter()
-                .map(|line| line.text.as_str())
-                .collect::<Vec<_>>(),
-        ),
-        setting(
-            "figures",
-            figures
-                .iter()
-                .map(|files| match files.options.format() {
-                    Some(format) => format!("{} ({format})", files.text),
-                    None => files.text.clone(),
-                })
-                .collect::<Vec<_>>(),
-        ),
-        setting("metrics", metrics.to_string()),
-        setting(
-            "exports",
-            exports.iter().map(|one| one.name()).collect::<Vec<_>>(),
-        ),
-        setting(
-            "keep_on_failure",
-            keep_on_failure.map_or(Value::Null, |time| human_duration(time).into()),
-        ),
-        setting("max_lifetime", human_duration(*max_lifetime)).with_note(format!(
-            "a sample takes at most {}",
-            human_duration(config.max_duration())
-        )),
-    ]);
-    settings
-}
-
-fn precision_setting(precision: Option<Percent>, config: &Config) -> Setting {
-    let Some(precision) = precision else {
-        return setting("precision", Value::Null);
-    };
-    let setting = setting("precision", precision.to_string());
-    setting.with_note(
-        config
-            .precision_in_words()
-            .unwrap_or_else(|| "has no effect without a `baseline` and `figures`".into()),
-    )
-}
-
-fn repository_setting(repository: Option<&Repository>) -> Setting {
-    match repository {
-        None => setting("repository", Value::Null)
-            .with_note("the revision is not looked up; the scripts get it as it is"),
-        Some(Repository::Url(url)) => setting("repository", url.as_str()),
-        Some(Repository::Clone { path, send: false }) => setting("repository", path.as_str()),
-        Some(Repository::Clone { path, send: true }) => setting("repository", path.as_str())
-            .with_note("a checkout of the commit is sent to the instance"),
-    }
-}
-
-fn ec2(spec: &Ec2Spec, surroundings: &Surroundings) -> Vec<Setting> {
-    let Ec2Spec {
-        instance_type,
-        image,
-        user,
-        security_group,
-        ssh_from,
-        keypair,
-        ssh_port,
-        address,
-        region,
-        subnet,
-    } = spec;
-    let networks: Vec<String> = ssh_from.iter().map(ToString::to_string).collect();
-    let image = setting("ami", image.as_str());
-    let image = if spec.image.starts_with("resolve:") {
-        image.with_note("EC2 resolves it at the launch")
-    } else {
-        image
-    };
-    let group = match security_group {
-        None => setting("security_group", Value::Null)
-            .with_note("a temporary one is made and deleted after the run"),
-        Some(id) if id.starts_with("sg-") => setting("security_group", id.as_str()),
-        Some(name) => setting("security_group", name.as_str())
-            .with_note("AWS looks up its id; if there is none, a temporary one is made"),
-    };
-    let sources = if networks.is_empty() {
-        setting("ssh_from", Value::Null).with_note(match security_group {
-            Some(id) if id.starts_with("sg-") => "what the security group lets in",
-            Some(_) => {
-                "if a temporary group is made: this machine's public address, which is looked up"
-            }
-            None => "this machine's public address, which is looked up",
-        })
-    } else {
-        setting("ssh_from", networks)
-    };
-    let keypair = match keypair {
-        None => setting("keypair", Value::Null).with_note("none; keys are made for the run"),
-        Some(name) => setting("keypair", name.as_str()).with_note("AWS looks it up"),
-    };
-    let region = match (region, &surroundings.region) {
-        (Some(region), _) => setting("region", region.as_str()),
-        (None, Some((region, variable))) => {
-            setting("region", region.as_str()).with_note(format!("from {variable}"))
-        }
-        (None, None) => setting("region", Value::Null).with_note(
-            "that of the AWS profile, which the run looks up; none is in the environment",
-        ),
-    };
-    let subnet = match subnet {
-        Some(subnet) => setting("subnet", subnet.as_str()),
-        None => setting("subnet", Value::Null).with_note("EC2's choice"),
-    };
-    vec![
-        setting("ec2_instance_size", instance_type.as_str()),
-        image,
-        region,
-        subnet,
-        setting("user", user.as_str()),
-        group,
-        sources,
-        keypair,
-        setting("ssh_port", *ssh_port),
-        match address {
-            AddressKind::Auto => setting("address", "auto").with_note("public, else private"),
-            AddressKind::Public => setting("address", "public"),
-            AddressKind::Private => setting("address", "private"),
-        },
-    ]
 }

@@ -14,6 +14,7 @@ use crate::instance::{
     Found, FoundResource, Instance, InstanceId, InstanceState, LaunchRequest, LeaseToken, Owner,
     Resource,
 };
+use crate::object_store::{ObjectStore, StoreError};
 use crate::remote_host::RemoteHost;
 use crate::shell::{Shell, ShellError};
 
@@ -64,6 +65,9 @@ pub trait Provider: Sweep {
     /// A shell on one of its instances.
     type Shell: Shell;
 
+    /// Its store of archives.
+    type Store: ObjectStore;
+
     /// Looks up everything that a launch needs; candidates in the order in which they are to be tried, and what the user
     /// should know about them. Changes nothing; safe to drop.
     async fn resolve(&self) -> Result<Resolved<Self::Candidate>, ProviderError>;
@@ -99,6 +103,11 @@ pub trait Provider: Sweep {
     /// The way back to an instance, where there is one for another process.
     fn access(&self, instance: &Instance) -> Option<InstanceAccess> {
         let _ = instance;
+        None
+    }
+
+    /// The store that also gets the archives, where the config names one.
+    fn store(&self) -> Option<&Self::Store> {
         None
     }
 
@@ -211,6 +220,9 @@ pub enum ProviderError {
         /// What happened instead.
         message: String,
     },
+    /// The store of archives cannot be used.
+    #[error(transparent)]
+    Store(StoreError),
     /// The instance ended by itself, or somebody else ended it.
     #[error("instance {id} went to `{state}`: {reason}")]
     Ended {
@@ -358,6 +370,7 @@ impl ProviderError {
                 "add `id-token: write` to the job's `permissions:`; pull requests from forks never get an ID token"
             }
             Self::Refused { hint, .. } => return *hint,
+            Self::Store(error) => return error.hint(),
             Self::Unreachable { .. } => {
                 "check `region`, the network, the proxy and AWS_ENDPOINT_URL"
             }

@@ -302,6 +302,9 @@ pub struct SampleReport {
     pub turns: Vec<TurnReport>,
     /// What came home.
     pub collected: Collected,
+    /// The address of the archive in the bucket, once it is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored: Option<String>,
     /// The results' directory, absolute.
     #[serde(skip)]
     pub directory: Option<PathBuf>,

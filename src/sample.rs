@@ -16,6 +16,8 @@ mod precision;
 mod source;
 mod step_log;
 mod steps;
+mod stored;
+mod straight;
 mod turns;
 mod watched;
 
@@ -30,7 +32,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 
 use crate::arm::Arm;
-use crate::collect::{Arrivals, collect};
+use crate::collect::Arrivals;
 use crate::config::collect_reserve;
 use crate::instance::{Instance, InstanceId, LeaseToken};
 use crate::interrupt::Interrupt;
@@ -54,6 +56,7 @@ use metrics::MetricsFile;
 pub use open_shell::ShellOccasion;
 pub use plan::{Baseline, Plan};
 use step_log::StepLog;
+use stored::Stored;
 use turns::Scope;
 use watched::Watched;
 
@@ -117,6 +120,8 @@ pub(crate) struct Sample<'a, P: Provider, H, R> {
     release: Release,
     /// What is done at the moment, for others to see.
     stage_file: Option<StageFile>,
+    /// What the bucket has.
+    stored: Stored,
     /// Held while the instance may be come back to, so that nobody does so before the run is over.
     under_way: Option<File>,
 }
@@ -167,6 +172,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             measured: None,
             release: Release::NothingLaunched,
             stage_file: None,
+            stored: Stored::default(),
             under_way: None,
         })
     }
@@ -365,14 +371,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         // Never closed while samples run.
         let turn = shared.transfers.acquire().await;
         self.complete_logs(host).await;
-        let collection = collect(
-            &host.shell,
-            &self.patterns(&host.jobs_dir),
-            self.results.path(),
-            &self.arrivals,
-            self.journal.reporter(),
-        )
-        .await;
+        let collection = self.collection(host).await;
         drop(turn);
         self.journal.collected = Some(collection.collected.clone());
         for warning in collection.warnings {

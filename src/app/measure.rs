@@ -71,6 +71,11 @@ pub(super) async fn run(
             "a rehearsal as root: the steps may change this machine, for example install packages";
         reporter.report(Event::Warning(warning.into()));
     }
+    if let (ProviderSpec::Local, Some(destination)) = (&project.config.provider, &project.config.s3)
+    {
+        let note = format!("a rehearsal sends no archive to s3://{destination}");
+        reporter.report(Event::Note(note));
+    }
     let output = expand_home(args.output.as_deref().unwrap_or(&project.config.output));
     let id = RunId::generate(Timestamp::now());
     let scratch = Scratch::of(&id)?;
@@ -213,7 +218,11 @@ async fn run_on_ec2<R: Reporter>(
             return Err(Error::Interrupted(invocation.interrupt.signal()));
         }
     };
-    let provider = Ec2::new(account, spec, keys, plan.config.max_lifetime)?;
+    let mut provider = Ec2::new(account, spec, keys, plan.config.max_lifetime)?;
+    if let Some(destination) = plan.config.s3.clone() {
+        let with_bucket = provider.with_bucket(destination);
+        provider = with_bucket.map_err(ProviderError::Store)?;
+    }
     tokio::select! {
         report = Box::pin(run_on(plan, &provider, invocation)) => report,
         // It never ends: it is there to be polled beside the run.

@@ -45,6 +45,8 @@ pub enum Kind {
     Choices(&'static [&'static str]),
     /// `ami-…` or `resolve:ssm:…`.
     Image,
+    /// A bucket of S3, and a prefix of keys in it.
+    Bucket,
     /// A login name as `useradd` takes it.
     UserName,
     /// `true` or `false`.
@@ -143,6 +145,7 @@ impl fmt::Display for Kind {
             }
             Self::Choices(words) => write!(f, "a list of {}", Self::Choice(words)),
             Self::Image => f.write_str("an image"),
+            Self::Bucket => f.write_str("a bucket, and a prefix in it"),
             Self::UserName => f.write_str("a user name"),
             Self::Boolean => f.write_str("`true` or `false`"),
             Self::Count(most) => write!(f, "a whole number from 1 to {most}"),

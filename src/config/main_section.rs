@@ -7,7 +7,7 @@ use super::keys::MAIN_KEYS;
 use super::node::Node;
 use super::reader::Problems;
 use super::section::Section;
-use super::{AddressKind, Config, Ec2Spec, ProviderSpec, Upload, repository};
+use super::{AddressKind, Config, Ec2Spec, ProviderSpec, Upload, repository, s3};
 
 /// The section, as far as it can be used.
 #[derive(Debug)]
@@ -39,6 +39,7 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
     let precision = main.read("precision", Problems::percent);
     let fail_on = main.read("fail_on", Problems::fail_on);
     let repository = repository::read(&mut main);
+    let (s3, download) = s3::read(&mut main);
     let figures = main.read("figures", Problems::figures).unwrap_or_default();
     let exports = main.read("exports", Problems::exports).unwrap_or_default();
     if let Some(node) = main.node("exports")
@@ -75,6 +76,8 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
             figures,
             exports,
             metrics: metrics?,
+            s3,
+            download,
             phases: BTreeMap::new(),
         })
     };

@@ -152,6 +152,9 @@ fn values(key: &Key) -> Map<String, Value> {
         Kind::Image => {
             json!({ "type": "string", "pattern": r"^(ami-[0-9A-Fa-f]+|resolve:ssm:\S+)$" })
         }
+        Kind::Bucket => {
+            json!({ "type": "string", "pattern": r"^(?![0-9]+(\.[0-9]+){3}(/|$))(?![^/]*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$" })
+        }
         Kind::UserName => {
             json!({ "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_.-]{0,31}$" })
         }

@@ -161,14 +161,17 @@ fn each_planned_key_is_refused_by_name() {
     }
 }
 
+/// What other keys have no meaning without.
+const NEEDED: &str = "  repository: other\n  figures: a.csv\n  S3: my-bucket\n";
+
 /// `main` with this value for a key, and a step with that value for an option.
 fn with_value(table: &[Key], key: &Key, value: &str) -> String {
     let Key { name, .. } = key;
     if table == STEP_KEYS {
         let step = format!("run:\n  - a.sh:\n      {name}: {value}\n");
-        return main_with(&format!("  repository: other\n  figures: a.csv\n{step}"));
+        return main_with(&format!("{NEEDED}{step}"));
     }
-    let text = main_with("  repository: other\n  figures: a.csv\nrun: [a.sh]\n");
+    let text = main_with(&format!("{NEEDED}run: [a.sh]\n"));
     let others = text
         .lines()
         .filter(|line| !line.starts_with(&format!("  {name}:")));
@@ -180,10 +183,7 @@ fn with_value(table: &[Key], key: &Key, value: &str) -> String {
 
 #[test]
 fn each_key_of_a_table_is_read_and_its_default_is_as_good_as_none() {
-    let without = parse(&main_with(
-        "  repository: other\n  figures: a.csv\nrun: [a.sh]\n",
-    ))
-    .unwrap();
+    let without = parse(&main_with(&format!("{NEEDED}run: [a.sh]\n"))).unwrap();
     for table in [&MAIN_KEYS[..], &STEP_KEYS] {
         for key in table.iter().filter(|key| key.is_supported()) {
             let given = |value| {

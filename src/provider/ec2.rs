@@ -7,6 +7,8 @@ mod public_address;
 mod refusal;
 mod region;
 mod role;
+mod s3;
+mod sweep;
 mod tags;
 mod user_data;
 
@@ -25,11 +27,9 @@ use aws_sdk_ec2::types::{
 use jiff::Timestamp;
 
 use super::{Access, InstanceAccess, Login, Provider, ProviderError, RefusalKind, Resolved, Sweep};
-use crate::config::{AddressKind, Ec2Spec};
-use crate::instance::{
-    Found, FoundResource, Instance, InstanceId, InstanceState, LaunchRequest, LeaseToken, Owner,
-    Resource,
-};
+use crate::config::{AddressKind, Ec2Spec, S3Destination};
+use crate::instance::{Instance, InstanceId, LaunchRequest, LeaseToken};
+use crate::object_store::StoreError;
 use crate::remote_host::RemoteHost;
 use crate::shell::ssh::{KeyError, Keys, SshShell, Target};
 use crate::shell::{Command, ShellError, run_script};
@@ -40,6 +40,7 @@ use tags::tags;
 use user_data::{FirstBoot, shorten_life};
 
 pub use account::Account;
+pub use s3::Bucket;
 
 /// The directory of the jobs on an instance; root's alone.
 const JOBS_DIR: &str = "/var/lib/collector";
@@ -61,6 +62,7 @@ pub struct Ec2 {
     spec: Ec2Spec,
     keys: Keys,
     user_data: Blob,
+    bucket: Option<Bucket>,
     /// The instances that were connected to.
     targets: RefCell<BTreeMap<InstanceId, Target>>,
 }
@@ -106,8 +108,18 @@ impl Ec2 {
             spec,
             keys,
             user_data: Blob::new(cloud_config),
+            bucket: None,
             targets: RefCell::default(),
         })
+    }
+
+    /// The same with a bucket for the archives.
+    ///
+    /// # Errors
+    /// When this machine has no certificates to trust.
+    pub fn with_bucket(mut self, destination: S3Destination) -> Result<Self, StoreError> {
+        self.bucket = Some(Bucket::new(&self.account, destination)?);
+        Ok(self)
     }
 
     /// Renews the credentials for as long as it is polled, so that after a signal they need not be fetched first.
@@ -181,6 +193,14 @@ impl Ec2 {
         Ok(mappings.filter_map(ending_with_instance).collect())
     }
 
+    /// Looks up the bucket of the archives, where there is one.
+    async fn look_up_bucket(&self) -> Result<(), ProviderError> {
+        match &self.bucket {
+            Some(bucket) => bucket.look_up().await.map_err(ProviderError::Store),
+            None => Ok(()),
+        }
+    }
+
     fn describe(
         &self,
         id: &InstanceId,
@@ -232,80 +252,22 @@ fn ending_with_instance(mapping: &BlockDeviceMapping) -> Option<BlockDeviceMappi
     })
 }
 
-impl Sweep for Ec2 {
-    fn name(&self) -> &'static str {
-        self.account.name()
-    }
-
-    fn region(&self) -> &str {
-        self.account.region()
-    }
-
-    fn account(&self) -> Option<&str> {
-        self.account.account()
-    }
-
-    async fn terminate(&self, ids: &[InstanceId]) -> Result<Vec<InstanceId>, ProviderError> {
-        self.account.terminate(ids).await
-    }
-
-    async fn find(&self, owner: &Owner) -> Result<Vec<Found>, ProviderError> {
-        self.account.find(owner).await
-    }
-
-    async fn states(
-        &self,
-        ids: &[InstanceId],
-    ) -> Result<Vec<(InstanceId, InstanceState)>, ProviderError> {
-        let described = self.account.describe(ids).await?;
-        let state = |id: &InstanceId| {
-            let instance = described
-                .iter()
-                .find(|instance| instance.instance_id() == Some(id.as_str()));
-            // EC2 is eventually consistent: an instance that it does not know yet is on its way.
-            let Some(instance) = instance else {
-                return Ok(InstanceState::Pending);
-            };
-            let state = instance.state().and_then(|state| state.name());
-            Ok(match state.map_or("", |name| name.as_str()) {
-                "pending" | "" => InstanceState::Pending,
-                "running" => InstanceState::Running(self.describe(id, instance)?),
-                state => InstanceState::Gone {
-                    state: state.into(),
-                    reason: instance
-                        .state_reason()
-                        .and_then(|reason| reason.message())
-                        .unwrap_or("no reason given")
-                        .into(),
-                },
-            })
-        };
-        ids.iter().map(|id| Ok((id.clone(), state(id)?))).collect()
-    }
-
-    async fn find_resources(&self, owner: &Owner) -> Result<Vec<FoundResource>, ProviderError> {
-        self.account.find_resources(owner).await
-    }
-
-    async fn delete(&self, resource: &Resource) -> Result<bool, ProviderError> {
-        self.account.delete(resource).await
-    }
-}
-
 impl Provider for Ec2 {
     type Candidate = Candidate;
     type Shell = SshShell;
+    type Store = Bucket;
 
     async fn resolve(&self) -> Result<Resolved<Candidate>, ProviderError> {
         let look_ups = async {
             tokio::try_join!(
                 group::resolve(&self.account, &self.spec),
                 self.keypair(),
-                self.volumes()
+                self.volumes(),
+                self.look_up_bucket()
             )
         };
         let (looked_up, ()) = tokio::join!(look_ups, self.account.identify());
-        let ((group, group_warning), (keypair, keypair_warning), volumes) =
+        let ((group, group_warning), (keypair, keypair_warning), volumes, ()) =
             looked_up.map_err(|error| suspect_region(error, self.region()))?;
         Ok(Resolved {
             candidates: vec![Candidate {
@@ -419,6 +381,10 @@ impl Provider for Ec2 {
             private_key: Some(self.keys.client_private().ok()?),
             jobs_dir: JOBS_DIR.into(),
         })
+    }
+
+    fn store(&self) -> Option<&Bucket> {
+        self.bucket.as_ref()
     }
 
     async fn keep(&self, id: &InstanceId, until: Timestamp) -> Result<(), ShellError> {

@@ -218,6 +218,7 @@ impl Sweep for Local {
 impl Provider for Local {
     type Candidate = ();
     type Shell = ProcessShell;
+    type Store = std::convert::Infallible;
 
     async fn resolve(&self) -> Result<Resolved<()>, ProviderError> {
         Ok(Resolved {

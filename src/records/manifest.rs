@@ -77,6 +77,8 @@ pub enum FileState {
     Verified,
     /// Collected, but it changed on the instance while it was read.
     Changed,
+    /// In the bucket of `S3` only.
+    Stored,
     /// Not collected.
     Missing,
 }

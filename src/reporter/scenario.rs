@@ -198,6 +198,7 @@ impl Scenario {
             },
             directory: Some(format!("/results/v1.2/i-0{sample}").into()),
             archive: Some(format!("/results/v1.2/i-0{sample}.tar.gz").into()),
+            stored: None,
         }
     }
 

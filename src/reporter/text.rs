@@ -133,6 +133,9 @@ pub fn results(report: &SampleReport) -> Vec<String> {
     if let Some(archive) = &report.archive {
         lines.push(format!("archive  {}", archive.display()));
     }
+    if let Some(stored) = &report.stored {
+        lines.push(format!("bucket   {stored}"));
+    }
     lines
 }
 

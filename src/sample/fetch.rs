@@ -100,7 +100,8 @@ pub async fn fetch<R: Reporter>(
 
 /// What the files of a manifest are in all.
 fn sum(manifest: &Manifest) -> Collected {
-    let here = |entry: &&ManifestEntry| entry.state == FileState::Verified;
+    let here =
+        |entry: &&ManifestEntry| matches!(entry.state, FileState::Verified | FileState::Stored);
     let files = manifest.files.iter().filter(here);
     let count = files.clone().count();
     Collected {

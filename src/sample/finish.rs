@@ -5,12 +5,15 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::journal::Journal;
+use super::stored::store_archive;
 use super::{MeasuredSample, Sample, gather};
 use crate::cancel::{Completion, until_cancelled};
+use crate::config::Config;
 use crate::export::files;
 use crate::interrupt::Interrupt;
 use crate::phase::Stage;
 use crate::provider::Provider;
+use crate::records::Figures;
 use crate::report::{Outcome, Release, SampleReport, utc_to_the_second};
 use crate::reporter::{Event, Reporter};
 use crate::results::{RECORDS, Results, write_report};
@@ -58,23 +61,12 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
         if cancel.is_cancelled() && self.journal.outcome < Outcome::Interrupted {
             self.note_signal();
         }
-        if let Release::Unconfirmed { reason, .. } = &self.release {
-            let hint = format!(
-                "`collect reap --run {} --region {}` tries again; the instance ends itself at {}",
-                self.run.plan.run,
-                self.run.provider.region(),
-                utc_to_the_second(self.expires_at)
-            );
-            self.journal.fail(
-                Outcome::Leaked,
-                format!("termination is not confirmed: {reason}"),
-                Some(&hint),
-            );
-        }
+        self.note_unconfirmed();
         if self.journal.collected.is_none() {
             // A collection that was dropped may still be writing to where the results are now.
             self.journal.collected = Some(self.arrivals.settle().await);
         }
+        self.give_up_object().await;
         let plan = self.run.plan;
         let reading = async {
             self.measured().await;
@@ -109,20 +101,7 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
             report.fail(Outcome::Unavailable, error.to_string(), error.hint());
         }
         if let Some((figures, _)) = figures {
-            match files(&plan.config.exports, &figures) {
-                Ok(files) => {
-                    for (name, text) in files {
-                        let name = format!("{RECORDS}/{name}");
-                        if let Err(error) = results.write(&name, text.into()).await {
-                            warn(&mut report, &journal, error.to_string());
-                        }
-                    }
-                }
-                Err(error) => warn(&mut report, &journal, format!("exporting figures: {error}")),
-            }
-            if let Err(error) = results.record(figures).await {
-                report.fail(Outcome::Unavailable, error.to_string(), error.hint());
-            }
+            write_figures(&plan.config, figures, &results, &mut report, &journal).await;
         }
         let recorded = results.record(report.clone()).await;
         if let Err(error) = &recorded {
@@ -138,6 +117,13 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
         }
         draw(&results, &mut report, &journal, &cancel).await;
         archive(&results, &mut report, &journal, &cancel).await;
+        if let Some(store) = self.run.provider.store() {
+            store_archive(store, &mut report, &journal, &cancel).await;
+            // The archive does not tell of its copy; the report beside it does.
+            if let Err(error) = results.record(report.clone()).await {
+                warn(&mut report, &journal, error.to_string());
+            }
+        }
         // For whoever watches: what is on disk is in the archive, and as old.
         report.finished = Timestamp::now();
         if cancel.is_cancelled() {
@@ -153,6 +139,23 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
             warn(&mut report, &journal, error.to_string());
         }
         (report, measured)
+    }
+
+    /// Enters that the end of the instance is not confirmed.
+    fn note_unconfirmed(&mut self) {
+        if let Release::Unconfirmed { reason, .. } = &self.release {
+            let hint = format!(
+                "`collect reap --run {} --region {}` tries again; the instance ends itself at {}",
+                self.run.plan.run,
+                self.run.provider.region(),
+                utc_to_the_second(self.expires_at)
+            );
+            self.journal.fail(
+                Outcome::Leaked,
+                format!("termination is not confirmed: {reason}"),
+                Some(&hint),
+            );
+        }
     }
 
     /// Whether there is nothing to keep: no instance was launched, and no script ran that has a log.
@@ -196,7 +199,32 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
             collected: collected.clone().unwrap_or_default(),
             directory: None,
             archive: None,
+            stored: self.stored.address.clone(),
         }
+    }
+}
+
+/// Writes the figures, and what they are exported to.
+async fn write_figures<R: Reporter>(
+    config: &Config,
+    figures: Figures,
+    results: &Results,
+    report: &mut SampleReport,
+    journal: &Journal<'_, R>,
+) {
+    match files(&config.exports, &figures) {
+        Ok(files) => {
+            for (name, text) in files {
+                let name = format!("{RECORDS}/{name}");
+                if let Err(error) = results.write(&name, text.into()).await {
+                    warn(report, journal, error.to_string());
+                }
+            }
+        }
+        Err(error) => warn(report, journal, format!("exporting figures: {error}")),
+    }
+    if let Err(error) = results.record(figures).await {
+        report.fail(Outcome::Unavailable, error.to_string(), error.hint());
     }
 }
 
@@ -213,7 +241,7 @@ async fn draw<R: Reporter>(
     results: &Results,
     report: &mut SampleReport,
     journal: &Journal<'_, R>,
-    cancel: &tokio_util::sync::CancellationToken,
+    cancel: &CancellationToken,
 ) {
     let records = results.path().join(RECORDS);
     let making = write_report(results.path(), &records);

@@ -58,6 +58,8 @@ mod list;
 #[cfg(test)]
 mod metrics;
 #[cfg(test)]
+mod object_store;
+#[cfg(test)]
 mod open_shell;
 #[cfg(test)]
 mod plan;

@@ -41,6 +41,8 @@ fn with_main_key(key: &str, value: &str) -> String {
         ("repository", "."),
         // Nor has `exports`.
         ("figures", "bench.json"),
+        // Nor has `download`.
+        ("S3", "my-bucket"),
     ];
     let rest = needed.iter().filter(|(name, _)| *name != key);
     let rest = rest.map(|(name, value)| format!("  {name}: {value}\n"));

@@ -125,7 +125,7 @@ class Application:
         call = dict(parse_qsl(body.decode(), keep_blank_values=True)) if form else {}
         action = call.pop("Action", None)
         if action is None:
-            return self.moto(environ, start_response)
+            return self.serve_object(environ, body, start_response)
 
         version = call.pop("Version", None)
         if version in (EC2_API, STS_API):
@@ -148,6 +148,35 @@ class Application:
             return respond(start_response, fault.get("status", 400), "text/xml;charset=UTF-8", answer)
         return self.moto(environ, start_response)
 
+    def serve_object(self, environ, body, start_response):
+        """S3, with what moto does not look at: signatures in addresses, and checksums of parts."""
+        import objects
+
+        action = objects.action(environ)
+        if action is None:
+            return self.moto(environ, start_response)
+        seen = {"action": action, "at": time.time(), "params": {"path": environ["PATH_INFO"], "size": len(body),
+                "client": environ.get("HTTP_USER_AGENT", ""), "query": dict(parse_qsl(environ["QUERY_STRING"]))}}
+        with self.lab.lock:
+            self.lab.calls.append(seen)
+        fault = self.lab.next_fault(action)
+        time.sleep(fault.get("delay", 0))
+        if fault.get("kill") == "before":
+            hang_up(environ)
+        if fault.get("kill") == "after":
+            list(self.moto(environ, lambda *_: None))
+            hang_up(environ)
+        if fault.get("spoil"):
+            body = b"spoilt" + body[6:]
+        refusal = objects.refusal(environ, body)
+        if "code" in fault:
+            refusal = fault.get("status", 400), fault["code"], fault.get("message", "")
+        if refusal:
+            status, code, message = refusal
+            answer = f"<Error><Code>{escape(code)}</Code><Message>{escape(message)}</Message></Error>"
+            return respond(start_response, status, "application/xml", answer)
+        return self.moto(environ, start_response)
+
     def serve(self, request, body, start_response):
         status = 200
         try:
@@ -167,8 +196,8 @@ class Application:
             case "GET /lab/calls":
                 return list(lab.calls)
             case "POST /lab/faults":
-                if not {"code", "kill", "delay"} & body.keys() or body.get("kill") not in (None, "before", "after"):
-                    raise ValueError("a fault has a code, a delay, or kill: before or after")
+                if not {"code", "kill", "delay", "spoil"} & body.keys() or body.get("kill") not in (None, "before", "after"):
+                    raise ValueError("a fault has a code, a delay, kill: before or after, or spoil")
                 with lab.lock:
                     lab.faults.append({"count": 1, **body, "action": body["action"]})
                 return {}

@@ -5,7 +5,7 @@ use super::{Key, Kind, MAX_REPEAT, MAX_SAMPLES, key, planned};
 use crate::config::export::EXPORTS;
 
 /// The keys of `main`, in the order of the reference.
-pub const MAIN_KEYS: [Key; 44] = [
+pub const MAIN_KEYS: [Key; 45] = [
     key(
         "performance_results",
         Kind::Globs,
@@ -219,7 +219,20 @@ pub const MAIN_KEYS: [Key; 44] = [
         "5s",
         "the interval at which the load of the instance is sampled into `collector/metrics.csv`: CPU, memory, disks, network; `off` for never",
     ),
-    planned("S3", "a bucket that also gets the archive"),
+    key(
+        "S3",
+        Kind::Bucket,
+        Behaviour("none"),
+        "my-bucket/results",
+        "a bucket of S3 that also gets the archive of each sample, and what its keys begin with: `bucket` or `bucket/prefix`; a rehearsal sends nothing there. docs/s3.md tells what it takes",
+    ),
+    key(
+        "download",
+        Kind::Boolean,
+        Value("true"),
+        "false",
+        "with `S3`, `false` sends the results straight from the instance to the bucket, and only the records and logs here",
+    ),
     planned("access", "the way to an instance without a public address"),
     planned("availability_zone", "the zone to launch in"),
     planned("cpu_options", "cores, and threads a core"),

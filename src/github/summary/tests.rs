@@ -78,6 +78,7 @@ fn report(word: &str) -> SampleReport {
         },
         directory: None,
         archive: None,
+        stored: None,
     }
 }
 

@@ -3,10 +3,11 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use crate::config::Ec2Spec;
+use crate::config::{Ec2Spec, S3Destination};
 use crate::instance::{
     Found, Instance, InstanceId, InstanceState, LaunchRequest, LeaseToken, Owner,
 };
+use crate::object_store::StoreError;
 use crate::provider::identity::Role;
 use crate::provider::{Provider, ProviderError, Resolved, Sweep};
 use crate::remote_host::RemoteHost;
@@ -35,6 +36,14 @@ impl Account {
     /// # Errors
     /// Never.
     pub fn new(self, _: Ec2Spec, _: Keys, _: Duration) -> Result<Self, KeyError> {
+        match self {}
+    }
+
+    /// Cannot be called.
+    ///
+    /// # Errors
+    /// Never.
+    pub fn with_bucket(self, _: S3Destination) -> Result<Self, StoreError> {
         match self {}
     }
 
@@ -77,6 +86,7 @@ impl Sweep for Account {
 impl Provider for Account {
     type Candidate = Infallible;
     type Shell = SshShell;
+    type Store = Infallible;
 
     async fn resolve(&self) -> Result<Resolved<Infallible>, ProviderError> {
         match *self {}

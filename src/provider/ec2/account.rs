@@ -55,7 +55,10 @@ const LIVING_STATES: [&str; 4] = ["pending", "running", "stopping", "stopped"];
 pub struct Account {
     pub(super) client: Client,
     sts: aws_sdk_sts::Client,
-    region: String,
+    pub(super) region: String,
+    pub(super) credentials: SharedCredentialsProvider,
+    /// The address in the place of AWS's own.
+    pub(super) endpoint: Option<String>,
     owner: OnceCell<String>,
     role: Option<AssumedRole>,
     launched: Cell<Option<Instant>>,
@@ -101,9 +104,8 @@ impl Account {
         }
         let region = config.region().ok_or(ProviderError::NoRegion)?.to_string();
         let none = || ProviderError::NoCredentials("none are configured".into());
-        let credentials = config
-            .credentials_provider()
-            .ok_or_else(none)?
+        let provider = config.credentials_provider().ok_or_else(none)?;
+        let credentials = provider
             .provide_credentials()
             .await
             .map_err(|error| match &role {
@@ -121,6 +123,8 @@ impl Account {
             ),
             sts: aws_sdk_sts::Client::new(&config),
             region,
+            endpoint: config.endpoint_url().map(str::to_owned),
+            credentials: provider,
             owner: credentials
                 .account_id()
                 .map(|id| id.as_str().to_owned().into())

@@ -384,6 +384,7 @@ impl Sweep for Ledger {
 impl Provider for Ledger {
     type Candidate = ();
     type Shell = Wire;
+    type Store = std::convert::Infallible;
 
     async fn resolve(&self) -> Result<Resolved<()>, ProviderError> {
         self.world.at(Moment::Resolving);

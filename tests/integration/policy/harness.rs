@@ -335,6 +335,8 @@ impl Scenario {
                 figures: Vec::new(),
                 exports: Vec::new(),
                 metrics: self.metrics.map_or(Interval::Off, Interval::Every),
+                s3: None,
+                download: true,
                 phases,
             },
             config_file: Vec::new(),

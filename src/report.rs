@@ -1,6 +1,7 @@
 //! What came of a run, as written to `run.json` and shown at the end.
 
 mod diagnostic;
+pub mod profiles;
 mod rows;
 pub mod seconds;
 mod text;
@@ -300,6 +301,9 @@ pub struct SampleReport {
     /// The turns on the instance, where it was measured on more than once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub turns: Vec<TurnReport>,
+    /// The directories of its results with what `on_regression` left.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub profiles: Vec<String>,
     /// What came home.
     pub collected: Collected,
     /// The results' directory, absolute.

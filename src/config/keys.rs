@@ -194,7 +194,7 @@ const fn planned(name: &'static str, meaning: &'static str) -> Key {
 }
 
 /// The keys of the file itself.
-pub const FILE_KEYS: [Key; 8] = [
+pub const FILE_KEYS: [Key; 9] = [
     key(
         "main",
         Kind::Section,
@@ -218,6 +218,10 @@ pub const FILE_KEYS: [Key; 8] = [
     phase(
         Phase::BeforeCollect,
         "on the instance: prepares the results",
+    ),
+    phase(
+        Phase::OnRegression,
+        "on one instance, in a comparison: if a figure is slower, profiles each revision",
     ),
     phase(
         Phase::AfterCollect,

@@ -8,5 +8,6 @@ mod keep;
 mod names;
 mod outcomes;
 mod panics;
+mod profile;
 mod provider;
 mod samples;

@@ -10,14 +10,15 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use collector::config::{Config, Pattern, ProviderSpec};
+use collector::config::{self, Config, FigureFiles, Pattern, ProviderSpec, Source};
 use collector::fleet;
 use collector::instance::RunId;
 use collector::lease::LeaseRecords;
 use collector::phase::Phase;
 use collector::report::RunReport;
 use collector::repository::Found;
-use collector::sample::{LocalHost, Plan, Run};
+use collector::revision::Revision;
+use collector::sample::{Baseline, LocalHost, Plan, Run};
 use collector::shell::process::ProcessShell;
 use collector::step::{Place, ScriptPath, Step};
 use tempfile::TempDir;
@@ -27,6 +28,9 @@ use crate::doubles::{Deed, Faults, Ledger, Moment, Watcher, Wire, World};
 
 /// Past this a run hangs.
 const DEADLINE: Duration = Duration::from_mins(1);
+
+/// The turns of each revision on an instance of a comparison.
+const TURNS: NonZeroU32 = NonZeroU32::new(6).unwrap();
 
 /// A script and how it is to run. It prints its phase before anything else.
 #[derive(Debug, Clone)]
@@ -98,6 +102,7 @@ pub(super) struct Scenario {
     fail_fast: bool,
     lifetime: Option<Duration>,
     keep: Option<Duration>,
+    compared: bool,
 }
 
 /// A run without any script.
@@ -180,6 +185,12 @@ impl Scenario {
     /// Uses at most this many instances at once.
     pub(super) fn parallel(mut self, parallel: u32) -> Self {
         self.parallel = Some(parallel);
+        self
+    }
+
+    /// Compares with `v1` in six turns of each, by the figures in `figures.txt`.
+    pub(super) fn compared(mut self) -> Self {
+        self.compared = true;
         self
     }
 
@@ -302,6 +313,7 @@ impl Scenario {
         }
         let patterns = self.patterns.iter();
         let output = directory.path().join("output");
+        let baseline: Option<Revision> = self.compared.then(|| "v1".parse().unwrap());
         Plan {
             config: Config {
                 performance_results: patterns
@@ -318,19 +330,22 @@ impl Scenario {
                 parallel: self.parallel.and_then(NonZeroU32::new),
                 keep_on_failure: self.keep,
                 fail_fast: self.fail_fast,
-                baseline: None,
-                repeat: None,
+                baseline: baseline.clone().map(config::Baseline::Revision),
+                repeat: self.compared.then_some(TURNS),
                 confirm: true,
                 precision: None,
                 fail_on: None,
                 repository: None,
                 upload: Vec::new(),
-                figures: Vec::new(),
+                figures: if self.compared { figures() } else { Vec::new() },
                 exports: Vec::new(),
                 phases,
             },
             config_file: Vec::new(),
-            baseline: None,
+            baseline: baseline.map(|revision| Baseline {
+                revision,
+                found: Found::default(),
+            }),
             seed: 0,
             directory: project,
             output: self.output.clone().unwrap_or(output),
@@ -341,6 +356,16 @@ impl Scenario {
             run: RunId::generate(jiff::Timestamp::now()),
         }
     }
+}
+
+fn figures() -> Vec<FigureFiles> {
+    let text = "main: {performance_results: x, output: out, provider: local, figures: figures.txt}\nrun: [a.sh]\n";
+    let source = Source {
+        path: Path::new("config.yml"),
+        text,
+        local: true,
+    };
+    Config::parse(source, &|_| Ok(())).unwrap().figures
 }
 
 fn step(script: &Script, phase: Phase, path: &str) -> Step {

@@ -29,9 +29,6 @@ use crate::doubles::{Deed, Faults, Ledger, Moment, Watcher, Wire, World};
 /// Past this a run hangs.
 const DEADLINE: Duration = Duration::from_mins(1);
 
-/// The turns of each revision on an instance of a comparison.
-const TURNS: NonZeroU32 = NonZeroU32::new(6).unwrap();
-
 /// A script and how it is to run. It prints its phase before anything else.
 #[derive(Debug, Clone)]
 pub(super) struct Script {
@@ -102,7 +99,7 @@ pub(super) struct Scenario {
     fail_fast: bool,
     lifetime: Option<Duration>,
     keep: Option<Duration>,
-    compared: bool,
+    turns: Option<NonZeroU32>,
 }
 
 /// A run without any script.
@@ -190,7 +187,7 @@ impl Scenario {
 
     /// Compares with `v1` in six turns of each, by the figures in `figures.txt`.
     pub(super) fn compared(mut self) -> Self {
-        self.compared = true;
+        self.turns = NonZeroU32::new(6);
         self
     }
 
@@ -313,7 +310,7 @@ impl Scenario {
         }
         let patterns = self.patterns.iter();
         let output = directory.path().join("output");
-        let baseline: Option<Revision> = self.compared.then(|| "v1".parse().unwrap());
+        let baseline: Option<Revision> = self.turns.map(|_| "v1".parse().unwrap());
         Plan {
             config: Config {
                 performance_results: patterns
@@ -331,13 +328,13 @@ impl Scenario {
                 keep_on_failure: self.keep,
                 fail_fast: self.fail_fast,
                 baseline: baseline.clone().map(config::Baseline::Revision),
-                repeat: self.compared.then_some(TURNS),
+                repeat: self.turns,
                 confirm: true,
                 precision: None,
                 fail_on: None,
                 repository: None,
                 upload: Vec::new(),
-                figures: if self.compared { figures() } else { Vec::new() },
+                figures: self.turns.map_or_else(Vec::new, |_| figures()),
                 exports: Vec::new(),
                 phases,
             },

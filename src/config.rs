@@ -280,7 +280,8 @@ impl Config {
         staged && self.is_compared() && self.samples.get() > FIRST_STAGE
     }
 
-    fn is_compared(&self) -> bool {
+    /// Whether figures are compared with those of a baseline.
+    pub fn is_compared(&self) -> bool {
         self.baseline.is_some() && !self.figures.is_empty()
     }
 
@@ -288,7 +289,7 @@ impl Config {
     pub fn times(&self, phase: Phase) -> u32 {
         let arms = if self.baseline.is_some() { 2 } else { 1 };
         match phase {
-            Phase::Setup => arms,
+            Phase::Setup | Phase::OnRegression => arms,
             Phase::Run | Phase::BeforeCollect => arms * self.turns(),
             _ => 1,
         }
@@ -331,7 +332,8 @@ fn read(
             "start with `main:` and its keys `performance_results`, `output` and `ec2_instance_size`",
         );
     }
-    let lists = Phase::ALL.map(|phase| (phase, file.node(phase.key())));
+    let lists = Phase::IN_CONFIG.map(|phase| (phase, file.node(phase.key())));
+    let on_regression = file.node(Phase::OnRegression.key());
     let main = main.and_then(|main| main_section::read(main, local, problems));
     let found = problems.found.len();
     let may_be_made = lists.iter().any(|(phase, list)| {
@@ -361,6 +363,15 @@ fn read(
         );
     }
     let main = main?;
+    if let (Some(node), false) = (on_regression, main.has_figures)
+        && phases.contains_key(&Phase::OnRegression)
+    {
+        problems.add(
+            node.at,
+            "`on_regression` without `figures`: nothing tells whether the candidate is slower",
+            "name the files that hold the figures, for example `figures: bench.json` in `main`",
+        );
+    }
     inspect_uploads(&main.upload, may_be_made, inspect, problems);
     let config = main.config.map(|config| Config { phases, ..config });
     let times = |phase| config.as_ref().map_or(1, |config| config.times(phase));

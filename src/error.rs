@@ -45,6 +45,9 @@ pub enum Error {
     /// Nothing tells what the measured commit is to be compared with.
     #[error("`baseline: auto`: {0}")]
     NoBaseline(String),
+    /// A phase of a comparison has nothing that it is compared with.
+    #[error("`on_regression` without a baseline: nothing can be slower")]
+    NoComparison,
     /// The revision could not be looked up.
     #[error(transparent)]
     Repository(#[from] RepositoryError),
@@ -134,6 +137,9 @@ impl Error {
             Self::NoHead(_) => Some(
                 "on events without a pull request leave `revision` out, or give a commit, a tag or a branch; for a comment the job needs `pull-requests: read`",
             ),
+            Self::NoComparison => Some(
+                "name what to compare with: `baseline: v1.2.2` in `main`, or `--baseline`; or leave the phase out",
+            ),
             Self::NoBaseline(_) => Some("name a revision as the `baseline`"),
             Self::Repository(error) => error.hint(),
             Self::Provider(error) => error.hint(),
@@ -173,6 +179,7 @@ impl Error {
             Self::Usage(_)
             | Self::NoHead(_)
             | Self::NoBaseline(_)
+            | Self::NoComparison
             | Self::Project(_)
             | Self::Prompt(_)
             | Self::Create(_)

@@ -15,7 +15,6 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::cancel::{Completion, until_cancelled};
-use crate::comparison::Comparison;
 use crate::config::FIRST_STAGE;
 use crate::export::files;
 use crate::instance::LaunchRequest;
@@ -28,10 +27,11 @@ use crate::reporter::{Event, Reporter};
 use crate::results::{
     ResultsError, create_run, run_directory, write_report, write_run, write_run_file,
 };
-use crate::sample::{MeasuredSample, Plan, Run, Sample, Shared, gather};
+use crate::sample::{
+    Launches, MeasuredSample, Plan, Run, Sample, Shared, Tally, gather, instances_in_all,
+};
 use crate::schedule::schedule;
 use crate::shell::Shell;
-use crate::statistics::{instances_for, suspects};
 
 /// The number of samples that bring their results home at the same time.
 const MAX_TRANSFERS: usize = 4;
@@ -64,6 +64,7 @@ pub async fn run<P: Provider, H: Shell, R: Reporter>(
         run: &run,
         cancel: run.interrupt.token().child_token(),
         samples: vec![first],
+        tally: Tally::default(),
         origin: None,
         errors: Vec::new(),
         remaining: Vec::new(),
@@ -86,6 +87,7 @@ struct Fleet<'a, P: Provider, H, R> {
     /// Ends all samples: after a signal, and after a failure with `fail_fast`.
     cancel: CancellationToken,
     samples: Vec<Sample<'a, P, H, R>>,
+    tally: Tally,
     /// What the samples of later launches begin with: the first one as it was before its own launch.
     origin: Option<Sample<'a, P, H, R>>,
     errors: Vec<Diagnostic>,
@@ -124,7 +126,11 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
         let mut goal = if stages { FIRST_STAGE } else { asked };
         while next <= goal {
             let count = at_once.min(goal - next + 1);
-            if !self.launch(next, count, &files).await {
+            let launches = Launches {
+                so_far: next + count - 1,
+                goal,
+            };
+            if !self.launch(next, launches, &files).await {
                 break;
             }
             next += count;
@@ -139,9 +145,7 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
         join_all(left.map(Sample::end_leftovers)).await;
     }
 
-    /// The instances to measure on in all, after a stage on fewer than there may be: as many as the precision that is asked for
-    /// needs; without one, all where a figure looks different, so that it is worth to look again on others. Where nothing could
-    /// be compared, that is for the others to show, too.
+    /// The instances to measure on in all, after a stage on fewer than there may be.
     async fn further_goal(&mut self, so_far: u32) -> u32 {
         let config = &self.run.plan.config;
         let asked = config.samples.get();
@@ -155,20 +159,12 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
                 Completion::Panicked(_) => {}
             }
         }
-        let series = gather(self.run.plan, &measured)
-            .map_or_else(Vec::new, |(figures, _)| Comparison::series(&figures));
-        let (goal, found) = if let Some(precision) = config.asked_precision() {
-            let needed = instances_for(&series, precision.fraction());
-            let further = needed.saturating_sub(measured.len());
-            let further = u32::try_from(further).unwrap_or(u32::MAX);
-            let goal = so_far.saturating_add(further).min(asked);
-            (goal, format!("every interval is within ±{precision}"))
-        } else if series.is_empty() || !suspects(&series).is_empty() {
-            (asked, String::new())
-        } else {
-            (so_far, "no figure looks different".to_owned())
-        };
+        let goal = instances_in_all(self.run.plan, &measured, so_far);
         if goal == so_far {
+            let found = config.asked_precision().map_or_else(
+                || "no figure looks different".to_owned(),
+                |precision| format!("every interval is within ±{precision}"),
+            );
             self.run.reporter.report(Event::Note(format!(
                 "{found} on {so_far} instances: the other {} are not needed",
                 asked - so_far
@@ -183,7 +179,8 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
     }
 
     /// Launches the samples from `first` on in one call and carries each out. Returns whether more may follow.
-    async fn launch(&mut self, first: u32, count: u32, files: &Arc<[ProjectFile]>) -> bool {
+    async fn launch(&mut self, first: u32, launches: Launches, files: &Arc<[ProjectFile]>) -> bool {
+        let count = launches.so_far + 1 - first;
         let start = self.samples.len() - usize::from(first == 1);
         for index in first.max(2)..first + count {
             let Some(sample) = self.origin.as_ref().or(self.samples.first()) else {
@@ -220,6 +217,8 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
             readiness: Readiness::new(self.run.provider),
             files: files.clone(),
             transfers: Semaphore::new(MAX_TRANSFERS),
+            launches,
+            tally: &self.tally,
         };
         let config = &self.run.plan.config;
         let fail_fast = config.fail_fast.then_some(&self.cancel);
@@ -234,7 +233,9 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
             .with_instances(candidates, &request, |id| {
                 let sample = free.next();
                 let shared = &shared;
+                let measuring = sample.as_ref().map(|sample| sample.enter(shared));
                 async move {
+                    let _measuring = measuring;
                     let sample = sample?;
                     let schedule = schedule(config, sample.draw());
                     sample.execute(&id, &schedule, shared).await;

@@ -1,4 +1,4 @@
-//! The lifecycle of a run: the user's seven phases and what collector does between them.
+//! The lifecycle of a run: the user's phases and what collector does between them.
 
 use std::fmt;
 
@@ -18,6 +18,8 @@ pub enum Phase {
     Run,
     /// Prepares the results for the way home.
     BeforeCollect,
+    /// Looks into a comparison whose candidate is slower, once for each revision.
+    OnRegression,
     /// After the results are home.
     AfterCollect,
     /// The last words before the instance goes.
@@ -25,7 +27,7 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// Every phase, in the order of execution.
+    /// The phases of every run, in the order of execution.
     pub const ALL: [Self; 7] = [
         Self::BeforeAwsStart,
         Self::AfterAwsStart,
@@ -36,6 +38,21 @@ impl Phase {
         Self::BeforeAwsTerminate,
     ];
 
+    /// Every phase that a config may have, in the order of execution.
+    pub const IN_CONFIG: [Self; 8] = {
+        let [start, ready, setup, run, before, after, end] = Self::ALL;
+        [
+            start,
+            ready,
+            setup,
+            run,
+            before,
+            Self::OnRegression,
+            after,
+            end,
+        ]
+    };
+
     /// The key in the config file.
     pub const fn key(self) -> &'static str {
         match self {
@@ -44,6 +61,7 @@ impl Phase {
             Self::Setup => "setup",
             Self::Run => "run",
             Self::BeforeCollect => "before_collect",
+            Self::OnRegression => "on_regression",
             Self::AfterCollect => "after_collect",
             Self::BeforeAwsTerminate => "before_aws_terminate",
         }
@@ -53,6 +71,11 @@ impl Phase {
     /// bringing home what there is always does.
     pub const fn skipped_after_failure(self) -> bool {
         matches!(self, Self::AfterAwsStart | Self::Setup | Self::Run)
+    }
+
+    /// Whether a failure in this phase is a warning only: it takes nothing from what was measured.
+    pub const fn only_warns(self) -> bool {
+        matches!(self, Self::OnRegression)
     }
 }
 
@@ -118,7 +141,7 @@ impl TryFrom<String> for Stage {
     type Error = String;
 
     fn try_from(name: String) -> Result<Self, String> {
-        Phase::ALL
+        Phase::IN_CONFIG
             .into_iter()
             .map(Self::Scripts)
             .chain(Self::BUILT_IN)

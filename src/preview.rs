@@ -170,7 +170,17 @@ impl Preview {
                     Action::Phase(phase) => scripts(phase),
                     Action::SetUp(arm) => set_up(arm),
                     Action::Turn(of) => turn(of),
-                    Action::FurtherRounds => further_rounds(config),
+                    Action::FurtherRounds => Entry {
+                        stage: action.to_string(),
+                        does: config.precision_in_words(),
+                        steps: Vec::new(),
+                    },
+                    Action::Profile => Entry {
+                        does: Some(
+                            "of each revision, on one instance, if a figure is slower".into(),
+                        ),
+                        ..scripts(Phase::OnRegression)
+                    },
                     Action::Collect => built_in(Stage::Collect),
                 }),
         );
@@ -202,14 +212,6 @@ fn preview(step: &Step, known: &[(&str, Option<String>)]) -> StepPreview {
         warn_only: step.warn_only,
         args: step.args.clone(),
         env: known.chain(late).chain(own).collect(),
-    }
-}
-
-fn further_rounds(config: &Config) -> Entry {
-    Entry {
-        stage: Action::FurtherRounds.to_string(),
-        does: config.precision_in_words(),
-        steps: Vec::new(),
     }
 }
 

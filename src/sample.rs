@@ -13,11 +13,13 @@ mod metrics;
 mod open_shell;
 mod plan;
 mod precision;
+mod profile;
 mod source;
 mod step_log;
 mod steps;
 mod stored;
 mod straight;
+mod tally;
 mod turns;
 mod watched;
 
@@ -57,6 +59,7 @@ pub use open_shell::ShellOccasion;
 pub use plan::{Baseline, Plan};
 use step_log::StepLog;
 use stored::Stored;
+pub(crate) use tally::{Launches, Tally, instances_in_all};
 use turns::Scope;
 use watched::Watched;
 
@@ -88,6 +91,9 @@ pub(crate) struct Shared<'a, P> {
     pub(crate) files: Arc<[ProjectFile]>,
     /// Bounds the memory and the CPU that transfers take here.
     pub(crate) transfers: Semaphore,
+    pub(crate) launches: Launches,
+    /// What the samples of all launches measured.
+    pub(crate) tally: &'a Tally,
 }
 
 /// A sample on its way.
@@ -117,6 +123,8 @@ pub(crate) struct Sample<'a, P: Provider, H, R> {
     metrics: Option<MetricsFile>,
     /// What the turns measured, once it was read.
     measured: Option<MeasuredSample>,
+    /// The directories with what `on_regression` left.
+    profiles: Vec<String>,
     release: Release,
     /// What is done at the moment, for others to see.
     stage_file: Option<StageFile>,
@@ -170,6 +178,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             longest_turn: Duration::ZERO,
             metrics: None,
             measured: None,
+            profiles: Vec::new(),
             release: Release::NothingLaunched,
             stage_file: None,
             stored: Stored::default(),
@@ -264,8 +273,9 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
                 (Action::SetUp(arm), host) => self.set_up(*arm, host.as_ref()).await,
                 (Action::Turn(turn), Some(host)) => self.turn(*turn, host).await,
                 (Action::FurtherRounds, Some(host)) => self.further_rounds(host).await,
+                (Action::Profile, Some(host)) => self.profile(host, shared).await,
                 (Action::Collect, Some(host)) => self.collect(host, shared).await,
-                (Action::Turn(_) | Action::FurtherRounds | Action::Collect, None) => {}
+                (_, None) => {}
             }
         }
         if let Some(host) = &host {
@@ -281,6 +291,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             Action::Phase(phase) => Stage::Scripts(phase),
             Action::SetUp(_) => Stage::Scripts(Phase::Setup),
             Action::Turn(_) | Action::FurtherRounds => Stage::Scripts(Phase::Run),
+            Action::Profile => Stage::Scripts(Phase::OnRegression),
             Action::Collect => Stage::Collect,
         };
         let sample = self.run.plan.run.lease(self.index);
@@ -377,6 +388,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         for warning in collection.warnings {
             self.journal.warn(warning);
         }
+        self.note_profiles(&collection.manifest);
         let nothing = collection.error.is_none()
             && collection.collected == Collected::default()
             && !self.run.plan.config.performance_results.is_empty();

@@ -28,6 +28,8 @@ pub enum Action {
     Turn(Turn),
     /// Measure on, a [further round](further_round) at a time, until the intervals are as narrow as is asked for.
     FurtherRounds,
+    /// Run `on_regression` for both revisions, where this sample measures last and a figure is slower.
+    Profile,
     /// Bring the results home.
     Collect,
 }
@@ -40,6 +42,7 @@ impl fmt::Display for Action {
             Self::SetUp(arm) => write!(f, "setup of the {arm}"),
             Self::Turn(turn) => turn.fmt(f),
             Self::FurtherRounds => f.write_str("further rounds"),
+            Self::Profile => Phase::OnRegression.fmt(f),
             Self::Collect => f.write_str("collect"),
         }
     }
@@ -130,6 +133,9 @@ pub fn schedule(config: &Config, draw: Draw) -> Vec<Action> {
         schedule.extend(turns(config, draw).into_iter().map(Action::Turn));
         if config.asked_precision().is_some() {
             schedule.push(Action::FurtherRounds);
+        }
+        if config.is_compared() && config.phases.contains_key(&Phase::OnRegression) {
+            schedule.push(Action::Profile);
         }
     } else {
         schedule.extend(

@@ -25,6 +25,7 @@ use crate::github::id_token::JobIdTokens;
 use crate::github::state::State;
 use crate::instance::RunId;
 use crate::interrupt::Interrupt;
+use crate::phase::Phase;
 use crate::project::Project;
 use crate::provider::ec2::{Account, Ec2};
 use crate::provider::identity::Role;
@@ -65,6 +66,7 @@ pub(super) async fn run(
     let revision = revision::choose(args, job, reporter, interrupt).await?;
     let mut project = Project::open(&in_workspace(&args.config), args.local)?;
     args.override_config(&mut project.config);
+    expect_comparison(&project.config)?;
     let shell = open_shell::occasion(args.shell, job, project.config.samples)?;
     if job.is_none() && project.config.provider == ProviderSpec::Local && geteuid().is_root() {
         let warning =
@@ -126,6 +128,17 @@ pub(super) async fn run(
     let report = run_with(&plan, &invocation).await;
     scratch.remove(interrupt).await;
     report
+}
+
+/// Refuses a config with a phase of comparisons for a run that is none.
+///
+/// # Errors
+/// When there is no baseline.
+pub(super) fn expect_comparison(config: &Config) -> Result<(), Error> {
+    if config.baseline.is_none() && config.phases.contains_key(&Phase::OnRegression) {
+        return Err(Error::NoComparison);
+    }
+    Ok(())
 }
 
 async fn run_with<R: Reporter>(

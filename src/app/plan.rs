@@ -3,6 +3,7 @@
 use std::env;
 
 use super::json::pretty;
+use super::measure::expect_comparison;
 use super::paths::expand_home;
 use crate::cli::PlanArgs;
 use crate::error::Error;
@@ -21,6 +22,7 @@ pub(super) fn plan(args: &PlanArgs, console: &Console) -> Result<ExitStatus, Err
     let revision = run.revision.parse()?;
     let Project { mut config, .. } = Project::open(&run.config, run.local)?;
     run.override_config(&mut config);
+    expect_comparison(&config)?;
     let output = expand_home(run.output.as_deref().unwrap_or(&config.output));
     let surroundings = Surroundings {
         config: run.config.clone(),

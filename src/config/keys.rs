@@ -200,7 +200,7 @@ const fn planned(name: &'static str, meaning: &'static str) -> Key {
 }
 
 /// The keys of the file itself.
-pub const FILE_KEYS: [Key; 8] = [
+pub const FILE_KEYS: [Key; 9] = [
     key(
         "main",
         Kind::Section,
@@ -224,6 +224,10 @@ pub const FILE_KEYS: [Key; 8] = [
     phase(
         Phase::BeforeCollect,
         "on the instance: prepares the results",
+    ),
+    phase(
+        Phase::OnRegression,
+        "on one instance, in a comparison: if a figure is slower, profiles each revision",
     ),
     phase(
         Phase::AfterCollect,

@@ -16,6 +16,7 @@ pub(super) struct Main {
     pub(super) config: Option<Config>,
     pub(super) max_lifetime: Option<Duration>,
     pub(super) upload: Vec<Upload>,
+    pub(super) has_figures: bool,
 }
 
 /// Reads the section; every problem in it is entered.
@@ -52,6 +53,7 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
         );
     }
     let metrics = main.read("metrics", Problems::interval);
+    let has_figures = !figures.is_empty();
     let config = || {
         Some(Config {
             performance_results: performance_results?,
@@ -85,6 +87,7 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
         config: config(),
         max_lifetime,
         upload,
+        has_figures,
     })
 }
 

@@ -1,6 +1,6 @@
 //! A comparison as Markdown: the answer in words, the table, and how to see the same again.
 
-use super::markdown::{Room, clipped, code, fenced, fold, link, list, table, text};
+use super::markdown::{Room, clipped, code, fenced, fold, link, list, prose, table, text};
 use crate::arm::Arm;
 use crate::comparison::{Comparison, Row, Verdict};
 
@@ -32,6 +32,8 @@ pub struct Origin<'a> {
     pub job_url: Option<&'a str>,
     /// The page of the uploaded results.
     pub artifact_url: Option<&'a str>,
+    /// Where the profiles of a slower candidate lie, in words.
+    pub profiles: Option<&'a str>,
 }
 
 /// The comparison in at most `room` bytes; its first line is the answer. Every row leads to where it is from.
@@ -56,6 +58,7 @@ pub fn comparison(comparison: &Comparison, origin: &Origin<'_>, room: usize) -> 
         Some(format!("**{}**\n", text(&comparison.sentence()))),
         (!open.is_empty()).then(|| rows(&open, origin, for_open)),
         (!folded.is_empty()).then(folded_table),
+        origin.profiles.map(|words| format!("{}\n", prose(words))),
         reasons(comparison),
         reproduction(origin),
     ];

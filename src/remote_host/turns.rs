@@ -6,11 +6,10 @@ use std::time::Duration;
 use super::RemoteHost;
 use crate::config::Pattern;
 use crate::project_file::ProjectFile;
-use crate::schedule::Turn;
 use crate::shell::{Command, Shell, ShellError, one_line, run_idempotent};
 
 const MAKE_HOMES: &str = include_str!("make_homes.sh");
-const BEGIN_TURN: &str = r#"mkdir -p -- "${1%/*}" && : > "$1""#;
+const BEGIN: &str = r#"mkdir -p -- "${1%/*}" && : > "$1""#;
 const HARVEST: &str = include_str!("harvest.sh");
 
 /// The homes below the login user's; their paths have the same length.
@@ -22,10 +21,10 @@ const TURNS: &str = "turns";
 /// The time after which nothing has happened while files are moved or copied on the instance.
 const STALL: Duration = Duration::from_mins(5);
 
-/// A file that a turn did not give.
+/// A file that was not moved aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotHarvested {
-    /// It is older than the turn.
+    /// It is older than what it was looked for in.
     Old(String),
     /// It is no regular file.
     Special(String),
@@ -58,30 +57,29 @@ impl<S: Shell> RemoteHost<S> {
         Ok(())
     }
 
-    /// Notes on the instance when a turn begins.
+    /// Notes on the instance when something begins whose files are to lie in the directory `below`.
     ///
     /// # Errors
     /// When that cannot be written.
-    pub async fn begin_turn(&self, turn: &Turn) -> Result<(), ShellError> {
-        let command = Command::new(BEGIN_TURN, [self.beginning(turn)]).as_root();
+    pub async fn begin(&self, below: &str) -> Result<(), ShellError> {
+        let command = Command::new(BEGIN, [self.beginning(below)]).as_root();
         run_idempotent(&self.shell, "beginning a turn", &command, &[], STALL).await?;
         Ok(())
     }
 
-    /// Moves what the turn measured to a directory of its own, `arm/turn-NN` with a baseline and `turn-NN` without. Relative
-    /// patterns start in `home`. Returns the files that stay.
+    /// Moves what was written since the beginning to the directory `below`: `arm/turn-NN` for a turn with a baseline,
+    /// `turn-NN` without. Relative patterns start in `home`. Returns the files that stay.
     ///
     /// # Errors
     /// When they cannot be moved.
     pub async fn harvest(
         &self,
-        turn: &Turn,
         below: &str,
         home: &str,
         patterns: &[Pattern],
     ) -> Result<Vec<NotHarvested>, ShellError> {
         let target = format!("{}/{TURNS}/{below}", self.jobs_dir);
-        let mut args = vec![target, self.beginning(turn), home.to_owned()];
+        let mut args = vec![target, self.beginning(below), home.to_owned()];
         for pattern in patterns {
             args.extend([pattern.as_str().to_owned(), pattern.base().to_owned()]);
         }
@@ -101,7 +99,7 @@ impl<S: Shell> RemoteHost<S> {
             .collect())
     }
 
-    fn beginning(&self, turn: &Turn) -> String {
-        format!("{}/{TURNS}.begun/{:04}", self.jobs_dir, turn.turn)
+    fn beginning(&self, below: &str) -> String {
+        format!("{}/{TURNS}.begun/{below}", self.jobs_dir)
     }
 }

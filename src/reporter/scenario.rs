@@ -191,6 +191,7 @@ impl Scenario {
             released,
             stages: std::mem::take(self.stages(sample)),
             turns: Vec::new(),
+            profiles: Vec::new(),
             collected: Collected {
                 files: u64::from(launched),
                 bytes: 4711 * u64::from(launched),

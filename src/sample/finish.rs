@@ -196,6 +196,7 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
             released: self.release.clone(),
             stages: stages.clone(),
             turns: self.turns.clone(),
+            profiles: self.profiles.clone(),
             collected: collected.clone().unwrap_or_default(),
             directory: None,
             archive: None,

@@ -10,6 +10,7 @@ use crate::records::{AskedPrecision, FigureRecord, Figures, Record as _, SampleO
 use crate::schedule::planned_rounds;
 
 /// What a sample measured, and on which instance.
+#[derive(Debug, Clone)]
 pub(crate) struct MeasuredSample {
     pub(crate) sample: SampleOf,
     pub(crate) turns: Vec<MeasuredTurn>,

@@ -80,24 +80,28 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
 
     /// Half of the widest interval of what this instance measured so far.
     fn half_width(&self, seen: &[MeasuredTurn]) -> Option<f64> {
+        let (figures, _) = gather(self.run.plan, &[&self.measured_so_far(seen)?])?;
+        half_width(&Comparison::series(&figures))
+    }
+
+    /// What this instance measured so far, of the turns that were looked at.
+    pub(super) fn measured_so_far(&self, seen: &[MeasuredTurn]) -> Option<MeasuredSample> {
         let whole = |turn: &Turn| {
             let mut turns = self.turns.iter();
             turns.any(|done| done.turn == *turn && self.counts(done))
         };
         let turns = seen.iter().filter(|seen| whole(&seen.turn));
         let instance = self.journal.instance.as_ref()?.id.clone();
-        let measured = MeasuredSample {
+        Some(MeasuredSample {
             sample: self.as_measured_on(instance),
             turns: turns.cloned().collect(),
             reservations: Vec::new(),
-        };
-        let (figures, _) = gather(self.run.plan, &[&measured])?;
-        half_width(&Comparison::series(&figures))
+        })
     }
 
     /// Reads the figures of the turns that were not looked at yet: their files are brought to a directory of their own, which
     /// is removed afterwards.
-    async fn look(
+    pub(super) async fn look(
         &self,
         host: &Host<'a, P, R>,
         seen: &mut Vec<MeasuredTurn>,

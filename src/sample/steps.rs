@@ -199,6 +199,11 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
     /// What the end of a step means for the run.
     fn judge(&mut self, phase: Phase, step: &Step, end: Result<JobEnd, ShellError>) -> StepOutcome {
         let script = &step.script;
+        // A command that fails there says that the instance can be talked to.
+        let silent = matches!(&end, Err(error) if !matches!(error, ShellError::Command { .. } | ShellError::LocalIo { .. }));
+        let unreachable = silent && step.place == Place::Remote;
+        self.journal.unreachable |= unreachable;
+        let only_warns = phase.only_warns() && !unreachable;
         let mut code = None;
         let outcome = match end {
             Ok(JobEnd::Exited(0)) => {
@@ -207,7 +212,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             }
             Ok(JobEnd::Exited(status)) => {
                 code = Some(status);
-                if step.warn_only {
+                if step.warn_only || only_warns {
                     StepOutcome::Warned
                 } else {
                     StepOutcome::Failed
@@ -215,6 +220,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             }
             Ok(JobEnd::TimedOut { .. }) => StepOutcome::TimedOut,
             Ok(JobEnd::Stopped { .. }) => StepOutcome::Stopped,
+            Ok(JobEnd::Lost) | Err(_) if only_warns => StepOutcome::Warned,
             Ok(JobEnd::Lost) | Err(_) => StepOutcome::Lost,
         };
         self.journal.end_step(step, outcome, code);
@@ -232,7 +238,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
                 ));
             }
             Ok(JobEnd::Exited(0) | JobEnd::TimedOut { .. }) => {}
-            Ok(JobEnd::Exited(status)) if step.warn_only => {
+            Ok(JobEnd::Exited(status)) if step.warn_only || only_warns => {
                 let text = format!("{phase}: {script} exited with status {status}");
                 self.journal.warn_of_script(script, text);
             }
@@ -248,23 +254,26 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
                 format!("{phase}: {script} was stopped by Ctrl-C"),
                 None,
             ),
+            Ok(JobEnd::Lost) if only_warns => {
+                let text = format!("{phase}: {script} ended without an exit status");
+                self.journal.warn_of_script(script, text);
+            }
+            Err(error) if only_warns => {
+                let text = format!("{phase}: {script}: {error}");
+                self.journal.warn_of_script(script, text);
+            }
             Ok(JobEnd::Lost) => self.journal.fail_script(
                 Outcome::StepFailed,
                 script.as_str(),
                 format!("{phase}: {script} ended without an exit status"),
                 Some("the system may have killed it for lack of memory, or has rebooted"),
             ),
-            Err(error) => {
-                // A command that fails there says that the instance can be talked to.
-                let silent = !matches!(error, ShellError::Command { .. } | ShellError::LocalIo { .. });
-                self.journal.unreachable |= silent && step.place == Place::Remote;
-                self.journal.fail_script(
-                    Outcome::Unavailable,
-                    script.as_str(),
-                    format!("{phase}: {script}: {error}"),
-                    error.hint(),
-                );
-            }
+            Err(error) => self.journal.fail_script(
+                Outcome::Unavailable,
+                script.as_str(),
+                format!("{phase}: {script}: {error}"),
+                error.hint(),
+            ),
         }
         outcome
     }

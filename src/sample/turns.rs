@@ -1,5 +1,7 @@
 //! The turns of a sample: each revision set up in a home of its own, then measured in turn with the other.
 
+use std::fmt;
+
 use tokio::time::Instant;
 
 use super::{Host, Sample};
@@ -11,7 +13,7 @@ use crate::remote_host::turns::{HOMES, NotHarvested, harvested};
 use crate::report::{Outcome, TurnReport};
 use crate::reporter::{Event, Reporter};
 use crate::schedule::{Draw, Turn, has_turns};
-use crate::shell::Shell;
+use crate::shell::{Shell, ShellError};
 use crate::step::StepOutcome;
 
 /// Rounds that fail one after the other before no further one is begun: the next would only cost money.
@@ -58,7 +60,8 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             .report(Event::Note(format!("{turn} ({revision})")));
         let before = self.journal.stages.len();
         let since = Instant::now();
-        let begun = host.begin_turn(&turn).await;
+        let below = self.directory_of(&turn);
+        let begun = host.begin(&below).await;
         if let Err(error) = &begun {
             self.journal
                 .fail(Outcome::Unavailable, error.to_string(), error.hint());
@@ -70,7 +73,14 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         let mut steps = stages.flat_map(|stage| &stage.steps);
         let complete =
             steps.all(|step| matches!(step.outcome, StepOutcome::Passed | StepOutcome::Warned));
-        let harvested = begun.is_ok() && self.harvest(&turn, host).await;
+        let harvested = begun.is_ok() && {
+            let harvested = self.harvest(&turn, turn.arm, &below, host).await;
+            if let Err(error) = &harvested {
+                self.journal
+                    .fail(Outcome::Unavailable, error.to_string(), error.hint());
+            }
+            harvested.is_ok()
+        };
         self.scope = Scope::default();
         self.longest_turn = self.longest_turn.max(since.elapsed());
         self.turns.push(TurnReport {
@@ -83,10 +93,6 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
 
     /// Whether another turn makes sense.
     pub(super) fn goes_on(&self, turn: &Turn) -> bool {
-        let ended = self.journal.failed
-            || self.journal.unreachable
-            || self.journal.outcome >= Outcome::Interrupted
-            || self.last_call.is_some_and(|end| end <= Instant::now());
         let failed = |round: u32| {
             let mut turns = self.turns.iter().filter(|done| done.turn.round == round);
             turns.any(|done| !done.ok)
@@ -96,29 +102,34 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         begun.retain(|round| *round != turn.round);
         let last = begun.iter().rev().take(MAX_FAILED_ROUNDS);
         let hopeless = last.filter(|round| failed(**round)).count() == MAX_FAILED_ROUNDS;
-        !ended && !failed(turn.round) && !hopeless
+        !self.is_over() && !failed(turn.round) && !hopeless
     }
 
-    async fn harvest(&mut self, turn: &Turn, host: &Host<'a, P, R>) -> bool {
-        let plan = self.run.plan;
-        let below = self.directory_of(turn);
-        let home = self.home(Some(turn.arm));
-        let patterns = &plan.config.performance_results;
-        match host.harvest(turn, &below, home, patterns).await {
-            Ok(stayed) => {
-                self.warn_of(turn, &stayed);
-                true
-            }
-            Err(error) => {
-                self.journal
-                    .fail(Outcome::Unavailable, error.to_string(), error.hint());
-                false
-            }
-        }
+    /// Whether there is nothing more to measure, whatever is left of the plan.
+    pub(super) fn is_over(&self) -> bool {
+        self.journal.failed
+            || self.journal.unreachable
+            || self.journal.outcome >= Outcome::Interrupted
+            || self.last_call.is_some_and(|end| end <= Instant::now())
     }
 
-    /// Warns of files that a turn did not give, each once for a run.
-    fn warn_of(&mut self, turn: &Turn, stayed: &[NotHarvested]) {
+    /// Moves aside what one revision wrote in its home since the beginning of what has the directory `below`.
+    pub(super) async fn harvest(
+        &mut self,
+        of: &impl fmt::Display,
+        arm: Arm,
+        below: &str,
+        host: &Host<'a, P, R>,
+    ) -> Result<(), ShellError> {
+        let home = self.home(Some(arm));
+        let patterns = &self.run.plan.config.performance_results;
+        let stayed = host.harvest(below, home, patterns).await?;
+        self.warn_of(of, &stayed);
+        Ok(())
+    }
+
+    /// Warns of files that stayed, each once for a run.
+    fn warn_of(&mut self, of: &impl fmt::Display, stayed: &[NotHarvested]) {
         let old = stayed.iter().filter_map(|file| match file {
             NotHarvested::Old(path) => Some(path),
             NotHarvested::Special(_) => None,
@@ -130,7 +141,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
                 more => format!(" and {more} more"),
             };
             self.warn_once(format!(
-                "{first}{others} was there before {turn}, and is not of it: another turn may have left it behind"
+                "{first}{others} was there before {of}, and is not of it: another turn may have left it behind"
             ));
         }
         for file in stayed {

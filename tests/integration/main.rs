@@ -66,6 +66,8 @@ mod plan;
 #[cfg(test)]
 mod policy;
 #[cfg(test)]
+mod profile;
+#[cfg(test)]
 mod readme;
 #[cfg(test)]
 mod reference;

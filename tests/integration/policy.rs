@@ -9,5 +9,6 @@ mod metrics;
 mod names;
 mod outcomes;
 mod panics;
+mod profile;
 mod provider;
 mod samples;

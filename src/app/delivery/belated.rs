@@ -20,6 +20,7 @@ use crate::github::comment::{COMPARISON, Row};
 use crate::github::state::State;
 use crate::github::summary::{short, unreported};
 use crate::records::Figures;
+use crate::report::profiles::profiles;
 use crate::report::{Diagnostic, Outcome, Release, SampleReport};
 use crate::reporter::workflow::WorkflowLog;
 use crate::reporter::{Event, Reporter as _};
@@ -54,6 +55,7 @@ impl Undelivered<'_> {
         let config = log.config();
         let mut reports = state.map(reports).unwrap_or_default();
         let mut figures = state.and_then(|state| figures(state, &reports));
+        let profiles = profiles(&reports);
         let mut rows = Vec::new();
         let mut page = Vec::new();
         let samples = state.map_or(1, |state| state.samples);
@@ -76,6 +78,7 @@ impl Undelivered<'_> {
                     samples,
                     config: &config,
                     job,
+                    profiles: profiles.clone(),
                 };
                 answer.markdown(artifact.as_ref(), COMPARISON)
             });

@@ -24,6 +24,7 @@ impl Delivery<'_> {
             samples: report.asked,
             config: self.config,
             job: self.job,
+            profiles: report.profiles(),
         };
         answer.markdown(artifact, room)
     }
@@ -37,6 +38,8 @@ pub(super) struct Answer<'a> {
     /// The config file as the repository names it.
     pub(super) config: &'a Path,
     pub(super) job: &'a WorkflowJob,
+    /// Where the profiles of a slower candidate lie, in words.
+    pub(super) profiles: Option<String>,
 }
 
 impl Answer<'_> {
@@ -50,6 +53,7 @@ impl Answer<'_> {
             seed: Some(self.figures.seed),
             job_url: Some(&self.job.run_url()),
             artifact_url: artifact.map(|artifact| artifact.url.as_str()),
+            profiles: self.profiles.as_deref(),
         };
         Some(comparison(compared, &origin, room))
     }

@@ -35,6 +35,7 @@ const ORIGIN: Origin<'_> = Origin {
     seed: Some(42),
     job_url: Some("https://a.example/job"),
     artifact_url: Some("https://a.example/artifact"),
+    profiles: Some("`on_regression` left its files in `v2/i-1/candidate/on_regression`"),
 };
 
 #[test]

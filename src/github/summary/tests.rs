@@ -71,6 +71,7 @@ fn report(word: &str) -> SampleReport {
             stage(Stage::Scripts(Phase::Run), vec![step]),
         ],
         turns: Vec::new(),
+        profiles: Vec::new(),
         collected: Collected {
             files: 2,
             bytes: 2048,

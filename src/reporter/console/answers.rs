@@ -82,6 +82,9 @@ impl<O: Write, E: Write> Console<O, E> {
         if let Some(comparison) = report.comparison() {
             self.say("");
             self.comparison(comparison, false);
+            if let Some(profiles) = report.profiles() {
+                self.say(&profiles);
+            }
             self.say("");
         }
         let style = match report.outcome {

@@ -10,14 +10,15 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use collector::config::{Config, Interval, Pattern, ProviderSpec};
+use collector::config::{self, Config, FigureFiles, Interval, Pattern, ProviderSpec, Source};
 use collector::fleet;
 use collector::instance::RunId;
 use collector::lease::LeaseRecords;
 use collector::phase::Phase;
 use collector::report::RunReport;
 use collector::repository::Found;
-use collector::sample::{LocalHost, Plan, Run};
+use collector::revision::Revision;
+use collector::sample::{Baseline, LocalHost, Plan, Run};
 use collector::shell::process::ProcessShell;
 use collector::step::{Place, ScriptPath, Step};
 use tempfile::TempDir;
@@ -99,6 +100,7 @@ pub(super) struct Scenario {
     lifetime: Option<Duration>,
     keep: Option<Duration>,
     metrics: Option<Duration>,
+    turns: Option<NonZeroU32>,
 }
 
 /// A run without any script.
@@ -181,6 +183,12 @@ impl Scenario {
     /// Uses at most this many instances at once.
     pub(super) fn parallel(mut self, parallel: u32) -> Self {
         self.parallel = Some(parallel);
+        self
+    }
+
+    /// Compares with `v1` in six turns of each, by the figures in `figures.txt`.
+    pub(super) fn compared(mut self) -> Self {
+        self.turns = NonZeroU32::new(6);
         self
     }
 
@@ -309,6 +317,7 @@ impl Scenario {
         }
         let patterns = self.patterns.iter();
         let output = directory.path().join("output");
+        let baseline: Option<Revision> = self.turns.map(|_| "v1".parse().unwrap());
         Plan {
             config: Config {
                 performance_results: patterns
@@ -325,14 +334,14 @@ impl Scenario {
                 parallel: self.parallel.and_then(NonZeroU32::new),
                 keep_on_failure: self.keep,
                 fail_fast: self.fail_fast,
-                baseline: None,
-                repeat: None,
+                baseline: baseline.clone().map(config::Baseline::Revision),
+                repeat: self.turns,
                 confirm: true,
                 precision: None,
                 fail_on: None,
                 repository: None,
                 upload: Vec::new(),
-                figures: Vec::new(),
+                figures: self.turns.map_or_else(Vec::new, |_| figures()),
                 exports: Vec::new(),
                 metrics: self.metrics.map_or(Interval::Off, Interval::Every),
                 s3: None,
@@ -340,7 +349,10 @@ impl Scenario {
                 phases,
             },
             config_file: Vec::new(),
-            baseline: None,
+            baseline: baseline.map(|revision| Baseline {
+                revision,
+                found: Found::default(),
+            }),
             seed: 0,
             directory: project,
             output: self.output.clone().unwrap_or(output),
@@ -351,6 +363,16 @@ impl Scenario {
             run: RunId::generate(jiff::Timestamp::now()),
         }
     }
+}
+
+fn figures() -> Vec<FigureFiles> {
+    let text = "main: {performance_results: x, output: out, provider: local, figures: figures.txt}\nrun: [a.sh]\n";
+    let source = Source {
+        path: Path::new("config.yml"),
+        text,
+        local: true,
+    };
+    Config::parse(source, &|_| Ok(())).unwrap().figures
 }
 
 fn step(script: &Script, phase: Phase, path: &str) -> Step {

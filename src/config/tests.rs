@@ -1,3 +1,5 @@
+mod every_key;
+
 use super::*;
 
 use proptest::prelude::*;
@@ -158,43 +160,6 @@ fn each_planned_key_is_refused_by_name() {
             found[0].contains(&format!("`{name}` in `main`")),
             "{found:?}"
         );
-    }
-}
-
-/// What other keys have no meaning without.
-const NEEDED: &str = "  repository: other\n  figures: a.csv\n  S3: my-bucket\n";
-
-/// `main` with this value for a key, and a step with that value for an option.
-fn with_value(table: &[Key], key: &Key, value: &str) -> String {
-    let Key { name, .. } = key;
-    if table == STEP_KEYS {
-        let step = format!("run:\n  - a.sh:\n      {name}: {value}\n");
-        return main_with(&format!("{NEEDED}{step}"));
-    }
-    let text = main_with(&format!("{NEEDED}run: [a.sh]\n"));
-    let others = text
-        .lines()
-        .filter(|line| !line.starts_with(&format!("  {name}:")));
-    let others: Vec<&str> = others.collect();
-    others
-        .join("\n")
-        .replacen("main:", &format!("main:\n  {name}: {value}"), 1)
-}
-
-#[test]
-fn each_key_of_a_table_is_read_and_its_default_is_as_good_as_none() {
-    let without = parse(&main_with(&format!("{NEEDED}run: [a.sh]\n"))).unwrap();
-    for table in [&MAIN_KEYS[..], &STEP_KEYS] {
-        for key in table.iter().filter(|key| key.is_supported()) {
-            let given = |value| {
-                parse(&with_value(table, key, value))
-                    .unwrap_or_else(|errors| panic!("{}: {errors}", key.name))
-            };
-            assert_ne!(given(key.example), without, "{} is not read", key.name);
-            if let DefaultValue::Value(default) = key.default {
-                assert_eq!(given(default), without, "{}", key.name);
-            }
-        }
     }
 }
 

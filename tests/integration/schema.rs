@@ -44,7 +44,9 @@ fn with_main_key(key: &str, value: &str) -> String {
         // Nor has `download`.
         ("S3", "my-bucket"),
     ];
-    let rest = needed.iter().filter(|(name, _)| *name != key);
+    // Figures are read here, where `download: false` brings none.
+    let left_out = |name: &str| name == key || (name, key) == ("figures", "download");
+    let rest = needed.iter().filter(|(name, _)| !left_out(name));
     let rest = rest.map(|(name, value)| format!("  {name}: {value}\n"));
     let rest: String = rest.collect();
     format!("main:\n{rest}  {key}: {value}\nrun: [measure.sh]\n")

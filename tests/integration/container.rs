@@ -391,6 +391,8 @@ fn act_runs_an_example_and_its_artifact_has_the_whole_tree() {
             "collector/logs/02-run-measure.sh.log",
             "collector/logs/03-before_collect-summarize.sh.log",
             "collector/manifest.json",
+            "collector/metrics.csv",
+            "collector/report.html",
             "collector/run.json",
             "collector/uploads.json",
             "config/collector.revision",

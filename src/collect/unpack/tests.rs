@@ -1,13 +1,16 @@
 //! Hostile archives.
 
 use std::cell::Cell;
-use std::os::unix::fs::symlink;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
 use std::time::SystemTime;
 
 use proptest::prelude::*;
 use tar::{EntryType, Header};
 
 use super::*;
+use crate::collect::names::INCOMING;
 
 /// An archive that is made by hand: nothing in it needs to be true.
 #[derive(Default)]
@@ -74,8 +77,9 @@ impl<R: Read> Read for Counted<'_, R> {
 struct Results {
     outside: tempfile::TempDir,
     wanted: Vec<(usize, Listed)>,
-    hashes: HashMap<Vec<u8>, Digest>,
+    hashes: Arc<Hashes>,
     keep_changed: bool,
+    compressed: bool,
     stop: CancellationToken,
     arrivals: Arrivals,
 }
@@ -86,7 +90,7 @@ impl Results {
         let outside = tempfile::tempdir().unwrap();
         fs::create_dir(outside.path().join("results")).unwrap();
         fs::write(outside.path().join("precious"), "untouched").unwrap();
-        let mut hashes = HashMap::new();
+        let hashes = Hashes::default();
         let mut wanted = Vec::new();
         for (position, (source, destination, content)) in files.iter().enumerate() {
             hashes.insert(source.as_bytes().to_vec(), Sha256::digest(content).into());
@@ -103,8 +107,9 @@ impl Results {
         Self {
             outside,
             wanted,
-            hashes,
+            hashes: Arc::new(hashes),
             keep_changed: false,
+            compressed: true,
             stop: CancellationToken::new(),
             arrivals: Arrivals::default(),
         }
@@ -119,13 +124,20 @@ impl Results {
     }
 
     fn unpack_from(&self, stream: &mut impl BufRead) -> Unpacked {
-        let plan = Unpacker {
-            into: self.path(),
+        let incoming = self.path().join(INCOMING);
+        self.arrivals.make_incoming(&incoming).unwrap();
+        let mut unpacker = Unpacker {
+            places: Places::below(&self.path()),
+            hashes: Arc::clone(&self.hashes),
             keep_changed: self.keep_changed,
+            compressed: self.compressed,
             done: Arc::default(),
             arrivals: self.arrivals.clone(),
+            bytes: 0,
         };
-        let unpacked = plan.unpack(self.wanted.clone(), &self.hashes, stream, &self.stop);
+        let mut unpacked = unpacker.unpack(self.wanted.clone(), stream, &self.stop);
+        unpacker.settle(&mut unpacked, true, &self.stop);
+        fs::remove_dir_all(incoming).unwrap();
         let precious = fs::read_to_string(self.outside.path().join("precious")).unwrap();
         assert_eq!(precious, "untouched");
         assert_eq!(fs::read_dir(self.outside.path()).unwrap().count(), 2);

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
@@ -15,6 +15,26 @@ use super::listing::Digest;
 
 /// What is written, or read back, at once, in bytes.
 const CHUNK: usize = 256 << 10;
+
+/// A large file on its way.
+pub(super) struct Large {
+    pub(super) file: Arc<LargeFile>,
+    pub(super) attempt: u32,
+    /// The size in the listing.
+    pub(super) listed: u64,
+    /// The bytes that have not come.
+    pub(super) left: u64,
+    pub(super) hash: Hash,
+}
+
+/// What the instance says of the start of a large file.
+#[derive(Clone, Copy)]
+pub(super) enum Hash {
+    NotAsked,
+    UnderWay,
+    /// The digest, and the size of the file after that; none where it could not be read.
+    Told(Option<(Digest, u64)>),
+}
 
 /// A large file under its temporary name.
 #[derive(Debug)]

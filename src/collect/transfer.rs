@@ -11,8 +11,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use super::CollectError;
 use super::fetch::{Came, Ended, Entry, Fetch, Task};
-use super::large::{LargeFile, ReceivedRange};
-use super::listing::Digest;
+use super::large::{Hash, Large, LargeFile, ReceivedRange};
 use super::pace::Pace;
 use super::place::{Places, is_full};
 use super::queue::{Portion, Queue, Range};
@@ -33,26 +32,6 @@ const MAX_OUTGROWN: usize = 100;
 
 /// After this many portions that came to a standstill the rest is given up.
 const MAX_STANDSTILLS: u32 = 2;
-
-/// A large file on its way.
-struct Large {
-    file: Arc<LargeFile>,
-    attempt: u32,
-    /// The size in the listing.
-    listed: u64,
-    /// The bytes that have not come.
-    left: u64,
-    hash: Hash,
-}
-
-/// What the instance says of the start of a large file.
-#[derive(Clone, Copy)]
-enum Hash {
-    NotAsked,
-    UnderWay,
-    /// The digest, and the size of the file after that; none where it could not be read.
-    Told(Option<(Digest, u64)>),
-}
 
 /// The files of a collection on their way.
 pub(super) struct Transfer<'a> {
@@ -238,7 +217,7 @@ impl<'a> Transfer<'a> {
                 let large = match self.large.entry(range.position) {
                     Slot::Occupied(large) => large.into_mut(),
                     Slot::Vacant(slot) => slot.insert(Large {
-                        file: Arc::new(create(&path)?),
+                        file: Arc::new(Self::create(&path)?),
                         attempt: range.attempt,
                         listed: entry.listed.size,
                         left: entry.listed.size,
@@ -373,7 +352,7 @@ impl<'a> Transfer<'a> {
                 // What was added to a file comes behind what is here; any other change costs all of it.
                 let from = if same && now > size { size } else { 0 };
                 if from == 0 {
-                    large.file = Arc::new(create(&large.file.path)?);
+                    large.file = Arc::new(Self::create(&large.file.path)?);
                 }
                 entry.listed.size = now;
                 large.attempt += 1;
@@ -459,11 +438,11 @@ impl<'a> Transfer<'a> {
         self.large.remove(&position);
         self.queue.drop_ranges(position);
     }
-}
 
-fn create(path: &Path) -> Result<LargeFile, CollectError> {
-    LargeFile::create(path).map_err(|source| CollectError::Write {
-        path: path.to_owned(),
-        source,
-    })
+    fn create(path: &Path) -> Result<LargeFile, CollectError> {
+        LargeFile::create(path).map_err(|source| CollectError::Write {
+            path: path.to_owned(),
+            source,
+        })
+    }
 }

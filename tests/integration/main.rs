@@ -89,6 +89,7 @@ mod stored;
 mod terminal;
 #[cfg(test)]
 mod trace;
+mod transfer;
 #[cfg(test)]
 mod turns;
 #[cfg(test)]

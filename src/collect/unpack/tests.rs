@@ -1,5 +1,7 @@
 //! Hostile archives.
 
+mod forgery;
+
 use std::cell::Cell;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -7,60 +9,11 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use proptest::prelude::*;
-use tar::{EntryType, Header};
+use tar::EntryType;
 
 use super::*;
 use crate::collect::names::INCOMING;
-
-/// An archive that is made by hand: nothing in it needs to be true.
-#[derive(Default)]
-struct Forgery(Vec<u8>);
-
-impl Forgery {
-    fn entry(self, kind: EntryType, path: &[u8], link: &str, content: &[u8]) -> Self {
-        self.lying_entry(kind, path, link, content.len() as u64, content)
-    }
-
-    fn lying_entry(
-        mut self,
-        kind: EntryType,
-        path: &[u8],
-        link: &str,
-        size: u64,
-        content: &[u8],
-    ) -> Self {
-        let mut header = Header::new_gnu();
-        header.set_entry_type(kind);
-        header.set_size(size);
-        header.set_mode(0o7777);
-        header.as_old_mut().name[..path.len()].copy_from_slice(path);
-        header.as_old_mut().linkname[..link.len()].copy_from_slice(link.as_bytes());
-        header.set_cksum();
-        self.0.extend(header.as_bytes());
-        self.0.extend(content);
-        self.0.resize(self.0.len().next_multiple_of(512), 0);
-        self
-    }
-
-    fn file(self, path: &str, content: &[u8]) -> Self {
-        self.entry(EntryType::Regular, path.as_bytes(), "", content)
-    }
-
-    fn end(mut self) -> Vec<u8> {
-        self.0.resize(self.0.len() + 1024, 0);
-        self.0
-    }
-
-    fn zstd(self) -> Vec<u8> {
-        zstd::encode_all(self.end().as_slice(), 1).unwrap()
-    }
-
-    fn gzip(self) -> Vec<u8> {
-        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        gzip.write_all(&self.end()).unwrap();
-        gzip.finish().unwrap()
-    }
-}
+use forgery::Forgery;
 
 /// Counts what is read.
 struct Counted<'a, R>(R, &'a Cell<u64>);

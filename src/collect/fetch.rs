@@ -104,6 +104,7 @@ pub(super) enum Came {
 /// What a command carried, and how long that took from its first byte.
 pub(super) struct Carried {
     pub(super) ask: Ask,
+    /// In the units of the queue.
     pub(super) bytes: u64,
     pub(super) time: Duration,
 }
@@ -164,14 +165,14 @@ impl<S: Shell, R: Reporter> Fetch<'_, S, R> {
             .flat_map(|source| source.iter().copied().chain([0]))
             .collect();
         let hashes = Arc::new(Hashes::default());
-        let mut unpacker = Unpacker {
+        let mut writer = Unpacker {
             places: Places::below(self.into),
             hashes: Arc::clone(&hashes),
             keep_changed: last,
             compressed: ask.is_compressed(),
             done: Arc::clone(&self.done),
             arrivals: self.arrivals.clone(),
-            bytes: 0,
+            cost: 0,
         };
         let hashing = self.hash(&paths, wanted.len(), attempt, hashes);
         let send = Command::new(SEND, [ask.level().to_string()]).as_root();
@@ -183,19 +184,19 @@ impl<S: Shell, R: Reporter> Fetch<'_, S, R> {
             move |source| {
                 let _ = source.stream.fill_buf();
                 let since = Instant::now();
-                let unpacked = unpacker.unpack(wanted, &mut source.stream, &source.stop);
-                (unpacked, unpacker, since.elapsed())
+                let unpacked = writer.unpack(wanted, &mut source.stream, &source.stop);
+                (unpacked, writer, since.elapsed())
             },
         );
-        let (hashed, sent) = tokio::join!(hashing, sending);
+        let (digests, answer) = tokio::join!(hashing, sending);
         let Answer {
-            read: (mut unpacked, mut unpacker, time),
+            read: (mut unpacked, mut writer, time),
             exit,
             complaint,
-        } = sent?;
-        let bytes = unpacker.bytes;
+        } = answer?;
+        let bytes = writer.cost;
         let settling = self.arrivals.work(move |stop| {
-            unpacker.settle(&mut unpacked, true, stop);
+            writer.settle(&mut unpacked, true, stop);
             unpacked
         });
         let unpacked = settling.await.map_err(|source| CollectError::Write {
@@ -203,7 +204,7 @@ impl<S: Shell, R: Reporter> Fetch<'_, S, R> {
             source,
         })?;
         // A file that went away has no hash, which makes the command fail and is told below.
-        let exit = hashed?.and(exit);
+        let exit = digests?.and(exit);
         Ok(Ended {
             came: Came::Files {
                 positions,

@@ -11,7 +11,7 @@ const PORTION_FILES: usize = 10_000;
 const LARGE: u64 = 16 << 20;
 
 /// What a small file costs beside its bytes, in bytes that would take as long.
-const FILE_COST: u64 = 16 << 10;
+pub(super) const FILE_COST: u64 = 16 << 10;
 
 /// What one command sends.
 #[derive(Debug, Clone, PartialEq, Eq)]

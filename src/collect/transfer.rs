@@ -104,13 +104,7 @@ impl<'a> Transfer<'a> {
                     return Ok(());
                 };
                 if !reconnect.is_under_way() {
-                    reporter.report(Event::Warning(format!(
-                        "{error}; collecting the remaining {} files again",
-                        self.entries
-                            .iter()
-                            .filter(|entry| entry.is_pending())
-                            .count()
-                    )));
+                    reporter.report(self.interruption(&error));
                 }
                 reconnect.after(error).await?;
                 continue;
@@ -173,6 +167,14 @@ impl<'a> Transfer<'a> {
             }
             lost = lost.or(failed);
         }
+    }
+
+    fn interruption(&self, error: &ShellError) -> Event {
+        let pending = self.entries.iter().filter(|entry| entry.is_pending());
+        let count = pending.count();
+        Event::Warning(format!(
+            "{error}; collecting the remaining {count} files again"
+        ))
     }
 
     /// A large file whose start is to be hashed.

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::listing::{Digest, Listed};
 use super::place::{Places, is_full};
+use super::queue::FILE_COST;
 use super::streams::Arrivals;
 
 /// The largest window that a compressed stream may ask for: 8 MiB.
@@ -98,8 +99,8 @@ pub(super) struct Unpacker {
     /// The bytes that have come.
     pub(super) done: Arc<AtomicU64>,
     pub(super) arrivals: Arrivals,
-    /// The bytes of this stream's files.
-    pub(super) bytes: u64,
+    /// The bytes of this stream's files, and what each costs beside them.
+    pub(super) cost: u64,
 }
 
 impl Unpacker {
@@ -267,6 +268,7 @@ impl Unpacker {
             return Err(Broken::Stream);
         }
         Places::dress(&target, &file)?;
+        self.cost += FILE_COST;
         Ok(Waiting {
             position,
             file,
@@ -301,7 +303,7 @@ impl Unpacker {
             target.write_all(bytes)?;
             hasher.update(bytes);
             size += count as u64;
-            self.bytes += count as u64;
+            self.cost += count as u64;
             self.done.fetch_add(count as u64, Ordering::Relaxed);
         }
         Ok((size, hasher.finalize().into()))

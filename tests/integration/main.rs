@@ -89,6 +89,7 @@ mod stored;
 mod terminal;
 #[cfg(test)]
 mod trace;
+#[cfg(test)]
 mod transfer;
 #[cfg(test)]
 mod turns;

@@ -39,6 +39,7 @@ struct Faulty<'a> {
     file: &'a Path,
     fault: Cell<Option<Fault>>,
     sent: Cell<usize>,
+    commands: Cell<usize>,
 }
 
 impl Shell for Faulty<'_> {
@@ -51,6 +52,7 @@ impl Shell for Faulty<'_> {
         if !command.argv().any(|word| word.contains("tar --create")) {
             return self.shell.execute(command, stdin, output).await;
         }
+        self.commands.set(self.commands.get() + 1);
         match self.fault.get() {
             Some(Fault::Appended) => {
                 let mut file = File::options().append(true).open(self.file).unwrap();
@@ -136,6 +138,7 @@ async fn collected(size: usize, fault: Option<Fault>) -> (Collection, usize) {
         file: &file,
         fault: Cell::new(fault),
         sent: Cell::new(0),
+        commands: Cell::new(0),
     };
     let patterns = Pattern::parse("*").unwrap();
     let arrivals = Arrivals::default();
@@ -173,7 +176,7 @@ async fn a_byte_that_is_damaged_on_the_way_is_noticed_and_the_file_fetched_again
 async fn what_is_added_to_a_file_while_it_is_collected_is_fetched_behind_what_is_here() {
     let size = 40 * MIB;
     let (collection, sent) = collected(size, Some(Fault::Appended)).await;
-    assert_eq!(collection.manifest.files[0].size as usize, size + 14);
+    assert_eq!(collection.manifest.files[0].size, (size + 14) as u64);
     assert!(sent < size + MIB, "{sent} bytes were sent for {size}");
 }
 
@@ -181,4 +184,26 @@ async fn what_is_added_to_a_file_while_it_is_collected_is_fetched_behind_what_is
 async fn a_large_file_that_becomes_a_small_one_comes_as_it_is() {
     let (collection, _) = collected(40 * MIB, Some(Fault::Truncated)).await;
     assert_eq!(collection.manifest.files[0].size, 5);
+}
+
+#[tokio::test]
+async fn thousands_of_small_files_take_a_few_commands() {
+    let instance = tempfile::tempdir().unwrap();
+    let results = tempfile::tempdir().unwrap();
+    for number in 0..5000 {
+        fs::write(instance.path().join(number.to_string()), "measured").unwrap();
+    }
+    let shell = Faulty {
+        shell: ProcessShell::in_directory(instance.path()),
+        file: instance.path(),
+        fault: Cell::new(None),
+        sent: Cell::new(0),
+        commands: Cell::new(0),
+    };
+    let patterns = Pattern::parse("*").unwrap();
+    let arrivals = Arrivals::default();
+    let collection = collect(&shell, &patterns, results.path(), &arrivals, &Silent).await;
+    assert_eq!(collection.collected.files, 5000);
+    let commands = shell.commands.get();
+    assert!(commands <= 20, "{commands}");
 }

@@ -79,17 +79,17 @@ impl Results {
     fn unpack_from(&self, stream: &mut impl BufRead) -> Unpacked {
         let incoming = self.path().join(INCOMING);
         self.arrivals.make_incoming(&incoming).unwrap();
-        let mut unpacker = Unpacker {
+        let mut writer = Unpacker {
             places: Places::below(&self.path()),
             hashes: Arc::clone(&self.hashes),
             keep_changed: self.keep_changed,
             compressed: self.compressed,
             done: Arc::default(),
             arrivals: self.arrivals.clone(),
-            bytes: 0,
+            cost: 0,
         };
-        let mut unpacked = unpacker.unpack(self.wanted.clone(), stream, &self.stop);
-        unpacker.settle(&mut unpacked, true, &self.stop);
+        let mut unpacked = writer.unpack(self.wanted.clone(), stream, &self.stop);
+        writer.settle(&mut unpacked, true, &self.stop);
         fs::remove_dir_all(incoming).unwrap();
         let precious = fs::read_to_string(self.outside.path().join("precious")).unwrap();
         assert_eq!(precious, "untouched");

@@ -6,7 +6,7 @@ use std::time::Duration;
 const LEVELS: [u8; 4] = [0, 1, 3, 6];
 
 /// What the first commands are asked for, in bytes: enough to measure by.
-const FIRST: u64 = 2 << 20;
+const FIRST: u64 = 4 << 20;
 
 /// The most that one command is asked for, in bytes: what is not verified yet when the instance vanishes.
 const MOST: u64 = 256 << 20;
@@ -58,9 +58,9 @@ impl Pace {
         let rate = best.and_then(|best| self.rates.get(best).copied().flatten());
         let usual = rate.map_or(FIRST, |rate| in_time(rate, AIM));
         let tried = best.is_some_and(|best| best != level);
-        let size = if tried { usual / 8 } else { usual };
-        // The last ones are to end together.
-        let size = size.min(left / 2).clamp(FIRST, MOST);
+        let size = if tried { usual / 4 } else { usual };
+        // The last ones are to end together, but each command costs the instance a few processes.
+        let size = size.min(left / 2).max(usual / 4).clamp(FIRST, MOST);
         if let Some(asked) = self.asked.get_mut(level) {
             *asked = true;
         }
@@ -166,7 +166,8 @@ mod tests {
         pace.measured(first, FIRST, Duration::from_millis(20));
         let second = Pace::next(&mut pace, 1 << 40);
         assert!(second.is_compressed());
-        assert_eq!(pace.next(1 << 40).size, 100 << 20);
-        assert_eq!(pace.next(50 << 20).size, 25 << 20);
+        assert_eq!(pace.next(1 << 40).size, 200 << 20);
+        assert_eq!(pace.next(150 << 20).size, 75 << 20);
+        assert_eq!(pace.next(20 << 20).size, 50 << 20);
     }
 }

@@ -22,6 +22,7 @@ mod reap;
 mod results;
 mod revision;
 mod schema;
+mod shard;
 mod ssh;
 mod state_directory;
 mod stored;

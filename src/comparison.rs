@@ -54,6 +54,26 @@ pub struct Reservation {
     pub voids: bool,
 }
 
+impl Reservation {
+    /// Those that figures bring with them.
+    fn of(figures: &Figures) -> Vec<Self> {
+        let mut samples = figures.samples.iter();
+        let is_rehearsal = samples.len() > 1 && samples.all(|sample| sample.instance.is_local());
+        let one_machine = is_rehearsal.then(|| Self {
+            reason: "a rehearsal has one machine for all of its samples".into(),
+            voids: false,
+        });
+        let part = figures.share.map(|share| Self {
+            reason: format!(
+                "shard {} only: `collect merge` has the answer of the run",
+                share.shard
+            ),
+            voids: false,
+        });
+        one_machine.into_iter().chain(part).collect()
+    }
+}
+
 /// What is said of a figure.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Row {
@@ -106,9 +126,9 @@ impl Comparison {
     }
 
     /// The comparison of a run's arms.
-    pub fn of_arms(figures: &Figures, reservations: &[Reservation]) -> Self {
+    pub fn of_arms(figures: &Figures) -> Self {
         let estimates = statistics::compare(&Self::series(figures));
-        Self::new(figures, &estimates, reservations)
+        Self::new(figures, &estimates, &Reservation::of(figures))
     }
 
     /// The comparison of a run's arms, from the estimates of its [series](Self::series).

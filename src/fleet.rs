@@ -40,16 +40,16 @@ pub async fn run<P: Provider, H: Shell, R: Reporter>(
     run: Run<'_, P, H, R>,
 ) -> Result<RunReport, ResultsError> {
     let started = Timestamp::now();
-    let asked = run.plan.config.samples.get();
+    let share = run.plan.share;
     run.reporter.report(Event::RunStarted {
         run: run.plan.run.clone(),
-        samples: asked,
+        samples: share.samples.get(),
     });
-    let first = Sample::create(&run, 1, expiry(&run))?;
-    first.write_config().await?;
-    if asked > 1 {
+    if share.count() > 1 {
         create_run(&run.plan.output, &run.plan.revision, &run.plan.run)?;
     }
+    let first = Sample::create(&run, share.first(), expiry(&run))?;
+    first.write_config().await?;
     let mut fleet = Fleet {
         run: &run,
         cancel: run.interrupt.token().child_token(),
@@ -97,11 +97,12 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
             return;
         }
         let config = &self.run.plan.config;
-        let asked = config.samples.get();
+        let share = self.run.plan.share;
+        let (asked, end) = (share.count(), share.end());
         let at_once = config.parallel.map_or(asked, NonZeroU32::get).min(asked);
         let stages = config.has_stages();
         if at_once < asked || stages {
-            match first.fork(asked + 1).await {
+            match first.fork(end).await {
                 Ok(origin) => self.origin = Some(origin),
                 Err(error) => {
                     first.end_leftovers().await;
@@ -110,14 +111,14 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
                 }
             }
         }
-        let mut next = 1;
-        while next <= asked {
+        let mut next = share.first();
+        while next < end {
             let until = if stages && next <= FIRST_STAGE {
-                FIRST_STAGE
+                FIRST_STAGE + 1
             } else {
-                asked
+                end
             };
-            let count = at_once.min(until - next + 1);
+            let count = at_once.min(until - next);
             if !self.launch(next, count, &files).await {
                 break;
             }
@@ -152,8 +153,9 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
 
     /// Launches the samples from `first` on in one call and carries each out. Returns whether more may follow.
     async fn launch(&mut self, first: u32, count: u32, files: &Arc<[ProjectFile]>) -> bool {
-        let start = self.samples.len() - usize::from(first == 1);
-        for index in first.max(2)..first + count {
+        let begins = first == self.run.plan.share.first();
+        let start = self.samples.len() - usize::from(begins);
+        for index in first + u32::from(begins)..first + count {
             let Some(sample) = self.origin.as_ref().or(self.samples.first()) else {
                 return false;
             };
@@ -299,7 +301,7 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
         let mut report = RunReport {
             format: RunReport::FORMAT,
             run: run.plan.run.clone(),
-            asked: run.plan.config.samples.get(),
+            asked: run.plan.share.count(),
             started,
             finished: Timestamp::now(),
             outcome: if self.errors.is_empty() {

@@ -64,7 +64,7 @@ fn interleaved(baseline: &str, stored: &[StoredFigures]) -> Result<Option<Compar
         return Ok(Some(comparison.clone()));
     }
     let figures = joined(stored, Figures::clone)?;
-    Ok(figures.map(|figures| Comparison::of_arms(&figures, &[])))
+    Ok(figures.map(|figures| Comparison::of_arms(&figures)))
 }
 
 /// What was measured of the revision that an argument stands for.

@@ -59,6 +59,7 @@ fn figures(samples: u32, figures: Vec<FigureRecord>) -> Figures {
         revision: "v2".parse().unwrap(),
         baseline: Some("v1".parse().unwrap()),
         seed: 1,
+        share: None,
         samples: (1..=samples)
             .map(|sample| SampleOf {
                 run: run.clone(),

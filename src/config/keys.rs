@@ -5,10 +5,11 @@ mod nested;
 use std::fmt;
 
 use crate::phase::Phase;
+use crate::shard::MAX_SAMPLES_OF_SHARD;
 pub use nested::{FAIL_ON_KEYS, FIGURE_KEYS, STEP_KEYS};
 
-/// The most samples that one process measures on.
-pub const MAX_SAMPLES: u32 = 256;
+/// The most samples of a run: as many as an array job of AWS Batch has children.
+pub const MAX_SAMPLES: u32 = 10_000;
 
 /// The most turns that a revision has on an instance.
 pub const MAX_REPEAT: u32 = 1000;
@@ -343,11 +344,11 @@ pub const MAIN_KEYS: [Key; 42] = [
         Kind::Count(MAX_SAMPLES),
         Value("1"),
         "5",
-        "the number of instances to measure on, side by side, 256 at most; a rehearsal measures one after the other",
+        "the number of instances to measure on, side by side; more than 256 need `--shard`; a rehearsal measures one after the other",
     ),
     key(
         "parallel",
-        Kind::Count(MAX_SAMPLES),
+        Kind::Count(MAX_SAMPLES_OF_SHARD),
         Behaviour("all"),
         "5",
         "the number of instances that there are at once",

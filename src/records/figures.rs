@@ -10,6 +10,7 @@ use crate::comparison::Comparison;
 use crate::figures::Direction;
 use crate::instance::{InstanceId, RunId};
 use crate::revision::Revision;
+use crate::shard::Share;
 
 pub use joined::JoinError;
 
@@ -27,6 +28,9 @@ pub struct Figures {
     pub baseline: Option<Revision>,
     /// What the order of the turns was drawn from.
     pub seed: u64,
+    /// The part of the run that they are, where several processes shared it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub share: Option<Share>,
     /// The instances of the samples.
     pub samples: Vec<SampleOf>,
     /// The figures, in the order in which they were first found.

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{MeasuredTurn, Plan};
-use crate::comparison::{Comparison, Reservation};
-use crate::config::ProviderSpec;
+use crate::comparison::Comparison;
 use crate::figures::{Direction, Reading};
 use crate::records::{FigureRecord, Figures, Record as _, SampleOf, TurnValues};
 
@@ -84,18 +83,13 @@ pub(crate) fn gather(plan: &Plan, samples: &[&MeasuredSample]) -> Option<(Figure
         revision: plan.revision.clone(),
         baseline: plan.baseline.as_ref().map(|one| one.revision.clone()),
         seed: plan.seed,
+        share: plan.share.shard.has_others().then_some(plan.share),
         samples: samples.iter().map(|one| one.sample.clone()).collect(),
         figures,
         comparison: None,
     };
     if figures.baseline.is_some() {
-        let one_machine = plan.config.provider == ProviderSpec::Local && samples.len() > 1;
-        let reservations = one_machine.then(|| Reservation {
-            reason: "a rehearsal has one machine for all of its samples".into(),
-            voids: false,
-        });
-        let reservations: Vec<_> = reservations.into_iter().collect();
-        figures.comparison = Some(Comparison::of_arms(&figures, &reservations));
+        figures.comparison = Some(Comparison::of_arms(&figures));
     }
     Some((figures, warnings))
 }

@@ -74,6 +74,7 @@ mod schema;
 #[cfg(test)]
 mod sending;
 #[cfg(test)]
+mod shards;
 mod signals;
 #[cfg(test)]
 mod ssh;

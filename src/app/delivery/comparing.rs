@@ -19,7 +19,13 @@ impl Delivery<'_> {
         room: usize,
     ) -> Option<String> {
         let figures = report.figures.as_ref()?;
-        let command = reproduction(self.config, figures, report.asked);
+        let command = reproduction(
+            self.config,
+            figures,
+            figures
+                .share
+                .map_or(report.asked, |share| share.samples.get()),
+        );
         let origin = Origin {
             command: Some(&command),
             seed: Some(figures.seed),

@@ -77,6 +77,9 @@ impl Figures {
                 self.runs.push(run);
             }
         }
+        if self.share != other.share {
+            self.share = None;
+        }
         self.comparison = None;
         Ok(())
     }
@@ -114,6 +117,7 @@ impl Figures {
             revision: self.revision.clone(),
             baseline: self.baseline.clone(),
             seed: self.seed,
+            share: self.share,
         }
     }
 
@@ -160,6 +164,7 @@ mod tests {
             revision: "v2".parse().unwrap(),
             baseline: Some("v1".parse().unwrap()),
             seed: 1,
+            share: None,
             samples: (1..=samples)
                 .map(|sample| SampleOf {
                     run: RunId::new(run),

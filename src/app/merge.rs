@@ -21,7 +21,13 @@ pub(super) fn merge(args: &MergeArgs, console: &Console) -> Result<ExitStatus, E
         stored.extend(StoredFigures::in_directory(directory)?);
     }
     // The order of their samples, in which one process would have entered them.
-    stored.sort_by(|a, b| a.figures.runs.cmp(&b.figures.runs));
+    stored.sort_by_cached_key(|stored| {
+        let samples = stored.figures.samples.iter();
+        let first = samples
+            .map(|sample| (sample.run.clone(), sample.sample))
+            .min();
+        (first, stored.path.clone())
+    });
     let Some(mut figures) = joined(&stored, Figures::clone)? else {
         return Err(FiguresError::None(args.output.clone()).into());
     };

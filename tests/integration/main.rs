@@ -89,6 +89,7 @@ mod stored;
 #[cfg(test)]
 mod terminal;
 #[cfg(test)]
+mod throttling;
 mod trace;
 #[cfg(test)]
 mod turns;

@@ -290,12 +290,12 @@ fn simulate(samples: u32, shards: u32, killed: u32) {
         let name: RunName = "large".parse().unwrap();
         let all = (1..=shards).map(|number| {
             let shard = Shard::new(number, shards).unwrap();
-            let share = Share::new(shard, NonZeroU32::new(samples).unwrap()).unwrap();
+            let part = Share::new(shard, NonZeroU32::new(samples).unwrap()).unwrap();
             let run = name.id(shard, &[]);
             let records = LeaseRecords::in_directory(directory.path().join(number.to_string()));
             let account = &account;
             async move {
-                let work = measure(account, &records, run.clone(), share);
+                let work = measure(account, &records, run.clone(), part);
                 if number % killed != 0 {
                     return work.await;
                 }

@@ -1,9 +1,14 @@
-//! Brings the results home: listed and hashed on the instance, sent as one stream, checked here.
+//! Brings the results home: listed on the instance, sent in a few streams while they are hashed there, checked here.
 
 mod fetch;
+mod large;
 mod listing;
 mod names;
+mod pace;
+mod place;
+mod queue;
 mod streams;
+mod transfer;
 mod unpack;
 mod warnings;
 
@@ -16,25 +21,17 @@ use jiff::Timestamp;
 use crate::config::Pattern;
 use crate::records::{FilePath, FileState, Manifest, ManifestEntry, Sha256};
 use crate::report::Collected;
-use crate::reporter::{Event, Reporter};
+use crate::reporter::Reporter;
 use crate::results::FreeSpace;
 use crate::shell::{Command, Reconnect, Shell, ShellError};
-use fetch::{Ended, Fetch, PORTION_FILES, pending};
 use listing::Listing;
+use names::INCOMING;
 pub use streams::Arrivals;
 use streams::{Answer, Reading, SILENCE_LIMIT};
+use transfer::Transfer;
 use warnings::Warnings;
 
 const LIST: &str = include_str!("collect/list.sh");
-
-/// A file that is still being written to when it is collected is read again this often.
-const MAX_ROUNDS: u32 = 4;
-
-/// This many files may have outgrown what was listed before they cost the others a round.
-const MAX_OUTGROWN: usize = 100;
-
-/// After this many portions that came to a standstill the rest is given up.
-const MAX_STANDSTILLS: u32 = 2;
 
 /// The bytes that are left for collector's own records, and for the line of each file in them.
 const RESERVE: u64 = 256 << 10;
@@ -136,6 +133,7 @@ pub async fn collect(
     };
     let mut entries = Vec::new();
     let error = collecting.collect(patterns, &mut entries).await.err();
+    arrivals.settle().await;
     collecting.close(entries, error)
 }
 
@@ -186,63 +184,17 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
     ) -> Result<(), CollectError> {
         *entries = self.list(patterns).await?;
         let fitting = self.fitting(entries).await?;
-        let mut fetch = Fetch {
-            shell: self.shell,
-            into: self.into,
-            arrivals: self.arrivals,
-            reporter: self.reporter,
-            total: fitting.iter().map(|entry| entry.listed.size).sum(),
-            settled: 0,
-            outgrown: 0,
-        };
-        let mut standstills = 0;
-        for portion in fitting.chunks_mut(PORTION_FILES) {
-            match self.fetch(&mut fetch, portion).await {
-                Err(error @ CollectError::Shell(ShellError::Stalled { .. })) => {
-                    standstills += 1;
-                    self.deferred.get_or_insert(error);
-                    if standstills >= MAX_STANDSTILLS {
-                        break;
-                    }
-                }
-                fetched => fetched?,
-            }
-        }
-        Ok(())
-    }
-
-    /// Brings a portion home, in as many rounds and over as many connections as it takes.
-    async fn fetch(
-        &mut self,
-        fetch: &mut Fetch<'_, S, R>,
-        portion: &mut [fetch::Entry],
-    ) -> Result<(), CollectError> {
-        let mut reconnect = Reconnect::new(self.shell);
-        let mut round = 1;
-        while pending(portion) > 0 {
-            let before = pending(portion);
-            let last_round = round >= MAX_ROUNDS;
-            let warnings = &mut self.file_warnings;
-            match fetch.round(portion, last_round, warnings).await {
-                Ok(Ended::Outgrown) if fetch.outgrown <= MAX_OUTGROWN => {}
-                Ok(_) if last_round => break,
-                Ok(_) => round += 1,
-                Err(CollectError::Shell(error)) if error.is_connection() => {
-                    if pending(portion) < before {
-                        reconnect.progressed();
-                    }
-                    if !reconnect.is_under_way() {
-                        self.reporter.report(Event::Warning(format!(
-                            "{error}; collecting the remaining {} files again",
-                            pending(portion)
-                        )));
-                    }
-                    reconnect.after(error).await?;
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
+        let incoming = self.into.join(INCOMING);
+        let made = self.arrivals.make_incoming(&incoming);
+        made.map_err(|source| CollectError::Write {
+            path: incoming,
+            source,
+        })?;
+        let shell = self.shell;
+        let (into, arrivals, reporter) = (self.into, self.arrivals, self.reporter);
+        Transfer::new(fitting, &mut self.file_warnings, &mut self.deferred)
+            .run(shell, into, arrivals, reporter)
+            .await
     }
 
     async fn list(&mut self, patterns: &[Pattern]) -> Result<Vec<fetch::Entry>, CollectError> {

@@ -1,25 +1,26 @@
-//! Brings a portion of the listed files home: hashed on the instance, sent as one stream, checked here.
+//! Fetches a portion of the listed files: sent as one stream, hashed on the instance meanwhile, checked here.
 
-use std::collections::HashMap;
+use std::io::{self, BufRead as _, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::CollectError;
+use super::large::{LargeFile, ReceivedRange};
 use super::listing::{self, Digest, Listed};
-use super::streams::{Arrivals, Reading, SILENCE_LIMIT};
-use super::unpack::{Received, Unpacked, Unpacker};
-use super::warnings::Warnings;
+use super::pace::Ask;
+use super::place::Places;
+use super::queue::Range;
+use super::streams::{Answer, Arrivals, Reading, SILENCE_LIMIT, Source};
+use super::unpack::{Hashes, MAX_PADDING, Received, Unpacked, Unpacker, decompressed};
 use crate::records::FileState;
 use crate::reporter::{Event, Reporter};
 use crate::shell::{Command, Exit, Shell, ShellError};
 
 const SEND: &str = include_str!("send.sh");
-const HASH: &str = "exec xargs -0 -r sha256sum -z --";
-
-/// The most files that are hashed and sent at once: what is kept for each of them is small, but not nothing.
-pub(super) const PORTION_FILES: usize = 10_000;
+const HASH: &str = include_str!("hash.sh");
+const HASH_START: &str = include_str!("hash_start.sh");
 
 /// The slowest that an instance reads a file, in bytes a second: it is silent while it hashes one.
 const SLOWEST_READ: u64 = 16 << 20;
@@ -30,7 +31,7 @@ pub(super) struct Entry {
     pub(super) listed: Listed,
     pub(super) state: FileState,
     /// It became too large to be waited for.
-    outgrown: bool,
+    pub(super) outgrown: bool,
 }
 
 impl From<Listed> for Entry {
@@ -44,11 +45,11 @@ impl From<Listed> for Entry {
 }
 
 impl Entry {
-    fn is_pending(&self) -> bool {
+    pub(super) fn is_pending(&self) -> bool {
         self.state == FileState::Missing && !self.outgrown
     }
 
-    fn settle(&mut self, received: &Received) {
+    pub(super) fn settle(&mut self, received: &Received) {
         self.listed.size = received.size;
         self.listed.sha256 = Some(received.sha256);
         self.state = if received.verified {
@@ -59,84 +60,258 @@ impl Entry {
     }
 }
 
-/// How many files of a portion are still to come.
-pub(super) fn pending(portion: &[Entry]) -> usize {
-    portion.iter().filter(|entry| entry.is_pending()).count()
+/// Something to be done on the instance, beside others.
+pub(super) enum Task {
+    Files {
+        wanted: Vec<(usize, Listed)>,
+        attempt: u32,
+        last: bool,
+        ask: Ask,
+    },
+    Range {
+        range: Range,
+        source: Arc<[u8]>,
+        file: Arc<LargeFile>,
+        ask: Ask,
+    },
+    /// Hashes the first bytes of a large file.
+    Hash {
+        position: usize,
+        size: u64,
+        source: Arc<[u8]>,
+    },
 }
 
-/// How a round ended.
-#[derive(Debug)]
-pub(super) enum Ended {
-    /// The stream was read to its end, whatever was in it.
-    Whole,
-    /// A file had outgrown its size in the listing: what stood behind it was not read.
-    Outgrown,
+/// What came of a task.
+pub(super) enum Came {
+    Files {
+        positions: Vec<usize>,
+        attempt: u32,
+        unpacked: Unpacked,
+        complaint: String,
+    },
+    Range {
+        range: Range,
+        received: ReceivedRange,
+    },
+    /// The digest, and the size of the file after that.
+    Hash {
+        position: usize,
+        start: Option<(Digest, u64)>,
+    },
 }
 
-/// Fetches files, portion by portion.
+/// What a command carried, and how long that took from its first byte.
+pub(super) struct Carried {
+    pub(super) ask: Ask,
+    /// In the units of the queue.
+    pub(super) bytes: u64,
+    pub(super) time: Duration,
+}
+
+/// How a task ended.
+pub(super) struct Ended {
+    pub(super) came: Came,
+    /// Why it is not complete, as far as the instance is concerned.
+    pub(super) exit: Result<Option<Exit>, ShellError>,
+    pub(super) carried: Option<Carried>,
+}
+
+/// Runs tasks.
 pub(super) struct Fetch<'a, S, R> {
     pub(super) shell: &'a S,
     pub(super) into: &'a Path,
     pub(super) arrivals: &'a Arrivals,
     pub(super) reporter: &'a R,
-    /// The bytes that all portions have.
+    /// The bytes that are to come.
     pub(super) total: u64,
-    /// The bytes of the files that came.
-    pub(super) settled: u64,
-    /// The number of files that had outgrown what was listed.
-    pub(super) outgrown: usize,
+    /// The bytes that have come.
+    pub(super) done: Arc<AtomicU64>,
 }
 
 impl<S: Shell, R: Reporter> Fetch<'_, S, R> {
-    /// Hashes and fetches the pending files of a portion; those that match are settled, in the last round all that came.
-    pub(super) async fn round(
-        &mut self,
-        portion: &mut [Entry],
-        last_round: bool,
-        warnings: &mut Warnings,
-    ) -> Result<Ended, CollectError> {
-        let wanted: Vec<(usize, Listed)> = portion
-            .iter()
-            .enumerate()
-            .filter(|(_, entry)| entry.is_pending())
-            .map(|(position, entry)| (position, entry.listed.clone()))
-            .collect();
-        let paths: Vec<u8> = wanted
-            .iter()
-            .flat_map(|(_, file)| file.source.iter().copied().chain([0]))
-            .collect();
-        let largest = wanted.iter().map(|(_, file)| file.size).max();
-        let patience =
-            SILENCE_LIMIT + Duration::from_secs(largest.unwrap_or_default() / SLOWEST_READ);
-        let hashes = self.hash(&paths, wanted.len(), patience).await?;
-        let reading = self.reading("fetching the results", patience);
-        let done = Arc::new(AtomicU64::new(self.settled));
-        let unpacker = Unpacker {
-            into: self.into.to_owned(),
-            keep_changed: last_round,
-            done: Arc::clone(&done),
-            arrivals: self.arrivals.clone(),
-        };
-        let (reporter, total) = (self.reporter, self.total);
-        let progress = || {
-            let done = done.load(Ordering::Relaxed);
-            reporter.report(Event::Transferred { done, total });
-        };
-        let send = Command::new::<&str>(SEND, []).as_root();
-        let answer = reading
-            .run(&send, &paths, progress, move |source| {
-                unpacker.unpack(wanted, &hashes, &mut source.stream, &source.stop)
-            })
-            .await?;
-        if !answer.complaint.is_empty() {
-            let complaint = answer.complaint;
-            self.reporter
-                .report(Event::Detail(format!("tar: {complaint}")));
-            if last_round {
-                warnings.push(|| format!("tar on the instance: {complaint}"));
-            }
+    pub(super) async fn run(&self, task: Task) -> Result<Ended, CollectError> {
+        match task {
+            Task::Files {
+                wanted,
+                attempt,
+                last,
+                ask,
+            } => self.files(wanted, attempt, last, ask).await,
+            Task::Range {
+                range,
+                source,
+                file,
+                ask,
+            } => self.range(range, &source, file, ask).await,
+            Task::Hash {
+                position,
+                size,
+                source,
+            } => self.hash_start(position, size, &source).await,
         }
-        self.account(portion, answer.read, warnings, answer.exit)
+    }
+
+    async fn files(
+        &self,
+        wanted: Vec<(usize, Listed)>,
+        attempt: u32,
+        last: bool,
+        ask: Ask,
+    ) -> Result<Ended, CollectError> {
+        let positions = wanted.iter().map(|(position, _)| *position).collect();
+        let sources = wanted.iter().map(|(_, file)| &*file.source);
+        let paths: Vec<u8> = sources
+            .flat_map(|source| source.iter().copied().chain([0]))
+            .collect();
+        let hashes = Arc::new(Hashes::default());
+        let mut writer = Unpacker {
+            places: Places::below(self.into),
+            hashes: Arc::clone(&hashes),
+            keep_changed: last,
+            compressed: ask.is_compressed(),
+            done: Arc::clone(&self.done),
+            arrivals: self.arrivals.clone(),
+            cost: 0,
+        };
+        let hashing = self.hash(&paths, wanted.len(), attempt, hashes);
+        let send = Command::new(SEND, [ask.level().to_string()]).as_root();
+        let reading = self.reading("fetching the results", SILENCE_LIMIT);
+        let sending = reading.run(
+            &send,
+            &paths,
+            || self.progress(),
+            move |source| {
+                let _ = source.stream.fill_buf();
+                let since = Instant::now();
+                let unpacked = writer.unpack(wanted, &mut source.stream, &source.stop);
+                (unpacked, writer, since.elapsed())
+            },
+        );
+        let (digests, answer) = tokio::join!(hashing, sending);
+        let Answer {
+            read: (mut unpacked, mut writer, time),
+            exit,
+            complaint,
+        } = answer?;
+        let bytes = writer.cost;
+        let settling = self.arrivals.work(move |stop| {
+            writer.settle(&mut unpacked, true, stop);
+            unpacked
+        });
+        let unpacked = settling.await.map_err(|source| CollectError::Write {
+            path: self.into.to_owned(),
+            source,
+        })?;
+        // A file that went away has no hash, which makes the command fail and is told below.
+        let exit = digests?.and(exit);
+        Ok(Ended {
+            came: Came::Files {
+                positions,
+                attempt,
+                unpacked,
+                complaint,
+            },
+            exit,
+            carried: Some(Carried { ask, bytes, time }),
+        })
+    }
+
+    async fn range(
+        &self,
+        range: Range,
+        source: &[u8],
+        file: Arc<LargeFile>,
+        ask: Ask,
+    ) -> Result<Ended, CollectError> {
+        let arguments = [
+            ask.level().to_string(),
+            range.from.to_string(),
+            range.count.to_string(),
+        ];
+        let send = Command::new(SEND, arguments).as_root();
+        let path = [source, &[0]].concat();
+        let done = Arc::clone(&self.done);
+        let reading = self.reading("fetching the results", SILENCE_LIMIT);
+        let read = move |source: &mut Source| {
+            let stop = source.stop.clone();
+            let _ = source.stream.fill_buf();
+            let since = Instant::now();
+            let received = match decompressed(&mut source.stream, ask.is_compressed()) {
+                Ok(Some(stream)) => file.receive(range.from, range.count, stream, &done, &stop),
+                Ok(None) => ReceivedRange::default(),
+                Err(error) => ReceivedRange {
+                    bytes: 0,
+                    error: Some(error),
+                },
+            };
+            let time = since.elapsed();
+            // A command that cannot write its last bytes would count as one that failed.
+            let rest = source.stream.by_ref().take(MAX_PADDING);
+            let _ = io::copy(&mut { rest }, &mut io::sink());
+            (received, time)
+        };
+        let progress = || self.progress();
+        let answer = reading.run(&send, &path, progress, read).await?;
+        let (received, time) = answer.read;
+        let carried = Carried {
+            ask,
+            bytes: received.bytes,
+            time,
+        };
+        Ok(Ended {
+            came: Came::Range { range, received },
+            exit: answer.exit,
+            carried: Some(carried),
+        })
+    }
+
+    async fn hash(
+        &self,
+        paths: &[u8],
+        count: usize,
+        attempt: u32,
+        hashes: Arc<Hashes>,
+    ) -> Result<Result<Option<Exit>, ShellError>, CollectError> {
+        // openssl writes names with these in a form of its own. Where it fails, the second attempt is without it.
+        let plain = attempt == 1 && !paths.iter().any(|byte| matches!(byte, b'\n' | b'\\'));
+        let hash = Command::new(HASH, [if plain { "fast" } else { "any" }]).as_root();
+        let answer = self
+            .reading("hashing the results", SILENCE_LIMIT)
+            .run(
+                &hash,
+                paths,
+                || (),
+                move |source| {
+                    listing::read_hashes(&mut source.stream, count, |path, digest| {
+                        hashes.insert(path, digest);
+                    });
+                },
+            )
+            .await?;
+        Ok(answer.exit)
+    }
+
+    async fn hash_start(
+        &self,
+        position: usize,
+        size: u64,
+        source: &[u8],
+    ) -> Result<Ended, CollectError> {
+        let hash = Command::new(HASH_START, [size.to_string()]).as_root();
+        let path = [source, &[0]].concat();
+        let patience = SILENCE_LIMIT + Duration::from_secs(size / SLOWEST_READ);
+        let reading = self.reading("hashing the results", patience);
+        let read = |source: &mut Source| listing::read_start(&mut source.stream);
+        let answer = reading.run(&hash, &path, || (), read).await?;
+        Ok(Ended {
+            came: Came::Hash {
+                position,
+                start: answer.read,
+            },
+            exit: answer.exit,
+            carried: None,
+        })
     }
 
     fn reading(&self, what: &'static str, patience: Duration) -> Reading<'_, S> {
@@ -149,73 +324,10 @@ impl<S: Shell, R: Reporter> Fetch<'_, S, R> {
         }
     }
 
-    async fn hash(
-        &self,
-        paths: &[u8],
-        count: usize,
-        patience: Duration,
-    ) -> Result<HashMap<Vec<u8>, Digest>, CollectError> {
-        let hash = Command::new::<&str>(HASH, []).as_root();
-        let answer = self
-            .reading("hashing the results", patience)
-            .run(
-                &hash,
-                paths,
-                || (),
-                move |source| listing::hashes(&mut source.stream, count),
-            )
-            .await?;
-        // A file that went away has no hash, which makes the command fail and is told below.
-        answer.exit?;
-        Ok(answer.read)
-    }
-
-    /// Enters what came of a stream.
-    fn account(
-        &mut self,
-        portion: &mut [Entry],
-        unpacked: Unpacked,
-        warnings: &mut Warnings,
-        exit: Result<Option<Exit>, ShellError>,
-    ) -> Result<Ended, CollectError> {
-        for (position, error) in unpacked.unplaced {
-            if let Some(entry) = portion.get(position) {
-                warnings.push(|| {
-                    format!(
-                        "{} could not be written here: {error}",
-                        entry.listed.shown()
-                    )
-                });
-            }
-        }
-        for received in unpacked.files {
-            if let Some(entry) = portion.get_mut(received.position) {
-                entry.settle(&received);
-                self.settled += received.size;
-            }
-        }
-        if let Some(source) = unpacked.error {
-            return Err(CollectError::Write {
-                path: self.into.to_owned(),
-                source,
-            });
-        }
-        let outgrown = unpacked
-            .outgrown
-            .and_then(|(position, size)| Some((portion.get_mut(position)?, size)));
-        if let Some((entry, size)) = outgrown {
-            entry.outgrown = true;
-            self.outgrown += 1;
-            warnings.push(|| {
-                format!(
-                    "{} grew from {} to {size} bytes while it was collected and stays on the instance",
-                    entry.listed.shown(),
-                    entry.listed.size
-                )
-            });
-            return Ok(Ended::Outgrown);
-        }
-        exit?;
-        Ok(Ended::Whole)
+    fn progress(&self) {
+        self.reporter.report(Event::Transferred {
+            done: self.done.load(Ordering::Relaxed).min(self.total),
+            total: self.total,
+        });
     }
 }

@@ -1,6 +1,6 @@
 //! What the instance says it has, and where each file goes here. Everything in it is taken for hostile.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io::{BufRead, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
@@ -228,18 +228,36 @@ fn shown(path: &[u8]) -> String {
         .collect()
 }
 
-/// Reads what `sha256sum -z` prints, up to `most` files.
-pub(super) fn hashes(stream: &mut impl BufRead, most: usize) -> HashMap<Vec<u8>, Digest> {
-    let mut hashes = HashMap::new();
+/// Reads what `hash.sh` prints, up to `most` files.
+pub(super) fn read_hashes(
+    stream: &mut impl BufRead,
+    most: usize,
+    mut take: impl FnMut(Vec<u8>, Digest),
+) {
     let mut record = Vec::new();
-    while hashes.len() < most {
+    for _ in 0..most {
         match next_record(stream, &mut record) {
             Next::End => break,
             Next::TooLong => {}
-            Next::Record => hashes.extend(hash(&record)),
+            Next::Record => {
+                if let Some((path, digest)) = hash(&record) {
+                    take(path, digest);
+                }
+            }
         }
     }
-    hashes
+}
+
+/// Reads what `hash_start.sh` prints: a digest, and the size of the file after it was read.
+pub(super) fn read_start(stream: &mut impl BufRead) -> Option<(Digest, u64)> {
+    let mut answer = String::new();
+    stream
+        .take(MAX_RECORD_BYTES)
+        .read_to_string(&mut answer)
+        .ok()?;
+    let mut lines = answer.lines();
+    let Sha256(digest) = lines.next()?.get(..64)?.parse().ok()?;
+    Some((digest, lines.next()?.parse().ok()?))
 }
 
 fn hash(record: &[u8]) -> Option<(Vec<u8>, Digest)> {
@@ -342,7 +360,8 @@ mod tests {
                 let plain = file.destination.components().all(|part| matches!(part, Component::Normal(_)));
                 prop_assert!(plain, "{:?}", file.destination);
             }
-            let _ = hashes(&mut bytes.as_slice(), 10);
+            read_hashes(&mut bytes.as_slice(), 10, |_, _| ());
+            let _ = read_start(&mut bytes.as_slice());
         }
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::results::{CONFIG, RECORDS};
 
-/// The name of a file that is not complete yet.
+/// The directory of files that are not complete yet.
 pub(super) const INCOMING: &str = ".incoming";
 
 /// The names that are given away below the results.

@@ -1,9 +1,10 @@
 //! What a command on the instance prints, read by a thread of its own: nothing of it is kept in between.
 
+use std::fs;
 use std::io::{self, BufReader};
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncWriteExt as _, DuplexStream};
@@ -37,9 +38,39 @@ pub struct Arrivals {
     threads: TaskTracker,
     files: Arc<AtomicU64>,
     bytes: Arc<AtomicU64>,
+    /// Where what is not complete lies.
+    incoming: Arc<Mutex<Option<PathBuf>>>,
 }
 
 impl Arrivals {
+    /// Makes an empty directory for what is not complete yet, which is removed when nothing arrives any more.
+    pub(super) fn make_incoming(&self, path: &Path) -> io::Result<()> {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Ok(()) => {}
+            // A directory that a killed collector has left.
+            Err(_) => fs::remove_dir_all(path)?,
+        }
+        fs::create_dir(path)?;
+        let mut incoming = self.incoming.lock().unwrap_or_else(PoisonError::into_inner);
+        *incoming = Some(path.to_owned());
+        Ok(())
+    }
+
+    /// Works on a thread that is told when nobody waits for it any more.
+    pub(super) fn work<T: Send + 'static, F: FnOnce(&CancellationToken) -> T + Send + 'static>(
+        &self,
+        work: F,
+    ) -> impl Future<Output = io::Result<T>> + use<T, F> {
+        let stop = CancellationToken::new();
+        let stop_when_dropped = stop.clone().drop_guard();
+        let working = self.threads.spawn_blocking(move || work(&stop));
+        async move {
+            let _stop_when_dropped = stop_when_dropped;
+            working.await.map_err(io::Error::other)
+        }
+    }
+
     /// Counts a file that is here and checked.
     pub(super) fn add(&self, bytes: u64) {
         self.files.fetch_add(1, Ordering::Relaxed);
@@ -52,6 +83,11 @@ impl Arrivals {
         self.threads.close();
         // One that hangs in a write is not worth more time: its file does not get its name any more.
         let _ = timeout(STOP_DEADLINE, self.threads.wait()).await;
+        let mut incoming = self.incoming.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(path) = incoming.take() {
+            // What stays is hidden, and taken away by the next collection.
+            let _ = fs::remove_dir_all(path);
+        }
         Collected {
             files: self.files.load(Ordering::Relaxed),
             bytes: self.bytes.load(Ordering::Relaxed),
@@ -97,10 +133,9 @@ impl<S: Shell> Reading<'_, S> {
         read: impl FnOnce(&mut Source) -> T + Send + 'static,
     ) -> Result<Answer<T>, CollectError> {
         let (pipe, reader) = tokio::io::duplex(IN_FLIGHT);
-        let stop = CancellationToken::new();
-        let _stop_when_dropped = stop.clone().drop_guard();
-        let reading = self.arrivals.threads.spawn_blocking(move || {
+        let reading = self.arrivals.work(move |stop| {
             let stream = BufReader::with_capacity(READ_BUFFER, SyncIoBridge::new(reader));
+            let stop = stop.clone();
             read(&mut Source { stream, stop })
         });
         let mut output = Piped {
@@ -122,9 +157,9 @@ impl<S: Shell> Reading<'_, S> {
         let refused = output.refused;
         // The thread's stream ends here.
         drop(output);
-        let read = reading.await.map_err(|panic| CollectError::Write {
+        let read = reading.await.map_err(|source| CollectError::Write {
             path: self.into.to_owned(),
-            source: io::Error::other(panic),
+            source,
         })?;
         let exit = if refused { Ok(None) } else { ended.map(Some) };
         Ok(Answer {

@@ -1,22 +1,26 @@
 //! Writes a tar stream to disk: only files that were asked for, only where they were given a place, and checked.
 
-use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::collections::{HashMap, VecDeque};
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, Read, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::listing::{Digest, Listed};
-use super::names::INCOMING;
+use super::place::{Places, is_full};
+use super::queue::FILE_COST;
 use super::streams::Arrivals;
 
 /// The largest window that a compressed stream may ask for: 8 MiB.
 const WINDOW_LOG: u32 = 23;
+
+/// What is written at once, in bytes.
+const COPY_BUFFER: usize = 64 * 1024;
 
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
@@ -30,7 +34,23 @@ const MAX_PATH_BYTES: u64 = 4096;
 const MAX_OVERHEAD: u64 = 8 << 10;
 
 /// What is read behind the last file, in bytes: tar pads its archives.
-const MAX_PADDING: u64 = 1 << 20;
+pub(super) const MAX_PADDING: u64 = 1 << 20;
+
+/// The digests that the instance has told so far, by path.
+#[derive(Debug, Default)]
+pub(super) struct Hashes(Mutex<HashMap<Vec<u8>, Digest>>);
+
+impl Hashes {
+    pub(super) fn insert(&self, path: Vec<u8>, digest: Digest) {
+        let mut hashes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        hashes.insert(path, digest);
+    }
+
+    fn get(&self, path: &[u8]) -> Option<Digest> {
+        let hashes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        hashes.get(path).copied()
+    }
+}
 
 /// A file that came.
 #[derive(Debug)]
@@ -40,6 +60,16 @@ pub(super) struct Received {
     pub(super) size: u64,
     pub(super) verified: bool,
     pub(super) sha256: Digest,
+}
+
+/// A file that came before its digest.
+#[derive(Debug)]
+struct Waiting {
+    position: usize,
+    file: Listed,
+    incoming: PathBuf,
+    size: u64,
+    sha256: Digest,
 }
 
 /// What came of a stream.
@@ -52,45 +82,50 @@ pub(super) struct Unpacked {
     pub(super) outgrown: Option<(usize, u64)>,
     /// Why this machine could not write; a stream that breaks off is the shell's to report.
     pub(super) error: Option<io::Error>,
+    /// Those that are not judged yet.
+    waiting: VecDeque<Waiting>,
 }
 
 /// Unpacks a stream of wanted files.
 #[derive(Debug)]
 pub(super) struct Unpacker {
-    pub(super) into: PathBuf,
+    pub(super) places: Places,
+    /// The digests, as they come: the instance hashes while it sends.
+    pub(super) hashes: Arc<Hashes>,
     /// Keeps files that are not what was hashed, too.
     pub(super) keep_changed: bool,
+    /// Whether the stream was to be compressed.
+    pub(super) compressed: bool,
     /// The bytes that have come.
     pub(super) done: Arc<AtomicU64>,
     pub(super) arrivals: Arrivals,
+    /// The bytes of this stream's files, and what each costs beside them.
+    pub(super) cost: u64,
 }
 
 impl Unpacker {
     /// Reads the stream of these files, by their positions, to its end, or to where it breaks. Once `stop` is cancelled
     /// no file gets its name any more: the results may be moving to theirs.
     pub(super) fn unpack(
-        &self,
+        &mut self,
         wanted: Vec<(usize, Listed)>,
-        hashes: &HashMap<Vec<u8>, Digest>,
         stream: &mut impl BufRead,
         stop: &CancellationToken,
     ) -> Unpacked {
         let mut unpacked = Unpacked::default();
         let mut whole = false;
         let limit = stream_limit(wanted.iter().map(|(_, file)| file.size));
-        match decompressed(&mut *stream) {
+        match decompressed(&mut *stream, self.compressed) {
             Ok(Some(reader)) => {
                 let reader = UntilStopped {
                     reader: reader.take(limit),
                     stop,
                 };
-                whole = self.read(reader, wanted, hashes, &mut unpacked).is_some();
+                whole = self.read(reader, wanted, &mut unpacked).is_some();
             }
             Ok(None) => {}
             Err(error) => unpacked.error = Some(error),
         }
-        // A file that is not there any more is in nobody's way.
-        let _ = fs::remove_file(self.into.join(INCOMING));
         if whole {
             // A command that cannot write its last bytes would count as one that failed.
             let _ = io::copy(&mut stream.take(MAX_PADDING), &mut io::sink());
@@ -98,14 +133,74 @@ impl Unpacker {
         unpacked
     }
 
+    /// Judges the files whose digests have come since. When `complete`, no more will.
+    pub(super) fn settle(
+        &mut self,
+        unpacked: &mut Unpacked,
+        complete: bool,
+        stop: &CancellationToken,
+    ) {
+        while let Some(first) = unpacked.waiting.front() {
+            let expected = self.hashes.get(&first.file.source);
+            let known = expected.is_some() || complete;
+            if !known || unpacked.error.is_some() || stop.is_cancelled() {
+                break;
+            }
+            let Some(first) = unpacked.waiting.pop_front() else {
+                break;
+            };
+            match self.judge(first, expected) {
+                Ok(received) => unpacked.files.extend(received),
+                Err(Broken::Place(position, error)) => unpacked.unplaced.push((position, error)),
+                Err(Broken::Disk(error)) => unpacked.error = Some(error),
+                Err(Broken::Stream) => {}
+            }
+        }
+    }
+
+    /// Gives a file its name if it is what the instance has.
+    fn judge(
+        &mut self,
+        waiting: Waiting,
+        expected: Option<Digest>,
+    ) -> Result<Option<Received>, Broken> {
+        let Waiting {
+            position,
+            file,
+            incoming,
+            size,
+            sha256,
+        } = waiting;
+        let verified = expected == Some(sha256);
+        if !verified && !self.keep_changed {
+            return Ok(None);
+        }
+        self.places.place(&incoming, &file).map_err(|error| {
+            if is_full(&error) {
+                Broken::Disk(error)
+            } else {
+                Broken::Place(position, error)
+            }
+        })?;
+        if verified {
+            self.arrivals.add(size);
+        }
+        Ok(Some(Received {
+            position,
+            size,
+            verified,
+            sha256,
+        }))
+    }
+
     /// Reads the archive; `None` where it is not read to its end.
     fn read(
-        &self,
-        reader: impl Read,
+        &mut self,
+        reader: UntilStopped<'_, impl Read>,
         wanted: Vec<(usize, Listed)>,
-        hashes: &HashMap<Vec<u8>, Digest>,
         unpacked: &mut Unpacked,
     ) -> Option<()> {
+        let stop = reader.stop;
         let mut wanted: HashMap<Arc<[u8]>, (usize, Listed)> = wanted
             .into_iter()
             .map(|(position, file)| (Arc::clone(&file.source), (position, file)))
@@ -137,98 +232,66 @@ impl Unpacker {
                 unpacked.outgrown = Some((position, size));
                 return None;
             }
-            let digest = hashes.get(&*file.source).copied();
-            match self.write(&mut entry, size, &file, digest) {
-                Ok(Some((sha256, verified))) => unpacked.files.push(Received {
-                    position,
-                    size,
-                    verified,
-                    sha256,
-                }),
-                Ok(None) => {}
-                Err(Broken::Place(error)) => unpacked.unplaced.push((position, error)),
-                Err(Broken::Stream) => return None,
+            match self.write(&mut entry, position, size, file) {
+                Ok(waiting) => unpacked.waiting.push_back(waiting),
                 Err(Broken::Disk(error)) => {
                     unpacked.error = Some(error);
                     return None;
                 }
+                Err(_) => return None,
+            }
+            self.settle(unpacked, false, stop);
+            if unpacked.error.is_some() {
+                return None;
             }
         }
         Some(())
     }
 
-    /// Writes one file under a temporary name and gives it its own if it is what the instance has.
+    /// Writes one file under a temporary name.
     fn write(
-        &self,
+        &mut self,
         entry: &mut impl Read,
+        position: usize,
         announced: u64,
-        file: &Listed,
-        expected: Option<Digest>,
-    ) -> Result<Option<(Digest, bool)>, Broken> {
-        let incoming = self.into.join(INCOMING);
-        match fs::remove_file(&incoming) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
-        }
+        file: Listed,
+    ) -> Result<Waiting, Broken> {
+        let incoming = self.places.incoming(position);
         let mut target = OpenOptions::new()
             .write(true)
-            .create_new(true)
+            .create(true)
+            .truncate(true)
             .mode(0o600)
             .open(&incoming)?;
-        let (size, digest) = self.copy(entry, &mut target)?;
+        let (size, sha256) = self.copy(entry, announced, &mut target)?;
         if size < announced {
             return Err(Broken::Stream);
         }
-        let verified = expected == Some(digest);
-        if !verified && !self.keep_changed {
-            return Ok(None);
-        }
-        self.place(&target, &incoming, file)
-            .map_err(|error| match error.kind() {
-                io::ErrorKind::StorageFull
-                | io::ErrorKind::QuotaExceeded
-                | io::ErrorKind::ReadOnlyFilesystem => Broken::Disk(error),
-                _ => Broken::Place(error),
-            })?;
-        if verified {
-            self.arrivals.add(size);
-        }
-        Ok(Some((digest, verified)))
+        Places::dress(&target, &file)?;
+        self.cost += FILE_COST;
+        Ok(Waiting {
+            position,
+            file,
+            incoming,
+            size,
+            sha256,
+        })
     }
 
-    /// Gives a complete file its own name.
-    fn place(&self, target: &File, incoming: &Path, file: &Listed) -> io::Result<()> {
-        target.set_modified(file.modified)?;
-        target.set_permissions(Permissions::from_mode(file.mode | 0o600))?;
-        let destination = self.into.join(&file.destination);
-        if let Some(parent) = destination.parent() {
-            if let Some(below) = file.destination.parent() {
-                self.create_below(below)?;
-            }
-            if !fs::canonicalize(parent)?.starts_with(fs::canonicalize(&self.into)?) {
-                return Err(io::Error::other("a link leads out of the results"));
-            }
-        }
-        fs::rename(incoming, &destination)
-    }
-
-    /// Creates directories below the results, but never the results themselves: after a signal they have moved.
-    fn create_below(&self, path: &Path) -> io::Result<()> {
-        let mut directory = self.into.clone();
-        for part in path {
-            directory.push(part);
-            match fs::create_dir(&directory) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn copy(&self, entry: &mut impl Read, target: &mut File) -> Result<(u64, Digest), Broken> {
+    fn copy(
+        &mut self,
+        entry: &mut impl Read,
+        announced: u64,
+        target: &mut File,
+    ) -> Result<(u64, Digest), Broken> {
         let mut hasher = Sha256::new();
         let mut size = 0;
-        let mut buffer = vec![0; 64 * 1024];
+        let mut buffer = vec![
+            0;
+            usize::try_from(announced + 1)
+                .unwrap_or(COPY_BUFFER)
+                .min(COPY_BUFFER)
+        ];
         loop {
             let count = match entry.read(&mut buffer) {
                 Ok(0) => break,
@@ -240,6 +303,7 @@ impl Unpacker {
             target.write_all(bytes)?;
             hasher.update(bytes);
             size += count as u64;
+            self.cost += count as u64;
             self.done.fetch_add(count as u64, Ordering::Relaxed);
         }
         Ok((size, hasher.finalize().into()))
@@ -275,11 +339,16 @@ impl<R: Read> Read for UntilStopped<'_, R> {
 }
 
 /// The stream behind the compression that its first bytes tell; `None` where there are no bytes.
-fn decompressed<'a>(stream: &'a mut impl BufRead) -> io::Result<Option<Box<dyn Read + 'a>>> {
+pub(super) fn decompressed<'a>(
+    stream: &'a mut impl BufRead,
+    compressed: bool,
+) -> io::Result<Option<Box<dyn Read + 'a>>> {
     let Ok(start) = stream.fill_buf() else {
         return Ok(None);
     };
-    Ok(Some(if start.starts_with(&ZSTD_MAGIC) {
+    Ok(Some(if !compressed {
+        Box::new(stream)
+    } else if start.starts_with(&ZSTD_MAGIC) {
         let mut decoder = zstd::stream::read::Decoder::with_buffer(stream)?;
         decoder.window_log_max(WINDOW_LOG)?;
         Box::new(decoder)
@@ -303,8 +372,8 @@ fn read_name(entry: &mut impl Read) -> Option<Vec<u8>> {
 enum Broken {
     /// The stream ended early: another connection may do better.
     Stream,
-    /// This one file cannot have its name here.
-    Place(io::Error),
+    /// This one file, by its position, cannot have its name here.
+    Place(usize, io::Error),
     /// This machine cannot write.
     Disk(io::Error),
 }

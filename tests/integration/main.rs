@@ -100,6 +100,8 @@ mod terminal;
 #[cfg(test)]
 mod trace;
 #[cfg(test)]
+mod transfer;
+#[cfg(test)]
 mod turns;
 #[cfg(test)]
 mod two_revisions;

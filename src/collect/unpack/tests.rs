@@ -1,63 +1,19 @@
 //! Hostile archives.
 
+mod forgery;
+
 use std::cell::Cell;
-use std::os::unix::fs::symlink;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
 use std::time::SystemTime;
 
 use proptest::prelude::*;
-use tar::{EntryType, Header};
+use tar::EntryType;
 
 use super::*;
-
-/// An archive that is made by hand: nothing in it needs to be true.
-#[derive(Default)]
-struct Forgery(Vec<u8>);
-
-impl Forgery {
-    fn entry(self, kind: EntryType, path: &[u8], link: &str, content: &[u8]) -> Self {
-        self.lying_entry(kind, path, link, content.len() as u64, content)
-    }
-
-    fn lying_entry(
-        mut self,
-        kind: EntryType,
-        path: &[u8],
-        link: &str,
-        size: u64,
-        content: &[u8],
-    ) -> Self {
-        let mut header = Header::new_gnu();
-        header.set_entry_type(kind);
-        header.set_size(size);
-        header.set_mode(0o7777);
-        header.as_old_mut().name[..path.len()].copy_from_slice(path);
-        header.as_old_mut().linkname[..link.len()].copy_from_slice(link.as_bytes());
-        header.set_cksum();
-        self.0.extend(header.as_bytes());
-        self.0.extend(content);
-        self.0.resize(self.0.len().next_multiple_of(512), 0);
-        self
-    }
-
-    fn file(self, path: &str, content: &[u8]) -> Self {
-        self.entry(EntryType::Regular, path.as_bytes(), "", content)
-    }
-
-    fn end(mut self) -> Vec<u8> {
-        self.0.resize(self.0.len() + 1024, 0);
-        self.0
-    }
-
-    fn zstd(self) -> Vec<u8> {
-        zstd::encode_all(self.end().as_slice(), 1).unwrap()
-    }
-
-    fn gzip(self) -> Vec<u8> {
-        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        gzip.write_all(&self.end()).unwrap();
-        gzip.finish().unwrap()
-    }
-}
+use crate::collect::names::INCOMING;
+use forgery::Forgery;
 
 /// Counts what is read.
 struct Counted<'a, R>(R, &'a Cell<u64>);
@@ -74,8 +30,9 @@ impl<R: Read> Read for Counted<'_, R> {
 struct Results {
     outside: tempfile::TempDir,
     wanted: Vec<(usize, Listed)>,
-    hashes: HashMap<Vec<u8>, Digest>,
+    hashes: Arc<Hashes>,
     keep_changed: bool,
+    compressed: bool,
     stop: CancellationToken,
     arrivals: Arrivals,
 }
@@ -86,7 +43,7 @@ impl Results {
         let outside = tempfile::tempdir().unwrap();
         fs::create_dir(outside.path().join("results")).unwrap();
         fs::write(outside.path().join("precious"), "untouched").unwrap();
-        let mut hashes = HashMap::new();
+        let hashes = Hashes::default();
         let mut wanted = Vec::new();
         for (position, (source, destination, content)) in files.iter().enumerate() {
             hashes.insert(source.as_bytes().to_vec(), Sha256::digest(content).into());
@@ -103,8 +60,9 @@ impl Results {
         Self {
             outside,
             wanted,
-            hashes,
+            hashes: Arc::new(hashes),
             keep_changed: false,
+            compressed: true,
             stop: CancellationToken::new(),
             arrivals: Arrivals::default(),
         }
@@ -119,13 +77,20 @@ impl Results {
     }
 
     fn unpack_from(&self, stream: &mut impl BufRead) -> Unpacked {
-        let plan = Unpacker {
-            into: self.path(),
+        let incoming = self.path().join(INCOMING);
+        self.arrivals.make_incoming(&incoming).unwrap();
+        let mut writer = Unpacker {
+            places: Places::below(&self.path()),
+            hashes: Arc::clone(&self.hashes),
             keep_changed: self.keep_changed,
+            compressed: self.compressed,
             done: Arc::default(),
             arrivals: self.arrivals.clone(),
+            cost: 0,
         };
-        let unpacked = plan.unpack(self.wanted.clone(), &self.hashes, stream, &self.stop);
+        let mut unpacked = writer.unpack(self.wanted.clone(), stream, &self.stop);
+        writer.settle(&mut unpacked, true, &self.stop);
+        fs::remove_dir_all(incoming).unwrap();
         let precious = fs::read_to_string(self.outside.path().join("precious")).unwrap();
         assert_eq!(precious, "untouched");
         assert_eq!(fs::read_dir(self.outside.path()).unwrap().count(), 2);

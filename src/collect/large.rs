@@ -1,0 +1,147 @@
+//! A large file that comes in ranges: what has come stays when the connection breaks.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sha2::{Digest as _, Sha256};
+use tokio_util::sync::CancellationToken;
+
+use super::listing::Digest;
+
+/// What is written, or read back, at once, in bytes.
+const CHUNK: usize = 256 << 10;
+
+/// A large file on its way.
+pub(super) struct Large {
+    pub(super) file: Arc<LargeFile>,
+    pub(super) attempt: u32,
+    /// The size in the listing.
+    pub(super) listed: u64,
+    /// The bytes that have not come.
+    pub(super) left: u64,
+    pub(super) hash: Hash,
+}
+
+/// What the instance says of the start of a large file.
+#[derive(Clone, Copy)]
+pub(super) enum Hash {
+    NotAsked,
+    UnderWay,
+    /// The digest, and the size of the file after that; none where it could not be read.
+    Told(Option<(Digest, u64)>),
+}
+
+/// A large file under its temporary name.
+#[derive(Debug)]
+pub(super) struct LargeFile {
+    pub(super) path: PathBuf,
+    pub(super) file: File,
+    arrived: Mutex<Arrived>,
+}
+
+/// What has come, and how much of it, from the start, is hashed.
+#[derive(Debug, Default)]
+struct Arrived {
+    /// The ends of the ranges that are not hashed yet, by their starts.
+    ranges: BTreeMap<u64, u64>,
+    hashed: u64,
+    hasher: Sha256,
+}
+
+/// What came of a range.
+#[derive(Debug, Default)]
+pub(super) struct ReceivedRange {
+    pub(super) bytes: u64,
+    /// Why this machine could not write.
+    pub(super) error: Option<io::Error>,
+}
+
+impl LargeFile {
+    /// Creates it; what writes to an earlier one of this name goes on with that.
+    pub(super) fn create(path: &Path) -> io::Result<Self> {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            arrived: Mutex::default(),
+        })
+    }
+
+    /// Writes up to `count` bytes of a stream behind the first `from` of the file, and hashes what is complete up to there.
+    pub(super) fn receive(
+        &self,
+        from: u64,
+        count: u64,
+        stream: impl Read,
+        done: &AtomicU64,
+        stop: &CancellationToken,
+    ) -> ReceivedRange {
+        let mut received = ReceivedRange::default();
+        let mut stream = stream.take(count);
+        let mut buffer = vec![0; CHUNK];
+        while !stop.is_cancelled() {
+            let read = match stream.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                // What came before it is good; the shell tells why it broke.
+                Err(_) => break,
+            };
+            let bytes = buffer.get(..read).unwrap_or_default();
+            if let Err(error) = self.file.write_all_at(bytes, from + received.bytes) {
+                received.error = Some(error);
+                return received;
+            }
+            received.bytes += read as u64;
+            done.fetch_add(read as u64, Ordering::Relaxed);
+        }
+        if received.bytes > 0 {
+            received.error = self.hash(from, received.bytes, &mut buffer, stop).err();
+        }
+        received
+    }
+
+    /// The digest of the first `size` bytes, where all of them are here.
+    pub(super) fn digest(&self, size: u64) -> Option<Digest> {
+        let arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
+        (arrived.hashed == size).then(|| arrived.hasher.clone().finalize().into())
+    }
+
+    /// Reads back what is complete from the start, so that what is hashed is what was written.
+    fn hash(
+        &self,
+        from: u64,
+        count: u64,
+        buffer: &mut [u8],
+        stop: &CancellationToken,
+    ) -> io::Result<()> {
+        let mut arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
+        let arrived = &mut *arrived;
+        arrived.ranges.insert(from, from + count);
+        while let Some(end) = arrived.ranges.remove(&arrived.hashed) {
+            while arrived.hashed < end && !stop.is_cancelled() {
+                let left = usize::try_from(end - arrived.hashed).unwrap_or(usize::MAX);
+                let most = left.min(buffer.len());
+                let wanted = buffer.get_mut(..most).unwrap_or_default();
+                self.file.read_exact_at(wanted, arrived.hashed)?;
+                arrived.hasher.update(&*wanted);
+                arrived.hashed += most as u64;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,173 @@
+//! How much is asked for at once, and how strongly it is compressed: both by what was measured on the way.
+
+use std::time::Duration;
+
+/// The levels that are compared; 0 is no compression.
+const LEVELS: [u8; 4] = [0, 1, 3, 6];
+
+/// What the first commands are asked for, in bytes: enough to measure by.
+const FIRST: u64 = 4 << 20;
+
+/// The most that one command is asked for, in bytes: what is not verified yet when the instance vanishes.
+const MOST: u64 = 256 << 20;
+
+/// How long a command is to take, in seconds: the next one may do better.
+const AIM: f64 = 1.0;
+
+/// After so many commands a neighbouring level is tried again: links and machines change.
+const BETWEEN_TRIALS: u32 = 16;
+
+/// How a portion is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ask {
+    level: usize,
+    /// In bytes.
+    pub(super) size: u64,
+}
+
+impl Ask {
+    /// The level as `send.sh` takes it.
+    pub(super) fn level(self) -> u8 {
+        LEVELS.get(self.level).copied().unwrap_or_default()
+    }
+
+    pub(super) fn is_compressed(self) -> bool {
+        self.level() > 0
+    }
+}
+
+/// The rates that were measured, of what the files have, not of what the wire carried.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    /// Bytes a second, by level.
+    rates: [Option<f64>; LEVELS.len()],
+    asked: [bool; LEVELS.len()],
+    since_trial: u32,
+}
+
+impl Pace {
+    /// How the next portion is asked for, when so many bytes are left: first plainly, then at the lowest level, then as was
+    /// best, with a look at its neighbours.
+    pub(super) fn next(&mut self, left: u64) -> Ask {
+        let best = self.best();
+        let level = match best {
+            None if self.asked == [false; LEVELS.len()] => 0,
+            None => 1,
+            Some(best) => self.trial(best).unwrap_or(best),
+        };
+        let rate = best.and_then(|best| self.rates.get(best).copied().flatten());
+        let usual = rate.map_or(FIRST, |rate| in_time(rate, AIM));
+        let tried = best.is_some_and(|best| best != level);
+        let size = if tried { usual / 4 } else { usual };
+        // The last ones are to end together, but each command costs the instance a few processes.
+        let size = size.min(left / 2).max(usual / 4).clamp(FIRST, MOST);
+        if let Some(asked) = self.asked.get_mut(level) {
+            *asked = true;
+        }
+        Ask { level, size }
+    }
+
+    /// Enters what a portion took.
+    pub(super) fn measured(&mut self, ask: Ask, bytes: u64, time: Duration) {
+        // Too little tells about delays only.
+        if bytes < FIRST / 2 {
+            return;
+        }
+        let bytes = u32::try_from(bytes >> 10).unwrap_or(u32::MAX);
+        let rate = f64::from(bytes) * 1024.0 / time.as_secs_f64().max(1e-6);
+        if let Some(measured) = self.rates.get_mut(ask.level) {
+            *measured = Some(rate);
+        }
+    }
+
+    fn best(&self) -> Option<usize> {
+        let measured = self.rates.iter().enumerate();
+        measured
+            .filter_map(|(level, rate)| Some((level, (*rate)?)))
+            .max_by(|a, b| a.1.total_cmp(&b.1))
+            .map(|(level, _)| level)
+    }
+
+    /// A neighbour of the best level that is not known, or has not been looked at for long.
+    fn trial(&mut self, best: usize) -> Option<usize> {
+        let neighbours = [best + 1, best.wrapping_sub(1)];
+        let known = |level: &usize| self.asked.get(*level).copied();
+        if let Some(unknown) = neighbours
+            .into_iter()
+            .find(|level| known(level) == Some(false))
+        {
+            return Some(unknown);
+        }
+        self.since_trial += 1;
+        if self.since_trial < BETWEEN_TRIALS {
+            return None;
+        }
+        self.since_trial = 0;
+        // The lower one first: it costs the instance less.
+        neighbours
+            .into_iter()
+            .rev()
+            .find(|level| known(level).is_some())
+    }
+}
+
+/// The bytes that this rate makes in so many seconds.
+fn in_time(rate: f64, seconds: f64) -> u64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a float becomes the nearest integer there is"
+    )]
+    let bytes = (rate * seconds) as u64;
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A link of this rate in MB/s, over an instance that compresses level by level ever slower and better.
+    fn settled_level(link: f64, ratios: [f64; 4], speeds: [f64; 4]) -> u8 {
+        let mut pace = Pace::default();
+        let mut last = pace.next(1 << 40);
+        for _ in 0..12 {
+            let rate = speeds[last.level].min(link / ratios[last.level]) * 1e6;
+            let seconds = f64::from(u32::try_from(last.size).unwrap()) / rate;
+            pace.measured(last, last.size, Duration::from_secs_f64(seconds));
+            last = pace.next(1 << 40);
+        }
+        last.level()
+    }
+
+    const TEXT: [f64; 4] = [1.0, 0.5, 0.45, 0.42];
+    const NOISE: [f64; 4] = [1.0, 1.0, 1.0, 1.0];
+    const SPEEDS: [f64; 4] = [f64::INFINITY, 400.0, 200.0, 60.0];
+
+    #[test]
+    fn a_fast_link_needs_no_compression_and_a_slow_one_the_strongest() {
+        assert_eq!(settled_level(2000.0, TEXT, SPEEDS), 0);
+        assert_eq!(settled_level(125.0, TEXT, SPEEDS), 1);
+        assert_eq!(settled_level(70.0, TEXT, SPEEDS), 3);
+        assert_eq!(settled_level(10.0, TEXT, SPEEDS), 6);
+        assert_eq!(settled_level(500.0, NOISE, SPEEDS), 0);
+    }
+
+    #[test]
+    fn a_portion_takes_about_a_second_and_the_last_ones_are_small() {
+        let mut pace = Pace::default();
+        let first = pace.next(1 << 40);
+        assert_eq!(
+            first,
+            Ask {
+                level: 0,
+                size: FIRST
+            }
+        );
+        pace.measured(first, FIRST, Duration::from_millis(20));
+        let second = Pace::next(&mut pace, 1 << 40);
+        assert!(second.is_compressed());
+        assert_eq!(pace.next(1 << 40).size, 200 << 20);
+        assert_eq!(pace.next(150 << 20).size, 75 << 20);
+        assert_eq!(pace.next(20 << 20).size, 50 << 20);
+    }
+}

@@ -1,0 +1,77 @@
+//! Gives complete files their names below the results, and nowhere else.
+
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use super::listing::Listed;
+use super::names::INCOMING;
+
+/// Where files go: under a temporary name first, then under their own.
+#[derive(Debug, Clone)]
+pub(super) struct Places {
+    into: PathBuf,
+    /// The directory of the last file: the next one is most often beside it.
+    last: Option<PathBuf>,
+}
+
+impl Places {
+    pub(super) fn below(into: &Path) -> Self {
+        Self {
+            into: into.to_owned(),
+            last: None,
+        }
+    }
+
+    /// The temporary name of a file.
+    pub(super) fn incoming(&self, position: usize) -> PathBuf {
+        self.into.join(INCOMING).join(position.to_string())
+    }
+
+    /// Gives a file the time and the permissions of its original.
+    pub(super) fn dress(target: &File, file: &Listed) -> io::Result<()> {
+        target.set_modified(file.modified)?;
+        target.set_permissions(Permissions::from_mode(file.mode | 0o600))
+    }
+
+    /// Gives a complete file its own name.
+    pub(super) fn place(&mut self, incoming: &Path, file: &Listed) -> io::Result<()> {
+        let destination = self.into.join(&file.destination);
+        if let Some(parent) = destination.parent()
+            && self.last.as_deref() != Some(parent)
+        {
+            if let Some(below) = file.destination.parent() {
+                self.create_below(below)?;
+            }
+            if !fs::canonicalize(parent)?.starts_with(fs::canonicalize(&self.into)?) {
+                return Err(io::Error::other("a link leads out of the results"));
+            }
+            self.last = Some(parent.to_owned());
+        }
+        fs::rename(incoming, &destination)
+    }
+
+    /// Creates directories below the results, but never the results themselves: after a signal they have moved.
+    fn create_below(&self, path: &Path) -> io::Result<()> {
+        let mut directory = self.into.clone();
+        for part in path {
+            directory.push(part);
+            match fs::create_dir(&directory) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether an error is that of the whole disk, not of one file.
+pub(super) fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded
+            | io::ErrorKind::ReadOnlyFilesystem
+    )
+}

@@ -1,0 +1,450 @@
+//! Brings the listed files home: a few commands at a time, over as many connections as it takes.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+
+use super::CollectError;
+use super::fetch::{Came, Ended, Entry, Fetch, Task};
+use super::large::{Hash, Large, LargeFile, ReceivedRange};
+use super::pace::Pace;
+use super::place::{Places, is_full};
+use super::queue::{Portion, Queue, Range};
+use super::streams::Arrivals;
+use super::unpack::{Received, Unpacked, size_limit};
+use super::warnings::Warnings;
+use crate::reporter::{Event, Reporter};
+use crate::shell::{Reconnect, Shell, ShellError};
+
+/// How many portions are under way at once: while one waits for an answer the other keeps the wire busy.
+const LANES: usize = 2;
+
+/// A file that is still being written to when it is collected is read again this often.
+const MAX_ATTEMPTS: u32 = 4;
+
+/// This many files may have outgrown what was listed before they cost the others an attempt.
+const MAX_OUTGROWN: usize = 100;
+
+/// After this many portions that came to a standstill the rest is given up.
+const MAX_STANDSTILLS: u32 = 2;
+
+/// The files of a collection on their way.
+pub(super) struct Transfer<'a> {
+    entries: &'a mut [Entry],
+    queue: Queue,
+    pace: Pace,
+    large: HashMap<usize, Large>,
+    /// The number of files that had outgrown what was listed.
+    outgrown: usize,
+    standstills: u32,
+    warnings: &'a mut Warnings,
+    /// Why something is missing although the rest was brought home.
+    deferred: &'a mut Option<CollectError>,
+}
+
+impl<'a> Transfer<'a> {
+    pub(super) fn new(
+        entries: &'a mut [Entry],
+        warnings: &'a mut Warnings,
+        deferred: &'a mut Option<CollectError>,
+    ) -> Self {
+        Self {
+            queue: Queue::of(entries),
+            entries,
+            pace: Pace::default(),
+            large: HashMap::new(),
+            outgrown: 0,
+            standstills: 0,
+            warnings,
+            deferred,
+        }
+    }
+
+    /// Brings home what can be.
+    pub(super) async fn run<S: Shell, R: Reporter>(
+        mut self,
+        shell: &S,
+        into: &Path,
+        arrivals: &Arrivals,
+        reporter: &R,
+    ) -> Result<(), CollectError> {
+        let fetch = Fetch {
+            shell,
+            into,
+            arrivals,
+            reporter,
+            total: self.entries.iter().map(|entry| entry.listed.size).sum(),
+            done: Arc::new(AtomicU64::new(0)),
+        };
+        let mut places = Places::below(into);
+        let mut reconnect = Reconnect::new(shell);
+        let mut under_way = FuturesUnordered::new();
+        let mut lanes = 0;
+        let mut lost: Option<ShellError> = None;
+        loop {
+            while lost.is_none() && self.standstills < MAX_STANDSTILLS {
+                if let Some(hash) = self.next_hash() {
+                    under_way.push(fetch.run(hash));
+                } else if lanes < LANES
+                    && let Some(task) = self.next_portion(&places)?
+                {
+                    lanes += 1;
+                    under_way.push(fetch.run(task));
+                } else {
+                    break;
+                }
+            }
+            let Some(ended) = under_way.next().await else {
+                let Some(error) = lost.take() else {
+                    return Ok(());
+                };
+                if !reconnect.is_under_way() {
+                    reporter.report(self.interruption(&error));
+                }
+                reconnect.after(error).await?;
+                continue;
+            };
+            let Ended {
+                came,
+                exit,
+                carried,
+            } = ended?;
+            if let Some(carried) = &carried {
+                lanes -= 1;
+                if exit.is_ok() {
+                    self.pace.measured(carried.ask, carried.bytes, carried.time);
+                }
+            }
+            let failed = match exit {
+                Ok(_) => None,
+                Err(error) if error.is_connection() => Some(error),
+                Err(error @ ShellError::Stalled { .. }) => {
+                    self.standstills += 1;
+                    self.deferred.get_or_insert(error.into());
+                    self.give_up(&came);
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            let cut = failed.is_some();
+            let progressed = match came {
+                Came::Files {
+                    positions,
+                    attempt,
+                    unpacked,
+                    complaint,
+                } => {
+                    if !complaint.is_empty() {
+                        reporter.report(Event::Detail(format!("tar: {complaint}")));
+                        if attempt >= MAX_ATTEMPTS {
+                            self.warnings
+                                .push(|| format!("tar on the instance: {complaint}"));
+                        }
+                    }
+                    self.files(&positions, attempt, unpacked, cut, into)?
+                }
+                Came::Range { range, received } => {
+                    self.range(range, received, cut, arrivals, &mut places)?
+                }
+                Came::Hash { position, start } => {
+                    if let Some(large) = self.large.get_mut(&position) {
+                        large.hash = if cut {
+                            Hash::NotAsked
+                        } else {
+                            Hash::Told(start)
+                        };
+                    }
+                    self.finish(position, arrivals, &mut places)?
+                }
+            };
+            if progressed {
+                reconnect.progressed();
+            }
+            lost = lost.or(failed);
+        }
+    }
+
+    fn interruption(&self, error: &ShellError) -> Event {
+        let pending = self.entries.iter().filter(|entry| entry.is_pending());
+        let count = pending.count();
+        Event::Warning(format!(
+            "{error}; collecting the remaining {count} files again"
+        ))
+    }
+
+    /// A large file whose start is to be hashed.
+    fn next_hash(&mut self) -> Option<Task> {
+        let (position, large) = self
+            .large
+            .iter_mut()
+            .find(|(_, large)| matches!(large.hash, Hash::NotAsked))?;
+        let entry = self.entries.get(*position)?;
+        large.hash = Hash::UnderWay;
+        Some(Task::Hash {
+            position: *position,
+            size: entry.listed.size,
+            source: Arc::clone(&entry.listed.source),
+        })
+    }
+
+    fn next_portion(&mut self, places: &Places) -> Result<Option<Task>, CollectError> {
+        if self.queue.is_empty() {
+            return Ok(None);
+        }
+        let ask = self.pace.next(self.queue.left());
+        match self.queue.next(ask.size) {
+            None => Ok(None),
+            Some(Portion::Files { positions, attempt }) => {
+                let entry = |position: usize| Some((position, self.entries.get(position)?));
+                let wanted = positions.into_iter().filter_map(entry);
+                Ok(Some(Task::Files {
+                    wanted: wanted
+                        .map(|(position, entry)| (position, entry.listed.clone()))
+                        .collect(),
+                    attempt,
+                    last: attempt >= MAX_ATTEMPTS,
+                    ask,
+                }))
+            }
+            Some(Portion::Range(range)) => {
+                let Some(entry) = self.entries.get(range.position) else {
+                    return Ok(None);
+                };
+                let path = places.incoming(range.position);
+                let large = match self.large.entry(range.position) {
+                    Slot::Occupied(large) => large.into_mut(),
+                    Slot::Vacant(slot) => slot.insert(Large {
+                        file: Arc::new(Self::create(&path)?),
+                        attempt: range.attempt,
+                        listed: entry.listed.size,
+                        left: entry.listed.size,
+                        hash: Hash::NotAsked,
+                    }),
+                };
+                Ok(Some(Task::Range {
+                    range,
+                    source: Arc::clone(&entry.listed.source),
+                    file: Arc::clone(&large.file),
+                    ask,
+                }))
+            }
+        }
+    }
+
+    /// Enters what came of a stream of files; whether any did.
+    fn files(
+        &mut self,
+        positions: &[usize],
+        attempt: u32,
+        unpacked: Unpacked,
+        cut: bool,
+        into: &Path,
+    ) -> Result<bool, CollectError> {
+        for (position, error) in unpacked.unplaced {
+            self.unplaced(position, &error);
+        }
+        let progressed = !unpacked.files.is_empty();
+        for received in unpacked.files {
+            if let Some(entry) = self.entries.get_mut(received.position) {
+                entry.settle(&received);
+            }
+        }
+        if let Some(source) = unpacked.error {
+            let path = into.to_owned();
+            return Err(CollectError::Write { path, source });
+        }
+        let mut again = cut;
+        if let Some((position, size)) = unpacked.outgrown {
+            self.outgrow(position, size);
+            again |= self.outgrown <= MAX_OUTGROWN;
+        }
+        let next = if again { attempt } else { attempt + 1 };
+        for position in positions.iter().copied() {
+            let entry = self.entries.get(position);
+            if let Some(entry) = entry.filter(|entry| entry.is_pending() && next <= MAX_ATTEMPTS) {
+                self.queue.add(position, entry.listed.size, next);
+            }
+        }
+        Ok(progressed)
+    }
+
+    /// Enters what came of a range; whether anything did.
+    fn range(
+        &mut self,
+        range: Range,
+        received: ReceivedRange,
+        cut: bool,
+        arrivals: &Arrivals,
+        places: &mut Places,
+    ) -> Result<bool, CollectError> {
+        let large = self.large.get_mut(&range.position);
+        let Some(large) = large.filter(|large| large.attempt == range.attempt) else {
+            return Ok(false);
+        };
+        if let Some(source) = received.error {
+            let path = large.file.path.clone();
+            return Err(CollectError::Write { path, source });
+        }
+        large.left = large.left.saturating_sub(received.bytes);
+        let missing = range.count - received.bytes;
+        if missing > 0 && cut {
+            self.queue.resume(Range {
+                from: range.from + received.bytes,
+                count: missing,
+                ..range
+            });
+        } else if missing > 0 {
+            // It became shorter than it was listed, or is gone: the answer to the hash will tell.
+            large.left = 0;
+            self.queue.drop_ranges(range.position);
+        }
+        self.finish(range.position, arrivals, places)?;
+        Ok(received.bytes > 0)
+    }
+
+    /// Judges a large file once it is here and its digest, too; whether it has got its name.
+    fn finish(
+        &mut self,
+        position: usize,
+        arrivals: &Arrivals,
+        places: &mut Places,
+    ) -> Result<bool, CollectError> {
+        let (Some(large), Some(entry)) = (
+            self.large.get_mut(&position),
+            self.entries.get_mut(position),
+        ) else {
+            return Ok(false);
+        };
+        let Hash::Told(start) = large.hash else {
+            return Ok(false);
+        };
+        if large.left > 0 {
+            return Ok(false);
+        }
+        let size = entry.listed.size;
+        let sha256 = large.file.digest(size);
+        let same = sha256.is_some() && start.map(|(digest, _)| digest) == sha256;
+        let now = start.map_or(size, |(_, now)| now);
+        let last = large.attempt >= MAX_ATTEMPTS;
+        match sha256 {
+            Some(sha256) if last || (same && now == size) => {
+                let received = Received {
+                    position,
+                    size,
+                    verified: same && now == size,
+                    sha256,
+                };
+                self.keep(&received, arrivals, places)
+            }
+            _ if last => {
+                self.large.remove(&position);
+                Ok(false)
+            }
+            _ if now > size_limit(large.listed) => {
+                self.large.remove(&position);
+                self.outgrow(position, now);
+                Ok(false)
+            }
+            _ => {
+                // What was added to a file comes behind what is here; any other change costs all of it.
+                let from = if same && now > size { size } else { 0 };
+                if from == 0 {
+                    large.file = Arc::new(Self::create(&large.file.path)?);
+                }
+                entry.listed.size = now;
+                large.attempt += 1;
+                large.left = now - from;
+                large.hash = Hash::NotAsked;
+                self.queue.resume(Range {
+                    position,
+                    from,
+                    count: now - from,
+                    attempt: large.attempt,
+                });
+                Ok(false)
+            }
+        }
+    }
+
+    /// Gives a large file its name.
+    fn keep(
+        &mut self,
+        received: &Received,
+        arrivals: &Arrivals,
+        places: &mut Places,
+    ) -> Result<bool, CollectError> {
+        let position = received.position;
+        let (Some(large), Some(entry)) =
+            (self.large.remove(&position), self.entries.get_mut(position))
+        else {
+            return Ok(false);
+        };
+        let dressed = Places::dress(&large.file.file, &entry.listed);
+        match dressed.and_then(|()| places.place(&large.file.path, &entry.listed)) {
+            Ok(()) => {
+                entry.settle(received);
+                if received.verified {
+                    arrivals.add(received.size);
+                }
+                Ok(true)
+            }
+            Err(source) if is_full(&source) => {
+                let path = large.file.path.clone();
+                Err(CollectError::Write { path, source })
+            }
+            Err(error) => {
+                self.unplaced(position, &error);
+                Ok(false)
+            }
+        }
+    }
+
+    fn unplaced(&mut self, position: usize, error: &io::Error) {
+        if let Some(entry) = self.entries.get(position) {
+            self.warnings.push(|| {
+                format!(
+                    "{} could not be written here: {error}",
+                    entry.listed.shown()
+                )
+            });
+        }
+    }
+
+    fn outgrow(&mut self, position: usize, size: u64) {
+        let Some(entry) = self.entries.get_mut(position) else {
+            return;
+        };
+        entry.outgrown = true;
+        self.outgrown += 1;
+        self.warnings.push(|| {
+            format!(
+                "{} grew from {} to {size} bytes while it was collected and stays on the instance",
+                entry.listed.shown(),
+                entry.listed.size
+            )
+        });
+    }
+
+    /// Does not ask again for what came to a standstill.
+    fn give_up(&mut self, came: &Came) {
+        let position = match came {
+            Came::Files { .. } => return,
+            Came::Range { range, .. } => range.position,
+            Came::Hash { position, .. } => *position,
+        };
+        self.large.remove(&position);
+        self.queue.drop_ranges(position);
+    }
+
+    fn create(path: &Path) -> Result<LargeFile, CollectError> {
+        LargeFile::create(path).map_err(|source| CollectError::Write {
+            path: path.to_owned(),
+            source,
+        })
+    }
+}

@@ -52,7 +52,9 @@ impl Pace {
         let best = self.best();
         let level = match best {
             None if self.asked == [false; LEVELS.len()] => 0,
+            // The second one may not have come yet; more without compression would cost too much on a slow link.
             None => 1,
+            Some(_) if self.rates.get(1).copied().flatten().is_none() => 1,
             Some(best) => self.trial(best).unwrap_or(best),
         };
         let rate = best.and_then(|best| self.rates.get(best).copied().flatten());
@@ -164,8 +166,9 @@ mod tests {
             }
         );
         pace.measured(first, FIRST, Duration::from_millis(20));
-        let second = Pace::next(&mut pace, 1 << 40);
+        let second = pace.next(1 << 40);
         assert!(second.is_compressed());
+        pace.measured(second, FIRST, Duration::from_millis(40));
         assert_eq!(pace.next(1 << 40).size, 200 << 20);
         assert_eq!(pace.next(150 << 20).size, 75 << 20);
         assert_eq!(pace.next(20 << 20).size, 50 << 20);

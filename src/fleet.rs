@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use futures_util::future::join_all;
 use futures_util::stream;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
@@ -70,6 +69,7 @@ pub async fn run<P: Provider, H: Shell, R: Reporter>(
         remaining: Vec::new(),
     };
     fleet.measure().await;
+    fleet.end_leftovers().await;
     let report = fleet.finish(started).await;
     // Nobody needs a job's directory after its run, and what stays in it is only disk space.
     let _ = tokio::fs::remove_dir_all(&run.local.jobs_dir).await;
@@ -105,7 +105,6 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
         let ended = until_cancelled(&self.cancel, preparation).await;
         first.note_end(ended);
         if !first.passed() {
-            first.end_leftovers().await;
             return;
         }
         let config = &self.run.plan.config;
@@ -116,7 +115,6 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
             match first.fork(asked + 1).await {
                 Ok(origin) => self.origin = Some(origin),
                 Err(error) => {
-                    first.end_leftovers().await;
                     self.fail(error.to_string(), error.hint());
                     return;
                 }
@@ -138,11 +136,14 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
                 goal = self.further_goal(goal).await;
             }
         }
-        let left = self
-            .samples
-            .iter()
-            .filter(|sample| !sample.passed() || self.cancel.is_cancelled());
-        join_all(left.map(Sample::end_leftovers)).await;
+    }
+
+    /// Ends what local steps have left behind that did not end by themselves.
+    async fn end_leftovers(&self) {
+        let all_passed = self.errors.is_empty() && self.samples.iter().all(Sample::passed);
+        if self.cancel.is_cancelled() || !all_passed {
+            self.run.local.end_leftovers(&self.run.plan.run).await;
+        }
     }
 
     /// The instances to measure on in all, after a stage on fewer than there may be.
@@ -323,9 +324,15 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
             origin.discard().await;
         }
         let late = CancellationToken::new();
+        // After a signal there are no archives, and little time for the reports.
+        let at_once = if run.interrupt.token().is_cancelled() {
+            self.samples.len().max(1)
+        } else {
+            MAX_ARCHIVES
+        };
         let finishing = stream::iter(self.samples)
             .map(|sample| sample.finish(started, &late))
-            .buffer_unordered(MAX_ARCHIVES)
+            .buffer_unordered(at_once)
             .collect();
         let clock = async {
             run.interrupt.token().cancelled().await;

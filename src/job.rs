@@ -250,7 +250,7 @@ impl Job {
     }
 
     async fn kill(&self, shell: &impl Shell) -> Result<u32, ShellError> {
-        kill(shell, &self.marker(), GRACE, self.path()).await
+        kill(shell, &self.marker(), GRACE, vec![self.path()]).await
     }
 }
 
@@ -265,7 +265,8 @@ pub async fn kill_all(
     directory: &str,
     grace: Duration,
 ) -> Result<u32, ShellError> {
-    kill(shell, &lease_marker(lease), grace, directory.to_owned()).await
+    let jobs = vec![directory.to_owned()];
+    kill(shell, &lease_marker(lease), grace, jobs).await
 }
 
 /// A command that starts a timer on its machine: after `lifetime` it ends all jobs of the lease and removes
@@ -296,14 +297,17 @@ pub fn remove(directory: &str) -> Command {
     Command::new(REMOVE, [directory])
 }
 
-async fn kill(
+/// Ends whatever carries a marker that begins like this, with the jobs in these directories, in one look at the machine's
+/// processes; returns how many survived.
+pub(crate) async fn kill(
     shell: &impl Shell,
     marker: &str,
     grace: Duration,
-    directory: String,
+    directories: Vec<String>,
 ) -> Result<u32, ShellError> {
     let tenths = (grace.as_millis() / 100).to_string();
-    let args = [marker.to_owned(), tenths, directory];
+    let mut args = vec![marker.to_owned(), tenths];
+    args.extend(directories);
     let command = Command::new(KILL, args).as_root();
     let captured = run_idempotent(shell, "ending a step", &command, &[], KILL_DEADLINE).await?;
     let survivors = String::from_utf8_lossy(&captured.stdout);

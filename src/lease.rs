@@ -200,7 +200,7 @@ impl<'a, P: Provider> Lessor<'a, P> {
         expires_at: Timestamp,
         mut work: impl FnMut(InstanceId) -> F,
     ) -> Vec<Rental> {
-        let terminations = Terminations::new(self.provider);
+        let terminations = Terminations::new(self.provider, ids.len());
         let rentals = ids.into_iter().map(|id| {
             // A future is made when it is polled, so that a panic while it is made is caught as well.
             let work = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(id.clone())));

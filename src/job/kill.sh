@@ -1,9 +1,9 @@
 # Ends every process that carries the marker $1, with their descendants: TERM, up to $2 tenths of a second of
-# grace, KILL until none is left. $3: the directory of one job, or of all. Prints how many survived.
+# grace, KILL until none is left. $3 and on: directories of one job each, or of many. Prints how many survived.
 marker=$1
 grace=$2
-directory=$3
-groups=$(cat "$directory/cgroup" "$directory"/*/cgroup 2> /dev/null)
+shift 2
+groups=$(for directory; do cat "$directory/cgroup" "$directory"/*/cgroup; done 2> /dev/null)
 seen=
 
 members() {
@@ -32,8 +32,10 @@ tree() {
 
 # A job that holds its lock without a process is about to have one, or about to end.
 moving() {
-    for lock in "$directory/lock" "$directory"/*/lock; do
-        [ ! -e "$lock" ] || flock -n "$lock" true || return 0
+    for directory; do
+        for lock in "$directory/lock" "$directory"/*/lock; do
+            [ ! -e "$lock" ] || flock -n "$lock" true || return 0
+        done
     done
     return 1
 }
@@ -57,14 +59,14 @@ clock() {
 
 clock
 over=$((now + grace * 10))
-while seen=$(tree); [ -n "$seen" ] || moving; do
+while seen=$(tree); [ -n "$seen" ] || moving "$@"; do
     tell
     clock
     [ "$now" -lt "$over" ] || break
     sleep 0.1
 done
 tries=0
-while seen=$(tree); { [ -n "$seen" ] || moving; } && [ "$tries" -lt 50 ]; do
+while seen=$(tree); { [ -n "$seen" ] || moving "$@"; } && [ "$tries" -lt 50 ]; do
     for group in $groups; do echo 1 > "$group/cgroup.kill"; done 2> /dev/null
     # shellcheck disable=SC2086 # several
     kill -KILL $seen 2> /dev/null

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{Backoff, has_ended};
 use crate::cancel::{Completion, until_panicked};
@@ -19,6 +19,9 @@ const NO_ANSWER: &str = "no answer in time";
 
 /// The time that an instance has to be seen ending after it was told to power itself off.
 const POWER_OFF_DEADLINE: Duration = Duration::from_secs(20);
+
+/// How long a request waits for others to share it, where there are several instances: EC2 counts requests.
+const GATHERING: Duration = Duration::from_millis(50);
 
 /// An attempt that failed.
 #[derive(Debug, Clone, Default)]
@@ -70,6 +73,8 @@ pub(super) struct Terminations<'a, P> {
     provider: &'a P,
     state: RefCell<State>,
     under_way: Mutex<()>,
+    /// How long a request waits for others to share it.
+    gathering: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -80,8 +85,13 @@ struct State {
 }
 
 impl<'a, P: Provider> Terminations<'a, P> {
-    pub(super) fn new(provider: &'a P) -> Self {
+    pub(super) fn new(provider: &'a P, instances: usize) -> Self {
         Self {
+            gathering: if instances > 1 {
+                GATHERING
+            } else {
+                Duration::ZERO
+            },
             provider,
             state: RefCell::default(),
             under_way: Mutex::new(()),
@@ -95,8 +105,10 @@ impl<'a, P: Provider> Terminations<'a, P> {
         self.state.borrow_mut().wanted.insert(id.clone());
         loop {
             if let Ok(turn) = timeout_at(deadline, self.under_way.lock()).await {
-                let wanted: Vec<_> = self.state.borrow().wanted.iter().cloned().collect();
-                if wanted.contains(id) {
+                if self.state.borrow().wanted.contains(id) {
+                    // Until the deadline of the request, if that is sooner.
+                    let _ = timeout_at(deadline, sleep(self.gathering)).await;
+                    let wanted: Vec<_> = self.state.borrow().wanted.iter().cloned().collect();
                     let answer = attempt(deadline, self.provider.terminate(&wanted)).await;
                     let mut state = self.state.borrow_mut();
                     match answer {

@@ -47,6 +47,24 @@ impl<H: Shell> LocalHost<H> {
         }
         pending().await
     }
+
+    /// Ends the processes of local steps that are still there, those of all samples at once: each look reads all processes
+    /// of this machine.
+    pub(crate) async fn end_leftovers(&self, run: &RunId) {
+        let ending = async {
+            let mut directories = Vec::new();
+            // Without it no local step was ever begun.
+            let mut samples = tokio::fs::read_dir(&self.jobs_dir).await.ok()?;
+            while let Some(jobs) = samples.next_entry().await.ok()? {
+                directories.push(jobs.path().to_string_lossy().into_owned());
+            }
+            job::kill(&self.shell, &owner(run), LEFTOVER_GRACE, directories)
+                .await
+                .ok()
+        };
+        // Nothing can be done about local processes that survive this; the instance is gone already.
+        let _ = timeout(LEFTOVER_DEADLINE, ending).await;
+    }
 }
 
 impl<P: Provider, H: Shell, R> Sample<'_, P, H, R> {
@@ -59,13 +77,5 @@ impl<P: Provider, H: Shell, R> Sample<'_, P, H, R> {
     /// The owner of this sample's local jobs.
     pub(super) fn local_owner(&self) -> LeaseToken {
         LeaseToken::new(format!("{}{}", owner(&self.run.plan.run), self.index))
-    }
-
-    /// Ends the processes of local steps that are still there.
-    pub(crate) async fn end_leftovers(&self) {
-        let (jobs, owner) = (self.local_jobs(), self.local_owner());
-        let ending = job::kill_all(&self.run.local.shell, &owner, &jobs, LEFTOVER_GRACE);
-        // Nothing can be done about local processes that survive this; the instance is gone already.
-        let _ = timeout(LEFTOVER_DEADLINE, ending).await;
     }
 }

@@ -102,6 +102,8 @@ class Machine:
         self.stopped.set()
         if self.guest:
             self.guest.kill()
+            if self.guest.process:
+                self.guest.wait()
 
     def shut_down_from_inside(self):
         instance = self.instance
@@ -279,8 +281,12 @@ def install(lab):
 
     def terminate_instances(self):
         self.error_on_dryrun()
+        ids = self._get_param("InstanceIds", [])
         with lab.lock:
-            ended = self.ec2_backend.terminate_instances(self._get_param("InstanceIds", []))
+            for machine in filter(None, map(lab.machines.get, ids)):
+                if machine.guest:
+                    machine.guest.kill()  # all of them, before the first is waited for
+            ended = self.ec2_backend.terminate_instances(ids)
             return ActionResult({"TerminatingInstances": [
                 {"InstanceId": instance.id, "PreviousState": previous,
                  "CurrentState": previous if previous.name == "terminated" else InstanceState("shutting-down", 32)}

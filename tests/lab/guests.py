@@ -88,11 +88,11 @@ class Guest:
         return status
 
     def kill(self):
+        """Tells the guest to end, and does not wait for it."""
         if self.process and self.process.poll() is None:
             outermost = process_ones(self.process.pid)[:1] or [self.process.pid]
             with contextlib.suppress(ProcessLookupError):
                 os.kill(outermost[0], signal.SIGKILL)
-            self.wait()
 
     @property
     def pid(self):
@@ -202,7 +202,10 @@ def process_ones(pid):
     """The first processes of the PID namespaces that begin below this process, outermost first."""
     found = []
     while True:
-        children = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True).stdout.split()
+        try:
+            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        except OSError:  # it ended meanwhile
+            return found
         pid = next((child for child in children if _is_process_one(child)), None)
         if pid is None:
             return found

@@ -5,6 +5,10 @@
 //! `B A A B`, so that what drifts, and what the slot in a round does, hits both alike; a last odd turn of each makes a round
 //! of two. Which order a round has is drawn for each sample from the seed of the run, and the two homes alternate between the
 //! samples from a drawn start, so that a plan and its seed always give the same schedule.
+//!
+//! In a duet both revisions have a turn at the same time, each on a half of the CPUs. The turns and their order are the same:
+//! two that follow each other are a duet, of which the first has the first half. So a round is two duets between which the
+//! halves are swapped.
 
 use std::fmt;
 
@@ -26,12 +30,25 @@ pub enum Action {
     SetUp(Arm),
     /// Measure once.
     Turn(Turn),
+    /// Measure both revisions at the same time, the first of them on the first half of the CPUs.
+    Duet([Turn; 2]),
     /// Measure on, a [further round](further_round) at a time, until the intervals are as narrow as is asked for.
     FurtherRounds,
     /// Run `on_regression` for both revisions, where this sample measures last and a figure is slower.
     Profile,
     /// Bring the results home.
     Collect,
+}
+
+impl Action {
+    /// The turns that it is, which last at the same time.
+    pub const fn turns(&self) -> &[Turn] {
+        match self {
+            Self::Turn(turn) => std::slice::from_ref(turn),
+            Self::Duet(turns) => turns,
+            _ => &[],
+        }
+    }
 }
 
 impl fmt::Display for Action {
@@ -41,6 +58,7 @@ impl fmt::Display for Action {
             Self::Phase(phase) => phase.fmt(f),
             Self::SetUp(arm) => write!(f, "setup of the {arm}"),
             Self::Turn(turn) => turn.fmt(f),
+            Self::Duet([first, second]) => write!(f, "{first}, beside {second}"),
             Self::FurtherRounds => f.write_str("further rounds"),
             Self::Profile => Phase::OnRegression.fmt(f),
             Self::Collect => f.write_str("collect"),
@@ -130,7 +148,7 @@ pub fn schedule(config: &Config, draw: Draw) -> Vec<Action> {
         schedule.extend(arms.iter().copied().map(Action::SetUp));
     }
     if has_turns(config) {
-        schedule.extend(turns(config, draw).into_iter().map(Action::Turn));
+        schedule.extend(measurements(config, turns(config, draw)));
         if config.asked_precision().is_some() {
             schedule.push(Action::FurtherRounds);
         }
@@ -185,9 +203,19 @@ pub fn planned_rounds(config: &Config) -> u32 {
 }
 
 /// A round after those that are planned, from 1: drawn as they are, so that the seed gives its order, too.
-pub fn further_round(config: &Config, draw: Draw, further: u32) -> Vec<Turn> {
+pub fn further_round(config: &Config, draw: Draw, further: u32) -> Vec<Action> {
     let before = config.turns() + 2 * (further - 1);
-    round(draw, planned_rounds(config) + further, before, 2)
+    let round = round(draw, planned_rounds(config) + further, before, 2);
+    measurements(config, round)
+}
+
+/// Turns as they are carried out: one after the other, or in duets.
+fn measurements(config: &Config, turns: Vec<Turn>) -> Vec<Action> {
+    if !config.is_duet() {
+        return turns.into_iter().map(Action::Turn).collect();
+    }
+    let (duets, _) = turns.as_chunks();
+    duets.iter().copied().map(Action::Duet).collect()
 }
 
 /// A round of two turns of each revision, or of one where no more are `left`; each has had so many turns `before`.
@@ -321,7 +349,8 @@ mod tests {
         for repeat in [1, 4, 5] {
             let config = config(true, repeat);
             let mut all = turns(&config, draw);
-            all.extend((1..=2).flat_map(|further| further_round(&config, draw, further)));
+            let further = (1..=2).flat_map(|further| further_round(&config, draw, further));
+            all.extend(further.flat_map(|action| action.turns().to_vec()));
             let places: Vec<u32> = all.iter().map(|turn| turn.turn).collect();
             let count = 2 * repeat + 8;
             assert_eq!(places, (1..=count).collect::<Vec<_>>());
@@ -334,7 +363,43 @@ mod tests {
         }
         // Had they been planned, they would be the same.
         let further = further_round(&config(true, 4), draw, 1);
-        assert_eq!(further, turns(&config(true, 6), draw).split_off(8));
+        let planned = turns(&config(true, 6), draw).split_off(8);
+        assert_eq!(further, measurements(&config(true, 6), planned));
+    }
+
+    #[test]
+    fn a_round_of_duets_swaps_the_halves_and_is_drawn_as_that_of_turns() {
+        let draw = Draw {
+            seed: 42,
+            sample: 1,
+        };
+        let in_turn = config(true, 5);
+        let duet = Config {
+            duet: true,
+            ..in_turn.clone()
+        };
+        let measured = |config: &Config| -> Vec<Vec<Turn>> {
+            let mut actions = schedule(config, draw);
+            actions.extend(further_round(config, draw, 1));
+            let turns = actions.iter().map(|action| action.turns().to_vec());
+            turns.filter(|turns| !turns.is_empty()).collect()
+        };
+        let duets = measured(&duet);
+        // Five planned ones, the last alone in its round, and a further round.
+        assert_eq!(duets.len(), 7);
+        assert_eq!(duets.concat(), measured(&in_turn).concat());
+        for both in &duets {
+            assert_eq!(both[0].arm, both[1].arm.other());
+            assert_eq!(both[0].of_arm, both[1].of_arm);
+        }
+        for round in [&duets[0..2], &duets[2..4], &duets[5..7]] {
+            assert_eq!(round[0][0].round, round[1][1].round);
+            assert_eq!(round[0][0].arm, round[1][1].arm);
+        }
+        assert_eq!(
+            text(&schedule(&duet, draw))[3],
+            "turn 1: baseline, round 1, beside turn 2: candidate, round 1"
+        );
     }
 
     #[test]

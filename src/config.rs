@@ -64,9 +64,6 @@ const COLLECT_RESERVE: f64 = 0.1;
 const COLLECT_RESERVE_MIN: Duration = Duration::from_secs(5);
 const COLLECT_RESERVE_MAX: Duration = Duration::from_mins(10);
 
-/// The turns that each revision of a comparison has: as many pairs as an interval needs on one instance.
-const DEFAULT_REPEAT: u32 = 6;
-
 /// The instances of the first stage of a comparison, from which most runs without a difference go no further.
 pub const FIRST_STAGE: u32 = 3;
 
@@ -272,16 +269,6 @@ impl Config {
         });
         // A script before the launch that has no time-out is taken for a check, which is quick.
         sum(true).unwrap_or_default() + rented
-    }
-
-    /// The number of turns of each revision on each instance.
-    pub fn turns(&self) -> u32 {
-        let default = if self.baseline.is_some() {
-            DEFAULT_REPEAT
-        } else {
-            1
-        };
-        self.repeat.map_or(default, NonZeroU32::get)
     }
 
     /// Whether the samples are measured in two stages.

@@ -42,6 +42,9 @@ pub(super) fn check(args: &CheckArgs, console: &Console) -> Result<ExitStatus, E
         }
         checked => checked?,
     }
+    if let Some(uneven) = config.uneven_duets() {
+        console.note(&uneven);
+    }
     let output = expand_home(&config.output).canonicalize();
     let left_out: Vec<_> = output.into_iter().collect();
     let selection = select(&project.directory, config, &project.text, &left_out);

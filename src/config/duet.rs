@@ -1,7 +1,17 @@
 //! How often phases are carried out, one time after the other, and whether two revisions can be measured at the same time.
 
+use std::num::NonZeroU32;
+
 use super::Config;
 use crate::phase::Phase;
+
+/// The turns that each revision of a comparison has: as many pairs as an interval needs on one instance; and in a duet the
+/// next number that makes the rounds even.
+const DEFAULT_REPEAT: u32 = 6;
+const DEFAULT_REPEAT_OF_DUETS: u32 = 8;
+
+/// The duets in two rounds: in so many, each revision begins a round as often on each half of the CPUs.
+const BALANCED: u32 = 4;
 
 /// Why two revisions cannot be measured at the same time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,7 +32,7 @@ impl DuetError {
         match self {
             Self::NoBaseline => "name a revision as the `baseline`, or leave out `duet`",
             Self::SharedPattern(_) => {
-                "let the scripts write below the directory that they start in, which each revision has for itself, and name that in `performance_results`: a relative glob"
+                "let the scripts write below the directory that they start in, which each revision has for itself, and name that in `performance_results`: a relative glob without `..`, such as `results/*`; or leave out `duet`, for revisions that are measured in turn may write to the same place"
             }
         }
     }
@@ -47,9 +57,41 @@ impl Config {
         }
     }
 
+    /// What these numbers of turns leave uneven between the halves of the CPUs, in words; none where nothing is.
+    pub fn uneven_duets(&self) -> Option<String> {
+        if !self.is_duet() {
+            return None;
+        }
+        let turns = self.turns();
+        let uneven = if !turns.is_multiple_of(2) {
+            "the last duet has no other in which the halves of the CPUs are swapped, and what differs between them is in the ratio".into()
+        } else if !turns.is_multiple_of(BALANCED) && self.precision.is_none() {
+            format!(
+                "in {} rounds the revisions do not begin as often on each half of the CPUs, and what differs between the halves is in the noise of the run",
+                turns / 2
+            )
+        } else {
+            return None;
+        };
+        let balanced = turns.next_multiple_of(BALANCED);
+        Some(format!(
+            "`duet` with {turns} turns of each revision: {uneven}; in an even number of rounds it cancels, for example with `repeat: {balanced}`"
+        ))
+    }
+
     /// Whether both revisions have their turns at the same time.
     pub const fn is_duet(&self) -> bool {
         self.duet && self.baseline.is_some()
+    }
+
+    /// The number of turns of each revision on each instance.
+    pub fn turns(&self) -> u32 {
+        let default = match (&self.baseline, self.duet) {
+            (None, _) => 1,
+            (Some(_), false) => DEFAULT_REPEAT,
+            (Some(_), true) => DEFAULT_REPEAT_OF_DUETS,
+        };
+        self.repeat.map_or(default, NonZeroU32::get)
     }
 
     /// How often a phase is carried out on each instance, one time after the other.

@@ -152,7 +152,7 @@ pub const MAIN_KEYS: [Key; 46] = [
     key(
         "repeat",
         Kind::Count(MAX_REPEAT),
-        Behaviour("1, with a `baseline` 6"),
+        Behaviour("1, with a `baseline` 6, in a `duet` 8"),
         "10",
         "the number of turns of each revision on each instance: `run` and `before_collect` are carried out that often",
     ),

@@ -1,5 +1,6 @@
 //! The config file, parsed: types that cannot be wrong, or every problem at once.
 
+mod duet;
 mod duration;
 mod export;
 mod fail_on;
@@ -25,6 +26,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+pub use duet::DuetError;
 pub use duration::{Interval, human as human_duration, parse as parse_duration};
 pub use export::Export;
 pub use fail_on::{FailOn, Percent};
@@ -62,14 +64,15 @@ const COLLECT_RESERVE: f64 = 0.1;
 const COLLECT_RESERVE_MIN: Duration = Duration::from_secs(5);
 const COLLECT_RESERVE_MAX: Duration = Duration::from_mins(10);
 
-/// The turns that each revision of a comparison has: as many pairs as an interval needs on one instance.
-const DEFAULT_REPEAT: u32 = 6;
-
 /// The instances of the first stage of a comparison, from which most runs without a difference go no further.
 pub const FIRST_STAGE: u32 = 3;
 
 /// A valid config file.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a key of its own in the file"
+)]
 pub struct Config {
     /// Globs of the files that are the results.
     pub performance_results: Vec<Pattern>,
@@ -93,6 +96,8 @@ pub struct Config {
     pub baseline: Option<Baseline>,
     /// The number of turns of each revision on each instance, where it is given.
     pub repeat: Option<NonZeroU32>,
+    /// Whether both revisions of a comparison have their turns at the same time, each on a half of the CPUs.
+    pub duet: bool,
     /// How narrow the intervals of a comparison are to be.
     pub precision: Option<Percent>,
     /// What fails a comparison.
@@ -250,7 +255,9 @@ impl Config {
             let steps = steps.filter(|(phase, _)| (*phase == Phase::BeforeAwsStart) == before);
             let timeouts = steps.map(|(phase, step)| {
                 let further = match phase {
-                    Phase::Run | Phase::BeforeCollect => 4 * self.most_further_rounds(),
+                    Phase::Run | Phase::BeforeCollect => {
+                        2 * self.in_turn() * self.most_further_rounds()
+                    }
                     _ => 0,
                 };
                 Some(step.timeout?.saturating_mul(self.times(phase) + further))
@@ -264,16 +271,6 @@ impl Config {
         sum(true).unwrap_or_default() + rented
     }
 
-    /// The number of turns of each revision on each instance.
-    pub fn turns(&self) -> u32 {
-        let default = if self.baseline.is_some() {
-            DEFAULT_REPEAT
-        } else {
-            1
-        };
-        self.repeat.map_or(default, NonZeroU32::get)
-    }
-
     /// Whether the samples are measured in two stages.
     pub fn has_stages(&self) -> bool {
         let staged = self.confirm || self.precision.is_some();
@@ -283,16 +280,6 @@ impl Config {
     /// Whether figures are compared with those of a baseline.
     pub fn is_compared(&self) -> bool {
         self.baseline.is_some() && !self.figures.is_empty()
-    }
-
-    /// How often a phase is carried out on each instance.
-    pub fn times(&self, phase: Phase) -> u32 {
-        let arms = if self.baseline.is_some() { 2 } else { 1 };
-        match phase {
-            Phase::Setup | Phase::OnRegression => arms,
-            Phase::Run | Phase::BeforeCollect => arms * self.turns(),
-            _ => 1,
-        }
     }
 
     /// The scripts that measure and have no time-out, each once.

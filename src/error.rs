@@ -5,6 +5,7 @@ mod no_shell;
 
 use std::path::PathBuf;
 
+use crate::config::DuetError;
 use crate::exit_status::ExitStatus;
 use crate::github::http::HttpError;
 use crate::github::state::StateError;
@@ -48,6 +49,9 @@ pub enum Error {
     /// A phase of a comparison has nothing that it is compared with.
     #[error("`on_regression` without a baseline: nothing can be slower")]
     NoComparison,
+    /// Two revisions cannot be measured at the same time.
+    #[error(transparent)]
+    Duet(#[from] DuetError),
     /// The revision could not be looked up.
     #[error(transparent)]
     Repository(#[from] RepositoryError),
@@ -140,6 +144,7 @@ impl Error {
             Self::NoComparison => Some(
                 "name what to compare with: `baseline: v1.2.2` in `main`, or `--baseline`; or leave the phase out",
             ),
+            Self::Duet(error) => Some(error.hint()),
             Self::NoBaseline(_) => Some("name a revision as the `baseline`"),
             Self::Repository(error) => error.hint(),
             Self::Provider(error) => error.hint(),
@@ -180,6 +185,7 @@ impl Error {
             | Self::NoHead(_)
             | Self::NoBaseline(_)
             | Self::NoComparison
+            | Self::Duet(_)
             | Self::Project(_)
             | Self::Prompt(_)
             | Self::Create(_)

@@ -60,6 +60,8 @@ pub struct Job {
     pub env: Vec<(String, String)>,
     /// The directory that it runs in, relative to the one that commands start in.
     pub home: String,
+    /// The CPUs that it is kept to, as `taskset` takes them; any where there is none.
+    pub cpus: Option<String>,
     /// Read the login profile first.
     pub login: bool,
 }
@@ -121,10 +123,11 @@ impl Job {
             .collect();
         let environment = format!("set -- env -- {} \"$@\"\n", variables.join(" "));
         format!(
-            "marker={}\nlogin={}\nlabel={}\n(umask 077; printf %s {} > environment) || {{ {NO_ROOM}; }}\nset -- \"$1\" {}\n{SUPERVISE}",
+            "marker={}\nlogin={}\nlabel={}\ncpus={}\n(umask 077; printf %s {} > environment) || {{ {NO_ROOM}; }}\nset -- \"$1\" {}\n{SUPERVISE}",
             quote(&self.marker()),
             if self.login { "yes" } else { "no" },
             quote(&self.label),
+            quote(self.cpus.as_deref().unwrap_or_default()),
             quote(&environment),
             words.join(" "),
         )
@@ -374,6 +377,7 @@ mod tests {
             argv: vec!["script.sh".into()],
             env: Vec::new(),
             home: ".".into(),
+            cpus: None,
             login: true,
         }
     }

@@ -13,15 +13,16 @@ use crate::config::{Config, ProviderSpec, plural};
 use crate::instance::LOCAL_REGION;
 use crate::phase::{Phase, Stage};
 use crate::revision::Revision;
-use crate::schedule::{Action, Draw, Turn, schedule};
+use crate::schedule::{Action, Draw, schedule};
 use crate::step::{Place, ScriptPath, Step};
 use settings::settings;
 
 /// The variables of every step that only the run itself can fill.
-pub const LATE_VARIABLES: [&str; 9] = [
+pub const LATE_VARIABLES: [&str; 10] = [
     "BASELINE",
     "COLLECTOR_ARM",
     "COLLECTOR_ROUND",
+    "COLLECTOR_CPUS",
     "COLLECTOR_COMMIT",
     "COLLECTOR_SOURCE",
     "COLLECTOR_RUN_ID",
@@ -144,12 +145,13 @@ impl Preview {
             does: None,
             steps: steps(Phase::Setup, arm),
         };
-        let turn = |turn: Turn| Entry {
-            stage: turn.to_string(),
+        let turns = |action: &Action| Entry {
+            stage: action.to_string(),
             does: None,
             steps: [Phase::Run, Phase::BeforeCollect]
                 .into_iter()
-                .flat_map(|phase| steps(phase, turn.arm))
+                .flat_map(|phase| action.turns().iter().map(move |turn| (phase, turn.arm)))
+                .flat_map(|(phase, arm)| steps(phase, arm))
                 .collect(),
         };
         let draw = Draw {
@@ -169,7 +171,7 @@ impl Preview {
                     Action::Ready => built_in(Stage::Ready),
                     Action::Phase(phase) => scripts(phase),
                     Action::SetUp(arm) => set_up(arm),
-                    Action::Turn(of) => turn(of),
+                    Action::Turn(_) | Action::Duet(_) => turns(&action),
                     Action::FurtherRounds => Entry {
                         stage: action.to_string(),
                         does: config.precision_in_words(),

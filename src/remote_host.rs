@@ -1,5 +1,6 @@
 //! The instance as a host for steps: booted and described.
 
+pub mod cpus;
 mod source;
 pub mod turns;
 

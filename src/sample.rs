@@ -9,6 +9,7 @@ mod gather;
 mod journal;
 mod keeping;
 mod local_host;
+mod marked_lines;
 mod metrics;
 mod open_shell;
 mod plan;
@@ -38,7 +39,7 @@ use crate::collect::Arrivals;
 use crate::config::collect_reserve;
 use crate::instance::{Instance, InstanceId, LeaseToken};
 use crate::interrupt::Interrupt;
-use crate::lease::{LeaseRecords, Readiness, Rental, StageFile, has_ended};
+use crate::lease::{LeaseRecords, Readiness, StageFile, has_ended};
 use crate::phase::{Phase, Stage};
 use crate::project_file::ProjectFile;
 use crate::provider::{Provider, ProviderError};
@@ -114,6 +115,8 @@ pub(crate) struct Sample<'a, P: Provider, H, R> {
     sources: BTreeMap<Arm, String>,
     /// What steps run for.
     scope: Scope,
+    /// The CPUs of the two turns of a duet.
+    cpus: Option<[String; 2]>,
     /// The turns that were begun.
     turns: Vec<TurnReport>,
     skipped_turns: usize,
@@ -173,6 +176,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             end_of_life: None,
             sources: BTreeMap::new(),
             scope: Scope::default(),
+            cpus: None,
             turns: Vec::new(),
             skipped_turns: 0,
             longest_turn: Duration::ZERO,
@@ -271,7 +275,9 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
                 }
                 (Action::Phase(phase), host) => self.phase(*phase, host.as_ref()).await,
                 (Action::SetUp(arm), host) => self.set_up(*arm, host.as_ref()).await,
-                (Action::Turn(turn), Some(host)) => self.turn(*turn, host).await,
+                (Action::Turn(_) | Action::Duet(_), Some(host)) => {
+                    self.measure(action.turns(), host).await;
+                }
                 (Action::FurtherRounds, Some(host)) => self.further_rounds(host).await,
                 (Action::Profile, Some(host)) => self.profile(host, shared).await,
                 (Action::Collect, Some(host)) => self.collect(host, shared).await,
@@ -290,7 +296,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             Action::Ready => Stage::Ready,
             Action::Phase(phase) => Stage::Scripts(phase),
             Action::SetUp(_) => Stage::Scripts(Phase::Setup),
-            Action::Turn(_) | Action::FurtherRounds => Stage::Scripts(Phase::Run),
+            Action::Turn(_) | Action::Duet(_) | Action::FurtherRounds => Stage::Scripts(Phase::Run),
             Action::Profile => Stage::Scripts(Phase::OnRegression),
             Action::Collect => Stage::Collect,
         };
@@ -315,7 +321,17 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         self.journal.instance = Some(instance.clone());
         self.record_access(&instance).await;
         match self.prepare(&instance, shared).await {
-            Ok(host) => Some(host),
+            Ok(host) => {
+                if self.run.plan.config.is_duet()
+                    && let Err(error) = self.divide_cpus(&host).await
+                {
+                    self.journal
+                        .fail(Outcome::Unavailable, error.to_string(), error.hint());
+                    return None;
+                }
+                self.start_metrics(&host).await;
+                Some(host)
+            }
             Err(error) => {
                 self.fail_or_tell_end(id, &error).await;
                 None
@@ -358,7 +374,6 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         if let Err(error) = self.results.record(facts).await {
             self.journal.warn(error.to_string());
         }
-        self.start_metrics(&host).await;
         Ok(host)
     }
 
@@ -410,39 +425,5 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         if nothing {
             self.fail_without_results().await;
         }
-    }
-
-    /// Enters how the work on the instance ended, and its termination.
-    pub(crate) fn enter_rental(&mut self, rental: Rental) {
-        if let Some(file) = self.stage_file.take() {
-            file.remove();
-        }
-        let Rental {
-            id,
-            ended,
-            release,
-            not_kept,
-            terminate_started,
-            terminate_took,
-        } = rental;
-        self.note_end(ended);
-        if let Some(reason) = not_kept {
-            self.journal
-                .warn(format!("instance {id} was not kept: {reason}"));
-        }
-        if let Release::Kept { until, .. } = release {
-            self.expires_at = until;
-        } else {
-            self.journal.enter_finished(
-                Stage::Terminate,
-                release == Release::Terminated,
-                terminate_started,
-                terminate_took,
-            );
-        }
-        if release == Release::Terminated {
-            self.run.records.forget_instance(&id);
-        }
-        self.release = release;
     }
 }

@@ -5,6 +5,12 @@
 //! `B A A B`, so that what drifts, and what the slot in a round does, hits both alike; a last odd turn of each makes a round
 //! of two. Which order a round has is drawn for each sample from the seed of the run, and the two homes alternate between the
 //! samples from a drawn start, so that a plan and its seed always give the same schedule.
+//!
+//! In a duet both revisions have a turn at the same time, each on a half of the CPUs: two turns that follow each other are
+//! a duet, of which the first has the first half. So a round is two duets between which the halves are swapped. Which
+//! revision has which half first is not drawn for each round but alternates, between the rounds and between the samples, from
+//! a drawn start: with few rounds, independent draws often give all of them the same, and then that one half is slower cannot
+//! be told from a revision that changes within its rounds.
 
 use std::fmt;
 
@@ -26,12 +32,25 @@ pub enum Action {
     SetUp(Arm),
     /// Measure once.
     Turn(Turn),
+    /// Measure both revisions at the same time, the first of them on the first half of the CPUs.
+    Duet([Turn; 2]),
     /// Measure on, a [further round](further_round) at a time, until the intervals are as narrow as is asked for.
     FurtherRounds,
     /// Run `on_regression` for both revisions, where this sample measures last and a figure is slower.
     Profile,
     /// Bring the results home.
     Collect,
+}
+
+impl Action {
+    /// The turns that it is, which last at the same time.
+    pub const fn turns(&self) -> &[Turn] {
+        match self {
+            Self::Turn(turn) => std::slice::from_ref(turn),
+            Self::Duet(turns) => turns,
+            _ => &[],
+        }
+    }
 }
 
 impl fmt::Display for Action {
@@ -41,6 +60,7 @@ impl fmt::Display for Action {
             Self::Phase(phase) => phase.fmt(f),
             Self::SetUp(arm) => write!(f, "setup of the {arm}"),
             Self::Turn(turn) => turn.fmt(f),
+            Self::Duet([first, second]) => write!(f, "{first}, beside {second}"),
             Self::FurtherRounds => f.write_str("further rounds"),
             Self::Profile => Phase::OnRegression.fmt(f),
             Self::Collect => f.write_str("collect"),
@@ -96,6 +116,16 @@ impl Draw {
         self.coin("round", round)
     }
 
+    /// The revision that has the first half of the CPUs in the first duet of a round, and in the second one the other half.
+    fn first_half(self, round: u32) -> Arm {
+        let start = Self { sample: 0, ..self }.coin("halves", 0);
+        if (self.sample + round).is_multiple_of(2) {
+            start
+        } else {
+            start.other()
+        }
+    }
+
     /// One of two with the same probability. SHA-256 gives the same everywhere and for ever.
     fn coin(self, what: &str, number: u32) -> Arm {
         let Self { seed, sample } = self;
@@ -130,7 +160,7 @@ pub fn schedule(config: &Config, draw: Draw) -> Vec<Action> {
         schedule.extend(arms.iter().copied().map(Action::SetUp));
     }
     if has_turns(config) {
-        schedule.extend(turns(config, draw).into_iter().map(Action::Turn));
+        schedule.extend(measurements(config, turns(config, draw)));
         if config.asked_precision().is_some() {
             schedule.push(Action::FurtherRounds);
         }
@@ -174,7 +204,7 @@ fn turns(config: &Config, draw: Draw) -> Vec<Turn> {
     rounds
         .flat_map(|number| {
             let before = 2 * (number - 1);
-            round(draw, number, before, repeat - before)
+            round(config, draw, number, before, repeat - before)
         })
         .collect()
 }
@@ -185,14 +215,28 @@ pub fn planned_rounds(config: &Config) -> u32 {
 }
 
 /// A round after those that are planned, from 1: drawn as they are, so that the seed gives its order, too.
-pub fn further_round(config: &Config, draw: Draw, further: u32) -> Vec<Turn> {
+pub fn further_round(config: &Config, draw: Draw, further: u32) -> Vec<Action> {
     let before = config.turns() + 2 * (further - 1);
-    round(draw, planned_rounds(config) + further, before, 2)
+    let number = planned_rounds(config) + further;
+    measurements(config, round(config, draw, number, before, 2))
+}
+
+/// Turns as they are carried out: one after the other, or in duets.
+fn measurements(config: &Config, turns: Vec<Turn>) -> Vec<Action> {
+    if !config.is_duet() {
+        return turns.into_iter().map(Action::Turn).collect();
+    }
+    let (duets, _) = turns.as_chunks();
+    duets.iter().copied().map(Action::Duet).collect()
 }
 
 /// A round of two turns of each revision, or of one where no more are `left`; each has had so many turns `before`.
-fn round(draw: Draw, round: u32, before: u32, left: u32) -> Vec<Turn> {
-    let outer = draw.outer(round);
+fn round(config: &Config, draw: Draw, round: u32, before: u32, left: u32) -> Vec<Turn> {
+    let outer = if config.is_duet() {
+        draw.first_half(round)
+    } else {
+        draw.outer(round)
+    };
     let inner = outer.other();
     let order: &[(Arm, u32)] = match left {
         1 => &[(outer, 1), (inner, 1)],
@@ -210,135 +254,4 @@ fn round(draw: Draw, round: u32, before: u32, left: u32) -> Vec<Turn> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::num::NonZeroU32;
-
-    use super::*;
-    use crate::config::{Baseline, Source};
-
-    fn config(baseline: bool, repeat: u32) -> Config {
-        let text = "main: {performance_results: x, output: out, provider: local}\n\
-                    setup: [a.sh]\nrun: [a.sh]\nafter_collect: [a.sh]\n";
-        let source = Source {
-            path: "config.yml".as_ref(),
-            text,
-            local: true,
-        };
-        let mut config = Config::parse(source, &|_| Ok(())).unwrap();
-        config.baseline = baseline.then_some(Baseline::Auto);
-        config.repeat = NonZeroU32::new(repeat);
-        config
-    }
-
-    /// The turns of a schedule, a letter each and a space between rounds.
-    fn order(repeat: u32, seed: u64, sample: u32) -> String {
-        let mut round = 1;
-        let mut order = String::new();
-        for action in schedule(&config(true, repeat), Draw { seed, sample }) {
-            if let Action::Turn(turn) = action {
-                if turn.round > round {
-                    order.push(' ');
-                    round = turn.round;
-                }
-                order.push(if turn.arm == Arm::Baseline { 'A' } else { 'B' });
-            }
-        }
-        order
-    }
-
-    fn text(schedule: &[Action]) -> Vec<String> {
-        schedule.iter().map(ToString::to_string).collect()
-    }
-
-    #[test]
-    fn one_revision_that_is_measured_once_has_no_turns() {
-        let draw = Draw { seed: 1, sample: 1 };
-        assert_eq!(
-            text(&schedule(&config(false, 1), draw)),
-            ["ready", "setup", "run", "collect", "after_collect"]
-        );
-        assert_eq!(
-            text(&schedule(&config(false, 2), draw)),
-            [
-                "ready",
-                "setup",
-                "turn 1: candidate, round 1",
-                "turn 2: candidate, round 2",
-                "collect",
-                "after_collect"
-            ]
-        );
-    }
-
-    #[test]
-    fn both_are_set_up_in_the_order_of_their_homes() {
-        for seed in 0..20 {
-            let draw = Draw { seed, sample: 1 };
-            let schedule = schedule(&config(true, 2), draw);
-            let set_up = |action: &Action| match action {
-                Action::SetUp(arm) => Some(*arm),
-                _ => None,
-            };
-            let arms: Vec<_> = schedule.iter().filter_map(set_up).collect();
-            assert_eq!(arms, [draw.first_home(), draw.first_home().other()]);
-        }
-    }
-
-    #[test]
-    fn each_home_has_each_revision_on_every_other_sample() {
-        for seed in 0..20 {
-            let homes = (1..=4).map(|sample| Draw { seed, sample }.first_home());
-            let homes: Vec<_> = homes.collect();
-            assert!(homes.windows(2).all(|two| two[0] != two[1]), "{homes:?}");
-        }
-    }
-
-    #[test]
-    fn every_round_has_each_revision_twice_and_is_drawn_from_the_seed() {
-        let mut seen = std::collections::BTreeSet::new();
-        for seed in 0..50 {
-            let order = order(6, seed, 3);
-            assert!(
-                order
-                    .split(' ')
-                    .all(|round| ["ABBA", "BAAB"].contains(&round))
-            );
-            seen.insert(order);
-        }
-        assert_eq!(seen.len(), 8, "three rounds of two kinds: {seen:?}");
-        assert_eq!(order(6, 1, 1), order(6, 1, 1));
-        assert!((2..20).any(|sample| order(6, 1, sample) != order(6, 1, 1)));
-        let odd = order(3, 1, 1);
-        assert!(odd.ends_with(" AB") || odd.ends_with(" BA"), "{odd}");
-    }
-
-    #[test]
-    fn further_rounds_go_on_where_the_planned_ones_end() {
-        let draw = Draw {
-            seed: 42,
-            sample: 1,
-        };
-        for repeat in [1, 4, 5] {
-            let config = config(true, repeat);
-            let mut all = turns(&config, draw);
-            all.extend((1..=2).flat_map(|further| further_round(&config, draw, further)));
-            let places: Vec<u32> = all.iter().map(|turn| turn.turn).collect();
-            let count = 2 * repeat + 8;
-            assert_eq!(places, (1..=count).collect::<Vec<_>>());
-            for arm in [Arm::Baseline, Arm::Candidate] {
-                let of_arm = all.iter().filter(|turn| turn.arm == arm);
-                let numbers: Vec<u32> = of_arm.map(|turn| turn.of_arm).collect();
-                assert_eq!(numbers, (1..=repeat + 4).collect::<Vec<_>>());
-            }
-            assert_eq!(all.last().unwrap().round, repeat.div_ceil(2) + 2);
-        }
-        // Had they been planned, they would be the same.
-        let further = further_round(&config(true, 4), draw, 1);
-        assert_eq!(further, turns(&config(true, 6), draw).split_off(8));
-    }
-
-    #[test]
-    fn the_order_of_a_seed_never_changes() {
-        assert_eq!(order(8, 42, 1), "ABBA BAAB ABBA BAAB");
-    }
-}
+mod tests;

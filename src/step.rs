@@ -90,8 +90,10 @@ pub struct Step {
     pub env: Vec<(String, String)>,
 }
 
-/// The end of a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+/// The end of a step, the better one first.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum StepOutcome {
     /// Exit status 0.
@@ -108,6 +110,13 @@ pub enum StepOutcome {
     Lost,
     /// The run ended while the step was running.
     Interrupted,
+}
+
+impl StepOutcome {
+    /// Whether the phase has failed with it.
+    pub const fn fails(self) -> bool {
+        matches!(self, Self::Failed | Self::Lost)
+    }
 }
 
 impl fmt::Display for StepOutcome {

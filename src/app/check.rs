@@ -2,7 +2,7 @@
 
 use super::paths::expand_home;
 use crate::cli::CheckArgs;
-use crate::config::{human_duration, plural};
+use crate::config::{DuetError, human_duration, plural};
 use crate::error::Error;
 use crate::exit_status::ExitStatus;
 use crate::project::{Project, Selection, select, unsent_calls};
@@ -34,6 +34,16 @@ pub(super) fn check(args: &CheckArgs, console: &Console) -> Result<ExitStatus, E
             console.warn("`precision` has no effect without a `baseline` and `figures`");
         }
         (None, _) => {}
+    }
+    match config.check_duet() {
+        // It may be named on the command line.
+        Err(DuetError::NoBaseline) => {
+            console.warn("`duet` without a `baseline`: a run that is given none is refused");
+        }
+        checked => checked?,
+    }
+    if let Some(uneven) = config.uneven_duets() {
+        console.note(&uneven);
     }
     let output = expand_home(&config.output).canonicalize();
     let left_out: Vec<_> = output.into_iter().collect();

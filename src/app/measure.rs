@@ -130,15 +130,15 @@ pub(super) async fn run(
     report
 }
 
-/// Refuses a config with a phase of comparisons for a run that is none.
+/// Refuses a config with what only comparisons have for a run that is none, and a duet that cannot be.
 ///
 /// # Errors
-/// When there is no baseline.
+/// When there is no baseline, or both revisions would write to the same place at the same time.
 pub(super) fn expect_comparison(config: &Config) -> Result<(), Error> {
     if config.baseline.is_none() && config.phases.contains_key(&Phase::OnRegression) {
         return Err(Error::NoComparison);
     }
-    Ok(())
+    Ok(config.check_duet()?)
 }
 
 async fn run_with<R: Reporter>(

@@ -1,3 +1,5 @@
+mod duet;
+
 use super::*;
 use crate::instance::{InstanceId, RunId};
 use crate::records::{Record as _, SampleOf, TurnValues};

@@ -36,6 +36,7 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
     let fail_fast = main.read("fail_fast", Problems::boolean);
     let baseline = main.read("baseline", Problems::baseline);
     let repeat = main.read("repeat", Problems::count);
+    let duet = main.read("duet", Problems::boolean);
     let confirm = main.read("confirm", Problems::boolean);
     let precision = main.read("precision", Problems::percent);
     let fail_on = main.read("fail_on", Problems::fail_on);
@@ -71,6 +72,7 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
             fail_fast: fail_fast?,
             baseline,
             repeat,
+            duet: duet?,
             confirm: confirm?,
             precision,
             fail_on,

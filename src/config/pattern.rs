@@ -50,6 +50,11 @@ impl Pattern {
         }
     }
 
+    /// Whether it leads out of the directory that it starts in.
+    pub fn leads_out(&self) -> bool {
+        self.0.starts_with('/') || self.0.split('/').any(|part| part == "..")
+    }
+
     /// The glob.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -58,6 +58,7 @@ impl Sampler<'_> {
             argv: words.map(str::to_owned).into(),
             env: Vec::new(),
             home: ".".into(),
+            cpus: None,
             login: false,
         };
         job.start(shell).await?;

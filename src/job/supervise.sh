@@ -1,5 +1,5 @@
-# Runs the step and writes down how it ended. In front of this stand: marker, login, label, variables in
-# ./environment, and the step's words in "$@" behind the home directory.
+# Runs the step and writes down how it ended. In front of this stand: marker, login, label, cpus, variables
+# in ./environment, and the step's words in "$@" behind the home directory.
 # shellcheck disable=SC1091,SC2154
 home=$1
 shift
@@ -11,6 +11,8 @@ esac
 # path with `=` in it for one of them.
 # shellcheck disable=SC2016 # for the shell inside
 case $1 in *=*) set -- sh -c 'exec "$0" "$@"' "$@" ;; esac
+# Everything that it starts has its CPUs from it.
+[ -z "$cpus" ] || set -- "$(command -v taskset)" -c "$cpus" "$@"
 job=$PWD
 
 # A control group of its own is the one thing that no child can leave; where none can be made, the marker

@@ -38,6 +38,7 @@ pub(super) fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Sett
         fail_fast,
         baseline,
         repeat: _,
+        duet,
         confirm: _,
         precision,
         fail_on,
@@ -81,6 +82,7 @@ pub(super) fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Sett
                 .map_or(Value::Null, |baseline| baseline.to_string().into()),
         ),
         setting("repeat", config.turns()),
+        setting("duet", *duet),
         setting("confirm", config.has_stages() && precision.is_none()),
         precision_setting(*precision, config),
         setting(

@@ -334,6 +334,8 @@ impl<W: Write> WorkflowLog<W> {
                 self.leave_group();
             }
             Event::StepStarted { phase, script, .. } => {
+                // Of two steps at the same time the first has closed the fence.
+                self.resume_commands();
                 self.line(&format!("{phase}: {script}"));
                 self.stop_commands();
             }

@@ -13,31 +13,19 @@ use crate::step::StepOutcome;
 const TAIL: u64 = 64 << 10;
 
 impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
-    /// Adds to the last failure how the log of this step ends, and tells both.
-    async fn tell_why(&mut self, step: StepReport) {
+    /// Adds to this one of the failures how the log of its step ends, and tells both.
+    pub(super) async fn tell_why(&mut self, failure: usize, step: StepReport) {
         let log = self.results.final_path().join(&step.log);
         let directory = SampleDirectory::new(self.results.path());
         let reading = tokio::task::spawn_blocking(move || directory.log_tail(&step, TAIL));
         // A log that is not there has no end; that it is incomplete was a warning.
         let tail = reading.await.ok().and_then(Result::ok).unwrap_or_default();
-        let Some(failure) = self.journal.errors.last_mut() else {
+        let Some(failure) = self.journal.errors.get_mut(failure) else {
             return;
         };
         failure.last_lines = last_lines(&tail);
         let failure = failure.clone();
         self.journal.report(Event::StepFailed { failure, log });
-    }
-
-    /// Tells why the step failed that ran last.
-    pub(super) async fn tell_why_it_failed(&mut self) {
-        let step = self
-            .journal
-            .stages
-            .last()
-            .and_then(|stage| stage.steps.last());
-        if let Some(step) = step.cloned() {
-            self.tell_why(step).await;
-        }
     }
 
     /// Enters that nothing was measured. Where a step ran out of time, that is the likely reason.
@@ -59,12 +47,13 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
             );
             return;
         };
+        let failure = self.journal.errors.len();
         self.journal.fail_script(
             Outcome::StepFailed,
             &step.script,
             format!("{nothing}, and {phase}: {} ran out of time", step.script),
             Some("give it a longer `timeout`, or check `performance_results`"),
         );
-        self.tell_why(step).await;
+        self.tell_why(failure, step).await;
     }
 }

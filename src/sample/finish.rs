@@ -11,6 +11,7 @@ use crate::cancel::{Completion, until_cancelled};
 use crate::config::Config;
 use crate::export::files;
 use crate::interrupt::Interrupt;
+use crate::lease::Rental;
 use crate::phase::Stage;
 use crate::provider::Provider;
 use crate::records::Figures;
@@ -32,6 +33,40 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
             ),
         }
         self.journal.close_open_records();
+    }
+
+    /// Enters how the work on the instance ended, and its termination.
+    pub(crate) fn enter_rental(&mut self, rental: Rental) {
+        if let Some(file) = self.stage_file.take() {
+            file.remove();
+        }
+        let Rental {
+            id,
+            ended,
+            release,
+            not_kept,
+            terminate_started,
+            terminate_took,
+        } = rental;
+        self.note_end(ended);
+        if let Some(reason) = not_kept {
+            self.journal
+                .warn(format!("instance {id} was not kept: {reason}"));
+        }
+        if let Release::Kept { until, .. } = release {
+            self.expires_at = until;
+        } else {
+            self.journal.enter_finished(
+                Stage::Terminate,
+                release == Release::Terminated,
+                terminate_started,
+                terminate_took,
+            );
+        }
+        if release == Release::Terminated {
+            self.run.records.forget_instance(&id);
+        }
+        self.release = release;
     }
 
     /// Enters why the work was broken off.

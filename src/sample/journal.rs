@@ -28,8 +28,18 @@ pub(super) struct Journal<'a, R> {
     pub(super) failed: bool,
     /// The instance cannot be talked to any more.
     pub(super) unreachable: bool,
-    open_stage: Option<Instant>,
-    open_step: Option<Instant>,
+    /// The stages that are going on: one, or those of turns that last at the same time.
+    open: Vec<OpenStage>,
+}
+
+/// A stage that is going on.
+#[derive(Debug)]
+struct OpenStage {
+    /// Its place among the stages.
+    stage: usize,
+    since: Instant,
+    /// When its step began that is going on.
+    step: Option<Instant>,
 }
 
 impl<'a, R: Reporter> Journal<'a, R> {
@@ -45,8 +55,7 @@ impl<'a, R: Reporter> Journal<'a, R> {
             steps: 0,
             failed: false,
             unreachable: false,
-            open_stage: None,
-            open_step: None,
+            open: Vec::new(),
         }
     }
 
@@ -92,26 +101,33 @@ impl<'a, R: Reporter> Journal<'a, R> {
     }
 
     pub(super) fn begin(&mut self, stage: Stage) {
-        self.close_open_records();
-        self.open_stage = Some(Instant::now());
-        self.stages.push(StageReport {
-            stage,
-            arm: None,
-            turn: None,
-            ok: false,
-            started: Timestamp::now(),
-            took: Duration::ZERO,
-            steps: Vec::new(),
-        });
-        self.report(Event::StageStarted(stage));
+        self.begin_for(stage, [(None, None)]);
     }
 
-    /// Enters what the stage that has begun is for.
-    pub(super) fn note_scope(&mut self, arm: Option<Arm>, turn: Option<u32>) {
-        if let Some(report) = self.stages.last_mut() {
-            report.arm = arm;
-            report.turn = turn;
+    /// The same stage begins for each of these, a revision and its turn: all at the same time.
+    pub(super) fn begin_for(
+        &mut self,
+        stage: Stage,
+        scopes: impl IntoIterator<Item = (Option<Arm>, Option<u32>)>,
+    ) {
+        self.close_open_records();
+        for (arm, turn) in scopes {
+            self.open.push(OpenStage {
+                stage: self.stages.len(),
+                since: Instant::now(),
+                step: None,
+            });
+            self.stages.push(StageReport {
+                stage,
+                arm,
+                turn,
+                ok: false,
+                started: Timestamp::now(),
+                took: Duration::ZERO,
+                steps: Vec::new(),
+            });
         }
+        self.report(Event::StageStarted(stage));
     }
 
     /// Enters a stage that is over.
@@ -137,24 +153,32 @@ impl<'a, R: Reporter> Journal<'a, R> {
     }
 
     pub(super) fn end(&mut self, ok: bool) {
-        if let (Some(since), Some(report)) = (self.open_stage.take(), self.stages.last_mut()) {
-            report.ok = ok;
-            report.took = since.elapsed();
-            let (stage, took) = (report.stage, report.took);
+        let mut ended = None;
+        for open in std::mem::take(&mut self.open) {
+            if let Some(report) = self.stages.get_mut(open.stage) {
+                report.ok = ok;
+                report.took = open.since.elapsed();
+                ended = Some((report.stage, report.took));
+            }
+        }
+        if let Some((stage, took)) = ended {
             self.report(Event::StageFinished { stage, ok, took });
         }
     }
 
-    /// A step begins that is ended after `timeout`.
+    /// A step begins that is ended after `timeout`, in the `lane`-th of the stages that are going on.
     pub(super) fn begin_step(
         &mut self,
+        lane: usize,
         phase: Phase,
         step: &Step,
         timeout: Option<Duration>,
         log: String,
     ) {
-        self.open_step = Some(Instant::now());
-        if let Some(stage) = self.stages.last_mut() {
+        if let Some(open) = self.open.get_mut(lane)
+            && let Some(stage) = self.stages.get_mut(open.stage)
+        {
+            open.step = Some(Instant::now());
             stage.steps.push(StepReport {
                 script: step.script.to_string(),
                 place: step.place,
@@ -172,12 +196,18 @@ impl<'a, R: Reporter> Journal<'a, R> {
         });
     }
 
-    pub(super) fn end_step(&mut self, step: &Step, outcome: StepOutcome, exit_code: Option<i32>) {
-        let took = self
-            .open_step
-            .take()
-            .map_or(Duration::ZERO, |since| since.elapsed());
-        if let Some(report) = self.open_step_report() {
+    /// The step of that stage is over, and lasted so long.
+    pub(super) fn end_step(
+        &mut self,
+        lane: usize,
+        step: &Step,
+        (outcome, exit_code): (StepOutcome, Option<i32>),
+        took: Duration,
+    ) {
+        if let Some(open) = self.open.get_mut(lane) {
+            open.step = None;
+        }
+        if let Some(report) = self.step_report(lane) {
             report.outcome = outcome;
             report.exit_code = exit_code;
             report.took = took;
@@ -190,19 +220,22 @@ impl<'a, R: Reporter> Journal<'a, R> {
         });
     }
 
-    /// Closes the records of a stage and a step that were going on when the work was dropped.
+    /// Closes the records of stages and steps that were going on when the work was dropped.
     pub(super) fn close_open_records(&mut self) {
-        if let Some(since) = self.open_step.take()
-            && let Some(report) = self.open_step_report()
-        {
-            report.took = since.elapsed();
+        for lane in 0..self.open.len() {
+            let step = self.open.get_mut(lane).and_then(|open| open.step.take());
+            if let Some(since) = step
+                && let Some(report) = self.step_report(lane)
+            {
+                report.took = since.elapsed();
+            }
         }
-        if self.open_stage.is_some() {
-            self.end(false);
-        }
+        self.end(false);
     }
 
-    fn open_step_report(&mut self) -> Option<&mut StepReport> {
-        self.stages.last_mut()?.steps.last_mut()
+    /// The last step of the `lane`-th of the stages that are going on.
+    fn step_report(&mut self, lane: usize) -> Option<&mut StepReport> {
+        let stage = self.open.get(lane)?.stage;
+        self.stages.get_mut(stage)?.steps.last_mut()
     }
 }

@@ -14,12 +14,9 @@ use crate::provider::Provider;
 use crate::remote_host::turns::harvested_of;
 use crate::reporter::{Event, Reporter};
 use crate::results::measured;
-use crate::schedule::{Turn, further_round};
+use crate::schedule::{Action, Turn, further_round};
 use crate::shell::Shell;
 use crate::statistics::half_width;
-
-/// The turns of a round.
-const TURNS_OF_A_ROUND: u32 = 4;
 
 impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
     /// Measures on, a round at a time, until the interval of every figure on this instance is as narrow as is asked for, or
@@ -34,7 +31,10 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         let mut seen: Vec<MeasuredTurn> = Vec::new();
         for further in 1..=config.most_further_rounds() {
             let round = further_round(config, self.draw(), further);
-            if !round.first().is_some_and(|turn| self.goes_on(turn)) {
+            if !round
+                .first()
+                .is_some_and(|first| self.goes_on(first.turns()))
+            {
                 return;
             }
             if let Err(reason) = self.look(host, &mut seen).await {
@@ -56,7 +56,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             } else {
                 "there are too few rounds for an interval".into()
             };
-            if !self.has_time_for_a_round() {
+            if !self.has_time_for(&round) {
                 self.journal.report(Event::Note(format!(
                     "{so_far}, but there is no time for another round: `max_lifetime` is nearly over"
                 )));
@@ -65,15 +65,16 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             self.journal.report(Event::Note(format!(
                 "{so_far}, ±{asked} is asked for: further round {further}"
             )));
-            for turn in round {
-                self.turn(turn, host).await;
+            for action in &round {
+                self.measure(action.turns(), host).await;
             }
         }
     }
 
-    /// Whether another round is over before the time of steps is, if its turns take as long as the longest so far.
-    fn has_time_for_a_round(&self) -> bool {
-        let end = Instant::now().checked_add(self.longest_turn * TURNS_OF_A_ROUND);
+    /// Whether a round is over before the time of steps is, if its turns take as long as the longest so far.
+    fn has_time_for(&self, round: &[Action]) -> bool {
+        let actions = u32::try_from(round.len()).unwrap_or(u32::MAX);
+        let end = Instant::now().checked_add(self.longest_turn.saturating_mul(actions));
         self.last_call
             .is_none_or(|last_call| end.is_some_and(|end| end <= last_call))
     }

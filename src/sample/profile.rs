@@ -72,7 +72,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         }
         self.scope = Scope {
             arm: Some(arm),
-            turn: None,
+            ..Scope::default()
         };
         self.phase(Phase::OnRegression, Some(host)).await;
         let harvested = self.harvest(&what, arm, &below, host).await;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use super::marked_lines::MarkedLines;
 use crate::job::{Log, read_log};
 use crate::reporter::{Event, Reporter, SampleReporter};
 use crate::shell::{Output, Shell, ShellError};
@@ -33,6 +34,8 @@ pub(super) struct Source<'a> {
 pub(super) struct StepLog<'a, R> {
     path: PathBuf,
     reporter: SampleReporter<'a, R>,
+    /// What is in front of its lines where they are shown among those of another log.
+    mark: Option<MarkedLines>,
     file: Option<Arc<File>>,
     /// A write that may still be going on although nobody waits for it.
     writing: Option<JoinHandle<io::Result<()>>>,
@@ -65,6 +68,7 @@ impl<'a, R: Reporter> StepLog<'a, R> {
         let mut log = Self {
             path,
             reporter,
+            mark: None,
             file: None,
             writing: None,
             part: (free / PART_OF_FREE).clamp(MIN_PART, MAX_PART),
@@ -77,6 +81,11 @@ impl<'a, R: Reporter> StepLog<'a, R> {
         };
         log.open();
         log
+    }
+
+    /// The same log, shown in lines that are marked.
+    pub(super) fn marked(self, mark: Option<MarkedLines>) -> Self {
+        Self { mark, ..self }
     }
 
     fn open(&mut self) {
@@ -207,6 +216,13 @@ impl<'a, R: Reporter> StepLog<'a, R> {
         Ok(())
     }
 
+    /// Shows the line that did not end.
+    pub(super) fn show_rest(&mut self) {
+        if let Some(rest) = self.mark.as_mut().and_then(MarkedLines::rest) {
+            self.reporter.report(Event::Output(rest));
+        }
+    }
+
     /// Why the log could not be written as it came.
     pub(super) fn trouble(&self) -> Option<&str> {
         self.trouble.as_deref()
@@ -228,7 +244,13 @@ impl<R: Reporter> Output for StepLog<'_, R> {
         let next = self.next + bytes.len() as u64;
         let seen = usize::try_from(self.shown.saturating_sub(self.next)).unwrap_or(usize::MAX);
         if let Some(unseen) = bytes.get(seen..).filter(|unseen| !unseen.is_empty()) {
-            self.reporter.report(Event::Output(unseen.to_vec()));
+            let shown = match &mut self.mark {
+                Some(mark) => mark.take(unseen),
+                None => unseen.to_vec(),
+            };
+            if !shown.is_empty() {
+                self.reporter.report(Event::Output(shown));
+            }
             self.shown = next;
         }
         self.next = next;

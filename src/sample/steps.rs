@@ -3,25 +3,46 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
+use super::marked_lines::MarkedLines;
 use super::step_log::{Source, StepLog};
+use super::turns::Scope;
 use super::{Host, LocalHost, Run, Sample};
 use crate::job::{Ended, Job, JobEnd, log_sizes};
 use crate::phase::{Phase, Stage};
 use crate::provider::Provider;
 use crate::remote_host::RemoteHost;
-use crate::report::Outcome;
+use crate::report::{Outcome, StepReport};
 use crate::reporter::{Event, Reporter};
 use crate::results::Results;
 use crate::shell::{Shell, ShellError};
 use crate::step::{Place, ScriptPath, Step, StepOutcome};
 
+/// A step on record, about to run.
+struct Begun<'a, R> {
+    job: Job,
+    timeout: Option<Duration>,
+    log: StepLog<'a, R>,
+}
+
 impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
     /// Runs the steps of a phase until one fails.
     pub(super) async fn phase(&mut self, phase: Phase, host: Option<&Host<'a, P, R>>) {
+        let scope = self.scope.clone();
+        self.phase_for(phase, &[scope], host).await;
+    }
+
+    /// Runs each step of a phase for all of these at the same time, until one fails.
+    pub(super) async fn phase_for(
+        &mut self,
+        phase: Phase,
+        scopes: &[Scope],
+        host: Option<&Host<'a, P, R>>,
+    ) {
         let run = self.run;
         let Some(steps) = run.plan.config.phases.get(&phase) else {
             return;
@@ -33,10 +54,12 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         let stop = run_phase
             .as_ref()
             .map_or_else(CancellationToken::new, |phase| phase.stop.clone());
-        self.journal.begin(Stage::Scripts(phase));
-        let arm = self.scope.arm.filter(|_| run.plan.baseline.is_some());
-        let turn = self.scope.turn.map(|turn| turn.turn);
-        self.journal.note_scope(arm, turn);
+        let compared = run.plan.baseline.is_some();
+        let noted = scopes.iter().map(|scope| {
+            let arm = scope.arm.filter(|_| compared);
+            (arm, scope.turn.map(|turn| turn.turn))
+        });
+        self.journal.begin_for(Stage::Scripts(phase), noted);
         let errors = self.journal.errors.len();
         let mut ok = true;
         for step in steps {
@@ -47,14 +70,15 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
                     Some(RemoteHost {
                         shell, jobs_dir, ..
                     }),
-                ) => self.step(phase, step, shell, jobs_dir, &stop).await,
+                ) => self.step(phase, step, scopes, shell, jobs_dir, &stop).await,
                 _ => {
                     let LocalHost { shell, .. } = run.local;
                     let jobs_dir = self.local_jobs();
-                    self.step(phase, step, shell, &jobs_dir, &stop).await
+                    self.step(phase, step, scopes, shell, &jobs_dir, &stop)
+                        .await
                 }
             };
-            if matches!(outcome, StepOutcome::Failed | StepOutcome::Lost) {
+            if outcome.fails() {
                 ok = false;
                 self.journal.failed = true;
                 break;
@@ -69,22 +93,103 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         }
         self.journal.end(ok);
         // Behind the end of the phase: in the log of a job it is not folded away then.
-        if self.journal.failed && self.journal.errors.len() > errors {
-            self.tell_why_it_failed().await;
+        for (failure, step) in self.failures_since(errors, scopes.len()) {
+            self.tell_why(failure, step).await;
         }
     }
 
+    /// The failures after the first `errors`, each with its step: the last one of the `lanes` stages that ended last.
+    fn failures_since(&self, errors: usize, lanes: usize) -> Vec<(usize, StepReport)> {
+        let stages = &self.journal.stages;
+        let stages = stages.iter().skip(stages.len().saturating_sub(lanes));
+        let unfinished = stages
+            .filter_map(|stage| stage.steps.last())
+            .filter(|step| step.outcome.fails() || step.outcome == StepOutcome::Stopped);
+        (errors..self.journal.errors.len())
+            .zip(unfinished.cloned())
+            .filter(|(_, step)| step.outcome.fails())
+            .collect()
+    }
+
+    /// Runs a step for each of these at the same time, until all of them are over. Returns the worst outcome.
     async fn step(
         &mut self,
         phase: Phase,
         step: &Step,
+        scopes: &[Scope],
         shell: &impl Shell,
         jobs_dir: &str,
         ended_early: &CancellationToken,
     ) -> StepOutcome {
+        let free = self.results.free_space().await;
+        // From here to the logs there is no wait: a step that is on record has one.
+        let mut begun = Vec::new();
+        for (lane, scope) in scopes.iter().enumerate() {
+            self.scope = scope.clone();
+            let mark = scope.arm.filter(|_| scopes.len() > 1);
+            let mark = mark.map(|arm| MarkedLines::new(&arm.to_string()));
+            let step = self.begin_step(lane, phase, step, jobs_dir, free);
+            begun.push(Begun {
+                log: step.log.marked(mark),
+                ..step
+            });
+        }
+        let reporter = *self.journal.reporter();
+        let announce = async {
+            ended_early.cancelled().await;
+            reporter.report(Event::Note(format!(
+                "stopping {}, then collecting; another Ctrl-C ends the run",
+                step.script
+            )));
+            std::future::pending::<Infallible>().await
+        };
+        let running = begun.iter_mut().map(async |Begun { job, timeout, log }| {
+            let since = Instant::now();
+            let end = job
+                .run(shell, *timeout, ended_early, log)
+                .instrument(tracing::info_span!("step", %phase, script = %step.script))
+                .await;
+            (end, since.elapsed())
+        });
+        let ends = tokio::select! { biased;
+            ends = join_all(running) => ends,
+            never = announce => match never {},
+        };
+        // All output is shown before the first end is told.
+        for (Begun { job, mut log, .. }, (end, _)) in begun.into_iter().zip(&ends) {
+            if let Ok(Ended { log_size, .. }) = end {
+                let source = Source {
+                    directory: &job.directory,
+                    number: job.number,
+                };
+                self.complete_log(&mut log, &step.script, shell, source, *log_size)
+                    .await;
+            }
+            log.show_rest();
+            if step.place == Place::Remote {
+                self.logs.push((job.number, step.script.clone(), log));
+            }
+        }
+        let mut worst = StepOutcome::Passed;
+        for (lane, (end, took)) in ends.into_iter().enumerate() {
+            let end = end.map(|ended| ended.end);
+            worst = worst.max(self.judge(lane, phase, step, end, took));
+        }
+        worst
+    }
+
+    /// Enters a step of the `lane`-th of those that the phase runs for.
+    fn begin_step(
+        &mut self,
+        lane: usize,
+        phase: Phase,
+        step: &Step,
+        jobs_dir: &str,
+        free: u64,
+    ) -> Begun<'a, R> {
         self.journal.steps += 1;
         let number = self.journal.steps;
-        let log_name = Results::log_name(number, phase, &step.script);
+        let remote = step.place == Place::Remote;
         let job = Job {
             lease: match step.place {
                 Place::Local => self.local_owner(),
@@ -99,41 +204,16 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
                 Place::Local => ".".to_owned(),
                 Place::Remote => self.home(self.scope.arm).to_owned(),
             },
-            login: step.place == Place::Remote,
+            cpus: self.scope.cpus.clone().filter(|_| remote),
+            login: remote,
         };
-        let free = self.results.free_space().await;
-        // From here to the log there is no wait: a step that is on record has one.
         let timeout = self.time_left(step);
+        let log_name = Results::log_name(number, phase, &step.script);
+        let path = self.results.path().join(&log_name);
         self.journal
-            .begin_step(phase, step, timeout, log_name.clone());
-        let reporter = *self.journal.reporter();
-        let mut log = StepLog::create(self.results.path().join(&log_name), free, reporter);
-        let announce = async {
-            ended_early.cancelled().await;
-            reporter.report(Event::Note(format!(
-                "stopping {}, then collecting; another Ctrl-C ends the run",
-                step.script
-            )));
-            std::future::pending::<Infallible>().await
-        };
-        let end = tokio::select! { biased;
-            end = job
-                .run(shell, timeout, ended_early, &mut log)
-                .instrument(tracing::info_span!("step", %phase, script = %step.script)) => end,
-            never = announce => match never {},
-        };
-        if let Ok(Ended { log_size, .. }) = end {
-            let source = Source {
-                directory: &job.directory,
-                number,
-            };
-            self.complete_log(&mut log, &step.script, shell, source, log_size)
-                .await;
-        }
-        if step.place == Place::Remote {
-            self.logs.push((number, step.script.clone(), log));
-        }
-        self.judge(phase, step, end.map(|ended| ended.end))
+            .begin_step(lane, phase, step, timeout, log_name);
+        let log = StepLog::create(path, free, *self.journal.reporter());
+        Begun { job, timeout, log }
     }
 
     /// Brings home what is missing of a step's log.
@@ -197,7 +277,14 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
     }
 
     /// What the end of a step means for the run.
-    fn judge(&mut self, phase: Phase, step: &Step, end: Result<JobEnd, ShellError>) -> StepOutcome {
+    fn judge(
+        &mut self,
+        lane: usize,
+        phase: Phase,
+        step: &Step,
+        end: Result<JobEnd, ShellError>,
+        took: Duration,
+    ) -> StepOutcome {
         let script = &step.script;
         // A command that fails there says that the instance can be talked to.
         let silent = matches!(&end, Err(error) if !matches!(error, ShellError::Command { .. } | ShellError::LocalIo { .. }));
@@ -223,7 +310,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             Ok(JobEnd::Lost) | Err(_) if only_warns => StepOutcome::Warned,
             Ok(JobEnd::Lost) | Err(_) => StepOutcome::Lost,
         };
-        self.journal.end_step(step, outcome, code);
+        self.journal.end_step(lane, step, (outcome, code), took);
         if let Ok(JobEnd::TimedOut { survivors: 1.. } | JobEnd::Stopped { survivors: 1.. }) = end {
             self.journal.warn(format!(
                 "{phase}: not all processes of {script} could be ended"
@@ -305,11 +392,15 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         let arm = arm.map_or_else(String::new, |arm| arm.to_string());
         let round = self.scope.turn;
         let round = round.map_or_else(String::new, |turn| turn.round.to_string());
+        let cpus = self.scope.cpus.clone();
+        let cpus = cpus.filter(|_| step.place == Place::Remote);
+        let cpus = cpus.unwrap_or_default();
         let mut env: Vec<(String, String)> = [
             ("VERSION", plan.revision_of(self.arm()).to_string()),
             ("BASELINE", baseline),
             ("COLLECTOR_ARM", arm),
             ("COLLECTOR_ROUND", round),
+            ("COLLECTOR_CPUS", cpus),
             ("COLLECTOR_COMMIT", self.commit()),
             ("COLLECTOR_SOURCE", self.source(step.place)),
             ("COLLECTOR_RUN_ID", plan.run.to_string()),

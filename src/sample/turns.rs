@@ -1,6 +1,7 @@
-//! The turns of a sample: each revision set up in a home of its own, then measured in turn with the other.
+//! The turns of a sample: each revision set up in a home of its own, then measured in turn with the other, or beside it.
 
 use std::fmt;
+use std::iter;
 
 use tokio::time::Instant;
 
@@ -9,6 +10,7 @@ use crate::arm::Arm;
 use crate::config::Pattern;
 use crate::phase::Phase;
 use crate::provider::Provider;
+use crate::remote_host::cpus::DivisionError;
 use crate::remote_host::turns::{HOMES, NotHarvested, harvested};
 use crate::report::{Outcome, TurnReport};
 use crate::reporter::{Event, Reporter};
@@ -20,12 +22,14 @@ use crate::step::StepOutcome;
 const MAX_FAILED_ROUNDS: usize = 2;
 
 /// What steps run for.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Scope {
     /// The revision; outside of its own steps the one that is measured.
     pub(super) arm: Option<Arm>,
     /// The turn, while one lasts.
     pub(super) turn: Option<Turn>,
+    /// The CPUs of the instance that they are kept to, in a duet.
+    pub(super) cpus: Option<String>,
 }
 
 impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
@@ -33,7 +37,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
     pub(super) async fn set_up(&mut self, arm: Arm, host: Option<&Host<'a, P, R>>) {
         self.scope = Scope {
             arm: Some(arm),
-            turn: None,
+            ..Scope::default()
         };
         let revision = self.run.plan.revision_of(arm);
         let note = format!("setup of the {arm}, {revision}");
@@ -42,57 +46,95 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         self.scope = Scope::default();
     }
 
-    /// Measures one revision once and moves what it measured aside.
+    /// Finds the two halves of the instance's CPUs.
+    pub(super) async fn divide_cpus(&mut self, host: &Host<'a, P, R>) -> Result<(), DivisionError> {
+        let halves = host.cpu_halves().await?;
+        let [first, second] = &halves;
+        let note = format!("the halves of a duet: CPUs {first}, and CPUs {second}");
+        self.journal.report(Event::Note(note));
+        self.cpus = Some(halves);
+        Ok(())
+    }
+
+    /// Measures one revision once, or both at the same time, and moves what was measured aside.
     ///
-    /// A turn that fails is entered, and ends its round: the pair is lost already. The next round goes on.
-    pub(super) async fn turn(&mut self, turn: Turn, host: &Host<'a, P, R>) {
-        if !self.goes_on(&turn) {
-            self.skipped_turns += 1;
+    /// A turn that fails is entered, and ends its round: the pair is lost already. The next round goes on. Turns at the same
+    /// time fail together, for what one measured without the other is no pair.
+    pub(super) async fn measure(&mut self, turns: &[Turn], host: &Host<'a, P, R>) {
+        if !self.goes_on(turns) {
+            self.skipped_turns += turns.len();
             return;
         }
         let plan = self.run.plan;
-        self.scope = Scope {
-            arm: Some(turn.arm),
-            turn: Some(turn),
-        };
-        let revision = plan.revision_of(turn.arm);
-        self.journal
-            .report(Event::Note(format!("{turn} ({revision})")));
+        let halves = self.cpus.iter().flatten().cloned().map(Some);
+        let scopes: Vec<Scope> = turns
+            .iter()
+            .zip(halves.chain(iter::repeat(None)))
+            .map(|(turn, cpus)| Scope {
+                arm: Some(turn.arm),
+                turn: Some(*turn),
+                cpus,
+            })
+            .collect();
+        let words: Vec<String> = turns
+            .iter()
+            .map(|turn| format!("{turn} ({})", plan.revision_of(turn.arm)))
+            .collect();
+        let note = words.join(", and at the same time ");
+        self.journal.report(Event::Note(note));
         let before = self.journal.stages.len();
         let since = Instant::now();
-        let below = self.directory_of(&turn);
-        let begun = host.begin(&below).await;
-        if let Err(error) = &begun {
+        let mut measured = self.begin_turns(turns, host).await;
+        if measured.is_ok() {
+            self.phase_for(Phase::Run, &scopes, Some(host)).await;
+            self.phase_for(Phase::BeforeCollect, &scopes, Some(host))
+                .await;
+            self.scope = Scope::default();
+            measured = self.harvest_turns(turns, host).await;
+        }
+        if let Err(error) = &measured {
             self.journal
                 .fail(Outcome::Unavailable, error.to_string(), error.hint());
-        } else {
-            self.phase(Phase::Run, Some(host)).await;
-            self.phase(Phase::BeforeCollect, Some(host)).await;
         }
         let stages = self.journal.stages.iter().skip(before);
         let mut steps = stages.flat_map(|stage| &stage.steps);
         let complete =
             steps.all(|step| matches!(step.outcome, StepOutcome::Passed | StepOutcome::Warned));
-        let harvested = begun.is_ok() && {
-            let harvested = self.harvest(&turn, turn.arm, &below, host).await;
-            if let Err(error) = &harvested {
-                self.journal
-                    .fail(Outcome::Unavailable, error.to_string(), error.hint());
-            }
-            harvested.is_ok()
-        };
-        self.scope = Scope::default();
         self.longest_turn = self.longest_turn.max(since.elapsed());
-        self.turns.push(TurnReport {
-            turn,
-            ok: complete && harvested,
-        });
+        self.turns.extend(turns.iter().map(|turn| TurnReport {
+            turn: *turn,
+            ok: complete && measured.is_ok(),
+        }));
         // A failure in a turn says nothing of the others.
         self.journal.failed = false;
     }
 
-    /// Whether another turn makes sense.
-    pub(super) fn goes_on(&self, turn: &Turn) -> bool {
+    async fn begin_turns(&self, turns: &[Turn], host: &Host<'a, P, R>) -> Result<(), ShellError> {
+        for turn in turns {
+            host.begin(&self.directory_of(turn)).await?;
+        }
+        Ok(())
+    }
+
+    /// Moves aside what each of these turns wrote, the others too where one cannot be.
+    async fn harvest_turns(
+        &mut self,
+        turns: &[Turn],
+        host: &Host<'a, P, R>,
+    ) -> Result<(), ShellError> {
+        let mut all = Ok(());
+        for turn in turns {
+            let below = self.directory_of(turn);
+            all = all.and(self.harvest(turn, turn.arm, &below, host).await);
+        }
+        all
+    }
+
+    /// Whether further turns make sense.
+    pub(super) fn goes_on(&self, turns: &[Turn]) -> bool {
+        let Some(turn) = turns.first() else {
+            return false;
+        };
         let failed = |round: u32| {
             let mut turns = self.turns.iter().filter(|done| done.turn.round == round);
             turns.any(|done| !done.ok)

@@ -30,6 +30,8 @@ mod documents;
 #[cfg(test)]
 mod doubles;
 #[cfg(test)]
+mod duet;
+#[cfg(test)]
 mod e2e;
 #[cfg(test)]
 mod editor;

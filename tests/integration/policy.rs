@@ -3,6 +3,7 @@
 mod cancel;
 mod connection;
 mod done;
+mod duet;
 mod harness;
 mod keep;
 mod metrics;

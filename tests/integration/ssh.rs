@@ -120,6 +120,40 @@ fn commands_go_through_unchanged_and_megabytes_come_back() {
 }
 
 #[test]
+fn two_commands_run_at_the_same_time_over_one_connection() {
+    let keys = Keys::generate().unwrap();
+    let client = keys.client_public().unwrap();
+    let Some(sshd) = Sshd::start(&keys.host_private().unwrap(), &client) else {
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let meeting = directory.path().join("meeting").display().to_string();
+    assert!(
+        Command::new("mkfifo")
+            .arg(&meeting)
+            .status()
+            .unwrap()
+            .success()
+    );
+    block_on(async {
+        let shell = SshShell::connect(sshd.target(&keys)).await.unwrap();
+        // A FIFO is opened by two or by none.
+        let [writes, reads] = [
+            "timeout 30 sh -c 'echo met > \"$1\"' write \"$1\"",
+            "timeout 30 cat \"$1\"",
+        ]
+        .map(|script| collector::shell::Command::new(script, [meeting.as_str()]));
+        let deadline = Duration::from_mins(1);
+        let (wrote, read) = tokio::join!(
+            run_script(&shell, "writing", &writes, &[], deadline),
+            run_script(&shell, "reading", &reads, &[], deadline),
+        );
+        assert_eq!(wrote.unwrap().stdout, b"");
+        assert_eq!(read.unwrap().stdout, b"met\n");
+    });
+}
+
+#[test]
 fn a_wrong_host_key_is_told_at_once_and_nothing_is_sent() {
     let keys = Keys::generate().unwrap();
     let other = Keys::generate().unwrap();

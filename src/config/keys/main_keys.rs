@@ -5,7 +5,7 @@ use super::{Key, Kind, MAX_REPEAT, MAX_SAMPLES, key, planned};
 use crate::config::export::EXPORTS;
 
 /// The keys of `main`, in the order of the reference.
-pub const MAIN_KEYS: [Key; 45] = [
+pub const MAIN_KEYS: [Key; 46] = [
     key(
         "performance_results",
         Kind::Globs,
@@ -152,9 +152,16 @@ pub const MAIN_KEYS: [Key; 45] = [
     key(
         "repeat",
         Kind::Count(MAX_REPEAT),
-        Behaviour("1, with a `baseline` 6"),
+        Behaviour("1, with a `baseline` 6, in a `duet` 8"),
         "10",
         "the number of turns of each revision on each instance: `run` and `before_collect` are carried out that often",
+    ),
+    key(
+        "duet",
+        Kind::Boolean,
+        Value("false"),
+        "true",
+        "with a `baseline`: both revisions have their turns at the same time, each on a half of the instance's cores; for work that is bound by the CPU",
     ),
     key(
         "confirm",

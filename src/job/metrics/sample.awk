@@ -236,6 +236,11 @@ function describe(    i, cpu, device, resource, kinds) {
     counter("step.written_bytes_per_s", "step written", 1)
 }
 
+function leave(ended,    i, left) {
+    for (i = 1; i <= running; i++) if (steps[i] != ended) { steps[++left] = steps[i]; groups[left] = groups[i] }
+    running = left + 0
+}
+
 function number(value) {
     if (value == 0) return "0"
     if (value >= 100) return sprintf("%.0f", value)
@@ -307,8 +312,11 @@ BEGIN {
     if (parts > 1) {
         forget_group()
         rows = 0
-        step = part[1] == "begin" ? part[3] : ""
-        group = part[1] == "begin" ? part[2] : ""
+        if (part[1] == "begin") { steps[++running] = part[3]; groups[running] = part[2] }
+        else leave(part[3])
+        # Of two steps at the same time the one that began last.
+        step = running ? steps[running] : ""
+        group = running ? groups[running] : ""
         if (group != "") {
             read_group(group)
             for (i = 1; i <= columns; i++) if (name[i] ~ /^step\./ && source[i] in now) was[source[i]] = now[source[i]]

@@ -1,7 +1,11 @@
 //! What the log of a job says of a run.
 
+use std::time::Duration;
+
 use super::*;
+use crate::phase::Phase;
 use crate::reporter::scenario::{Screen, failure, leaked, one_sample, play, three_samples};
+use crate::step::ScriptPath;
 
 fn log() -> (WorkflowLog<Screen>, Screen) {
     let job = WorkflowJob::from_variables(|name| match name {
@@ -87,4 +91,43 @@ fn expect_sound_groups(log: &str) {
         }
     }
     assert!(!in_group && !fenced);
+}
+
+#[test]
+fn the_output_of_two_steps_at_the_same_time_is_behind_a_fence() {
+    let script = || ScriptPath::parse("measure.sh").unwrap();
+    let stage = Stage::Scripts(Phase::Run);
+    let started = || Event::StepStarted {
+        phase: Phase::Run,
+        script: script(),
+        timeout: None,
+    };
+    let finished = || Event::StepFinished {
+        script: script(),
+        outcome: StepOutcome::Passed,
+        exit_code: Some(0),
+        took: Duration::ZERO,
+    };
+    let output = || Event::Output(b"xxx\n".to_vec());
+    let events = [
+        Event::StageStarted(stage),
+        started(),
+        started(),
+        output(),
+        finished(),
+        finished(),
+        Event::StageFinished {
+            stage,
+            ok: true,
+            took: Duration::ZERO,
+        },
+    ];
+    let events = events.map(|event| TimedEvent {
+        at: Timestamp::UNIX_EPOCH,
+        sample: Some(1),
+        event,
+    });
+    let shown = shown(events.into());
+    assert_eq!(shown.matches("xxx").count(), 1, "{shown}");
+    expect_sound_groups(&shown);
 }

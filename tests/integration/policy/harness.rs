@@ -101,6 +101,7 @@ pub(super) struct Scenario {
     keep: Option<Duration>,
     metrics: Option<Duration>,
     turns: Option<NonZeroU32>,
+    duets: Option<NonZeroU32>,
 }
 
 /// A run without any script.
@@ -189,6 +190,13 @@ impl Scenario {
     /// Compares with `v1` in six turns of each, by the figures in `figures.txt`.
     pub(super) fn compared(mut self) -> Self {
         self.turns = NonZeroU32::new(6);
+        self
+    }
+
+    /// Compares with `v1` in so many turns of each, both at the same time.
+    pub(super) fn duet(mut self, turns: u32) -> Self {
+        self.turns = NonZeroU32::new(turns);
+        self.duets = self.turns;
         self
     }
 
@@ -336,6 +344,7 @@ impl Scenario {
                 fail_fast: self.fail_fast,
                 baseline: baseline.clone().map(config::Baseline::Revision),
                 repeat: self.turns,
+                duet: self.duets.is_some(),
                 confirm: true,
                 precision: None,
                 fail_on: None,

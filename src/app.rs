@@ -23,6 +23,7 @@ mod report;
 mod results;
 mod revision;
 mod schema;
+mod shard;
 mod ssh;
 mod state_directory;
 mod stored;

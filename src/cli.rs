@@ -30,7 +30,7 @@ pub use open_shell::ShellArgs;
 pub use plan::PlanArgs;
 pub use report::ReportArgs;
 pub use results::{OutputArgs, ResultsArgs, RmArgs};
-pub use run::{Commenting, JobArgs, RunArgs};
+pub use run::{Commenting, JobArgs, RunArgs, ShardChoice};
 
 /// The command, as the user calls it.
 pub const NAME: &str = "collect";

@@ -72,6 +72,26 @@ pub struct Reservation {
     pub voids: bool,
 }
 
+impl Reservation {
+    /// Those that figures bring with them.
+    fn of(figures: &Figures) -> Vec<Self> {
+        let mut samples = figures.samples.iter();
+        let is_rehearsal = samples.len() > 1 && samples.all(|sample| sample.instance.is_local());
+        let one_machine = is_rehearsal.then(|| Self {
+            reason: "a rehearsal has one machine for all of its samples".into(),
+            voids: false,
+        });
+        let part = figures.share.map(|share| Self {
+            reason: format!(
+                "shard {} only: `collect merge` has the answer of the run",
+                share.shard
+            ),
+            voids: false,
+        });
+        one_machine.into_iter().chain(part).collect()
+    }
+}
+
 /// What is said of a figure.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Row {
@@ -130,7 +150,8 @@ impl Comparison {
             Some(_) => statistics::compare_until_precise(&series),
             None => statistics::compare(&series),
         };
-        Self::new(figures, &estimates, reservations)
+        let reservations = [&Reservation::of(figures), reservations].concat();
+        Self::new(figures, &estimates, &reservations)
     }
 
     /// The comparison of a run's arms, from the estimates of its [series](Self::series).

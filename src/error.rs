@@ -2,6 +2,7 @@
 
 mod kept_instance;
 mod no_shell;
+mod shard;
 
 use std::path::PathBuf;
 
@@ -21,6 +22,7 @@ use crate::shell::ssh::KeyError;
 
 pub use kept_instance::KeptInstanceError;
 pub use no_shell::NoShellError;
+pub use shard::ShardError;
 
 /// Why there was no run.
 #[derive(Debug, thiserror::Error)]
@@ -114,6 +116,9 @@ pub enum Error {
     /// No shell can be opened.
     #[error(transparent)]
     NoShell(#[from] NoShellError),
+    /// The run cannot be divided.
+    #[error(transparent)]
+    Shard(#[from] ShardError),
     /// No keys.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -155,6 +160,7 @@ impl Error {
             Self::Unconfirmed => Some("`--yes` removes it without asking"),
             Self::KeptInstance(error) => error.hint(),
             Self::NoShell(error) => Some(error.hint()),
+            Self::Shard(error) => Some(error.hint()),
             Self::State(_) => {
                 Some("see whether the runner's disk is full: nothing is rented before it is noted")
             }
@@ -197,6 +203,7 @@ impl Error {
             | Self::Unconfirmed
             | Self::UnknownLease { .. }
             | Self::NoShell(_)
+            | Self::Shard(_)
             | Self::Provider(ProviderError::NoRegion | ProviderError::NotBuilt) => {
                 ExitStatus::Misused
             }

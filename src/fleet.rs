@@ -49,16 +49,16 @@ pub async fn run<P: Provider, H: Shell, R: Reporter>(
     run: Run<'_, P, H, R>,
 ) -> Result<RunReport, ResultsError> {
     let started = Timestamp::now();
-    let asked = run.plan.config.samples.get();
+    let share = run.plan.share;
     run.reporter.report(Event::RunStarted {
         run: run.plan.run.clone(),
-        samples: asked,
+        samples: share.samples.get(),
     });
-    let first = Sample::create(&run, 1, expiry(&run))?;
-    first.write_config().await?;
-    if asked > 1 {
+    if share.count() > 1 {
         create_run(&run.plan.output, &run.plan.revision, &run.plan.run)?;
     }
+    let first = Sample::create(&run, share.first(), expiry(&run))?;
+    first.write_config().await?;
     let mut fleet = Fleet {
         run: &run,
         cancel: run.interrupt.token().child_token(),
@@ -108,11 +108,12 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
             return;
         }
         let config = &self.run.plan.config;
-        let asked = config.samples.get();
+        let share = self.run.plan.share;
+        let (asked, end) = (share.count(), share.end());
         let at_once = config.parallel.map_or(asked, NonZeroU32::get).min(asked);
         let stages = config.has_stages();
         if at_once < asked || stages {
-            match first.fork(asked + 1).await {
+            match first.fork(end).await {
                 Ok(origin) => self.origin = Some(origin),
                 Err(error) => {
                     self.fail(error.to_string(), error.hint());
@@ -120,19 +121,18 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
                 }
             }
         }
-        let mut next = 1;
+        let mut so_far = 0;
         let mut goal = if stages { FIRST_STAGE } else { asked };
-        while next <= goal {
-            let count = at_once.min(goal - next + 1);
+        while so_far < goal {
             let launches = Launches {
-                so_far: next + count - 1,
+                so_far: so_far + at_once.min(goal - so_far),
                 goal,
             };
-            if !self.launch(next, launches, &files).await {
+            if !self.launch(so_far, launches, &files).await {
                 break;
             }
-            next += count;
-            if next > goal && goal < asked {
+            so_far = launches.so_far;
+            if so_far == goal && goal < asked {
                 goal = self.further_goal(goal).await;
             }
         }
@@ -179,11 +179,17 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
         goal
     }
 
-    /// Launches the samples from `first` on in one call and carries each out. Returns whether more may follow.
-    async fn launch(&mut self, first: u32, launches: Launches, files: &Arc<[ProjectFile]>) -> bool {
-        let count = launches.so_far + 1 - first;
-        let start = self.samples.len() - usize::from(first == 1);
-        for index in first.max(2)..first + count {
+    /// Launches the samples behind those `before` in one call and carries each out. Returns whether more may follow.
+    async fn launch(
+        &mut self,
+        before: u32,
+        launches: Launches,
+        files: &Arc<[ProjectFile]>,
+    ) -> bool {
+        let count = launches.so_far - before;
+        let first = self.run.plan.share.first() + before;
+        let start = self.samples.len() - usize::from(before == 0);
+        for index in first + u32::from(before == 0)..first + count {
             let Some(sample) = self.origin.as_ref().or(self.samples.first()) else {
                 return false;
             };
@@ -349,7 +355,7 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
         let mut report = RunReport {
             format: RunReport::FORMAT,
             run: run.plan.run.clone(),
-            asked: run.plan.config.samples.get(),
+            asked: run.plan.share.count(),
             started,
             finished: Timestamp::now(),
             outcome: if self.errors.is_empty() {

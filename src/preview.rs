@@ -14,6 +14,7 @@ use crate::instance::LOCAL_REGION;
 use crate::phase::{Phase, Stage};
 use crate::revision::Revision;
 use crate::schedule::{Action, Draw, schedule};
+use crate::shard::Share;
 use crate::step::{Place, ScriptPath, Step};
 use settings::settings;
 
@@ -96,6 +97,8 @@ pub struct Surroundings {
     pub region: Option<(String, &'static str)>,
     /// What the order of turns is drawn from.
     pub seed: u64,
+    /// The samples that it measures.
+    pub share: Share,
 }
 
 impl Preview {
@@ -111,7 +114,7 @@ impl Preview {
                 Some(region.clone())
             }),
         };
-        let several = config.samples.get() > 1;
+        let several = surroundings.share.count() > 1;
         let steps = |phase: Phase, arm: Arm| {
             let revision = match (arm, &config.baseline) {
                 (Arm::Baseline, Some(baseline)) => baseline.to_string(),
@@ -125,14 +128,15 @@ impl Preview {
                 // There is no second sample before the launch.
                 (
                     "COLLECTOR_SAMPLE",
-                    (!several || phase == Phase::BeforeAwsStart).then(|| "1".to_owned()),
+                    (!several || phase == Phase::BeforeAwsStart)
+                        .then(|| surroundings.share.first().to_string()),
                 ),
             ];
             steps.map(|step| preview(step, &known)).collect()
         };
         let built_in = |stage: Stage| Entry {
             stage: stage.to_string(),
-            does: Some(work(stage, config)),
+            does: Some(work(stage, config, surroundings.share)),
             steps: Vec::new(),
         };
         let scripts = |phase: Phase| Entry {
@@ -156,7 +160,7 @@ impl Preview {
         };
         let draw = Draw {
             seed: surroundings.seed,
-            sample: 1,
+            sample: surroundings.share.first(),
         };
         let first = config.phases.contains_key(&Phase::BeforeAwsStart);
         let mut entries: Vec<Entry> = first
@@ -218,12 +222,12 @@ fn preview(step: &Step, known: &[(&str, Option<String>)]) -> StepPreview {
 }
 
 /// What collector does in a stage of its own.
-fn work(stage: Stage, config: &Config) -> String {
-    let samples = config.samples.get();
+fn work(stage: Stage, config: &Config, share: Share) -> String {
+    let samples = share.count();
     match (stage, &config.provider) {
         (Stage::Launch, ProviderSpec::Local) => "make a home directory on this machine".into(),
         (Stage::Launch, ProviderSpec::Ec2(spec)) => match config.parallel {
-            Some(parallel) if parallel < config.samples => {
+            Some(parallel) if parallel.get() < samples => {
                 format!("rent {samples} {}, {parallel} at once", spec.instance_type)
             }
             _ => format!("rent {samples} {}", spec.instance_type),

@@ -159,7 +159,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         };
         let lease = id.lease(index);
         // The directory of a run of several has the name of the run.
-        let name = match run.plan.config.samples.get() {
+        let name = match run.plan.share.count() {
             1 => id.as_str(),
             _ => lease.as_str(),
         };

@@ -12,6 +12,7 @@ use rustix::process::geteuid;
 use super::open_shell;
 use super::paths::expand_home;
 use super::revision::{self, Scratch};
+use super::shard::{Part, leave_to_merge};
 use super::state_directory::{local, records, state_directory};
 use crate::arm::Arm;
 use crate::cancel::{Completion, until_cancelled};
@@ -67,7 +68,12 @@ pub(super) async fn run(
     let mut project = Project::open(&in_workspace(&args.config), args.local)?;
     args.override_config(&mut project.config);
     expect_comparison(&project.config)?;
-    let shell = open_shell::occasion(args.shell, job, project.config.samples)?;
+    let part = Part::of(args, job, &project, &revision)?;
+    let share = part.share;
+    if let Some(note) = leave_to_merge(&mut project.config, share) {
+        reporter.report(Event::Note(note));
+    }
+    let shell = open_shell::occasion(args.shell, job, share.count())?;
     if job.is_none() && project.config.provider == ProviderSpec::Local && geteuid().is_root() {
         let warning =
             "a rehearsal as root: the steps may change this machine, for example install packages";
@@ -79,8 +85,7 @@ pub(super) async fn run(
         reporter.report(Event::Note(note));
     }
     let output = expand_home(args.output.as_deref().unwrap_or(&project.config.output));
-    let id = RunId::generate(Timestamp::now());
-    let scratch = Scratch::of(&id)?;
+    let scratch = Scratch::of(&part.run)?;
     let baseline = project.config.baseline.clone();
     let looked_up = async {
         let found = scratch
@@ -114,9 +119,10 @@ pub(super) async fn run(
         revision,
         found,
         baseline,
-        seed: args.seed.unwrap_or_else(rand::random),
+        seed: args.seed.unwrap_or(part.seed),
         description: args.description.clone(),
-        run: id,
+        run: part.run,
+        share,
         shell,
     };
     let invocation = Invocation {
@@ -169,7 +175,8 @@ async fn run_on<P: Provider, R: Reporter>(
         results: std::path::absolute(plan.output.join(plan.revision.directory()))
             .unwrap_or_default(),
         directory: plan.directory.clone(),
-        samples: plan.config.samples.get(),
+        first: plan.share.first(),
+        samples: plan.share.count(),
     };
     if let Some(job) = invocation.job {
         // Before anything is rented: what a killed run leaves is found by this.

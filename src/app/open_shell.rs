@@ -1,7 +1,6 @@
 //! Whether a shell can be opened before the instance is terminated: that is known before anything is rented.
 
 use std::io::{IsTerminal as _, stdin, stdout};
-use std::num::NonZeroU32;
 
 use crate::cli::ShellArgs;
 use crate::error::NoShellError;
@@ -12,7 +11,7 @@ use crate::sample::ShellOccasion;
 pub(super) fn occasion(
     args: ShellArgs,
     job: Option<&WorkflowJob>,
-    samples: NonZeroU32,
+    samples: u32,
 ) -> Result<Option<ShellOccasion>, NoShellError> {
     let Some((occasion, option)) = args.occasion() else {
         return Ok(None);
@@ -23,7 +22,7 @@ pub(super) fn occasion(
     if !(stdin().is_terminal() && stdout().is_terminal()) {
         return Err(NoShellError::NoTerminal(option));
     }
-    if samples > NonZeroU32::MIN {
+    if samples > 1 {
         return Err(NoShellError::Several { option, samples });
     }
     Ok(Some(occasion))

@@ -5,6 +5,7 @@ use std::env;
 use super::json::pretty;
 use super::measure::expect_comparison;
 use super::paths::expand_home;
+use super::shard::{leave_to_merge, share};
 use crate::cli::PlanArgs;
 use crate::error::Error;
 use crate::exit_status::ExitStatus;
@@ -23,6 +24,8 @@ pub(super) fn plan(args: &PlanArgs, console: &Console) -> Result<ExitStatus, Err
     let Project { mut config, .. } = Project::open(&run.config, run.local)?;
     run.override_config(&mut config);
     expect_comparison(&config)?;
+    let share = share(run, &config)?;
+    leave_to_merge(&mut config, share);
     let output = expand_home(run.output.as_deref().unwrap_or(&config.output));
     let surroundings = Surroundings {
         config: run.config.clone(),
@@ -30,6 +33,7 @@ pub(super) fn plan(args: &PlanArgs, console: &Console) -> Result<ExitStatus, Err
         output: std::path::absolute(&output).unwrap_or(output),
         region: region(),
         seed: run.seed.unwrap_or_default(),
+        share,
     };
     let preview = Preview::new(&config, &surroundings);
     if *json {

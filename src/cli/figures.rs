@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::OutputArgs;
+use crate::config::Percent;
 use crate::figures::Direction;
 
 /// A comparison of results.
@@ -36,6 +37,9 @@ pub struct MergeArgs {
     /// The directory for the joined `figures.json`; made when it is missing
     #[arg(long, value_name = "DIR")]
     pub output: PathBuf,
+    /// End with exit status 5 when a figure is surely slower by more than this, in place of the config's `fail_on`
+    #[arg(long, value_name = "PERCENT")]
+    pub fail_on: Option<Percent>,
     /// Show every figure without a difference
     #[arg(long)]
     pub all: bool,

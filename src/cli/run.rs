@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser, TypedValueParser};
@@ -13,6 +14,7 @@ use crate::config::{
     Baseline, Config, MAX_REPEAT, MAX_SAMPLES, Percent, ProviderSpec, parse_duration,
 };
 use crate::github::artifact::ArtifactName;
+use crate::shard::{MAX_SAMPLES_OF_SHARD, RunName, Shard};
 
 /// The heading of what counts in a job only.
 pub(super) const IN_A_JOB: &str = "In GitHub Actions";
@@ -48,7 +50,7 @@ pub struct RunArgs {
           value_parser = count_up_to(MAX_SAMPLES))]
     pub samples: Option<NonZeroU32>,
     /// The number of instances that there are at once, in place of the config's
-    #[arg(long, value_name = "N", value_parser = count_up_to(MAX_SAMPLES))]
+    #[arg(long, value_name = "N", value_parser = count_up_to(MAX_SAMPLES_OF_SHARD))]
     pub parallel: Option<NonZeroU32>,
     /// A revision to compare with, on the same instances; in GitHub Actions `auto` is what the event's commit came from
     #[arg(
@@ -70,6 +72,12 @@ pub struct RunArgs {
         value_name = "PERCENT"
     )]
     pub precision: Option<Percent>,
+    /// Measure only the samples of this shard, as `2/16`; `auto` is what AWS Batch tells the children of an array job
+    #[arg(long, env = "INPUT_SHARD", hide_env_values = true, value_name = "I/N")]
+    pub shard: Option<ShardChoice>,
+    /// What all shards of a run have in common and no other run has; jobs of GitHub Actions and AWS Batch have it already
+    #[arg(long, value_name = "NAME", requires = "shard")]
+    pub run: Option<RunName>,
     /// Draw the order of the turns from this number, as an earlier run did
     #[arg(long, value_name = "NUMBER")]
     pub seed: Option<u64>,
@@ -159,6 +167,26 @@ impl RunArgs {
         if config.provider == ProviderSpec::Local {
             // What is measured side by side on one machine disturbs each other.
             config.parallel = Some(NonZeroU32::MIN);
+        }
+    }
+}
+
+/// Which shard of a run a process is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShardChoice {
+    /// What the engine that started it tells.
+    Auto,
+    /// This one.
+    These(Shard),
+}
+
+impl FromStr for ShardChoice {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            text => text.parse().map(Self::These),
         }
     }
 }

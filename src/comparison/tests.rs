@@ -63,6 +63,7 @@ fn figures(samples: u32, figures: Vec<FigureRecord>) -> Figures {
         baseline: Some("v1".parse().unwrap()),
         seed: 1,
         precision: None,
+        share: None,
         samples: (1..=samples)
             .map(|sample| SampleOf {
                 run: run.clone(),

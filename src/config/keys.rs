@@ -9,8 +9,8 @@ use crate::phase::Phase;
 pub use main_keys::MAIN_KEYS;
 pub use nested::{FAIL_ON_KEYS, FIGURE_KEYS, STEP_KEYS};
 
-/// The most samples that one process measures on.
-pub const MAX_SAMPLES: u32 = 256;
+/// The most samples of a run: as many as an array job of AWS Batch has children.
+pub const MAX_SAMPLES: u32 = 10_000;
 
 /// The most turns that a revision has on an instance.
 pub const MAX_REPEAT: u32 = 1000;

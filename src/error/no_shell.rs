@@ -1,7 +1,5 @@
 //! Why no shell can be opened before an instance is terminated.
 
-use std::num::NonZeroU32;
-
 /// Why no shell can be opened before an instance is terminated.
 #[derive(Debug, thiserror::Error)]
 pub enum NoShellError {
@@ -17,7 +15,7 @@ pub enum NoShellError {
         /// The option.
         option: &'static str,
         /// Their number.
-        samples: NonZeroU32,
+        samples: u32,
     },
 }
 

@@ -29,6 +29,7 @@ fn figures() -> Figures {
         baseline: Some("v1".parse().unwrap()),
         seed: 1,
         precision: None,
+        share: None,
         samples: vec![SampleOf {
             run,
             sample: 1,

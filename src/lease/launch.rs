@@ -13,6 +13,12 @@ use crate::report::Release;
 /// The deadline of a launch: past it a provider that is busy is not asked again.
 const LAUNCH_DEADLINE: Duration = Duration::from_mins(2);
 
+/// The deadline of a launch that the provider has no time for: EC2 gives an account two instances a second once the first
+/// thousand are out, so the last shards of a large run wait for hours. It is no longer than this part of the instance's life,
+/// whose end is written down before the launch.
+const THROTTLED_DEADLINE: Duration = Duration::from_hours(2);
+const THROTTLED_PART: u32 = 4;
+
 /// The deadline of a launch that no connection was made for: a network that is down is told soon.
 const CONNECTION_DEADLINE: Duration = Duration::from_secs(20);
 
@@ -115,6 +121,8 @@ impl<P: Provider> Lessor<'_, P> {
     ) -> Result<Vec<InstanceId>, Failed> {
         let since = Instant::now();
         let mut backoff = Backoff::until(since + LAUNCH_DEADLINE);
+        let patience = (request.max_lifetime / THROTTLED_PART).min(THROTTLED_DEADLINE);
+        let mut throttled = Backoff::throttled_until(since + patience.max(LAUNCH_DEADLINE));
         let mut may_have_launched = false;
         loop {
             // Not raced with the token: a launch that is dropped is an instance forgotten. Only its time is limited.
@@ -141,6 +149,10 @@ impl<P: Provider> Lessor<'_, P> {
             may_have_launched |= error.may_have_taken_effect();
             let unconnected =
                 !may_have_launched && matches!(error, ProviderError::Unreachable { .. });
+            let backoff = match error {
+                ProviderError::Refused { .. } if !may_have_launched => &mut throttled,
+                _ => &mut backoff,
+            };
             let again = error.is_transient()
                 && !(unconnected && since.elapsed() >= CONNECTION_DEADLINE)
                 && matches!(

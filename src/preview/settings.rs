@@ -7,6 +7,7 @@ use crate::config::{
     AddressKind, Config, Ec2Spec, Pattern, Percent, ProviderSpec, Repository, S3Destination,
     human_duration,
 };
+use crate::shard::Share;
 
 pub(super) fn setting(key: &'static str, value: impl Into<Value>) -> Setting {
     Setting {
@@ -32,7 +33,7 @@ pub(super) fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Sett
         output: _,
         provider,
         max_lifetime,
-        samples,
+        samples: _,
         parallel,
         keep_on_failure,
         fail_fast,
@@ -56,7 +57,8 @@ pub(super) fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Sett
         .output
         .join(surroundings.revision.directory())
         .join("<instance>");
-    let at_once = parallel.unwrap_or(*samples).min(*samples);
+    let share = surroundings.share;
+    let at_once = parallel.map_or(share.count(), |parallel| parallel.get().min(share.count()));
     let mut settings = vec![
         setting("config", surroundings.config.to_string_lossy()),
         setting("performance_results", patterns),
@@ -72,8 +74,8 @@ pub(super) fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Sett
         }
     }
     settings.extend([
-        setting("samples", samples.get()),
-        setting("parallel", at_once.get()),
+        samples_setting(share),
+        setting("parallel", at_once),
         setting("fail_fast", *fail_fast),
         setting(
             "baseline",
@@ -138,6 +140,19 @@ fn precision_setting(precision: Option<Percent>, config: &Config) -> Setting {
             .precision_in_words()
             .unwrap_or_else(|| "has no effect without a `baseline` and `figures`".into()),
     )
+}
+
+fn samples_setting(share: Share) -> Setting {
+    let samples = setting("samples", share.samples.get());
+    if !share.shard.has_others() {
+        return samples;
+    }
+    samples.with_note(format!(
+        "shard {}: {} to {}",
+        share.shard,
+        share.first(),
+        share.end() - 1
+    ))
 }
 
 fn repository_setting(repository: Option<&Repository>) -> Setting {

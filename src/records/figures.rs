@@ -10,6 +10,7 @@ use crate::comparison::Comparison;
 use crate::figures::Direction;
 use crate::instance::{InstanceId, RunId};
 use crate::revision::Revision;
+use crate::shard::Share;
 
 pub use joined::JoinError;
 
@@ -30,6 +31,9 @@ pub struct Figures {
     /// The precision that was asked for, where one was.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub precision: Option<AskedPrecision>,
+    /// The part of the run that they are, where several processes shared it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub share: Option<Share>,
     /// The instances of the samples.
     pub samples: Vec<SampleOf>,
     /// The figures, in the order in which they were first found.

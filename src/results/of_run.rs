@@ -24,7 +24,11 @@ pub fn run_directory(output: &Path, revision: &Revision, run: &RunId) -> PathBuf
 /// When `output` cannot be written to.
 pub fn create_run(output: &Path, revision: &Revision, run: &RunId) -> Result<(), ResultsError> {
     let directory = run_directory(output, revision, run);
-    fs::create_dir_all(&directory).map_err(failed("creating", &directory))?;
+    let of_revision = output.join(revision.directory());
+    // The shards of a run are named by its owner, who may give a name twice.
+    fs::create_dir_all(&of_revision)
+        .and_then(|()| fs::create_dir(&directory))
+        .map_err(failed("creating", &directory))?;
     let temporary = record_file::temporary(&directory, RunReport::FILE);
     record_file::reserve(&temporary, RUN_RESERVE)
         .map_err(failed("setting room aside for", &temporary))

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::{MeasuredTurn, Plan};
 use crate::comparison::{Comparison, Reservation};
-use crate::config::ProviderSpec;
 use crate::figures::{Direction, Reading};
 use crate::records::{AskedPrecision, FigureRecord, Figures, Record as _, SampleOf, TurnValues};
 use crate::schedule::planned_rounds;
@@ -92,18 +91,14 @@ pub(crate) fn gather(plan: &Plan, samples: &[&MeasuredSample]) -> Option<(Figure
             half_width: asked.fraction(),
             planned_rounds: planned_rounds(&plan.config),
         }),
+        share: plan.share.shard.has_others().then_some(plan.share),
         samples: samples.iter().map(|one| one.sample.clone()).collect(),
         figures,
         comparison: None,
     };
     if figures.baseline.is_some() {
-        let one_machine = plan.config.provider == ProviderSpec::Local && samples.len() > 1;
-        let reservations = one_machine.then(|| Reservation {
-            reason: "a rehearsal has one machine for all of its samples".into(),
-            voids: false,
-        });
         let disturbed = samples.iter().flat_map(|sample| &sample.reservations);
-        let reservations: Vec<_> = reservations.into_iter().chain(disturbed.cloned()).collect();
+        let reservations: Vec<_> = disturbed.cloned().collect();
         figures.comparison = Some(Comparison::of_arms(&figures, &reservations));
     }
     Some((figures, warnings))

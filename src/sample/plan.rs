@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::instance::RunId;
 use crate::repository::Found;
 use crate::revision::Revision;
+use crate::shard::Share;
 
 /// What a run is to do. Everything in it has been checked.
 #[derive(Debug)]
@@ -30,8 +31,10 @@ pub struct Plan {
     pub seed: u64,
     /// The user's words about it.
     pub description: Option<String>,
-    /// The run.
+    /// The run, or the shard of it that this process is.
     pub run: RunId,
+    /// The samples that this process measures.
+    pub share: Share,
     /// When a person gets a shell on the instance before it is terminated.
     pub shell: Option<ShellOccasion>,
 }

@@ -57,7 +57,7 @@ impl Tally {
         let measured = self.measured.borrow();
         let measured: Vec<&MeasuredSample> = measured.values().collect();
         let Launches { so_far, goal } = launches;
-        let may_follow = goal < plan.config.samples.get();
+        let may_follow = goal < plan.share.count();
         if so_far < goal || (may_follow && instances_in_all(plan, &measured, so_far) > so_far) {
             return None;
         }

@@ -119,7 +119,7 @@ main:
   provider: gce
   region:
   max_lifetime: 1s
-  samples: 300
+  samples: 30000
   fail_fast: yes
   spot: true
   something: else

@@ -15,7 +15,12 @@ fn turn(sample: usize, arm: &str, turn: u32, value: f64) -> Value {
 }
 
 /// A record of figures; `instances` are the values of each, as (baseline, candidate).
-fn figures(run: &str, revision: &str, baseline: Option<&str>, instances: &[(f64, f64)]) -> Value {
+pub(crate) fn figures(
+    run: &str,
+    revision: &str,
+    baseline: Option<&str>,
+    instances: &[(f64, f64)],
+) -> Value {
     let turns = (0..).zip(instances).flat_map(|(sample, (before, after))| {
         let mut turns = Vec::new();
         // Noise without a direction: a revision must not differ from itself.
@@ -56,7 +61,7 @@ const REPORT: &str = r#"{"format": 2, "collector": "0.1.0", "run": "RUN", "sampl
     "released": {"state": "terminated"}, "stages": [], "collected": {"files": 1, "bytes": 1, "incomplete": 0}}"#;
 
 /// A run of several samples at rest, on instances of a type with a kernel.
-fn stored(desk: &Desk, record: &Value, instance_type: &str, kernel: &str) {
+pub(crate) fn stored(desk: &Desk, record: &Value, instance_type: &str, kernel: &str) {
     let revision = record["revision"].as_str().unwrap();
     let run = record["runs"][0].as_str().unwrap();
     let directory = format!("out/{revision}");

@@ -86,6 +86,7 @@ mod schema;
 #[cfg(test)]
 mod sending;
 #[cfg(test)]
+mod shards;
 mod signals;
 #[cfg(test)]
 mod ssh;
@@ -100,6 +101,7 @@ mod stored;
 #[cfg(test)]
 mod terminal;
 #[cfg(test)]
+mod throttling;
 mod trace;
 #[cfg(test)]
 mod transfer;

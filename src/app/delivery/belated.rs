@@ -58,8 +58,8 @@ impl Undelivered<'_> {
         let profiles = profiles(&reports);
         let mut rows = Vec::new();
         let mut page = Vec::new();
-        let samples = state.map_or(1, |state| state.samples);
-        for number in 1..=samples {
+        let (first, samples) = state.map_or((1, 1), |state| (state.first, state.samples));
+        for number in first..first + samples {
             let found = reports.iter_mut().find(|report| report.sample == number);
             let Some(report) = found else {
                 rows.push(self.unreported(samples, number));

@@ -19,9 +19,12 @@ impl Delivery<'_> {
         artifact: Option<&Artifact>,
         room: usize,
     ) -> Option<String> {
+        let figures = report.figures.as_ref()?;
         let answer = Answer {
-            figures: report.figures.as_ref()?,
-            samples: report.asked,
+            figures,
+            samples: figures
+                .share
+                .map_or(report.asked, |share| share.samples.get()),
             config: self.config,
             job: self.job,
             profiles: report.profiles(),

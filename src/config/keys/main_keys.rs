@@ -3,6 +3,7 @@
 use super::DefaultValue::{Behaviour, Required, Value};
 use super::{Key, Kind, MAX_REPEAT, MAX_SAMPLES, key, planned};
 use crate::config::export::EXPORTS;
+use crate::shard::MAX_SAMPLES_OF_SHARD;
 
 /// The keys of `main`, in the order of the reference.
 pub const MAIN_KEYS: [Key; 46] = [
@@ -126,11 +127,11 @@ pub const MAIN_KEYS: [Key; 46] = [
         Kind::Count(MAX_SAMPLES),
         Value("1"),
         "5",
-        "the number of instances to measure on, side by side, 256 at most; a rehearsal measures one after the other",
+        "the number of instances to measure on, side by side; more than 256 need `--shard`; a rehearsal measures one after the other",
     ),
     key(
         "parallel",
-        Kind::Count(MAX_SAMPLES),
+        Kind::Count(MAX_SAMPLES_OF_SHARD),
         Behaviour("all"),
         "5",
         "the number of instances that there are at once",

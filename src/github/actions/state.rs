@@ -18,6 +18,7 @@ const ROLE: &str = "role";
 const RESULTS: &str = "results";
 const DIRECTORY: &str = "directory";
 const RELEASED: &str = "released";
+const FIRST: &str = "first";
 const SAMPLES: &str = "samples";
 const UNDELIVERED: &str = "undelivered";
 
@@ -36,6 +37,8 @@ pub struct State {
     pub results: PathBuf,
     /// Where its local steps run.
     pub directory: PathBuf,
+    /// The number of its first sample.
+    pub first: u32,
     /// The number of its samples.
     pub samples: u32,
 }
@@ -56,6 +59,7 @@ impl State {
     pub fn save(&self, job: &WorkflowJob) -> Result<(), StateError> {
         let results = self.results.to_string_lossy();
         let directory = self.directory.to_string_lossy();
+        let first = self.first.to_string();
         let samples = self.samples.to_string();
         for (name, value) in [
             (RUN, Some(self.run.as_str())),
@@ -64,6 +68,7 @@ impl State {
             (ROLE, self.role.as_deref()),
             (RESULTS, Some(&results)),
             (DIRECTORY, Some(&directory)),
+            (FIRST, Some(&first)),
             (SAMPLES, Some(&samples)),
         ] {
             if let Some(value) = value {
@@ -127,9 +132,8 @@ impl State {
             role: saved_value(ROLE),
             results: saved_value(RESULTS)?.into(),
             directory: saved_value(DIRECTORY)?.into(),
-            samples: saved_value(SAMPLES)
-                .and_then(|count| count.parse().ok())
-                .unwrap_or(1),
+            first: saved_number(FIRST),
+            samples: saved_number(SAMPLES),
         };
         Some((state, saved_value(RELEASED).is_some()))
     }
@@ -138,6 +142,12 @@ impl State {
 fn saved_value(name: &str) -> Option<String> {
     let value = env::var(format!("STATE_{name}")).ok();
     value.filter(|value| !value.is_empty())
+}
+
+/// A number that is 1 where none was saved.
+fn saved_number(name: &str) -> u32 {
+    let saved = saved_value(name);
+    saved.and_then(|text| text.parse().ok()).unwrap_or(1)
 }
 
 fn set(file: Option<&Path>, name: &str, value: &str) -> Result<(), StateError> {

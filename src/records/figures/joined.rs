@@ -78,6 +78,9 @@ impl Figures {
                 self.runs.push(run);
             }
         }
+        if self.share != other.share {
+            self.share = None;
+        }
         self.comparison = None;
         Ok(())
     }
@@ -116,6 +119,7 @@ impl Figures {
             baseline: self.baseline.clone(),
             seed: self.seed,
             precision: self.precision,
+            share: self.share,
         }
     }
 
@@ -163,6 +167,7 @@ mod tests {
             baseline: Some("v1".parse().unwrap()),
             seed: 1,
             precision: None,
+            share: None,
             samples: (1..=samples)
                 .map(|sample| SampleOf {
                     run: RunId::new(run),

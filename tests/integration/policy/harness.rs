@@ -19,6 +19,7 @@ use collector::report::RunReport;
 use collector::repository::Found;
 use collector::revision::Revision;
 use collector::sample::{Baseline, LocalHost, Plan, Run};
+use collector::shard::{Shard, Share};
 use collector::shell::process::ProcessShell;
 use collector::step::{Place, ScriptPath, Step};
 use tempfile::TempDir;
@@ -95,6 +96,7 @@ pub(super) struct Scenario {
     output: Option<PathBuf>,
     blocked: bool,
     samples: Option<u32>,
+    shard: Option<Shard>,
     parallel: Option<u32>,
     fail_fast: bool,
     lifetime: Option<Duration>,
@@ -178,6 +180,12 @@ impl Scenario {
     /// Measures on this many instances.
     pub(super) fn samples(mut self, samples: u32) -> Self {
         self.samples = Some(samples);
+        self
+    }
+
+    /// Measures only the samples of this shard.
+    pub(super) fn shard(mut self, number: u32, of: u32) -> Self {
+        self.shard = Some(Shard::new(number, of).unwrap());
         self
     }
 
@@ -326,6 +334,8 @@ impl Scenario {
         let patterns = self.patterns.iter();
         let output = directory.path().join("output");
         let baseline: Option<Revision> = self.turns.map(|_| "v1".parse().unwrap());
+        let samples = NonZeroU32::new(self.samples.unwrap_or(1)).unwrap();
+        let share = Share::new(self.shard.unwrap_or(Shard::WHOLE), samples).unwrap();
         Plan {
             config: Config {
                 performance_results: patterns
@@ -335,10 +345,7 @@ impl Scenario {
                 provider: ProviderSpec::Local,
                 // A clock that a test stops must not run into it.
                 max_lifetime: self.lifetime.unwrap_or(Duration::MAX),
-                samples: self
-                    .samples
-                    .and_then(NonZeroU32::new)
-                    .unwrap_or(NonZeroU32::MIN),
+                samples,
                 parallel: self.parallel.and_then(NonZeroU32::new),
                 keep_on_failure: self.keep,
                 fail_fast: self.fail_fast,
@@ -363,6 +370,7 @@ impl Scenario {
                 found: Found::default(),
             }),
             seed: 0,
+            share,
             directory: project,
             output: self.output.clone().unwrap_or(output),
             revision: "abc1234".parse().unwrap(),

@@ -418,3 +418,32 @@ fn a_step_that_would_outlive_its_instance_is_ended_in_time_to_collect() {
         .collected()
         .gave_back();
 }
+
+#[test]
+fn a_shard_launches_its_own_samples_under_their_numbers() {
+    let done = run()
+        .samples(8)
+        .shard(2, 3)
+        .parallel(2)
+        .measure("echo $COLLECTOR_SAMPLE > result")
+        .go();
+    done.exits(0);
+    assert_eq!(
+        (done.launched, done.terminated, done.launch_calls),
+        (3, 3, 2)
+    );
+    assert_eq!(done.report.asked, 3);
+    for (number, sample) in (4..).zip(&done.report.samples) {
+        let directory = sample.directory.as_ref().unwrap();
+        let result = std::fs::read_to_string(directory.join("result")).unwrap();
+        assert_eq!((sample.sample, result), (number, format!("{number}\n")));
+    }
+    let run = &done.report.run;
+    let leases = done
+        .report
+        .samples
+        .iter()
+        .map(|sample| sample.lease.clone());
+    let leases: Vec<_> = leases.collect();
+    assert_eq!(leases, [run.lease(4), run.lease(4), run.lease(6)]);
+}

@@ -1,5 +1,6 @@
 //! The comparison of two revisions: a row for each figure with its ratio and its verdict, the most important on top.
 
+mod facts;
 pub mod hosts;
 mod reproduction;
 mod sides;
@@ -17,6 +18,7 @@ use crate::records::{AskedPrecision, FigureRecord, Figures};
 use crate::statistics::{self, Doubt, Estimate, Finding, Interval, Series};
 use turns::{Measured, measured};
 
+pub use facts::Weight;
 pub use reproduction::reproduction;
 pub use sides::{Side, compare_sides};
 pub(crate) use turns::median;

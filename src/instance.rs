@@ -155,6 +155,9 @@ pub struct Instance {
     /// The zone that it stands in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
+    /// Whether others may be on the same hardware, in the provider's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenancy: Option<String>,
 }
 
 /// Which instances to find.

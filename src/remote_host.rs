@@ -6,6 +6,8 @@ pub mod turns;
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::records::HostFacts;
 use crate::shell::{Command, Shell, ShellError, one_line, run_idempotent};
 
@@ -30,6 +32,8 @@ pub struct RemoteHost<S> {
     pub jobs_dir: String,
     /// The machine has just booted and is still busy with itself.
     pub just_booted: bool,
+    /// When its port first answered, where it has one.
+    pub port_open: Option<Timestamp>,
 }
 
 impl<S: Shell> RemoteHost<S> {
@@ -61,12 +65,12 @@ impl<S: Shell> RemoteHost<S> {
             .collect())
     }
 
-    /// What two runs must have in common to be compared; empty where the machine does not say.
+    /// What two runs must have in common to be compared, and when the machine booted; empty where it does not say.
     ///
     /// # Errors
     /// When it cannot be talked to.
     pub async fn host_facts(&self) -> Result<HostFacts, ShellError> {
-        let command = Command::new::<&str>(HOST, []);
+        let command = Command::new(HOST, [""]);
         let answer = run_idempotent(
             &self.shell,
             "describing the host",
@@ -82,5 +86,137 @@ impl<S: Shell> RemoteHost<S> {
         Ok(HostFacts::from_answer(&String::from_utf8_lossy(
             &answer.stdout,
         )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+    use std::process::Command;
+
+    use super::*;
+
+    /// What files of a machine hold, below its root.
+    const TREE: [(&str, &str); 26] = [
+        ("proc/sys/kernel/osrelease", "6.8.0-1018-aws\n"),
+        ("proc/cmdline", "ro quiet\n"),
+        ("proc/loadavg", "0.52 0.14 0.05 1/100 999\n"),
+        (
+            "proc/meminfo",
+            "MemTotal:  1024 kB\nMemFree: 1 kB\nHugePages_Total:   3\nHugepagesize:  2048 kB\n",
+        ),
+        (
+            "proc/cpuinfo",
+            "processor\t: 0\nCPU implementer\t: 0x41\nCPU part\t: 0xd40\nCPU revision\t: 1\n\nprocessor\t: 1\n",
+        ),
+        ("proc/stat", "cpu 1 2\nbtime 1795377372\n"),
+        ("etc/os-release", "PRETTY_NAME=\"Debian 13\"\n"),
+        ("sys/devices/virtual/dmi/id/sys_vendor", "Amazon EC2\n"),
+        ("sys/devices/virtual/dmi/id/product_name", "c7g.large"),
+        (
+            "sys/devices/system/cpu/cpu0/topology/thread_siblings_list",
+            "0-1\n",
+        ),
+        (
+            "sys/devices/system/cpu/cpu1/topology/thread_siblings_list",
+            "0-1\n",
+        ),
+        (
+            "sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq",
+            "2600000\n",
+        ),
+        ("sys/devices/system/cpu/intel_pstate/no_turbo", "1\n"),
+        ("sys/devices/system/cpu/cpu0/cpuidle/state0/name", "C1\n"),
+        ("sys/devices/system/cpu/cpu0/cpuidle/state0/latency", "2\n"),
+        ("sys/devices/system/cpu/cpu0/cpuidle/state0/disable", "0\n"),
+        ("sys/devices/system/node/node0/cpulist", "0-1\n"),
+        (
+            "sys/kernel/mm/transparent_hugepage/enabled",
+            "always [madvise] never\n",
+        ),
+        (
+            "sys/block/nvme0n1/device/model",
+            "Amazon Elastic Block Store              \n",
+        ),
+        ("sys/block/nvme0n1/size", "2048\n"),
+        ("sys/block/nvme0n1/queue/rotational", "0\n"),
+        ("sys/block/loop0/size", "2048\n"),
+        ("sys/class/net/ens5/device/uevent", ""),
+        ("sys/class/net/ens5/mtu", "9001\n"),
+        (
+            "run/cloud-init/instance-data.json",
+            "{\n \"document\": {\n  \"pendingTime\": \"2026-11-22T19:56:06Z\",\n  \"region\": \"x\"\n }\n}\n",
+        ),
+        (
+            "run/cloud-init/status.json",
+            "{\n \"v1\": {\n  \"init\": {\n   \"finished\": 1.5\n  },\n  \"modules-final\": {\n   \"errors\": [],\n   \"finished\": 1795377380.25,\n   \"start\": 1\n  }\n }\n}\n",
+        ),
+    ];
+
+    /// The facts that a shell finds below a root.
+    fn facts_by(shell: &[&str], root: &Path) -> HostFacts {
+        let [program, args @ ..] = shell else {
+            panic!("no shell")
+        };
+        let output = Command::new(program)
+            .args(args)
+            .args(["-c", HOST, "collector"])
+            .arg(root)
+            .output()
+            .unwrap();
+        assert!(output.status.success() && output.stderr.is_empty());
+        HostFacts::from_answer(&String::from_utf8(output.stdout).unwrap())
+    }
+
+    #[test]
+    fn a_machine_tells_what_its_files_hold_to_every_shell() {
+        let root = tempfile::tempdir().unwrap();
+        for (name, content) in TREE {
+            let path = root.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        }
+        let facts = facts_by(&["sh"], root.path());
+        let text = |fact: &Option<String>| fact.clone().unwrap_or_default();
+        assert_eq!(text(&facts.kernel), "6.8.0-1018-aws");
+        assert_eq!(text(&facts.operating_system), "Debian 13");
+        assert_eq!(text(&facts.machine), "Amazon EC2 c7g.large");
+        assert_eq!(
+            text(&facts.cpu_model),
+            "implementer 0x41, part 0xd40, revision 1"
+        );
+        assert_eq!((facts.cpu_count, facts.cpu_cores), (Some(2), Some(1)));
+        assert_eq!((facts.cpu_min_mhz, facts.cpu_max_mhz), (None, Some(2600)));
+        assert_eq!((facts.turbo, facts.numa_nodes), (Some(false), Some(1)));
+        assert_eq!(
+            (facts.memory_bytes, facts.swap_bytes),
+            (Some(1 << 20), None)
+        );
+        assert_eq!(facts.huge_pages, Some(3));
+        assert_eq!(facts.c_states.len(), 1);
+        assert_eq!(facts.disks.len(), 1, "{:?}", facts.disks);
+        assert_eq!(facts.disks[0].bytes, Some(1 << 20));
+        assert_eq!(facts.networks[0].mtu_bytes, Some(9001));
+        let boot = [
+            facts.boot.pending,
+            facts.boot.kernel_started,
+            facts.boot.cloud_init_done,
+        ];
+        assert!(boot.iter().all(Option::is_some), "{boot:?}");
+        for shell in [&["dash"][..], &["busybox", "sh"], &["bash", "--posix"]] {
+            if Command::new(shell[0]).arg("-c").arg(":").output().is_ok() {
+                assert_eq!(facts_by(shell, root.path()), facts, "{shell:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_absent() {
+        let nothing = tempfile::tempdir().unwrap();
+        let mut facts = facts_by(&["sh"], nothing.path());
+        // Of the machine that runs the test.
+        (facts.architecture, facts.libc) = (None, None);
+        assert_eq!(facts, HostFacts::from_answer(""));
     }
 }

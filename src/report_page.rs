@@ -13,7 +13,7 @@ mod tables;
 use jiff::Timestamp;
 
 use crate::comparison::Comparison;
-use crate::comparison::hosts::{Difference, Host};
+use crate::comparison::hosts::{Difference, Host, between_samples};
 use crate::records::{Figures, HostFacts, Manifest, SampleOf};
 use crate::report::{RunReport, SampleReport};
 
@@ -77,7 +77,8 @@ impl RunResults {
     pub fn comparison(&self) -> Option<Comparison> {
         let figures = self.figures.as_ref()?;
         figures.baseline.as_ref()?;
-        let anew = || Comparison::of_arms(figures, &[]);
+        let unlike = || Vec::from_iter(between_samples(&self.hosts()));
+        let anew = || Comparison::of_arms(figures, &unlike());
         Some(figures.comparison.clone().unwrap_or_else(anew))
     }
 

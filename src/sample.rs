@@ -6,6 +6,7 @@ mod figures;
 mod files;
 mod finish;
 mod gather;
+mod host;
 mod journal;
 mod keeping;
 mod local_host;
@@ -43,6 +44,7 @@ use crate::lease::{LeaseRecords, Readiness, StageFile, has_ended};
 use crate::phase::{Phase, Stage};
 use crate::project_file::ProjectFile;
 use crate::provider::{Provider, ProviderError};
+use crate::records::{BootTimes, HostFacts};
 use crate::remote_host::RemoteHost;
 use crate::report::{Collected, Outcome, Release, TurnReport};
 use crate::reporter::{Event, Reporter, SampleReporter};
@@ -111,6 +113,10 @@ pub(crate) struct Sample<'a, P: Provider, H, R> {
     /// Past this the instance is about to end itself: a step that still runs is ended as if by its time-out.
     last_call: Option<Instant>,
     end_of_life: Option<Instant>,
+    /// How the instance booted, as far as that was seen from here.
+    boot: BootTimes,
+    /// The facts about the host, once it has told them.
+    facts: Option<HostFacts>,
     /// The checkouts on the instance, once they are there.
     sources: BTreeMap<Arm, String>,
     /// What steps run for.
@@ -174,6 +180,8 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             logs: Vec::new(),
             last_call: None,
             end_of_life: None,
+            boot: BootTimes::default(),
+            facts: None,
             sources: BTreeMap::new(),
             scope: Scope::default(),
             cpus: None,
@@ -318,6 +326,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             "instance {id} in {} is up at {}",
             instance.region, instance.address
         )));
+        self.boot.running = Some(Timestamp::now());
         self.journal.instance = Some(instance.clone());
         self.record_access(&instance).await;
         match self.prepare(&instance, shared).await {
@@ -349,6 +358,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             shell,
             jobs_dir,
             just_booted,
+            port_open,
         } = provider.connect(instance, &self.lease).await?;
         let host = RemoteHost {
             shell: Watched::new(
@@ -360,7 +370,9 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             ),
             jobs_dir,
             just_booted,
+            port_open,
         };
+        self.boot.logged_in = Some(Timestamp::now());
         self.journal.report(Event::Detail("logged in".into()));
         for warning in host.wait_for_first_boot().await? {
             self.journal.warn(warning);
@@ -370,10 +382,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             host.make_homes(&shared.files).await?;
         }
         self.send_source(&host).await?;
-        let facts = host.host_facts().await?;
-        if let Err(error) = self.results.record(facts).await {
-            self.journal.warn(error.to_string());
-        }
+        self.describe_host(&host).await?;
         Ok(host)
     }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::ExitStatus;
 use super::json::pretty;
-use super::stored::{joined, meant};
+use super::stored::{joined, meant, of_arms};
 use crate::cli::CompareArgs;
 use crate::comparison::{Comparison, Side, compare_sides};
 use crate::error::Error;
@@ -64,7 +64,7 @@ fn interleaved(baseline: &str, stored: &[StoredFigures]) -> Result<Option<Compar
         return Ok(Some(comparison.clone()));
     }
     let figures = joined(stored, Figures::clone)?;
-    Ok(figures.map(|figures| Comparison::of_arms(&figures, &[])))
+    Ok(figures.map(|figures| of_arms(&figures, stored)))
 }
 
 /// What was measured of the revision that an argument stands for.

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::ExitStatus;
-use super::stored::joined;
+use super::stored::{joined, of_arms};
 use crate::cli::MergeArgs;
-use crate::comparison::{Comparison, too_slow};
+use crate::comparison::too_slow;
 use crate::config::{Config, Percent, Source, plural};
 use crate::error::Error;
 use crate::records::Figures;
@@ -39,7 +39,7 @@ pub(super) fn merge(args: &MergeArgs, console: &Console) -> Result<ExitStatus, E
         console.warn(&missing);
     }
     if figures.baseline.is_some() {
-        let comparison = Comparison::of_arms(&figures, &[]);
+        let comparison = of_arms(&figures, &stored);
         console.comparison(&comparison, args.all);
         figures.comparison = Some(comparison);
     } else {

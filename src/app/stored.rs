@@ -4,6 +4,8 @@ use std::path::Path;
 
 use super::results::output;
 use crate::cli::OutputArgs;
+use crate::comparison::Comparison;
+use crate::comparison::hosts::between_samples;
 use crate::error::Error;
 use crate::records::Figures;
 use crate::reporter::console::Console;
@@ -81,4 +83,14 @@ pub(super) fn joined(
         })?;
     }
     Ok(Some(joined))
+}
+
+/// The comparison of the arms of joined figures, with what their hosts have to say about it.
+pub(super) fn of_arms(figures: &Figures, stored: &[StoredFigures]) -> Comparison {
+    let hosts = stored
+        .iter()
+        .flat_map(|stored| stored.hosts.iter().cloned());
+    let hosts: Vec<_> = hosts.collect();
+    let unlike = between_samples(&hosts);
+    Comparison::of_arms(figures, unlike.as_slice())
 }

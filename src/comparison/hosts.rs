@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Reservation;
+use super::facts::{COMPARED_FACTS, ComparedFact, Weight};
 use crate::instance::InstanceId;
 use crate::records::HostFacts;
 
@@ -21,6 +23,8 @@ pub struct Host {
 pub struct Difference {
     /// The fact, in words.
     pub fact: String,
+    /// What it means for a comparison, where it is between the sides.
+    pub weight: Weight,
     /// What it is on the hosts of the baseline.
     pub baseline: BTreeSet<String>,
     /// What it is on those of the candidate.
@@ -32,6 +36,15 @@ impl Difference {
     pub fn is_between_sides(&self) -> bool {
         self.baseline.is_disjoint(&self.candidate)
     }
+
+    /// What it means, in words.
+    pub fn meaning(&self) -> String {
+        if self.is_between_sides() {
+            self.weight.to_string()
+        } else {
+            "within a side".into()
+        }
+    }
 }
 
 /// What stands for a fact that a host does not tell.
@@ -39,25 +52,34 @@ const UNKNOWN: &str = "unknown";
 
 /// The facts that differ between any two hosts, the most important first. A fact that one side does not tell at all is no difference.
 pub fn differences(baseline: &[Host], candidate: &[Host]) -> Vec<Difference> {
-    let sides = [baseline, candidate].map(|hosts| hosts.iter().map(facts).collect::<Vec<_>>());
-    let mut names: Vec<&String> = Vec::new();
-    for (name, _) in sides.iter().flatten().flatten() {
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    let values = |side: &[Facts], name: &str| -> BTreeSet<String> {
-        let values = side.iter().map(|facts| {
-            let fact = facts.iter().find(|(other, _)| other == name);
-            fact.map_or(UNKNOWN, |(_, value)| value.as_str()).to_owned()
-        });
-        values.collect()
+    COMPARED_FACTS
+        .iter()
+        .flat_map(|fact| differences_in(fact, baseline, candidate))
+        .collect()
+}
+
+fn differences_in(
+    compared: &ComparedFact,
+    baseline: &[Host],
+    candidate: &[Host],
+) -> Vec<Difference> {
+    let [baseline, candidate] = [baseline, candidate].map(|hosts| {
+        let told = hosts.iter().map(|host| compared.of(host));
+        told.map(BTreeMap::from_iter).collect::<Vec<_>>()
+    });
+    let names = baseline.iter().chain(&candidate).flat_map(BTreeMap::keys);
+    let names: BTreeSet<&String> = names.collect();
+    let values = |side: &[BTreeMap<String, String>], name: &String| -> BTreeSet<String> {
+        let values = side.iter().map(|told| told.get(name));
+        values
+            .map(|value| value.map_or(UNKNOWN, String::as_str).to_owned())
+            .collect()
     };
-    let [baseline, candidate] = &sides;
     let differences = names.into_iter().map(|name| Difference {
         fact: name.clone(),
-        baseline: values(baseline, name),
-        candidate: values(candidate, name),
+        weight: compared.weight,
+        baseline: values(&baseline, name),
+        candidate: values(&candidate, name),
     });
     differences
         .filter(|difference| {
@@ -68,41 +90,37 @@ pub fn differences(baseline: &[Host], candidate: &[Host]) -> Vec<Difference> {
         .collect()
 }
 
-/// The facts of a host that matter, by their names.
-type Facts = Vec<(String, String)>;
-
-fn facts(host: &Host) -> Facts {
-    let mut facts = Vec::new();
-    let mut add = |name: &str, value: Option<String>| {
-        facts.extend(value.map(|value| (name.to_owned(), value)));
+/// What limits the answer for two sides with these differences between their hosts.
+pub fn between_sides(differences: &[Difference]) -> Vec<Reservation> {
+    let reservation = |weight: Weight| {
+        let facts = differences
+            .iter()
+            .filter(|difference| difference.is_between_sides() && difference.weight == weight);
+        let facts: Vec<&str> = facts.map(|difference| difference.fact.as_str()).collect();
+        let voids = weight == Weight::NoVerdict;
+        let part = if voids {
+            ""
+        } else {
+            ", which may be a part of it"
+        };
+        (!facts.is_empty()).then(|| Reservation {
+            reason: format!("the hosts of the sides differ: {}{part}", facts.join(", ")),
+            voids,
+        })
     };
-    add("instance type", host.instance_type.clone());
-    let Some(of_host) = &host.facts else {
-        return facts;
-    };
-    add("architecture", of_host.architecture.clone());
-    add("CPU", of_host.cpu_model.clone());
-    add("microcode", of_host.cpu_microcode.clone());
-    add("CPUs", of_host.cpu_count.map(|count| count.to_string()));
-    add("memory", of_host.memory_bytes.map(gibibytes));
-    add("swap", of_host.swap_bytes.map(gibibytes));
-    add("kernel", of_host.kernel.clone());
-    add("operating system", of_host.operating_system.clone());
-    add("governor", of_host.cpu_governor.clone());
-    add("SMT", of_host.smt.clone());
-    add("clock source", of_host.clock_source.clone());
-    add("huge pages", of_host.transparent_huge_pages.clone());
-    let mitigations: BTreeMap<_, _> = of_host.vulnerabilities.iter().collect();
-    for (name, state) in mitigations {
-        add(&format!("mitigation of {name}"), Some(state.clone()));
-    }
-    facts
+    let weights = [Weight::NoVerdict, Weight::Reservation];
+    weights.into_iter().filter_map(reservation).collect()
 }
 
-/// An amount without what the kernel sets aside of it, which is not the same after each boot.
-fn gibibytes(bytes: u64) -> String {
-    let tenths = bytes.saturating_mul(10).div_euclid(1 << 30);
-    format!("{}.{} GiB", tenths / 10, tenths % 10)
+/// What limits the answer of samples that measured both revisions each: unlike hosts are no reason for a difference between
+/// those, but what holds for all of them together may hold for none.
+pub fn between_samples(hosts: &[Host]) -> Option<Reservation> {
+    let differences = differences(hosts, hosts);
+    let facts: Vec<&str> = differences.iter().map(|one| one.fact.as_str()).collect();
+    (!facts.is_empty()).then(|| Reservation {
+        reason: format!("the hosts of the samples differ: {}", facts.join(", ")),
+        voids: false,
+    })
 }
 
 #[cfg(test)]
@@ -155,5 +173,50 @@ mod tests {
         let found = differences(&[told], &[other]);
         let facts: Vec<&str> = found.iter().map(|found| found.fact.as_str()).collect();
         assert_eq!(facts, ["instance type", "mitigation of meltdown"]);
+    }
+
+    #[test]
+    fn a_difference_weighs_what_its_fact_does() {
+        let one = host(
+            "c7i.large",
+            "kernel\t6.8\ncpu_microcode\t0x1\ncpu_model\tX\n",
+        );
+        let other = host(
+            "c7i.large",
+            "kernel\t6.9\ncpu_microcode\t0x2\ncpu_model\tX\n",
+        );
+        let said = between_sides(&differences(from_ref(&one), from_ref(&other)));
+        assert_eq!(
+            said,
+            [Reservation {
+                reason:
+                    "the hosts of the sides differ: microcode, kernel, which may be a part of it"
+                        .into(),
+                voids: false,
+            }]
+        );
+        let larger = Host {
+            instance_type: Some("c7i.xlarge".into()),
+            ..other.clone()
+        };
+        let said = between_sides(&differences(from_ref(&one), from_ref(&larger)));
+        assert_eq!(
+            said[0].reason,
+            "the hosts of the sides differ: instance type"
+        );
+        assert!(said[0].voids && !said[1].voids);
+        // Each revision ran on both.
+        let both = [one.clone(), larger];
+        assert_eq!(between_sides(&differences(&both, &both)), []);
+    }
+
+    #[test]
+    fn samples_on_unlike_hosts_keep_their_verdict_and_say_so() {
+        let one = host("m5.large", "cpu_model\tX\n");
+        let other = host("m5.large", "cpu_model\tY\n");
+        assert_eq!(between_samples(&[one.clone(), one.clone()]), None);
+        let said = between_samples(&[one, other]).unwrap();
+        assert_eq!(said.reason, "the hosts of the samples differ: CPU");
+        assert!(!said.voids);
     }
 }

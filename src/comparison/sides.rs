@@ -167,18 +167,7 @@ fn reservations(
     candidate: &Side,
     differences: &[hosts::Difference],
 ) -> Vec<Reservation> {
-    let between: Vec<&str> = differences
-        .iter()
-        .filter(|difference| difference.is_between_sides())
-        .map(|difference| difference.fact.as_str())
-        .collect();
-    let mut reservations = Vec::new();
-    if !between.is_empty() {
-        reservations.push(Reservation {
-            reason: format!("the hosts of the sides differ: {}", between.join(", ")),
-            voids: true,
-        });
-    }
+    let mut reservations = hosts::between_sides(differences);
     let hosts = baseline.hosts.iter().chain(&candidate.hosts);
     let is_unknown = |host: &Host| host.instance_type.is_none() && host.facts.is_none();
     if hosts.clone().any(is_unknown) {

@@ -233,6 +233,10 @@ impl Ec2 {
                 .placement()
                 .and_then(|placement| placement.availability_zone())
                 .map(str::to_owned),
+            tenancy: instance
+                .placement()
+                .and_then(|placement| placement.tenancy())
+                .map(|tenancy| tenancy.as_str().to_owned()),
         })
     }
 }
@@ -364,6 +368,7 @@ impl Provider for Ec2 {
             .borrow_mut()
             .insert(instance.id.clone(), target);
         Ok(RemoteHost {
+            port_open: shell.port_open(),
             shell,
             jobs_dir: JOBS_DIR.into(),
             just_booted: true,

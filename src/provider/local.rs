@@ -172,6 +172,7 @@ impl Sweep for Local {
                 instance_type: None,
                 image: None,
                 zone: None,
+                tenancy: None,
             }),
             None => InstanceState::Gone {
                 state: "terminated".into(),
@@ -291,6 +292,7 @@ impl Provider for Local {
             shell: ProcessShell::at_home(self.home(&instance.id)),
             jobs_dir: self.jobs(&instance.id).to_string_lossy().into_owned(),
             just_booted: false,
+            port_open: None,
         })
     }
 }

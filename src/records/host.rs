@@ -1,128 +1,248 @@
-//! `host.json`: the facts about a machine that two measurements must have in common to be compared.
+//! `host.json`: the facts about a machine that two measurements must have in common to be compared, and how it booted.
+
+mod answer;
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Record;
 
 /// The facts about a machine; one that it does not tell is absent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct HostFacts {
     /// The version of this format.
     pub format: u32,
     /// The instruction set, as `uname -m` names it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub architecture: Option<String>,
     /// The release of the kernel.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub kernel: Option<String>,
     /// The command line of the kernel.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub kernel_command_line: Option<String>,
     /// The name and version of the distribution.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub operating_system: Option<String>,
+    /// The C library and its version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub libc: Option<String>,
     /// The manufacturer and model of the machine.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub machine: Option<String>,
     /// The model of the CPU.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_model: Option<String>,
     /// The revision of the CPU's microcode.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_microcode: Option<String>,
-    /// The number of CPUs that are online.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The number of CPUs that are online: threads, where a core has several.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_count: Option<u32>,
-    /// The governor of the first CPU's frequency.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cpu_governor: Option<String>,
-    /// Simultaneous multithreading, as the kernel tells it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The number of cores that have an online CPU.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_cores: Option<u32>,
+    /// Simultaneous multithreading, in the kernel's word.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub smt: Option<String>,
+    /// The governor of the first CPU's frequency.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_governor: Option<String>,
+    /// The driver of that frequency.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_driver: Option<String>,
+    /// The lowest frequency of the first CPU.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_min_mhz: Option<u32>,
+    /// The highest, with turbo where it has that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_max_mhz: Option<u32>,
+    /// Whether a CPU may exceed its base frequency.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub turbo: Option<bool>,
+    /// The idle states of the first CPU.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub c_states: Vec<CState>,
+    /// The number of NUMA nodes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub numa_nodes: Option<u32>,
     /// The clock source in use.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub clock_source: Option<String>,
-    /// Transparent huge pages, as the kernel tells it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Transparent huge pages: the kernel's word for when it makes them.
+    #[serde(
+        default,
+        deserialize_with = "chosen_word",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub transparent_huge_pages: Option<String>,
+    /// The number of huge pages that are set aside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub huge_pages: Option<u64>,
+    /// Their size in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub huge_page_bytes: Option<u64>,
+    /// The randomization of address spaces: 0 for none, 1 without the heap, 2 for all of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address_space_randomization: Option<u32>,
     /// The memory in bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
     /// The swap space in bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub swap_bytes: Option<u64>,
     /// The load averages over 1, 5 and 15 minutes before the steps began.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub load_average: Option<[f64; 3]>,
     /// The state of each CPU vulnerability that the kernel knows.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub vulnerabilities: BTreeMap<String, String>,
+    /// The disks that are devices.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disks: Vec<Disk>,
+    /// The network interfaces that are devices.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub networks: Vec<Network>,
+    /// What EC2 tells of the instance, where it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ec2: Option<Ec2Facts>,
+    /// How the instance booted; empty on a machine that did not boot for the run.
+    #[serde(default, skip_serializing_if = "BootTimes::is_empty")]
+    pub boot: BootTimes,
+}
+
+/// An idle state of a CPU.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CState {
+    /// Its name.
+    pub name: String,
+    /// The time that it takes to leave it, in microseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit_latency_us: Option<u64>,
+    /// Whether it is not used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disabled: Option<bool>,
+}
+
+/// A disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disk {
+    /// The kernel's name for it.
+    pub name: String,
+    /// Its model: on EC2 it tells a volume of EBS from a disk of the host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Its size.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// Whether the kernel takes it for one that turns.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rotational: Option<bool>,
+    /// The scheduler of its requests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scheduler: Option<String>,
+}
+
+/// A network interface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Network {
+    /// The kernel's name for it.
+    pub name: String,
+    /// Its driver.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub driver: Option<String>,
+    /// The largest packet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mtu_bytes: Option<u32>,
+    /// Its speed, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub speed_mbit_per_s: Option<u32>,
+}
+
+/// What EC2 tells of an instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ec2Facts {
+    /// The instance type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance_type: Option<String>,
+    /// The AMI.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// The zone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+    /// Whether other customers may be on the same hardware: `default`, `dedicated` or `host`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenancy: Option<String>,
+}
+
+/// When an instance was how far. The clocks are those of this machine, of EC2 and of the instance.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BootTimes {
+    /// The launch call was begun, by this machine's clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requested: Option<Timestamp>,
+    /// EC2 began to start it: its `pendingTime`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pending: Option<Timestamp>,
+    /// The provider was first seen to call it running, by this machine's clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub running: Option<Timestamp>,
+    /// Its kernel started, by its own clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kernel_started: Option<Timestamp>,
+    /// The port of sshd first answered, by this machine's clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port_open: Option<Timestamp>,
+    /// sshd let collector in, by this machine's clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logged_in: Option<Timestamp>,
+    /// cloud-init was over, by the instance's clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cloud_init_done: Option<Timestamp>,
+    /// The first step on it began, by this machine's clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_step: Option<Timestamp>,
+}
+
+impl BootTimes {
+    /// What happened so many seconds after the launch call, in words; nothing where that is not known.
+    pub fn since_request(&self) -> Vec<(&'static str, f64)> {
+        let Some(requested) = self.requested else {
+            return Vec::new();
+        };
+        let times = [
+            ("pending", self.pending),
+            ("running", self.running),
+            ("kernel started", self.kernel_started),
+            ("port open", self.port_open),
+            ("logged in", self.logged_in),
+            ("cloud-init done", self.cloud_init_done),
+            ("first step", self.first_step),
+        ];
+        let since = |at: Timestamp| at.duration_since(requested).as_secs_f64();
+        let known = times
+            .into_iter()
+            .filter_map(|(name, at)| Some((name, since(at?))));
+        known.collect()
+    }
+
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Record for HostFacts {
     const FILE: &'static str = "host.json";
-    const FORMAT: u32 = 1;
+    const FORMAT: u32 = 2;
 }
 
-impl HostFacts {
-    /// The facts in the answer of `host.sh`: lines of a name, a tab and a value.
-    pub fn from_answer(answer: &str) -> Self {
-        let (vulnerabilities, facts): (BTreeMap<_, _>, BTreeMap<_, _>) = answer
-            .lines()
-            .filter_map(|line| line.split_once('\t'))
-            .map(|(name, value)| (name, value.trim()))
-            .filter(|(_, value)| !value.is_empty())
-            .partition(|(name, _)| name.starts_with(VULNERABILITY));
-        let fact = |name: &str| facts.get(name).copied();
-        let text = |name: &str| fact(name).map(str::to_owned);
-        Self {
-            format: Self::FORMAT,
-            architecture: text("architecture"),
-            kernel: text("kernel"),
-            kernel_command_line: text("kernel_command_line"),
-            operating_system: text("operating_system"),
-            machine: text("machine"),
-            cpu_model: text("cpu_model"),
-            cpu_microcode: text("cpu_microcode"),
-            cpu_count: fact("cpu_count").and_then(|count| count.parse().ok()),
-            cpu_governor: text("cpu_governor"),
-            smt: text("smt"),
-            clock_source: text("clock_source"),
-            transparent_huge_pages: text("transparent_huge_pages"),
-            memory_bytes: fact("memory").and_then(bytes),
-            swap_bytes: fact("swap").and_then(bytes),
-            load_average: fact("load_average").and_then(loads),
-            vulnerabilities: vulnerabilities
-                .into_iter()
-                .map(|(name, state)| {
-                    let name = name.strip_prefix(VULNERABILITY).unwrap_or(name);
-                    (name.to_owned(), state.to_owned())
-                })
-                .collect(),
-        }
-    }
-}
-
-const VULNERABILITY: &str = "vulnerability_";
-
-/// An amount as `/proc/meminfo` gives it; its `kB` are 1024 bytes.
-fn bytes(amount: &str) -> Option<u64> {
-    let kilobytes: u64 = amount.strip_suffix("kB")?.trim().parse().ok()?;
-    kilobytes.checked_mul(1024)
-}
-
-/// The first three numbers of `/proc/loadavg`.
-fn loads(text: &str) -> Option<[f64; 3]> {
-    let mut numbers = text.split_whitespace().map(|number| number.parse().ok());
-    let mut next = || {
-        numbers
-            .next()
-            .flatten()
-            .filter(|load: &f64| load.is_finite())
-    };
-    Some([next()?, next()?, next()?])
+/// Reads a word that format 1 had among those that were not chosen.
+fn chosen_word<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text: Option<String> = Option::deserialize(deserializer)?;
+    Ok(text.map(|text| answer::chosen(&text).to_owned()))
 }
 
 #[cfg(test)]
@@ -130,23 +250,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_numbers() {
-        let facts = HostFacts::from_answer(
-            "cpu_count\t8\nmemory\t16384 kB\nswap\t0 kB\nload_average\t0.10 0.20 1.5 1/234 567\n\
-             kernel\t6.8.0\nsmt\t\nvulnerability_meltdown\tNot affected\nunknown\tx\nno tab\n",
+    fn format_1_is_read_as_what_it_says_in_format_2() {
+        let old = br#"{"format": 1, "kernel": "6.8", "cpu_count": 2, "transparent_huge_pages": "always [madvise] never"}"#;
+        let facts = HostFacts::from_json(old).unwrap();
+        assert_eq!(facts.transparent_huge_pages.as_deref(), Some("madvise"));
+        assert_eq!(
+            HostFacts { format: 2, ..facts },
+            HostFacts::from_answer(
+                "kernel\t6.8\ncpu_count\t2\ntransparent_huge_pages\talways [madvise] never\n"
+            )
         );
-        assert_eq!(facts.cpu_count, Some(8));
-        assert_eq!(facts.memory_bytes, Some(16_777_216));
-        assert_eq!(facts.swap_bytes, Some(0));
-        assert_eq!(facts.load_average, Some([0.1, 0.2, 1.5]));
-        assert_eq!(facts.kernel.as_deref(), Some("6.8.0"));
-        assert_eq!(facts.smt, None);
-        assert_eq!(facts.vulnerabilities["meltdown"], "Not affected");
-    }
-
-    #[test]
-    fn what_is_no_number_is_absent() {
-        let facts = HostFacts::from_answer("cpu_count\tmany\nmemory\t12 GB\nload_average\t1 2\n");
-        assert_eq!(facts, HostFacts::from_answer(""));
     }
 }

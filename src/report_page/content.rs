@@ -278,8 +278,9 @@ impl Answer {
         let differences = differences.iter().map(|difference| {
             let (before, after) = (joined(&difference.baseline), joined(&difference.candidate));
             format!(
-                "{}: {before} on the baseline, {after} on the candidate",
-                difference.fact
+                "{}: {before} on the baseline, {after} on the candidate ({})",
+                difference.fact,
+                difference.meaning()
             )
         });
         Self {

@@ -10,6 +10,9 @@ use crate::report::human_bytes;
 /// The facts that are never the same, or say nothing about a machine.
 const NO_DIFFERENCE: [&str; 4] = ["instance", "address", "format", "load average"];
 
+/// What the names of the times of the boot begin with; they are never the same either.
+const BOOT: &str = "boot: ";
+
 /// So many files of a sample are listed.
 const MOST_FILES: usize = 2000;
 
@@ -74,8 +77,8 @@ pub(super) fn facts(samples: &[&SampleResults]) -> Vec<Fact> {
     for fact in &mut facts {
         let mut known = fact.values.iter().flatten();
         let first = known.next();
-        fact.differs =
-            !NO_DIFFERENCE.contains(&fact.name.as_str()) && known.any(|value| Some(value) != first);
+        let is_of_one = NO_DIFFERENCE.contains(&fact.name.as_str()) || fact.name.starts_with(BOOT);
+        fact.differs = !is_of_one && known.any(|value| Some(value) != first);
     }
     facts
 }
@@ -98,10 +101,23 @@ fn of_host(sample: &SampleResults) -> Vec<(String, String)> {
         .and_then(|facts| serde_json::to_value(facts).ok())
     {
         for (name, value) in &of_host {
-            flatten(&name.replace('_', " "), value, &mut facts);
+            match name.as_str() {
+                "format" | "boot" => {}
+                // The instance is in the report, too.
+                "ec2" => {
+                    let tenancy = value.get("tenancy").and_then(Value::as_str);
+                    facts.extend(tenancy.map(|text| ("tenancy".to_owned(), text.to_owned())));
+                }
+                name => flatten(&name.replace('_', " "), value, &mut facts),
+            }
         }
     }
-    facts.retain(|(name, _)| name != "format");
+    let boot = sample
+        .facts
+        .as_ref()
+        .map(|facts| facts.boot.since_request());
+    let boot = boot.into_iter().flatten();
+    facts.extend(boot.map(|(name, since)| (format!("{BOOT}{name}"), format!("{since:.1} s"))));
     facts
 }
 
@@ -112,6 +128,20 @@ fn flatten(name: &str, value: &Value, facts: &mut Vec<(String, String)>) {
         Value::Object(inner) => {
             for (key, value) in inner {
                 flatten(&format!("{name}: {}", key.replace('_', " ")), value, facts);
+            }
+        }
+        Value::Array(items) if items.iter().all(Value::is_object) => {
+            for item in items.iter().filter_map(Value::as_object) {
+                let of_item = item.get("name").map(plain).unwrap_or_default();
+                let mut parts = Vec::new();
+                for (key, value) in item.iter().filter(|(key, _)| *key != "name") {
+                    flatten(&key.replace('_', " "), value, &mut parts);
+                }
+                let parts = parts
+                    .into_iter()
+                    .map(|(key, value)| format!("{key} {value}"));
+                let parts: Vec<String> = parts.collect();
+                facts.push((format!("{name}: {of_item}"), parts.join(", ")));
             }
         }
         Value::Array(items) => {

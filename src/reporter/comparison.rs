@@ -56,7 +56,7 @@ pub fn hosts(differences: &[Difference]) -> Vec<String> {
     if differences.is_empty() {
         return Vec::new();
     }
-    let mut rows = vec![["the hosts differ", "baseline", "candidate"].map(str::to_owned)];
+    let mut rows = vec![["the hosts differ", "baseline", "candidate", "means"].map(str::to_owned)];
     rows.extend(differences.iter().map(|difference| {
         let side = |values: &BTreeSet<String>| {
             let values = values.iter().map(|value| one_line(value));
@@ -66,6 +66,7 @@ pub fn hosts(differences: &[Difference]) -> Vec<String> {
             one_line(&difference.fact),
             side(&difference.baseline),
             side(&difference.candidate),
+            difference.meaning(),
         ]
     }));
     aligned(&rows)

@@ -164,6 +164,7 @@ impl Scenario {
             instance_type: None,
             image: None,
             zone: None,
+            tenancy: None,
         }
     }
 

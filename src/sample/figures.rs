@@ -28,10 +28,12 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
             for reservation in &reservations {
                 self.warn_once(reservation.reason.clone());
             }
+            let host = self.as_host(instance.clone());
             let sample = self.as_measured_on(instance);
             self.measured = (!turns.is_empty()).then_some(MeasuredSample {
                 sample,
                 turns,
+                host,
                 reservations,
             });
         }

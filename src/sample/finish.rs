@@ -122,6 +122,7 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
                 self.warn_once(warning.clone());
             }
         }
+        self.complete_host_record().await;
         let mut report = self.report(started);
         if self.did_nothing() {
             self.discard().await;

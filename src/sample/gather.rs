@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{MeasuredTurn, Plan};
+use crate::comparison::hosts::{Host, between_samples};
 use crate::comparison::{Comparison, Reservation};
 use crate::figures::{Direction, Reading};
 use crate::records::{AskedPrecision, FigureRecord, Figures, Record as _, SampleOf, TurnValues};
@@ -13,6 +14,8 @@ use crate::schedule::planned_rounds;
 pub(crate) struct MeasuredSample {
     pub(crate) sample: SampleOf,
     pub(crate) turns: Vec<MeasuredTurn>,
+    /// What it measured on.
+    pub(crate) host: Host,
     /// What its system metrics say against what it measured.
     pub(crate) reservations: Vec<Reservation>,
 }
@@ -97,8 +100,10 @@ pub(crate) fn gather(plan: &Plan, samples: &[&MeasuredSample]) -> Option<(Figure
         comparison: None,
     };
     if figures.baseline.is_some() {
+        let hosts: Vec<Host> = samples.iter().map(|one| one.host.clone()).collect();
+        let unlike = between_samples(&hosts);
         let disturbed = samples.iter().flat_map(|sample| &sample.reservations);
-        let reservations: Vec<_> = disturbed.cloned().collect();
+        let reservations: Vec<_> = unlike.into_iter().chain(disturbed.cloned()).collect();
         figures.comparison = Some(Comparison::of_arms(&figures, &reservations));
     }
     Some((figures, warnings))

@@ -94,6 +94,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         let turns = seen.iter().filter(|seen| whole(&seen.turn));
         let instance = self.journal.instance.as_ref()?.id.clone();
         Some(MeasuredSample {
+            host: self.as_host(instance.clone()),
             sample: self.as_measured_on(instance),
             turns: turns.cloned().collect(),
             reservations: Vec::new(),

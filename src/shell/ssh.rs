@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use russh::client::{self, Handle};
 use russh::keys::{HashAlg, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate};
 use russh::{Channel, ChannelMsg, Preferred, cipher, kex};
@@ -63,6 +64,7 @@ pub struct SshShell {
     target: Target,
     config: Arc<client::Config>,
     session: Mutex<Option<Arc<Handle<HostCheck>>>>,
+    port_open: OnceLock<Timestamp>,
 }
 
 impl std::fmt::Debug for SshShell {
@@ -118,6 +120,7 @@ impl SshShell {
             target,
             config: Arc::new(config()),
             session: Mutex::new(None),
+            port_open: OnceLock::new(),
         };
         let deadline = Instant::now() + time;
         loop {
@@ -141,6 +144,11 @@ impl SshShell {
                 Err(_) => sleep(PROBE_PAUSE).await,
             }
         }
+    }
+
+    /// When the port first answered.
+    pub fn port_open(&self) -> Option<Timestamp> {
+        self.port_open.get().copied()
     }
 
     fn address(&self) -> String {
@@ -177,6 +185,7 @@ impl SshShell {
             .await
             .map_err(|_| self.lost("the port does not answer"))?
             .map_err(|error| self.lost(error.to_string()))?;
+        self.port_open.get_or_init(Timestamp::now);
         stream
             .set_nodelay(true)
             .map_err(|error| self.lost(error.to_string()))?;

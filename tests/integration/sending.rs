@@ -64,6 +64,7 @@ async fn send(noticed: bool, cut: impl Fn(usize) -> usize) -> (Result<String, Sh
         },
         jobs_dir: String::new(),
         just_booted: false,
+        port_open: None,
     };
     let commit = Commit::parse(HASH).unwrap();
     let sent = host.send_source(&archive, &commit, ".").await;

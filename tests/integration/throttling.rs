@@ -162,6 +162,7 @@ impl Sweep for &Account {
         self.describe()?;
         let running = |id: &InstanceId| {
             let instance = Instance {
+                tenancy: None,
                 id: id.clone(),
                 address: "192.0.2.1".into(),
                 region: "nowhere".into(),

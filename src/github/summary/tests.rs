@@ -64,6 +64,7 @@ fn report(word: &str) -> SampleReport {
             instance_type: Some("c7i.large".into()),
             image: Some("ami-0123456789abcdef0".into()),
             zone: Some("eu-central-1a".into()),
+            tenancy: Some("default".into()),
         }),
         released: Release::Terminated,
         stages: vec![

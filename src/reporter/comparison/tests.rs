@@ -1,5 +1,5 @@
 use super::*;
-use crate::comparison::{OneSided, testing};
+use crate::comparison::{OneSided, Weight, testing};
 
 /// A figure of a table that has everything.
 fn row(name: &str, verdict: Verdict, ratio: f64) -> Row {
@@ -89,14 +89,15 @@ fn hosts_are_shown_side_by_side() {
     let set = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect();
     let difference = Difference {
         fact: "kernel".into(),
+        weight: Weight::Reservation,
         baseline: set(&["6.8"]),
         candidate: set(&["6.8", "6.9\u{1b}"]),
     };
     assert_eq!(
         hosts(&[difference]),
         [
-            "the hosts differ  baseline  candidate",
-            "kernel            6.8       6.8, 6.9\\u{1b}"
+            "the hosts differ  baseline  candidate       means",
+            "kernel            6.8       6.8, 6.9\\u{1b}  within a side"
         ]
     );
     assert!(hosts(&[]).is_empty());

@@ -330,6 +330,7 @@ impl Sweep for Ledger {
                 instance_type: None,
                 image: None,
                 zone: None,
+                tenancy: None,
             }),
             Ready::Fails => InstanceState::Gone {
                 state: "terminated".into(),
@@ -493,6 +494,7 @@ impl Provider for Ledger {
             shell,
             jobs_dir: self.jobs(&instance.id).to_string_lossy().into_owned(),
             just_booted: false,
+            port_open: None,
         })
     }
 }

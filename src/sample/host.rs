@@ -1,0 +1,83 @@
+//! The host of a sample: what it tells of itself, and how it booted.
+
+use super::{Host, Sample};
+use crate::comparison;
+use crate::config::ProviderSpec;
+use crate::instance::InstanceId;
+use crate::phase::Stage;
+use crate::provider::Provider;
+use crate::records::{BootTimes, Ec2Facts};
+use crate::reporter::Reporter;
+use crate::shell::{Shell, ShellError};
+use crate::step::Place;
+
+impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
+    /// Records the facts about the host.
+    ///
+    /// # Errors
+    /// When it cannot be talked to.
+    pub(super) async fn describe_host(&mut self, host: &Host<'a, P, R>) -> Result<(), ShellError> {
+        let mut facts = host.host_facts().await?;
+        facts.ec2 = self.ec2_facts();
+        let mut stages = self.journal.stages.iter();
+        let launch = stages.rfind(|stage| stage.stage == Stage::Launch);
+        facts.boot = if host.just_booted {
+            BootTimes {
+                requested: launch.map(|launch| launch.started),
+                port_open: host.port_open,
+                pending: facts.boot.pending,
+                kernel_started: facts.boot.kernel_started,
+                cloud_init_done: facts.boot.cloud_init_done,
+                ..self.boot
+            }
+        } else {
+            BootTimes::default()
+        };
+        self.facts = Some(facts);
+        self.record_host().await;
+        Ok(())
+    }
+
+    /// The host as one that others are compared with.
+    pub(super) fn as_host(&self, instance: InstanceId) -> comparison::hosts::Host {
+        let described = self.journal.instance.as_ref();
+        comparison::hosts::Host {
+            instance,
+            instance_type: described.and_then(|one| one.instance_type.clone()),
+            facts: self.facts.clone(),
+        }
+    }
+
+    fn ec2_facts(&self) -> Option<Ec2Facts> {
+        let instance = self.journal.instance.clone()?;
+        let rented = self.run.plan.config.provider != ProviderSpec::Local;
+        rented.then_some(Ec2Facts {
+            instance_type: instance.instance_type,
+            image: instance.image,
+            zone: instance.zone,
+            tenancy: instance.tenancy,
+        })
+    }
+
+    /// Enters what is known of the host only once it was worked with.
+    pub(super) async fn complete_host_record(&mut self) {
+        let mut steps = self.journal.stages.iter().flat_map(|stage| &stage.steps);
+        let first = steps.find(|step| step.place == Place::Remote);
+        let first = first.map(|step| step.started);
+        if let (Some(facts), Some(first)) = (&mut self.facts, first)
+            && facts.boot != BootTimes::default()
+        {
+            facts.boot.first_step = Some(first);
+            self.record_host().await;
+        }
+    }
+
+    async fn record_host(&mut self) {
+        let Some(facts) = self.facts.clone() else {
+            return;
+        };
+        if let Err(error) = self.results.record(facts).await {
+            self.journal.warn(error.to_string());
+        }
+    }
+}

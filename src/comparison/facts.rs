@@ -84,18 +84,18 @@ pub(super) const COMPARED_FACTS: [ComparedFact; 27] = [
         weight: Weight::NoVerdict,
         told: Told::Mitigations,
     },
-    told("microcode", Weight::Reservation, |facts| {
+    told("microcode", Weight::NoVerdict, |facts| {
         facts.cpu_microcode.clone()
     }),
     told("frequency driver", Weight::Reservation, |facts| {
         facts.cpu_driver.clone()
     }),
     told("C-states", Weight::Reservation, c_states),
-    told("kernel", Weight::Reservation, |facts| facts.kernel.clone()),
+    told("kernel", Weight::NoVerdict, |facts| facts.kernel.clone()),
     told("kernel command line", Weight::Reservation, |facts| {
         facts.kernel_command_line.clone()
     }),
-    told("operating system", Weight::Reservation, |facts| {
+    told("operating system", Weight::NoVerdict, |facts| {
         facts.operating_system.clone()
     }),
     told("libc", Weight::Reservation, |facts| facts.libc.clone()),
@@ -107,7 +107,7 @@ pub(super) const COMPARED_FACTS: [ComparedFact; 27] = [
         Weight::Reservation,
         |facts| number(facts.address_space_randomization),
     ),
-    told("swap", Weight::Reservation, |facts| {
+    told("swap", Weight::NoVerdict, |facts| {
         facts.swap_bytes.map(gibibytes)
     }),
     told("disks", Weight::Reservation, |facts| {

@@ -179,18 +179,18 @@ mod tests {
     fn a_difference_weighs_what_its_fact_does() {
         let one = host(
             "c7i.large",
-            "kernel\t6.8\ncpu_microcode\t0x1\ncpu_model\tX\n",
+            "libc\tglibc 2.36\nkernel_command_line\tquiet\ncpu_model\tX\n",
         );
         let other = host(
             "c7i.large",
-            "kernel\t6.9\ncpu_microcode\t0x2\ncpu_model\tX\n",
+            "libc\tglibc 2.41\nkernel_command_line\tdebug\ncpu_model\tX\n",
         );
         let said = between_sides(&differences(from_ref(&one), from_ref(&other)));
         assert_eq!(
             said,
             [Reservation {
                 reason:
-                    "the hosts of the sides differ: microcode, kernel, which may be a part of it"
+                    "the hosts of the sides differ: kernel command line, libc, which may be a part of it"
                         .into(),
                 voids: false,
             }]

@@ -37,6 +37,7 @@ pub use keys::{
 };
 pub use node::At;
 pub use pattern::Pattern;
+pub use precision::parse as parse_precision;
 pub use problem::{ConfigErrors, Problem, plural};
 pub use repository::Repository;
 pub use s3::{S3Destination, S3DestinationError};

@@ -30,6 +30,9 @@ use crate::results::SampleDirectory;
 /// So much of the end of a log is looked at, in bytes; a summary shows less.
 const TAIL: u64 = 64 * 1024;
 
+/// The load of so many samples is drawn in the summary; that of more is in `report.html`.
+const MAX_DRAWN_SAMPLES: usize = 4;
+
 /// The bytes that a comparison may have in the summary.
 const COMPARISON_IN_SUMMARY: usize = 100_000;
 
@@ -93,8 +96,9 @@ impl Delivery<'_> {
         if let Some(text) = answer(COMPARISON_IN_SUMMARY) {
             warn(log, add_to_summary(&text, job));
         }
+        let drawn = report.samples.len() <= MAX_DRAWN_SAMPLES;
         for (sample, artifact) in report.samples.iter().zip(&artifacts) {
-            warn(log, page(sample, artifact.as_ref(), job).await);
+            warn(log, page(sample, artifact.as_ref(), drawn, job).await);
         }
         if args.job.comment != Commenting::Never {
             let alone = report.samples.len() == 1;
@@ -347,6 +351,7 @@ fn one_or_list(values: impl Iterator<Item = String>) -> io::Result<String> {
 async fn page(
     report: &SampleReport,
     artifact: Option<&Artifact>,
+    drawn: bool,
     job: &WorkflowJob,
 ) -> io::Result<()> {
     let failed = report.failed_step();
@@ -358,9 +363,12 @@ async fn page(
         let output = results
             .zip(log_of)
             .and_then(|(results, step)| results.log_tail(&step, TAIL).ok());
-        (files, output)
+        // What cannot be read was said when the report was made of it.
+        let drawn = results.filter(|_| drawn);
+        let metrics = drawn.and_then(|results| results.metrics().ok().flatten());
+        (files, output, metrics)
     });
-    let (files, output) = reading.await.map_err(io::Error::other)?;
+    let (files, output, metrics) = reading.await.map_err(io::Error::other)?;
     let revision = report.revision.as_str();
     let commit_url = is_commit(revision).then(|| job.commit_url(revision));
     let facts = Facts {
@@ -372,6 +380,7 @@ async fn page(
             script: &step.script,
             output,
         }),
+        metrics: metrics.as_ref(),
     };
     add_to_summary(&summary(report, &facts), job)
 }

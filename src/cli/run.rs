@@ -12,6 +12,7 @@ use secrecy::SecretString;
 use super::open_shell::ShellArgs;
 use crate::config::{
     Baseline, Config, MAX_REPEAT, MAX_SAMPLES, Percent, ProviderSpec, parse_duration,
+    parse_precision,
 };
 use crate::github::artifact::ArtifactName;
 use crate::shard::{MAX_SAMPLES_OF_SHARD, RunName, Shard};
@@ -69,7 +70,8 @@ pub struct RunArgs {
         long,
         env = "INPUT_PRECISION",
         hide_env_values = true,
-        value_name = "PERCENT"
+        value_name = "PERCENT",
+        value_parser = parse_precision
     )]
     pub precision: Option<Percent>,
     /// Measure only the samples of this shard, as `2/16`; `auto` is what AWS Batch tells the children of an array job

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use super::keys::{FAIL_ON_KEYS, Key};
 use super::node::Node;
+use super::precision::parse as parse_precision;
 use super::reader::Problems;
 use super::section::Section;
 
@@ -79,9 +80,23 @@ impl Problems<'_> {
 
     /// A percentage.
     pub(super) fn percent(&mut self, key: &Key, node: &Node) -> Option<Percent> {
+        self.percent_by(key, node, Percent::from_str)
+    }
+
+    /// The precision of a comparison.
+    pub(super) fn precision(&mut self, key: &Key, node: &Node) -> Option<Percent> {
+        self.percent_by(key, node, parse_precision)
+    }
+
+    fn percent_by(
+        &mut self,
+        key: &Key,
+        node: &Node,
+        parse: fn(&str) -> Result<Percent, &'static str>,
+    ) -> Option<Percent> {
         let Key { name, example, .. } = key;
         let text = self.text(key, node)?;
-        let parsed = text.parse().map_err(|why| {
+        let parsed = parse(&text).map_err(|why| {
             let remedy = format!("for example `{name}: {example}`");
             self.add(node.at, format!("`{name}` {why}"), remedy);
         });

@@ -38,7 +38,7 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
     let repeat = main.read("repeat", Problems::count);
     let duet = main.read("duet", Problems::boolean);
     let confirm = main.read("confirm", Problems::boolean);
-    let precision = main.read("precision", Problems::percent);
+    let precision = main.read("precision", Problems::precision);
     let fail_on = main.read("fail_on", Problems::fail_on);
     let repository = repository::read(&mut main);
     let (s3, download) = s3::read(&mut main);

@@ -5,6 +5,19 @@ use super::{Config, FIRST_STAGE, Percent, plural};
 /// A precision makes at most this many times the planned turns.
 const MOST_TIMES: u32 = 10;
 
+/// Reads how narrow intervals are to be.
+///
+/// # Errors
+/// What is wrong with the text, as the rest of a sentence that begins with its name.
+pub fn parse(text: &str) -> Result<Percent, &'static str> {
+    let precision: Percent = text.parse()?;
+    if precision.fraction() > 0.0 {
+        Ok(precision)
+    } else {
+        Err("is 0, and every interval has a width")
+    }
+}
+
 impl Config {
     /// How narrow the intervals are to be, where there will be any.
     pub fn asked_precision(&self) -> Option<Percent> {
@@ -31,5 +44,17 @@ impl Config {
         Some(format!(
             "up to {rounds} on each instance{instances}, until every interval is within ±{precision}"
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_interval_is_asked_for_that_cannot_be() {
+        assert!(parse("0.5%").is_ok());
+        assert_eq!(parse("0%"), Err("is 0, and every interval has a width"));
+        assert_eq!(parse("0.0001%"), parse("0%"));
     }
 }

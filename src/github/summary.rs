@@ -1,5 +1,7 @@
 //! The job summary: what came of a run, on one page.
 
+mod charts;
+
 use indicatif::HumanBytes;
 
 use super::artifact::Artifact;
@@ -7,6 +9,7 @@ use super::markdown::{Room, clipped, code, fenced, fold, link, list, prose, span
 use super::{CAUTION, verdict};
 use crate::config::human_duration;
 use crate::report::{Outcome, Release, SampleReport, time_outs, utc_to_the_second};
+use crate::report_page::Metrics;
 
 /// GitHub drops a longer summary. Each part has room of its own, and together they stay below.
 pub const MAX_BYTES: usize = 1_048_576;
@@ -40,6 +43,8 @@ pub struct Facts<'a> {
     pub files: &'a [(String, u64)],
     /// The step that failed.
     pub failure: Option<Failure<'a>>,
+    /// The load of the instance, where it is to be drawn.
+    pub metrics: Option<&'a Metrics>,
 }
 
 /// A step that failed, and how its output ended.
@@ -62,6 +67,7 @@ pub fn summary(report: &SampleReport, facts: &Facts<'_>) -> String {
         errors(report),
         facts.failure.as_ref().map(last_lines),
         Some(stages(report)),
+        facts.metrics.and_then(charts::charts),
         Some(particulars(report, facts)),
         files(facts),
         warnings(report),

@@ -194,6 +194,11 @@ impl Metrics {
         }
     }
 
+    /// The time from the first reading to the last, in seconds.
+    pub fn seconds(&self) -> f32 {
+        self.times.last().copied().unwrap_or_default()
+    }
+
     /// The readings of a metric, of which those that are unknown are left out; empty where there is no such column.
     pub fn readings(&self, subject: &str, metric: &str) -> Vec<f32> {
         let mut columns = self.columns.iter();

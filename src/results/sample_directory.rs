@@ -5,8 +5,13 @@ use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::RECORDS;
+use crate::metrics;
 use crate::records::{Record, RecordError};
 use crate::report::StepReport;
+use crate::report_page::Metrics;
+
+/// The largest file of metrics that is read, in bytes.
+const MAX_METRICS: u64 = 512 << 20;
 
 /// Why a record of the results cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +56,16 @@ pub(super) fn read_record<T: Record>(path: &Path) -> Result<T, ReadError> {
     })
 }
 
+/// The bytes of a regular file that is not too large.
+pub(super) fn read_whole(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let metadata = fs::metadata(path)?;
+    if !metadata.is_file() || metadata.len() > most {
+        let reason = format!("it has {} bytes, {most} are read", metadata.len());
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, reason));
+    }
+    fs::read(path)
+}
+
 /// The directory of a sample's results.
 #[derive(Debug, Clone)]
 pub struct SampleDirectory(PathBuf);
@@ -67,6 +82,21 @@ impl SampleDirectory {
     /// When there is none, or it cannot be read.
     pub fn read<T: Record>(&self) -> Result<T, ReadError> {
         read_record(&self.0.join(RECORDS).join(T::FILE))
+    }
+
+    /// Reads the sample's metrics; none where there is no file.
+    ///
+    /// # Errors
+    /// In words, when they cannot be read.
+    pub fn metrics(&self) -> Result<Option<Metrics>, String> {
+        let path = self.0.join(RECORDS).join(metrics::FILE);
+        let read = match read_whole(&path, MAX_METRICS) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            read => read.map_err(|error| error.to_string()),
+        };
+        read.and_then(|text| Metrics::parse(&text))
+            .map(Some)
+            .map_err(|reason| format!("the metrics in {}: {reason}", path.display()))
     }
 
     /// The last bytes of a step's log, as text.

@@ -5,18 +5,12 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use super::sample_directory::{ReadError, SampleDirectory, read_record};
+use super::sample_directory::{ReadError, SampleDirectory, read_record, read_whole};
 use super::stored_figures::CONFIG_FILE;
 use super::{CONFIG, RECORDS, ResultsError, failed};
 use crate::records::{Figures, Record as _};
 use crate::report::{RunReport, SampleReport};
-use crate::report_page::{Log, Metrics, RunResults, SampleResults};
-
-/// The metrics below the directory of a sample.
-const METRICS: &str = "collector/metrics.csv";
-
-/// The largest file of metrics that is read, in bytes.
-const MAX_METRICS: u64 = 512 << 20;
+use crate::report_page::{Log, RunResults, SampleResults};
 
 /// The largest config that is shown, in bytes.
 const MAX_CONFIG: u64 = 1 << 20;
@@ -203,22 +197,10 @@ fn sample(
         let name = Path::new(&step.log).file_name()?;
         log(&path.join(RECORDS).join("logs").join(name), &step.log, room).ok()
     });
-    let metrics = match read_whole(&path.join(METRICS), MAX_METRICS) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        read => match read
-            .map_err(|error| error.to_string())
-            .and_then(|text| Metrics::parse(&text))
-        {
-            Ok(metrics) => Some(metrics),
-            Err(reason) => {
-                warnings.push(format!(
-                    "the metrics in {}: {reason}",
-                    path.join(METRICS).display()
-                ));
-                None
-            }
-        },
-    };
+    let metrics = directory.metrics().unwrap_or_else(|reason| {
+        warnings.push(reason);
+        None
+    });
     let config = read_whole(&path.join(CONFIG).join(CONFIG_FILE), MAX_CONFIG).ok();
     SampleResults {
         facts: directory.read().ok(),
@@ -228,16 +210,6 @@ fn sample(
         metrics,
         report,
     }
-}
-
-/// The bytes of a regular file that is not too large.
-fn read_whole(path: &Path, most: u64) -> io::Result<Vec<u8>> {
-    let metadata = fs::metadata(path)?;
-    if !metadata.is_file() || metadata.len() > most {
-        let reason = format!("it has {} bytes, {most} are read", metadata.len());
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, reason));
-    }
-    fs::read(path)
 }
 
 /// The first quarter of the room of a log, and its last bytes: most often the end tells what went wrong.

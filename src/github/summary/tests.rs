@@ -110,6 +110,7 @@ fn everything_is_on_the_page() {
             size: 4096,
         }),
         files: &files,
+        metrics: None,
         failure: Some(Failure {
             script: "measure.sh",
             output: &lines(1).join("\n"),

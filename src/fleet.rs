@@ -422,7 +422,7 @@ async fn write_down<T: Record + Send + 'static>(plan: &Plan, record: T, report: 
 /// Writes the figures of all samples of a run of several in the formats of other tools; that one is missing is a warning.
 async fn export<R: Reporter>(run: &Run<'_, impl Provider, impl Shell, R>, figures: &Figures) {
     let plan = run.plan;
-    if plan.config.samples.get() == 1 {
+    if plan.share.count() == 1 {
         return;
     }
     let files = match files(&plan.config.exports, figures) {

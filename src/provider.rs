@@ -6,6 +6,8 @@ pub mod ec2;
 pub mod identity;
 pub mod local;
 
+use std::io::ErrorKind::AlreadyExists;
+
 use jiff::Timestamp;
 
 pub use access::{Access, InstanceAccess, Login};
@@ -398,6 +400,9 @@ impl ProviderError {
                 "set `address: auto`, or a `subnet` that assigns such addresses"
             }
             Self::Io { .. } => return None,
+            Self::Unrecorded { source, .. } if source.kind() == AlreadyExists => {
+                "this shard is at work on this machine, or was killed: `collect list` shows it, `collect reap` ends it; `--run NAME` with another name begins anew"
+            }
             Self::Unrecorded { .. } => {
                 "make that directory writable, or point COLLECTOR_STATE_DIR elsewhere: nothing is rented before its lease is on disk"
             }

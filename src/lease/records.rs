@@ -79,7 +79,8 @@ impl LeaseRecords {
 
 fn write(directory: &Path, path: &Path, record: &LeaseRecord) -> io::Result<()> {
     fs::create_dir_all(directory)?;
-    let mut file = File::create(path)?;
+    // Only a shard is ever begun twice under one lease: the other one may be at it, and its record is not to be lost.
+    let mut file = File::create_new(path)?;
     file.write_all(&serde_json::to_vec(record)?)?;
     file.sync_all()?;
     File::open(directory)?.sync_all()
@@ -103,6 +104,8 @@ mod tests {
         assert_eq!(records.all(), []);
         records.save(&record).await.unwrap();
         assert_eq!(records.all(), std::slice::from_ref(&record));
+        let again = records.save(&record).await.unwrap_err();
+        assert!(again.hint().unwrap().contains("--run NAME"), "{again}");
         records.forget(&record.lease);
         assert_eq!(records.all(), []);
     }

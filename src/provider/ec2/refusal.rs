@@ -113,7 +113,7 @@ const TABLE: [Row; 41] = [
     (
         "IdempotentParameterMismatch",
         Final,
-        "start the run again: it gets a new token",
+        "start the run again: it gets a new token; a shard gets one with another `--run NAME` only",
     ),
     ("VcpuLimitExceeded", Final, QUOTA),
     ("InstanceLimitExceeded", Final, QUOTA),

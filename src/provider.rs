@@ -6,8 +6,6 @@ pub mod ec2;
 pub mod identity;
 pub mod local;
 
-use std::io::ErrorKind::AlreadyExists;
-
 use jiff::Timestamp;
 
 pub use access::{Access, InstanceAccess, Login};
@@ -293,6 +291,12 @@ pub enum ProviderError {
         /// Why it failed.
         source: std::io::Error,
     },
+    /// There is a record of the lease, so nothing was launched.
+    #[error("the lease is on record already, in {path}")]
+    AlreadyLeased {
+        /// The file.
+        path: String,
+    },
 }
 
 /// What a refusal means for another attempt of the same call.
@@ -400,7 +404,7 @@ impl ProviderError {
                 "set `address: auto`, or a `subnet` that assigns such addresses"
             }
             Self::Io { .. } => return None,
-            Self::Unrecorded { source, .. } if source.kind() == AlreadyExists => {
+            Self::AlreadyLeased { .. } => {
                 "this shard is at work on this machine, or was killed: `collect list` shows it, `collect reap` ends it; `--run NAME` with another name begins anew"
             }
             Self::Unrecorded { .. } => {

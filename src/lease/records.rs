@@ -43,7 +43,8 @@ impl LeaseRecords {
     /// Writes a lease down and waits until it is on disk.
     ///
     /// # Errors
-    /// [`ProviderError::Unrecorded`]; nothing must be launched then.
+    /// [`ProviderError::Unrecorded`], or [`ProviderError::AlreadyLeased`] where it is on disk already; nothing must be launched
+    /// then.
     pub async fn save(&self, record: &LeaseRecord) -> Result<(), ProviderError> {
         let path = self.path(&record.lease);
         let shown = path.display().to_string();
@@ -52,9 +53,11 @@ impl LeaseRecords {
             .await
             .unwrap_or_else(|panic| Err(io::Error::other(panic)))
             .map_err(|source| ProviderError::Unrecorded {
-                path: shown,
+                path: shown.clone(),
                 source,
-            })
+            })?
+            .then_some(())
+            .ok_or(ProviderError::AlreadyLeased { path: shown })
     }
 
     /// Removes a lease whose instances are gone. That it stays is harmless: `reap` finds nothing behind it.
@@ -70,20 +73,35 @@ impl LeaseRecords {
             return Vec::new();
         };
         let mut records: Vec<LeaseRecord> = entries
-            .filter_map(|entry| serde_json::from_slice(&fs::read(entry.ok()?.path()).ok()?).ok())
+            .filter_map(|entry| read(&entry.ok()?.path()))
             .collect();
         records.sort_by(|a, b| a.lease.cmp(&b.lease));
         records
     }
 }
 
-fn write(directory: &Path, path: &Path, record: &LeaseRecord) -> io::Result<()> {
+/// Writes a record, unless there is one; whether it was written. Only a shard is ever begun twice under one lease: the other
+/// one may be at it, and its record is not to be lost.
+fn write(directory: &Path, path: &Path, record: &LeaseRecord) -> io::Result<bool> {
     fs::create_dir_all(directory)?;
-    // Only a shard is ever begun twice under one lease: the other one may be at it, and its record is not to be lost.
-    let mut file = File::create_new(path)?;
+    let mut file = match File::create_new(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            if read(path).is_some() {
+                return Ok(false);
+            }
+            // It broke off before anything was launched under it.
+            File::create(path)?
+        }
+        created => created?,
+    };
     file.write_all(&serde_json::to_vec(record)?)?;
     file.sync_all()?;
-    File::open(directory)?.sync_all()
+    File::open(directory)?.sync_all()?;
+    Ok(true)
+}
+
+fn read(path: &Path) -> Option<LeaseRecord> {
+    serde_json::from_slice(&fs::read(path).ok()?).ok()
 }
 
 #[cfg(test)]
@@ -108,5 +126,21 @@ mod tests {
         assert!(again.hint().unwrap().contains("--run NAME"), "{again}");
         records.forget(&record.lease);
         assert_eq!(records.all(), []);
+    }
+
+    #[tokio::test]
+    async fn a_record_that_broke_off_is_in_nobodys_way() {
+        let directory = tempfile::tempdir().unwrap();
+        let records = LeaseRecords::in_directory(directory.path());
+        let record = LeaseRecord {
+            lease: LeaseToken::new("run-1"),
+            provider: "ec2".into(),
+            region: "eu-central-1".into(),
+            account: None,
+            saved_at: Timestamp::now(),
+        };
+        fs::write(records.path(&record.lease), "{\"lease\": \"ru").unwrap();
+        records.save(&record).await.unwrap();
+        assert_eq!(records.all(), [record]);
     }
 }

@@ -2,7 +2,5 @@
 # $1: the directory that holds the jobs of each sample, $2: their owner without the sample, $3: kill.sh.
 trap '' HUP INT QUIT TERM
 cat > /dev/null
-for jobs in "$1"/*; do
-    sh -c "$3" kill "$2${jobs##*/}/" 50 "$jobs" > /dev/null
-done
+sh -c "$3" kill "$2" 50 "$1"/* > /dev/null
 rm -rf -- "$1"

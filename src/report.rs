@@ -29,7 +29,7 @@ use crate::step::{Place, StepOutcome};
 
 pub use diagnostic::{Diagnostic, last_lines};
 pub use signal::Signal;
-pub use text::{human_bytes, utc_to_the_second};
+pub use text::{human_bytes, human_measured_bytes, utc_to_the_second};
 pub use time_outs::{result, time_outs};
 
 /// How a run ended, from best to worst; the worst that happened is the run's.

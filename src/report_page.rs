@@ -18,7 +18,7 @@ use crate::records::{Figures, HostFacts, Manifest, SampleOf};
 use crate::report::{RunReport, SampleReport};
 
 pub use history::{History, histories};
-pub use metrics::Metrics;
+pub use metrics::{Metrics, thinned};
 
 /// What is known of a run.
 #[derive(Debug, Clone)]

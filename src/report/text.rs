@@ -2,6 +2,16 @@
 
 use jiff::Timestamp;
 
+/// A measured size for people; a negative one is none.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a huge one is the largest there is"
+)]
+pub fn human_measured_bytes(bytes: f32) -> String {
+    human_bytes(bytes as u64)
+}
+
 /// A size for people: `17 B`, `1.50 KiB`, `3.00 GiB`.
 pub fn human_bytes(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];

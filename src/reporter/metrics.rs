@@ -1,7 +1,7 @@
 //! The metrics of a sample as lines of text: a sparkline for each.
 
 use super::text::{aligned, printable};
-use crate::report::human_bytes;
+use crate::report::human_measured_bytes;
 use crate::report_page::Metrics;
 
 /// The columns of a sparkline.
@@ -51,21 +51,12 @@ fn level(height: f32) -> char {
 fn amount(value: f32, unit: &str) -> String {
     match unit {
         "percent" => format!("{value:.1} %"),
-        "bytes" => bytes(value),
-        "bytes_per_s" => format!("{}/s", bytes(value)),
+        "bytes" => human_measured_bytes(value),
+        "bytes_per_s" => format!("{}/s", human_measured_bytes(value)),
         "per_s" => format!("{value:.1}/s"),
         "mhz" => format!("{value:.0} MHz"),
         _ => format!("{value:.2}"),
     }
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a negative size is none, and a huge one the largest there is"
-)]
-fn bytes(value: f32) -> String {
-    human_bytes(value as u64)
 }
 
 #[cfg(test)]

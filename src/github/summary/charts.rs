@@ -3,16 +3,16 @@
 //! GitHub shows no image that a page brings along, but Mermaid's `xychart-beta`, in a version behind the newest: only its plainest
 //! words are used, and what matters stands below the charts in words.
 
-use crate::report::human_bytes;
-use crate::report_page::Metrics;
+use crate::report::human_measured_bytes;
+use crate::report_page::{Metrics, thinned};
 
 /// The most points of a chart: more than its width shows only make the page larger.
 const POINTS: usize = 60;
 
 /// CPU and memory over time; none where there are too few readings for a line.
 pub(super) fn charts(metrics: &Metrics) -> Option<String> {
-    let busy: Vec<f32> = metrics.readings("cpu", "idle");
-    let busy: Vec<f32> = busy.into_iter().map(|idle| 100.0 - idle).collect();
+    let idle = metrics.readings("cpu", "idle");
+    let busy: Vec<f32> = idle.into_iter().map(|idle| 100.0 - idle).collect();
     let stolen = metrics.readings("cpu", "steal");
     let used = metrics.readings("memory", "used");
     let seconds = metrics.seconds();
@@ -27,22 +27,26 @@ pub(super) fn charts(metrics: &Metrics) -> Option<String> {
         ));
     }
     let most = used.iter().copied().fold(0.0, f32::max);
-    words.push(format!("memory used: {} at most", human_bytes(whole(most))));
+    words.push(format!(
+        "memory used: {} at most",
+        human_measured_bytes(most)
+    ));
     let mebibytes: Vec<f32> = used.iter().map(|bytes| bytes / 1_048_576.0).collect();
     Some(format!(
         "{}\n{}\n{}.\n",
-        chart("CPU busy, %", seconds, 100.0, &means(&busy)),
+        chart("CPU busy, %", seconds, 100.0, &busy),
         chart(
             "memory used, MiB",
             seconds,
             most / 1_048_576.0 * 1.1 + 1.0,
-            &means(&mebibytes)
+            &mebibytes
         ),
         words.join(", ")
     ))
 }
 
-fn chart(title: &str, seconds: f32, top: f32, values: &[f32]) -> String {
+fn chart(title: &str, seconds: f32, top: f32, readings: &[f32]) -> String {
+    let values = thinned(readings, readings.len().div_ceil(POINTS));
     let values: Vec<String> = values.iter().map(|value| format!("{value:.1}")).collect();
     format!(
         "```mermaid\nxychart-beta\n    title \"{title}\"\n    x-axis \"seconds\" 0 --> {seconds:.0}\n    y-axis 0 --> {top:.0}\n    \
@@ -51,27 +55,12 @@ fn chart(title: &str, seconds: f32, top: f32, values: &[f32]) -> String {
     )
 }
 
-/// The mean of each of at most [`POINTS`] parts of the time.
-fn means(readings: &[f32]) -> Vec<f32> {
-    let every = readings.len().div_ceil(POINTS).max(1);
-    readings.chunks(every).map(mean).collect()
-}
-
 #[expect(
     clippy::cast_precision_loss,
     reason = "nobody samples for as long as a float cannot count"
 )]
 fn mean(readings: &[f32]) -> f32 {
     readings.iter().sum::<f32>() / readings.len().max(1) as f32
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a negative size is none, and a huge one the largest there is"
-)]
-fn whole(value: f32) -> u64 {
-    value as u64
 }
 
 #[cfg(test)]

@@ -4,11 +4,11 @@ mod fetch;
 mod large;
 mod listing;
 mod names;
-mod pace;
 mod place;
 mod queue;
 mod streams;
 mod transfer;
+mod tuning;
 mod unpack;
 mod warnings;
 
@@ -185,7 +185,7 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
         *entries = self.list(patterns).await?;
         let fitting = self.fitting(entries).await?;
         let incoming = self.into.join(INCOMING);
-        let made = self.arrivals.make_incoming(&incoming);
+        let made = self.arrivals.make_incoming(&incoming).await;
         made.map_err(|source| CollectError::Write {
             path: incoming,
             source,

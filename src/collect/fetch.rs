@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use super::CollectError;
 use super::large::{LargeFile, ReceivedRange};
 use super::listing::{self, Digest, Listed};
-use super::pace::Ask;
 use super::place::Places;
 use super::queue::Range;
 use super::streams::{Answer, Arrivals, Reading, SILENCE_LIMIT, Source};
+use super::tuning::Request;
 use super::unpack::{Hashes, MAX_PADDING, Received, Unpacked, Unpacker, decompressed};
 use crate::records::FileState;
 use crate::reporter::{Event, Reporter};
@@ -66,13 +66,13 @@ pub(super) enum Task {
         wanted: Vec<(usize, Listed)>,
         attempt: u32,
         last: bool,
-        ask: Ask,
+        request: Request,
     },
     Range {
         range: Range,
         source: Arc<[u8]>,
         file: Arc<LargeFile>,
-        ask: Ask,
+        request: Request,
     },
     /// Hashes the first bytes of a large file.
     Hash {
@@ -103,7 +103,7 @@ pub(super) enum Came {
 
 /// What a command carried, and how long that took from its first byte.
 pub(super) struct Carried {
-    pub(super) ask: Ask,
+    pub(super) request: Request,
     /// In the units of the queue.
     pub(super) bytes: u64,
     pub(super) time: Duration,
@@ -136,14 +136,14 @@ impl<S: Shell, R: Reporter> Fetch<'_, S, R> {
                 wanted,
                 attempt,
                 last,
-                ask,
-            } => self.files(wanted, attempt, last, ask).await,
+                request,
+            } => self.files(wanted, attempt, last, request).await,
             Task::Range {
                 range,
                 source,
                 file,
-                ask,
-            } => self.range(range, &source, file, ask).await,
+                request,
+            } => self.range(range, &source, file, request).await,
             Task::Hash {
                 position,
                 size,
@@ -157,7 +157,7 @@ impl<S: Shell, R: Reporter> Fetch<'_, S, R> {
         wanted: Vec<(usize, Listed)>,
         attempt: u32,
         last: bool,
-        ask: Ask,
+        request: Request,
     ) -> Result<Ended, CollectError> {
         let positions = wanted.iter().map(|(position, _)| *position).collect();
         let sources = wanted.iter().map(|(_, file)| &*file.source);
@@ -169,13 +169,13 @@ impl<S: Shell, R: Reporter> Fetch<'_, S, R> {
             places: Places::below(self.into),
             hashes: Arc::clone(&hashes),
             keep_changed: last,
-            compressed: ask.is_compressed(),
+            compressed: request.is_compressed(),
             done: Arc::clone(&self.done),
             arrivals: self.arrivals.clone(),
             cost: 0,
         };
         let hashing = self.hash(&paths, wanted.len(), attempt, hashes);
-        let send = Command::new(SEND, [ask.level().to_string()]).as_root();
+        let send = Command::new(SEND, [request.level().to_string()]).as_root();
         let reading = self.reading("fetching the results", SILENCE_LIMIT);
         let sending = reading.run(
             &send,
@@ -213,7 +213,11 @@ impl<S: Shell, R: Reporter> Fetch<'_, S, R> {
                 complaint,
             },
             exit,
-            carried: Some(Carried { ask, bytes, time }),
+            carried: Some(Carried {
+                request,
+                bytes,
+                time,
+            }),
         })
     }
 
@@ -222,10 +226,10 @@ impl<S: Shell, R: Reporter> Fetch<'_, S, R> {
         range: Range,
         source: &[u8],
         file: Arc<LargeFile>,
-        ask: Ask,
+        request: Request,
     ) -> Result<Ended, CollectError> {
         let arguments = [
-            ask.level().to_string(),
+            request.level().to_string(),
             range.from.to_string(),
             range.count.to_string(),
         ];
@@ -237,7 +241,7 @@ impl<S: Shell, R: Reporter> Fetch<'_, S, R> {
             let stop = source.stop.clone();
             let _ = source.stream.fill_buf();
             let since = Instant::now();
-            let received = match decompressed(&mut source.stream, ask.is_compressed()) {
+            let received = match decompressed(&mut source.stream, request.is_compressed()) {
                 Ok(Some(stream)) => file.receive(range.from, range.count, stream, &done, &stop),
                 Ok(None) => ReceivedRange::default(),
                 Err(error) => ReceivedRange {
@@ -255,7 +259,7 @@ impl<S: Shell, R: Reporter> Fetch<'_, S, R> {
         let answer = reading.run(&send, &path, progress, read).await?;
         let (received, time) = answer.read;
         let carried = Carried {
-            ask,
+            request,
             bytes: received.bytes,
             time,
         };

@@ -30,7 +30,7 @@ impl Places {
     }
 
     /// Gives a file the time and the permissions of its original.
-    pub(super) fn dress(target: &File, file: &Listed) -> io::Result<()> {
+    pub(super) fn copy_metadata(target: &File, file: &Listed) -> io::Result<()> {
         target.set_modified(file.modified)?;
         target.set_permissions(Permissions::from_mode(file.mode | 0o600))
     }

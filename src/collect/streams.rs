@@ -1,12 +1,12 @@
 //! What a command on the instance prints, read by a thread of its own: nothing of it is kept in between.
 
-use std::fs;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::fs;
 use tokio::io::{AsyncWriteExt as _, DuplexStream};
 use tokio::time::timeout;
 use tokio_util::io::SyncIoBridge;
@@ -44,14 +44,14 @@ pub struct Arrivals {
 
 impl Arrivals {
     /// Makes an empty directory for what is not complete yet, which is removed when nothing arrives any more.
-    pub(super) fn make_incoming(&self, path: &Path) -> io::Result<()> {
-        match fs::remove_file(path) {
+    pub(super) async fn make_incoming(&self, path: &Path) -> io::Result<()> {
+        match fs::remove_file(path).await {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Ok(()) => {}
             // A directory that a killed collector has left.
-            Err(_) => fs::remove_dir_all(path)?,
+            Err(_) => fs::remove_dir_all(path).await?,
         }
-        fs::create_dir(path)?;
+        fs::create_dir(path).await?;
         let mut incoming = self.incoming.lock().unwrap_or_else(PoisonError::into_inner);
         *incoming = Some(path.to_owned());
         Ok(())
@@ -83,10 +83,14 @@ impl Arrivals {
         self.threads.close();
         // One that hangs in a write is not worth more time: its file does not get its name any more.
         let _ = timeout(STOP_DEADLINE, self.threads.wait()).await;
-        let mut incoming = self.incoming.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(path) = incoming.take() {
+        let incoming = self
+            .incoming
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(path) = incoming {
             // What stays is hidden, and taken away by the next collection.
-            let _ = fs::remove_dir_all(path);
+            let _ = fs::remove_dir_all(path).await;
         }
         Collected {
             files: self.files.load(Ordering::Relaxed),

@@ -12,17 +12,17 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use super::CollectError;
 use super::fetch::{Came, Ended, Entry, Fetch, Task};
 use super::large::{Hash, Large, LargeFile, ReceivedRange};
-use super::pace::Pace;
 use super::place::{Places, is_full};
 use super::queue::{Portion, Queue, Range};
 use super::streams::Arrivals;
+use super::tuning::Tuning;
 use super::unpack::{Received, Unpacked, size_limit};
 use super::warnings::Warnings;
 use crate::reporter::{Event, Reporter};
 use crate::shell::{Reconnect, Shell, ShellError};
 
 /// How many portions are under way at once: while one waits for an answer the other keeps the wire busy.
-const LANES: usize = 2;
+const STREAMS: usize = 2;
 
 /// A file that is still being written to when it is collected is read again this often.
 const MAX_ATTEMPTS: u32 = 4;
@@ -37,7 +37,7 @@ const MAX_STANDSTILLS: u32 = 2;
 pub(super) struct Transfer<'a> {
     entries: &'a mut [Entry],
     queue: Queue,
-    pace: Pace,
+    tuning: Tuning,
     large: HashMap<usize, Large>,
     /// The number of files that had outgrown what was listed.
     outgrown: usize,
@@ -56,7 +56,7 @@ impl<'a> Transfer<'a> {
         Self {
             queue: Queue::of(entries),
             entries,
-            pace: Pace::default(),
+            tuning: Tuning::default(),
             large: HashMap::new(),
             outgrown: 0,
             standstills: 0,
@@ -84,16 +84,16 @@ impl<'a> Transfer<'a> {
         let mut places = Places::below(into);
         let mut reconnect = Reconnect::new(shell);
         let mut under_way = FuturesUnordered::new();
-        let mut lanes = 0;
+        let mut streams = 0;
         let mut lost: Option<ShellError> = None;
         loop {
             while lost.is_none() && self.standstills < MAX_STANDSTILLS {
                 if let Some(hash) = self.next_hash() {
                     under_way.push(fetch.run(hash));
-                } else if lanes < LANES
+                } else if streams < STREAMS
                     && let Some(task) = self.next_portion(&places)?
                 {
-                    lanes += 1;
+                    streams += 1;
                     under_way.push(fetch.run(task));
                 } else {
                     break;
@@ -115,9 +115,10 @@ impl<'a> Transfer<'a> {
                 carried,
             } = ended?;
             if let Some(carried) = &carried {
-                lanes -= 1;
+                streams -= 1;
                 if exit.is_ok() {
-                    self.pace.measured(carried.ask, carried.bytes, carried.time);
+                    self.tuning
+                        .measured(carried.request, carried.bytes, carried.time);
                 }
             }
             let failed = match exit {
@@ -196,8 +197,8 @@ impl<'a> Transfer<'a> {
         if self.queue.is_empty() {
             return Ok(None);
         }
-        let ask = self.pace.next(self.queue.left());
-        match self.queue.next(ask.size) {
+        let request = self.tuning.next(self.queue.left());
+        match self.queue.next(request.size) {
             None => Ok(None),
             Some(Portion::Files { positions, attempt }) => {
                 let entry = |position: usize| Some((position, self.entries.get(position)?));
@@ -208,7 +209,7 @@ impl<'a> Transfer<'a> {
                         .collect(),
                     attempt,
                     last: attempt >= MAX_ATTEMPTS,
-                    ask,
+                    request,
                 }))
             }
             Some(Portion::Range(range)) => {
@@ -230,7 +231,7 @@ impl<'a> Transfer<'a> {
                     range,
                     source: Arc::clone(&entry.listed.source),
                     file: Arc::clone(&large.file),
-                    ask,
+                    request,
                 }))
             }
         }
@@ -384,8 +385,8 @@ impl<'a> Transfer<'a> {
         else {
             return Ok(false);
         };
-        let dressed = Places::dress(&large.file.file, &entry.listed);
-        match dressed.and_then(|()| places.place(&large.file.path, &entry.listed)) {
+        let copied = Places::copy_metadata(&large.file.file, &entry.listed);
+        match copied.and_then(|()| places.place(&large.file.path, &entry.listed)) {
             Ok(()) => {
                 entry.settle(received);
                 if received.verified {

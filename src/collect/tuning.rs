@@ -19,13 +19,13 @@ const BETWEEN_TRIALS: u32 = 16;
 
 /// How a portion is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Ask {
+pub(super) struct Request {
     level: usize,
     /// In bytes.
     pub(super) size: u64,
 }
 
-impl Ask {
+impl Request {
     /// The level as `send.sh` takes it.
     pub(super) fn level(self) -> u8 {
         LEVELS.get(self.level).copied().unwrap_or_default()
@@ -38,17 +38,17 @@ impl Ask {
 
 /// The rates that were measured, of what the files have, not of what the wire carried.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(super) struct Tuning {
     /// Bytes a second, by level.
     rates: [Option<f64>; LEVELS.len()],
     asked: [bool; LEVELS.len()],
     since_trial: u32,
 }
 
-impl Pace {
+impl Tuning {
     /// How the next portion is asked for, when so many bytes are left: first plainly, then at the lowest level, then as was
     /// best, with a look at its neighbours.
-    pub(super) fn next(&mut self, left: u64) -> Ask {
+    pub(super) fn next(&mut self, left: u64) -> Request {
         let best = self.best();
         let level = match best {
             None if self.asked == [false; LEVELS.len()] => 0,
@@ -66,18 +66,18 @@ impl Pace {
         if let Some(asked) = self.asked.get_mut(level) {
             *asked = true;
         }
-        Ask { level, size }
+        Request { level, size }
     }
 
     /// Enters what a portion took.
-    pub(super) fn measured(&mut self, ask: Ask, bytes: u64, time: Duration) {
+    pub(super) fn measured(&mut self, request: Request, bytes: u64, time: Duration) {
         // Too little tells about delays only.
         if bytes < FIRST / 2 {
             return;
         }
         let bytes = u32::try_from(bytes >> 10).unwrap_or(u32::MAX);
         let rate = f64::from(bytes) * 1024.0 / time.as_secs_f64().max(1e-6);
-        if let Some(measured) = self.rates.get_mut(ask.level) {
+        if let Some(measured) = self.rates.get_mut(request.level) {
             *measured = Some(rate);
         }
     }
@@ -130,13 +130,13 @@ mod tests {
 
     /// A link of this rate in MB/s, over an instance that compresses level by level ever slower and better.
     fn settled_level(link: f64, ratios: [f64; 4], speeds: [f64; 4]) -> u8 {
-        let mut pace = Pace::default();
-        let mut last = pace.next(1 << 40);
+        let mut tuning = Tuning::default();
+        let mut last = tuning.next(1 << 40);
         for _ in 0..12 {
             let rate = speeds[last.level].min(link / ratios[last.level]) * 1e6;
             let seconds = f64::from(u32::try_from(last.size).unwrap()) / rate;
-            pace.measured(last, last.size, Duration::from_secs_f64(seconds));
-            last = pace.next(1 << 40);
+            tuning.measured(last, last.size, Duration::from_secs_f64(seconds));
+            last = tuning.next(1 << 40);
         }
         last.level()
     }
@@ -156,21 +156,21 @@ mod tests {
 
     #[test]
     fn a_portion_takes_about_a_second_and_the_last_ones_are_small() {
-        let mut pace = Pace::default();
-        let first = pace.next(1 << 40);
+        let mut tuning = Tuning::default();
+        let first = tuning.next(1 << 40);
         assert_eq!(
             first,
-            Ask {
+            Request {
                 level: 0,
                 size: FIRST
             }
         );
-        pace.measured(first, FIRST, Duration::from_millis(20));
-        let second = pace.next(1 << 40);
+        tuning.measured(first, FIRST, Duration::from_millis(20));
+        let second = tuning.next(1 << 40);
         assert!(second.is_compressed());
-        pace.measured(second, FIRST, Duration::from_millis(40));
-        assert_eq!(pace.next(1 << 40).size, 200 << 20);
-        assert_eq!(pace.next(150 << 20).size, 75 << 20);
-        assert_eq!(pace.next(20 << 20).size, 50 << 20);
+        tuning.measured(second, FIRST, Duration::from_millis(40));
+        assert_eq!(tuning.next(1 << 40).size, 200 << 20);
+        assert_eq!(tuning.next(150 << 20).size, 75 << 20);
+        assert_eq!(tuning.next(20 << 20).size, 50 << 20);
     }
 }

@@ -267,7 +267,7 @@ impl Unpacker {
         if size < announced {
             return Err(Broken::Stream);
         }
-        Places::dress(&target, &file)?;
+        Places::copy_metadata(&target, &file)?;
         self.cost += FILE_COST;
         Ok(Waiting {
             position,

@@ -78,7 +78,10 @@ impl Results {
 
     fn unpack_from(&self, stream: &mut impl BufRead) -> Unpacked {
         let incoming = self.path().join(INCOMING);
-        self.arrivals.make_incoming(&incoming).unwrap();
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.build().unwrap();
+        let made = self.arrivals.make_incoming(&incoming);
+        runtime.block_on(made).unwrap();
         let mut writer = Unpacker {
             places: Places::below(&self.path()),
             hashes: Arc::clone(&self.hashes),

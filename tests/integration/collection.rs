@@ -99,7 +99,7 @@ fn a_signal_while_results_come_home_leaves_them_in_one_directory_and_counts_them
     assert!(!sample.join(".incoming").exists());
 }
 
-struct Silent;
+pub(crate) struct Silent;
 
 impl Reporter for Silent {
     fn take(&self, _: TimedEvent) {}

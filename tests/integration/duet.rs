@@ -1,13 +1,10 @@
 //! Both revisions at the same time, each on a half of the CPUs.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::process::Command;
 
-use serde_json::Value;
-
-use crate::command::{Desk, Finished, run};
-use crate::turns::measurement;
+use crate::command::{Desk, run};
+use crate::turns::{collect, measurement, read, report};
 
 /// Goes on when the other revision is here as well: a FIFO is opened by two or by none.
 const MEET: &str = "echo >> met; meeting=../meeting-$(wc -l < met); mkfifo $meeting 2> /dev/null; \
@@ -23,19 +20,6 @@ fn desk(main: &str, measure: &str) -> Desk {
     desk.script("build.sh", "mkdir out");
     desk.script("measure.sh", measure);
     desk
-}
-
-fn collect(desk: &Desk, words: &[&str]) -> Finished {
-    run(desk.collect(&[&["--local", "config.yml", "v2"], words].concat()))
-}
-
-fn read(desk: &Desk, path: &str) -> String {
-    let path = desk.sample("v2").join(path);
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-fn report(desk: &Desk) -> Value {
-    serde_json::from_str(&read(desk, "collector/run.json")).unwrap()
 }
 
 /// The CPUs of a list such as `0-2,5`.

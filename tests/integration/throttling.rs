@@ -22,6 +22,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::command::say;
+use crate::doubles::instance;
 
 const LIFETIME: Duration = Duration::from_hours(8);
 const WORK: Duration = Duration::from_mins(10);
@@ -160,18 +161,7 @@ impl Sweep for &Account {
         ids: &[InstanceId],
     ) -> Result<Vec<(InstanceId, InstanceState)>, ProviderError> {
         self.describe()?;
-        let running = |id: &InstanceId| {
-            let instance = Instance {
-                tenancy: None,
-                id: id.clone(),
-                address: "192.0.2.1".into(),
-                region: "nowhere".into(),
-                instance_type: None,
-                image: None,
-                zone: None,
-            };
-            (id.clone(), InstanceState::Running(instance))
-        };
+        let running = |id: &InstanceId| (id.clone(), InstanceState::Running(instance(id)));
         Ok(ids.iter().map(running).collect())
     }
 

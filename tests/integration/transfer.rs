@@ -8,18 +8,13 @@ use std::path::Path;
 use collector::collect::{Arrivals, Collection, collect};
 use collector::config::Pattern;
 use collector::records::FileState;
-use collector::reporter::{Reporter, TimedEvent};
 use collector::shell::process::ProcessShell;
 use collector::shell::{Command, Exit, Output, Shell, ShellError};
 use tokio::io::AsyncRead;
 
+use crate::collection::Silent;
+
 const MIB: usize = 1 << 20;
-
-struct Silent;
-
-impl Reporter for Silent {
-    fn take(&self, _: TimedEvent) {}
-}
 
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {

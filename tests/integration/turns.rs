@@ -29,16 +29,16 @@ fn desk(main: &str, measure: &str) -> Desk {
 const MEASURE: &str = "[ -z \"$(ls out)\" ] && [ \"$(cat built)\" = \"$VERSION\" ] \
      && echo \"$VERSION $BASELINE $COLLECTOR_ARM $COLLECTOR_ROUND ${PWD##*/}\" > out/seen";
 
-fn collect(desk: &Desk, words: &[&str]) -> Finished {
+pub(crate) fn collect(desk: &Desk, words: &[&str]) -> Finished {
     run(desk.collect(&[&["--local", "config.yml", "v2"], words].concat()))
 }
 
-fn read(desk: &Desk, path: &str) -> String {
+pub(crate) fn read(desk: &Desk, path: &str) -> String {
     let path = desk.sample("v2").join(path);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn report(desk: &Desk) -> Value {
+pub(crate) fn report(desk: &Desk) -> Value {
     serde_json::from_str(&read(desk, "collector/run.json")).unwrap()
 }
 

@@ -323,15 +323,7 @@ impl Sweep for Ledger {
                 state: "terminated".into(),
                 reason: "somebody else ended it".into(),
             },
-            Ready::Works | Ready::Vanishes => InstanceState::Running(Instance {
-                id: id.clone(),
-                address: "192.0.2.1".into(),
-                region: "nowhere".into(),
-                instance_type: None,
-                image: None,
-                zone: None,
-                tenancy: None,
-            }),
+            Ready::Works | Ready::Vanishes => InstanceState::Running(instance(id)),
             Ready::Fails => InstanceState::Gone {
                 state: "terminated".into(),
                 reason: "the test says so".into(),
@@ -496,5 +488,18 @@ impl Provider for Ledger {
             just_booted: false,
             port_open: None,
         })
+    }
+}
+
+/// An instance that tells nothing but its address.
+pub(crate) fn instance(id: &InstanceId) -> Instance {
+    Instance {
+        id: id.clone(),
+        address: "192.0.2.1".into(),
+        region: "nowhere".into(),
+        instance_type: None,
+        image: None,
+        zone: None,
+        tenancy: None,
     }
 }

@@ -201,12 +201,9 @@ impl<'a> Transfer<'a> {
         match self.queue.next(request.size) {
             None => Ok(None),
             Some(Portion::Files { positions, attempt }) => {
-                let entry = |position: usize| Some((position, self.entries.get(position)?));
-                let wanted = positions.into_iter().filter_map(entry);
+                let listed = |at: usize| Some((at, self.entries.get(at)?.listed.clone()));
                 Ok(Some(Task::Files {
-                    wanted: wanted
-                        .map(|(position, entry)| (position, entry.listed.clone()))
-                        .collect(),
+                    wanted: positions.into_iter().filter_map(listed).collect(),
                     attempt,
                     last: attempt >= MAX_ATTEMPTS,
                     request,

@@ -14,7 +14,7 @@ use crate::workflow::{post, pull_request_job, step, the_body, values};
 fn desk(main: &str, phases: &str) -> Desk {
     let desk = Desk::new();
     let main = format!(
-        "performance_results: out/*\nfigures: figures.txt\nbaseline: v1\nrepeat: 8\n{main}"
+        "performance_results: out/*\nfigures: figures.txt\nmetrics: off\nbaseline: v1\nrepeat: 8\n{main}"
     );
     let phases = format!("setup: [build.sh]\nrun: [measure.sh]\n{phases}");
     desk.config(&main, &phases)

@@ -71,7 +71,7 @@ fn both_revisions_run_at_the_same_time_on_cpus_of_their_own() {
 #[test]
 fn a_duet_has_the_further_rounds_of_a_precision_and_an_answer() {
     let measure = format!("{MEET}; {}", measurement(10));
-    let main = "baseline: v1\nrepeat: 4\nfigures: figures.txt\nprecision: 1%";
+    let main = "baseline: v1\nrepeat: 4\nfigures: figures.txt\nmetrics: off\nprecision: 1%";
     let desk = desk(main, &measure);
     let finished = collect(&desk, &["--seed", "3"]).expect(0);
     let answer = "2 slower; 1 instance, 3 rounds (1 added)";

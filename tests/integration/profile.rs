@@ -28,7 +28,7 @@ fn collect(desk: &Desk, words: &[&str]) -> Finished {
     run(desk.collect(&words))
 }
 
-const COMPARED: &str = "figures: figures.txt\nbaseline: v1";
+const COMPARED: &str = "figures: figures.txt\nmetrics: off\nbaseline: v1";
 
 #[test]
 fn the_flame_graphs_of_a_slower_revision_come_home_with_the_verdict() {

@@ -144,7 +144,7 @@ fn a_file_that_an_earlier_turn_left_behind_is_not_measured_again() {
 }
 
 /// A measurement of 100 ms for `v1`, with a noise of some tenths of a percent that is the same in every run of this test; `v2`
-/// takes `slower` percent more.
+/// takes `slower` percent more. It goes with `metrics: off`: what this machine does meanwhile has no part in it.
 pub(crate) fn measurement(slower: u32) -> String {
     format!(
         "base=10000; [ $VERSION = v1 ] || base=$((base + {slower} * 100)); echo >> turns; \
@@ -156,7 +156,7 @@ pub(crate) fn measurement(slower: u32) -> String {
 }
 
 fn compared(slower: u32, main: &str, words: &[&str]) -> (Desk, Finished) {
-    let main = format!("figures: figures.txt\nbaseline: v1\n{main}");
+    let main = format!("figures: figures.txt\nmetrics: off\nbaseline: v1\n{main}");
     let desk = desk(&main, &measurement(slower));
     let finished = collect(&desk, &[&["--seed", "1"], words].concat());
     (desk, finished)
@@ -239,7 +239,9 @@ fn the_instances_after_the_third_are_for_what_looks_different() {
     };
     // Both measure the same in a round: by chance alone, one run in four would look different.
     let same = |main: &str| {
-        let main = format!("figures: figures.txt\nbaseline: v1\nrepeat: 2\nsamples: 4{main}");
+        let main = format!(
+            "figures: figures.txt\nmetrics: off\nbaseline: v1\nrepeat: 2\nsamples: 4{main}"
+        );
         let desk = desk(
             &main,
             "echo \"latency: 10$COLLECTOR_SAMPLE.$COLLECTOR_ROUND ms\" > out/figures.txt",
@@ -319,7 +321,7 @@ fn a_precision_that_is_out_of_reach_ends_with_ten_times_the_turns() {
 #[test]
 fn no_round_is_begun_that_the_life_of_the_instance_has_no_time_for() {
     let slow = format!("sleep 0.5; {}", measurement(10));
-    let main = "figures: figures.txt\nbaseline: v1\nrepeat: 6\nmax_lifetime: 25s";
+    let main = "figures: figures.txt\nmetrics: off\nbaseline: v1\nrepeat: 6\nmax_lifetime: 25s";
     let desk = desk(main, &slow);
     let finished = collect(&desk, &["--precision", "0.001%"]).expect(0);
     finished.says("there is no time for another round");
@@ -334,7 +336,7 @@ fn instances_are_added_until_the_interval_is_as_narrow_as_asked_for() {
         echo \"latency: $base ms\" > out/figures.txt";
     let on_up_to = |samples: u32, precision: &str| {
         let main = format!(
-            "figures: figures.txt\nbaseline: v1\nrepeat: 6\nsamples: {samples}\nprecision: {precision}"
+            "figures: figures.txt\nmetrics: off\nbaseline: v1\nrepeat: 6\nsamples: {samples}\nprecision: {precision}"
         );
         let desk = desk(&main, measure);
         let finished = collect(&desk, &[]).expect(0);
@@ -361,7 +363,7 @@ fn both_revisions_are_compared_on_instances_of_ec2() {
     let desk = Desk::new();
     desk.config(
         &lab.main(
-            "performance_results: out/*\nfigures: figures.txt\nbaseline: v1\nrepeat: 4\nsamples: 3",
+            "performance_results: out/*\nfigures: figures.txt\nmetrics: off\nbaseline: v1\nrepeat: 4\nsamples: 3",
         ),
         "setup: [build.sh]\nrun: [measure.sh]\n",
     );

@@ -82,8 +82,8 @@ pub(super) enum Task {
     },
 }
 
-/// What came of a task.
-pub(super) enum Came {
+/// What a task fetched.
+pub(super) enum Fetched {
     Files {
         positions: Vec<usize>,
         attempt: u32,
@@ -111,7 +111,7 @@ pub(super) struct Carried {
 
 /// How a task ended.
 pub(super) struct Ended {
-    pub(super) came: Came,
+    pub(super) fetched: Fetched,
     /// Why it is not complete, as far as the instance is concerned.
     pub(super) exit: Result<Option<Exit>, ShellError>,
     pub(super) carried: Option<Carried>,
@@ -206,7 +206,7 @@ impl<S: Shell, R: Reporter> Fetch<'_, S, R> {
         // A file that went away has no hash, which makes the command fail and is told below.
         let exit = digests?.and(exit);
         Ok(Ended {
-            came: Came::Files {
+            fetched: Fetched::Files {
                 positions,
                 attempt,
                 unpacked,
@@ -264,7 +264,7 @@ impl<S: Shell, R: Reporter> Fetch<'_, S, R> {
             time,
         };
         Ok(Ended {
-            came: Came::Range { range, received },
+            fetched: Fetched::Range { range, received },
             exit: answer.exit,
             carried: Some(carried),
         })
@@ -309,7 +309,7 @@ impl<S: Shell, R: Reporter> Fetch<'_, S, R> {
         let read = |source: &mut Source| listing::read_start(&mut source.stream);
         let answer = reading.run(&hash, &path, || (), read).await?;
         Ok(Ended {
-            came: Came::Hash {
+            fetched: Fetched::Hash {
                 position,
                 start: answer.read,
             },

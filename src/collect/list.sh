@@ -10,23 +10,39 @@ IFS=
 unset LC_ALL GLOBSORT
 export LC_COLLATE=C
 printf '%s\0' "$PWD"
-index=0
-for pattern; do
-    # The matches that the current path begins with, the longest last: what lies below one is listed with it, not again.
-    outer=()
-    depth=0
-    for path in $pattern; do
-        [ -e "$path" ] || [ -L "$path" ] || continue
+
+# Keeps of the matches those that lie below no other: they are listed with that one, not again.
+keep_outermost() {
+    local path bare depth=0 outer=() kept=()
+    for path in "${matches[@]}"; do
         bare=${path%/}
         while [ $depth -gt 0 ] && [[ $bare != "${outer[depth]}"* ]]; do depth=$((depth - 1)); done
         if [ $depth -gt 0 ] && [[ $bare == "${outer[depth]}"/* ]]; then continue; fi
         depth=$((depth + 1))
         outer[depth]=$bare
-        case $path in
-            /*) printf '%s\0' "$path" ;;
-            *) printf '%s\0' "$PWD/$path" ;;
-        esac
-    done | xargs -0 -r sh -c 'find "$@" ! -type d -print0; [ $? -le 1 ]' find |
+        kept+=("$path")
+    done
+    matches=("${kept[@]}")
+}
+
+# This directory as a part of a format of printf.
+directory=${PWD//\\/\\\\}
+directory=${directory//%/%%}
+index=0
+for pattern; do
+    # shellcheck disable=SC2206 # it is a glob
+    matches=($pattern)
+    # What is no glob stands for itself, be it there or not.
+    [ ${#matches[@]} -ne 1 ] || [ -e "${matches[0]}" ] || [ -L "${matches[0]}" ] || matches=()
+    # Without `**` all matches lie at one depth.
+    case $pattern in *'**'*) keep_outermost ;; esac
+    case $pattern in
+        /*) format='%s\0' ;;
+        *) format=$directory'/%s\0' ;;
+    esac
+    # shellcheck disable=SC2059 # one call for all of them
+    [ ${#matches[@]} -eq 0 ] || printf "$format" "${matches[@]}" |
+        xargs -0 -r sh -c 'find "$@" ! -type d -print0; [ $? -le 1 ]' find |
         FORMAT="$index %y %s %m %T@ %p\\0" xargs -0 -r sh -c 'find -L "$@" -maxdepth 0 -printf "$FORMAT"; [ $? -le 1 ]' find ||
         exit 1
     index=$((index + 1))

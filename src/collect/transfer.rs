@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicU64;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use super::CollectError;
-use super::fetch::{Came, Ended, Entry, Fetch, Task};
+use super::fetch::{Ended, Entry, Fetch, Fetched, Task};
 use super::large::{Hash, Large, LargeFile, ReceivedRange};
 use super::place::{Places, is_full};
 use super::queue::{Portion, Queue, Range};
@@ -110,7 +110,7 @@ impl<'a> Transfer<'a> {
                 continue;
             };
             let Ended {
-                came,
+                fetched,
                 exit,
                 carried,
             } = ended?;
@@ -127,14 +127,14 @@ impl<'a> Transfer<'a> {
                 Err(error @ ShellError::Stalled { .. }) => {
                     self.standstills += 1;
                     self.deferred.get_or_insert(error.into());
-                    self.give_up(&came);
+                    self.give_up(&fetched);
                     continue;
                 }
                 Err(error) => return Err(error.into()),
             };
             let cut = failed.is_some();
-            let progressed = match came {
-                Came::Files {
+            let progressed = match fetched {
+                Fetched::Files {
                     positions,
                     attempt,
                     unpacked,
@@ -149,10 +149,10 @@ impl<'a> Transfer<'a> {
                     }
                     self.files(&positions, attempt, unpacked, cut, into)?
                 }
-                Came::Range { range, received } => {
+                Fetched::Range { range, received } => {
                     self.range(range, received, cut, arrivals, &mut places)?
                 }
-                Came::Hash { position, start } => {
+                Fetched::Hash { position, start } => {
                     if let Some(large) = self.large.get_mut(&position) {
                         large.hash = if cut {
                             Hash::NotAsked
@@ -429,11 +429,11 @@ impl<'a> Transfer<'a> {
     }
 
     /// Does not ask again for what came to a standstill.
-    fn give_up(&mut self, came: &Came) {
-        let position = match came {
-            Came::Files { .. } => return,
-            Came::Range { range, .. } => range.position,
-            Came::Hash { position, .. } => *position,
+    fn give_up(&mut self, fetched: &Fetched) {
+        let position = match fetched {
+            Fetched::Files { .. } => return,
+            Fetched::Range { range, .. } => range.position,
+            Fetched::Hash { position, .. } => *position,
         };
         self.large.remove(&position);
         self.queue.drop_ranges(position);

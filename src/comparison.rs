@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::arm::Arm;
 use crate::figures::Direction;
 use crate::records::{AskedPrecision, FigureRecord, Figures};
+use crate::revision::Revision;
 use crate::statistics::{self, Doubt, Estimate, Finding, Interval, Series};
 use turns::{Measured, measured};
 
@@ -28,6 +29,9 @@ pub use words::{percent, too_slow};
 /// What a run says of its candidate and its baseline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
+    /// The revisions; absent in records from before they were named.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub revisions: Option<Revisions>,
     /// The instances that were measured on.
     pub instances: usize,
     /// The rounds on all of them together.
@@ -43,6 +47,15 @@ pub struct Comparison {
     /// The figures that only one revision has.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub one_sided: Vec<OneSided>,
+}
+
+/// The two revisions that are compared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revisions {
+    /// The one that the candidate is compared with.
+    pub baseline: Revision,
+    /// The one that is measured.
+    pub candidate: Revision,
 }
 
 /// How narrow the intervals were to be, and became.
@@ -168,7 +181,12 @@ impl Comparison {
         });
         let instances = instances.count();
         let rounds = measured.iter().map(Measured::rounds).max().unwrap_or(0);
+        let revisions = figures.baseline.clone().map(|baseline| Revisions {
+            baseline,
+            candidate: figures.revision.clone(),
+        });
         let mut comparison = Self {
+            revisions,
             instances,
             rounds,
             unpaired: None,

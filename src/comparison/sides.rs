@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::hosts::{self, Host};
 use super::turns::median;
 use super::unpaired::{self, Sides};
-use super::{Comparison, OneSided, Reservation, Row, Verdict};
+use super::{Comparison, OneSided, Reservation, Revisions, Row, Verdict};
 use crate::arm::Arm;
 use crate::records::{FigureRecord, Figures};
 use crate::statistics::Finding;
@@ -59,7 +59,12 @@ pub fn compare_sides(baseline: &Side, candidate: &Side) -> (Comparison, Vec<host
         })
         .collect();
     let instances = [baseline, candidate].map(|side| side.figures.samples.len());
+    let revision = |side: &Side| side.figures.revision.clone();
     let mut comparison = Comparison {
+        revisions: Some(Revisions {
+            baseline: revision(baseline),
+            candidate: revision(candidate),
+        }),
         instances: instances.iter().sum(),
         rounds: 0,
         unpaired: Some(instances),

@@ -73,11 +73,11 @@ fn rows(rows: &[&Row], origin: &Origin<'_>, bytes: usize) -> String {
     let from = from.join(", ");
     let mut heads = vec![
         "figure",
+        "verdict",
+        "change",
         "baseline",
         "candidate",
-        "change",
         "noise A/A, B/B",
-        "verdict",
     ];
     if !from.is_empty() {
         heads.push("from");
@@ -88,11 +88,11 @@ fn rows(rows: &[&Row], origin: &Origin<'_>, bytes: usize) -> String {
             let [baseline, candidate] = row.values();
             let mut cells = vec![
                 code(&clipped(&row.name, NAME)),
+                verdict(row),
+                text(&row.change()),
                 text(&clipped(&baseline, NAME)),
                 text(&clipped(&candidate, NAME)),
-                text(&row.change()),
                 text(&row.noise_of_both()),
-                verdict(row),
             ];
             if !from.is_empty() {
                 cells.push(from.clone());

@@ -120,8 +120,8 @@ impl Content {
         let within = runs.iter().enumerate().filter_map(|(place, run)| {
             let figures = run.figures.as_ref()?;
             let names = [
-                figures.baseline.as_ref()?.to_string(),
-                figures.revision.to_string(),
+                figures.baseline.as_ref()?.short().to_owned(),
+                figures.revision.short().to_owned(),
             ];
             Some(Answer::new(Some(place), names, &run.comparison()?, &[]))
         });
@@ -173,14 +173,7 @@ impl Content {
                 .collect();
         }
         let answers = self.answers.iter();
-        answers
-            .map(|answer| {
-                format!(
-                    "{} against {}: {}",
-                    answer.candidate, answer.baseline, answer.sentence
-                )
-            })
-            .collect()
+        answers.map(|answer| answer.sentence.clone()).collect()
     }
 
     pub(super) fn to_json(&self) -> Result<String, serde_json::Error> {

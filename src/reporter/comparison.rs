@@ -156,39 +156,36 @@ impl Column {
     }
 }
 
-fn values(rows: &[&Row]) -> [Column; 2] {
-    let of = |head, side: usize| {
-        let cell = move |row: &Row| row.values().into_iter().nth(side).unwrap_or_default();
-        Column::new(head, rows, cell).right()
-    };
-    [of("baseline", 0), of("candidate", 1)]
+fn value(rows: &[&Row], head: &'static str, side: usize) -> Column {
+    let cell = move |row: &Row| row.values().into_iter().nth(side).unwrap_or_default();
+    Column::new(head, rows, cell).right()
 }
 
 fn wide(rows: &[&Row]) -> Vec<Column> {
-    let mut columns = Vec::from(values(rows));
-    columns.extend([
-        Column::new("change", rows, Row::change),
-        Column::new("noise A/A, B/B", rows, Row::noise_of_both),
+    vec![
         Column::new("verdict", rows, Row::verdict_with_reach),
-    ]);
-    columns
+        Column::new("change", rows, Row::change),
+        value(rows, "baseline", 0),
+        value(rows, "candidate", 1),
+        Column::new("noise A/A, B/B", rows, Row::noise_of_both),
+    ]
 }
 
 fn medium(rows: &[&Row]) -> Vec<Column> {
-    let mut columns = Vec::from(values(rows));
-    columns.extend([
-        Column::new("change", rows, Row::change),
-        Column::new("noise", rows, Row::noise),
+    vec![
         Column::new("verdict", rows, |row| row.verdict.to_string()),
-    ]);
-    columns
+        Column::new("change", rows, Row::change),
+        value(rows, "baseline", 0),
+        value(rows, "candidate", 1),
+        Column::new("noise", rows, Row::noise),
+    ]
 }
 
 fn narrow(rows: &[&Row]) -> Vec<Column> {
     vec![
+        Column::new("verdict", rows, |row| row.verdict.to_string()),
         Column::new("change", rows, Row::change),
         Column::new("noise", rows, Row::noise),
-        Column::new("verdict", rows, |row| row.verdict.to_string()),
     ]
 }
 

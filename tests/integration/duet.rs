@@ -74,7 +74,7 @@ fn a_duet_has_the_further_rounds_of_a_precision_and_an_answer() {
     let main = "baseline: v1\nrepeat: 4\nfigures: figures.txt\nmetrics: off\nprecision: 1%";
     let desk = desk(main, &measure);
     let finished = collect(&desk, &["--seed", "3"]).expect(0);
-    let answer = "2 slower; 1 instance, 3 rounds (1 added)";
+    let answer = "v2 against v1: 2 slower; 1 instance, 3 rounds (1 added)";
     assert!(finished.stdout.contains(answer), "{}", finished.stdout);
 }
 

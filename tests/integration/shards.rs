@@ -226,7 +226,9 @@ fn a_merge_is_judged_as_a_run_is() {
     // What is missing is told: the answer is of less than was measured.
     worse.says("1 shard of the run without figures: 3/3");
     assert!(
-        worse.stdout.starts_with("1 slower; 6 instances"),
+        worse
+            .stdout
+            .starts_with("v2 against v1: 1 slower; 6 instances"),
         "{}",
         worse.stdout
     );

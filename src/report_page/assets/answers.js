@@ -62,21 +62,21 @@ function plotAxis(most) {
 function answerRow(row, most) {
   const cells = [
     element("th", { scope: "row" }, row.name),
-    element("td", { class: "num", "data-head": "baseline" }, row.values[0]),
-    element("td", { class: "num", "data-head": "candidate" }, row.values[1]),
-    element("td", { class: "num", "data-head": "change" }, row.change),
-    element("td", { class: "plot" }, plotRow(row, most)),
-    element("td", { class: "num noise-cell", "data-head": "noise A/A, B/B" }, row.noise),
     element("td", { class: `verdict ${row.verdict}`, "data-head": "verdict" },
       element("strong", {}, `${SIGNS[row.verdict]} ${row.words}`),
       ...row.reasons.map((reason) => element("div", { class: "reason" }, reason))),
+    element("td", { class: "num", "data-head": "change" }, row.change),
+    element("td", { class: "plot" }, plotRow(row, most)),
+    element("td", { class: "num", "data-head": "baseline" }, row.values[0]),
+    element("td", { class: "num", "data-head": "candidate" }, row.values[1]),
+    element("td", { class: "num noise-cell", "data-head": "noise A/A, B/B" }, row.noise),
   ];
   return element("tr", {}, ...cells);
 }
 
 function answerTable(answer) {
   const most = reach(answer.rows);
-  const heads = ["figure", "baseline", "candidate", "change [95 %]", "", "noise A/A, B/B", "verdict"];
+  const heads = ["figure", "verdict", "change [95 %]", "", "baseline", "candidate", "noise A/A, B/B"];
   const head = element("tr", {}, ...heads.map((text) => text
     ? element("th", { scope: "col" }, text)
     : element("th", { scope: "col", class: "plot" }, element("span", { class: "unseen" }, "change, drawn"), plotAxis(most))));

@@ -32,6 +32,7 @@ fn comparison() -> Comparison {
         (1..=38).map(|number| row(&format!("same/{number}"), Verdict::NoDifference, 1.001)),
     );
     Comparison {
+        revisions: Some(testing::revisions("v1.1", "v1.0")),
         instances: 2,
         rounds: 6,
         unpaired: None,

@@ -16,7 +16,9 @@ use crate::arm::Arm;
 use crate::figures::Direction;
 use crate::records::{AskedPrecision, FigureRecord, Figures};
 use crate::revision::Revision;
-use crate::statistics::{self, Doubt, Estimate, Finding, Interval, Series};
+use crate::statistics::{
+    self, Doubt, Estimate, Finding, INTERVAL_LEVEL, Interval, PRECISE_INTERVAL_LEVEL, Series,
+};
 use turns::{Measured, measured};
 
 pub use facts::Weight;
@@ -39,6 +41,9 @@ pub struct Comparison {
     /// The instances of the baseline and of the candidate, where they were measured on different ones.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub unpaired: Option<[usize; 2]>,
+    /// The level of the rows' intervals, each for its row alone.
+    #[serde(default = "planned_level")]
+    pub interval_level: f64,
     /// What came of a precision that was asked for.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub precision: Option<Precision>,
@@ -122,7 +127,7 @@ pub struct Row {
     pub candidate: f64,
     /// The ratio, candidate to baseline; none where one of them is zero or negative.
     pub ratio: Option<f64>,
-    /// The interval of the ratio, 95 % for this row alone.
+    /// The interval of the ratio, for this row alone.
     pub interval: Option<[f64; 2]>,
     /// The ratio of the baseline to itself within this run.
     pub baseline_noise: Option<[f64; 2]>,
@@ -190,6 +195,10 @@ impl Comparison {
             instances,
             rounds,
             unpaired: None,
+            interval_level: match figures.precision {
+                Some(_) => PRECISE_INTERVAL_LEVEL,
+                None => INTERVAL_LEVEL,
+            },
             precision: figures
                 .precision
                 .map(|asked| Precision::reached(asked, figures)),
@@ -310,6 +319,11 @@ impl Row {
     fn size(&self) -> f64 {
         self.ratio.map_or(0.0, |ratio| ratio.ln().abs())
     }
+}
+
+/// The level in records from before it was entered.
+const fn planned_level() -> f64 {
+    INTERVAL_LEVEL
 }
 
 /// A number that JSON can hold.

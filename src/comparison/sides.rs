@@ -68,6 +68,7 @@ pub fn compare_sides(baseline: &Side, candidate: &Side) -> (Comparison, Vec<host
         instances: instances.iter().sum(),
         rounds: 0,
         unpaired: Some(instances),
+        interval_level: unpaired::INTERVAL_LEVEL,
         precision: None,
         rows: Vec::new(),
         one_sided,

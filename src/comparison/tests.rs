@@ -28,6 +28,7 @@ pub(super) fn comparison(rows: Vec<Row>) -> Comparison {
         instances: 3,
         rounds: 6,
         unpaired: None,
+        interval_level: 0.95,
         precision: None,
         rows,
         one_sided: Vec::new(),
@@ -307,6 +308,27 @@ fn the_sentence_names_commits_by_the_beginning_of_their_hashes() {
     record.as_object_mut().unwrap().remove("revisions");
     let of_unnamed: Comparison = serde_json::from_value(record).unwrap();
     assert_eq!(of_unnamed.sentence(), "1 slower; 3 instances, 6 rounds");
+}
+
+#[test]
+fn the_level_of_the_intervals_is_that_of_the_design() {
+    let planned = figures(1, vec![figure("f", &rounds(0, &[1.0]))]);
+    let precise = Figures {
+        precision: Some(AskedPrecision {
+            half_width: 0.01,
+            planned_rounds: 1,
+        }),
+        ..planned.clone()
+    };
+    for (figures, level, head) in [
+        (planned, 0.95, "change [95 %]"),
+        (precise, 0.965, "change [96.5 %]"),
+    ] {
+        let comparison = Comparison::of_arms(&figures, &[]);
+        assert_eq!(comparison.head_of_changes(), head);
+        let record = serde_json::to_value(&comparison).unwrap();
+        assert_eq!(record["interval_level"], level);
+    }
 }
 
 /// A side whose instances measured these values, one each.

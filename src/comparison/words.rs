@@ -92,6 +92,12 @@ impl Comparison {
         })
     }
 
+    /// The head of the changes, with the level of their intervals, as `change [95 %]`.
+    pub fn head_of_changes(&self) -> String {
+        let level = (self.interval_level * 1000.0).round() / 10.0;
+        format!("change [{level} %]")
+    }
+
     /// The rows with a verdict.
     pub fn of(&self, verdict: Verdict) -> impl Iterator<Item = &Row> {
         self.rows.iter().filter(move |row| row.verdict == verdict)

@@ -49,14 +49,20 @@ pub fn comparison(comparison: &Comparison, origin: &Origin<'_>, room: usize) -> 
     } else {
         for_tables / 3 * 2
     };
+    let change = text(&comparison.head_of_changes());
     let folded_table = || {
         let heading = format!("{} figures without a difference", folded.len());
-        let body = rows(&folded, origin, for_tables.saturating_sub(for_open));
+        let body = rows(
+            &folded,
+            &change,
+            origin,
+            for_tables.saturating_sub(for_open),
+        );
         fold(&heading, &body)
     };
     let parts = [
         Some(format!("**{}**\n", text(&comparison.sentence()))),
-        (!open.is_empty()).then(|| rows(&open, origin, for_open)),
+        (!open.is_empty()).then(|| rows(&open, &change, origin, for_open)),
         (!folded.is_empty()).then(folded_table),
         origin.profiles.map(|words| format!("{}\n", prose(words))),
         reasons(comparison),
@@ -65,7 +71,8 @@ pub fn comparison(comparison: &Comparison, origin: &Origin<'_>, room: usize) -> 
     parts.into_iter().flatten().collect::<Vec<_>>().join("\n")
 }
 
-fn rows(rows: &[&Row], origin: &Origin<'_>, bytes: usize) -> String {
+/// The table of these rows, with the head of their changes.
+fn rows(rows: &[&Row], change: &str, origin: &Origin<'_>, bytes: usize) -> String {
     let from: Vec<String> = [("job", origin.job_url), ("results", origin.artifact_url)]
         .into_iter()
         .filter_map(|(label, url)| Some(link(label, url?)))
@@ -74,7 +81,7 @@ fn rows(rows: &[&Row], origin: &Origin<'_>, bytes: usize) -> String {
     let mut heads = vec![
         "figure",
         "verdict",
-        "change",
+        change,
         "baseline",
         "candidate",
         "noise A/A, B/B",

@@ -42,6 +42,8 @@ struct Answer {
     baseline: String,
     candidate: String,
     sentence: String,
+    /// The head of the changes, with the level of their intervals.
+    change: String,
     rows: Vec<AnswerRow>,
     /// What limits every row.
     remarks: Vec<String>,
@@ -281,6 +283,7 @@ impl Answer {
             baseline,
             candidate,
             sentence: comparison.sentence(),
+            change: comparison.head_of_changes(),
             rows: rows.collect(),
             remarks: owned(comparison.common_reasons()),
             one_sided: comparison.one_sided.clone(),

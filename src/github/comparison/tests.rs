@@ -22,6 +22,7 @@ fn table_of(without: usize, word: &str) -> Comparison {
         instances: 3,
         rounds: 6,
         unpaired: None,
+        interval_level: 0.95,
         precision: None,
         rows,
         one_sided: vec![OneSided {

@@ -36,6 +36,7 @@ fn comparison() -> Comparison {
         instances: 2,
         rounds: 6,
         unpaired: None,
+        interval_level: 0.95,
         precision: None,
         rows,
         one_sided: vec![OneSided {

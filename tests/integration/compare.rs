@@ -218,6 +218,7 @@ fn runs_of_one_plan_are_joined() {
     let text = std::fs::read_to_string(desk.path().join("joined/figures.json")).unwrap();
     let record: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(record["runs"], json!(["a", "b", "c"]));
+    merged.says("wrote 1 figure of 3 runs to ");
     // What a comparison asks of hosts and configs goes with them.
     let of_joined = desk.path().join("joined/i-b-1");
     assert!(of_joined.join("collector/host.json").is_file());

@@ -84,7 +84,7 @@ pub struct OneSided {
 }
 
 /// What the statistics do not know of a run, and what limits its answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reservation {
     /// The reason, in words.
     pub reason: String,
@@ -109,6 +109,23 @@ impl Reservation {
             voids: false,
         });
         one_machine.into_iter().chain(part).collect()
+    }
+
+    /// What happened to the samples while they measured; of two with the same number, each is named with its run.
+    fn of_samples(figures: &Figures) -> Vec<Self> {
+        let samples = &figures.samples;
+        let reservations = samples.iter().flat_map(|sample| {
+            let same = samples.iter().filter(|other| other.sample == sample.sample);
+            let run = (same.count() > 1).then_some(&sample.run);
+            sample.reservations.iter().map(move |of| match run {
+                Some(run) => Self {
+                    reason: format!("{} (run {run})", of.reason),
+                    ..*of
+                },
+                None => of.clone(),
+            })
+        });
+        reservations.collect()
     }
 }
 
@@ -163,14 +180,19 @@ impl Comparison {
         measured.map(|measured| measured.series).collect()
     }
 
-    /// The comparison of a run's arms.
+    /// The comparison of a run's arms; `reservations` are those that the figures do not bring with them.
     pub fn of_arms(figures: &Figures, reservations: &[Reservation]) -> Self {
         let series = Self::series(figures);
         let estimates = match figures.precision {
             Some(_) => statistics::compare_until_precise(&series),
             None => statistics::compare(&series),
         };
-        let reservations = [&Reservation::of(figures), reservations].concat();
+        let reservations = [
+            &Reservation::of(figures),
+            reservations,
+            &Reservation::of_samples(figures),
+        ]
+        .concat();
         Self::new(figures, &estimates, &reservations)
     }
 

@@ -182,6 +182,13 @@ fn reservations(
             voids: false,
         });
     }
+    for (arm, side) in [(Arm::Baseline, baseline), (Arm::Candidate, candidate)] {
+        let of_side = Reservation::of_samples(&side.figures).into_iter();
+        reservations.extend(of_side.map(|of| Reservation {
+            reason: format!("{arm}: {}", of.reason),
+            ..of
+        }));
+    }
     let mut samples = baseline
         .figures
         .samples

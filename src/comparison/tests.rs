@@ -71,6 +71,7 @@ fn figures(samples: u32, figures: Vec<FigureRecord>) -> Figures {
                 run: run.clone(),
                 sample,
                 instance: InstanceId::new(format!("i-{sample}")),
+                reservations: Vec::new(),
             })
             .collect(),
         figures,
@@ -368,6 +369,22 @@ fn sides_on_several_instances_each_have_a_verdict() {
     assert_eq!(
         comparison.sentence(),
         "v2 against v1: 1 slower; 3 and 3 instances, not interleaved"
+    );
+}
+
+#[test]
+fn what_happened_to_a_sample_of_a_side_limits_the_answer() {
+    let mut one = side(&[10.0, 10.1, 10.2], "kernel\t6.8\n");
+    let other = side(&[12.0, 12.1, 12.2], "kernel\t6.8\n");
+    one.figures.samples[2].reservations.push(Reservation {
+        reason: "sample 3 lost 7.0 % to steal".into(),
+        voids: true,
+    });
+    let (comparison, _) = compare_sides(&one, &other);
+    assert_eq!(comparison.rows[0].verdict, Verdict::NoVerdict);
+    assert_eq!(
+        comparison.rows[0].reasons,
+        ["baseline: sample 3 lost 7.0 % to steal"]
     );
 }
 

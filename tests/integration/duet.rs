@@ -84,6 +84,11 @@ fn both_revisions_run_at_the_same_time_on_cpus_of_their_own() {
     for both in turns.chunks(2) {
         assert_ne!(both[0]["arm"], both[1]["arm"]);
         assert_eq!(both[0]["of_arm"], both[1]["of_arm"]);
+        for turn in both {
+            let (arm, number) = (turn["arm"].as_str().unwrap(), &turn["of_arm"]);
+            let announced = read(&desk, &format!("{arm}/turn-0{number}/announced"));
+            assert_eq!(turn["cpus"], announced.trim());
+        }
     }
 }
 

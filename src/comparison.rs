@@ -15,7 +15,10 @@ use serde::{Deserialize, Serialize};
 use crate::arm::Arm;
 use crate::figures::Direction;
 use crate::records::{AskedPrecision, FigureRecord, Figures};
-use crate::statistics::{self, Doubt, Estimate, Finding, Interval, Series};
+use crate::revision::Revision;
+use crate::statistics::{
+    self, Doubt, Estimate, Finding, INTERVAL_LEVEL, Interval, PRECISE_INTERVAL_LEVEL, Series,
+};
 use turns::{Measured, measured};
 
 pub use facts::Weight;
@@ -28,6 +31,9 @@ pub use words::{percent, too_slow};
 /// What a run says of its candidate and its baseline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
+    /// The revisions; absent in records from before they were named.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub revisions: Option<Revisions>,
     /// The instances that were measured on.
     pub instances: usize,
     /// The rounds on all of them together.
@@ -35,6 +41,9 @@ pub struct Comparison {
     /// The instances of the baseline and of the candidate, where they were measured on different ones.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub unpaired: Option<[usize; 2]>,
+    /// The level of the rows' intervals, each for its row alone.
+    #[serde(default = "planned_level")]
+    pub interval_level: f64,
     /// What came of a precision that was asked for.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub precision: Option<Precision>,
@@ -43,6 +52,15 @@ pub struct Comparison {
     /// The figures that only one revision has.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub one_sided: Vec<OneSided>,
+}
+
+/// The two revisions that are compared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revisions {
+    /// The one that the candidate is compared with.
+    pub baseline: Revision,
+    /// The one that is measured.
+    pub candidate: Revision,
 }
 
 /// How narrow the intervals were to be, and became.
@@ -66,7 +84,7 @@ pub struct OneSided {
 }
 
 /// What the statistics do not know of a run, and what limits its answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reservation {
     /// The reason, in words.
     pub reason: String,
@@ -92,6 +110,23 @@ impl Reservation {
         });
         one_machine.into_iter().chain(part).collect()
     }
+
+    /// What happened to the samples while they measured; of two with the same number, each is named with its run.
+    fn of_samples(figures: &Figures) -> Vec<Self> {
+        let samples = &figures.samples;
+        let reservations = samples.iter().flat_map(|sample| {
+            let same = samples.iter().filter(|other| other.sample == sample.sample);
+            let run = (same.count() > 1).then_some(&sample.run);
+            sample.reservations.iter().map(move |of| match run {
+                Some(run) => Self {
+                    reason: format!("{} (run {run})", of.reason),
+                    ..*of
+                },
+                None => of.clone(),
+            })
+        });
+        reservations.collect()
+    }
 }
 
 /// What is said of a figure.
@@ -109,7 +144,7 @@ pub struct Row {
     pub candidate: f64,
     /// The ratio, candidate to baseline; none where one of them is zero or negative.
     pub ratio: Option<f64>,
-    /// The interval of the ratio, 95 % for this row alone.
+    /// The interval of the ratio, for this row alone.
     pub interval: Option<[f64; 2]>,
     /// The ratio of the baseline to itself within this run.
     pub baseline_noise: Option<[f64; 2]>,
@@ -145,14 +180,19 @@ impl Comparison {
         measured.map(|measured| measured.series).collect()
     }
 
-    /// The comparison of a run's arms.
+    /// The comparison of a run's arms; `reservations` are those that the figures do not bring with them.
     pub fn of_arms(figures: &Figures, reservations: &[Reservation]) -> Self {
         let series = Self::series(figures);
         let estimates = match figures.precision {
             Some(_) => statistics::compare_until_precise(&series),
             None => statistics::compare(&series),
         };
-        let reservations = [&Reservation::of(figures), reservations].concat();
+        let reservations = [
+            &Reservation::of(figures),
+            reservations,
+            &Reservation::of_samples(figures),
+        ]
+        .concat();
         Self::new(figures, &estimates, &reservations)
     }
 
@@ -168,10 +208,19 @@ impl Comparison {
         });
         let instances = instances.count();
         let rounds = measured.iter().map(Measured::rounds).max().unwrap_or(0);
+        let revisions = figures.baseline.clone().map(|baseline| Revisions {
+            baseline,
+            candidate: figures.revision.clone(),
+        });
         let mut comparison = Self {
+            revisions,
             instances,
             rounds,
             unpaired: None,
+            interval_level: match figures.precision {
+                Some(_) => PRECISE_INTERVAL_LEVEL,
+                None => INTERVAL_LEVEL,
+            },
             precision: figures
                 .precision
                 .map(|asked| Precision::reached(asked, figures)),
@@ -292,6 +341,11 @@ impl Row {
     fn size(&self) -> f64 {
         self.ratio.map_or(0.0, |ratio| ratio.ln().abs())
     }
+}
+
+/// The level in records from before it was entered.
+const fn planned_level() -> f64 {
+    INTERVAL_LEVEL
 }
 
 /// A number that JSON can hold.

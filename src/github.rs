@@ -28,10 +28,5 @@ fn verdict(outcome: Outcome) -> String {
     format!("{} {}", mark(outcome), outcome.label())
 }
 
-/// Whether a revision is a whole hash: only those have a page of their own for certain.
-pub fn is_commit(revision: &str) -> bool {
-    revision.len() == 40 && revision.chars().all(|c| c.is_ascii_hexdigit())
-}
-
 /// Opens a GitHub `[!CAUTION]` alert.
 const CAUTION: &str = "> [!CAUTION]\n";

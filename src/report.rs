@@ -129,11 +129,14 @@ pub struct StageReport {
 }
 
 /// How a turn ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TurnReport {
     /// The turn.
     #[serde(flatten)]
     pub turn: Turn,
+    /// The CPUs that it was kept to, in a duet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpus: Option<String>,
     /// Whether all of its steps came to their end; else its round is no pair.
     pub ok: bool,
 }

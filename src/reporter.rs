@@ -20,6 +20,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
+use crate::arm::Arm;
 use crate::config::ConfigErrors;
 use crate::instance::{InstanceId, LeaseToken, Resource, RunId};
 use crate::phase::{Phase, Stage};
@@ -55,6 +56,9 @@ pub enum Event {
         phase: Phase,
         /// The script.
         script: ScriptPath,
+        /// The revision that it runs for, where two are compared.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        arm: Option<Arm>,
         /// The time after which it is ended.
         timeout: Option<Seconds>,
     },
@@ -64,6 +68,9 @@ pub enum Event {
     StepFinished {
         /// The script.
         script: ScriptPath,
+        /// The revision that it ran for, where two are compared.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        arm: Option<Arm>,
         /// How it ended.
         outcome: StepOutcome,
         /// Its exit status, where there is one.

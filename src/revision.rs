@@ -30,6 +30,14 @@ impl Revision {
     pub fn directory(&self) -> String {
         self.0.replace('/', "~")
     }
+
+    /// The revision for people: of the whole hash of a commit its beginning, any other name as it is.
+    pub fn short(&self) -> &str {
+        match Commit::parse(&self.0) {
+            Some(_) => self.0.get(..SHORT).unwrap_or(&self.0),
+            None => &self.0,
+        }
+    }
 }
 
 impl TryFrom<String> for Revision {

@@ -47,6 +47,12 @@ const UNTIL_PRECISE: Levels = Levels {
     interval: 0.035,
 };
 
+/// The level of the intervals of [`compare`], each for its figure alone.
+pub const INTERVAL_LEVEL: f64 = 1.0 - PLANNED.interval;
+
+/// That of the intervals of [`compare_until_precise`].
+pub const PRECISE_INTERVAL_LEVEL: f64 = 1.0 - UNTIL_PRECISE.interval;
+
 /// The probability with which a detectable change would have been found.
 const POWER: f64 = 0.8;
 
@@ -94,7 +100,7 @@ pub struct Interval {
 pub struct Estimate {
     /// The ratio; not a number where there is none.
     pub ratio: f64,
-    /// The interval of 95 % for this figure alone; none where the design carries none.
+    /// The interval for this figure alone, at the level of its design; none where that carries none.
     pub interval: Option<Interval>,
     /// The ratio of the baseline to itself within the rounds, at the level of the whole table.
     pub baseline_noise: Option<Interval>,

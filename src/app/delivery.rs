@@ -18,7 +18,7 @@ use crate::github::artifact::{Artifact, ArtifactName, Upload, upload};
 use crate::github::comment::{COMPARISON, Row};
 use crate::github::state::State;
 use crate::github::summary::{Facts, Failure, refusal, short, summary};
-use crate::github::{WorkflowJob, commands, is_commit};
+use crate::github::{WorkflowJob, commands};
 use crate::interrupt::Interrupt;
 use crate::phase::Stage;
 use crate::records::{FileState, Manifest};
@@ -26,6 +26,7 @@ use crate::report::{Diagnostic, Outcome, Release, RunReport, SampleReport};
 use crate::reporter::workflow::WorkflowLog;
 use crate::reporter::{Event, Reporter};
 use crate::results::SampleDirectory;
+use crate::revision::Commit;
 
 /// So much of the end of a log is looked at, in bytes; a summary shows less.
 const TAIL: u64 = 64 * 1024;
@@ -370,7 +371,8 @@ async fn page(
     });
     let (files, output, metrics) = reading.await.map_err(io::Error::other)?;
     let revision = report.revision.as_str();
-    let commit_url = is_commit(revision).then(|| job.commit_url(revision));
+    // Only a whole hash has a page of its own for certain.
+    let commit_url = Commit::parse(revision).map(|_| job.commit_url(revision));
     let facts = Facts {
         run_url: Some(&job.run_url()),
         commit_url: commit_url.as_deref(),

@@ -70,7 +70,7 @@ pub(super) async fn run(
     expect_comparison(&project.config)?;
     let part = Part::of(args, job, &project, &revision)?;
     let share = part.share;
-    if let Some(note) = leave_to_merge(&mut project.config, share) {
+    for note in leave_to_merge(&mut project.config, share) {
         reporter.report(Event::Note(note));
     }
     let shell = open_shell::occasion(args.shell, job, share.count())?;

@@ -47,7 +47,7 @@ pub(super) fn merge(args: &MergeArgs, console: &Console) -> Result<ExitStatus, E
     }
     let path = StoredFigures::write(&args.output, &figures, &stored)?;
     console.note(&format!(
-        "{} of {} are in {}",
+        "wrote {} of {} to {}",
         plural(figures.figures.len(), "figure"),
         plural(figures.runs.len(), "run"),
         path.display()

@@ -91,7 +91,7 @@ fn across(runs: &[RunResults]) -> Option<Across> {
     Some(Across {
         comparison,
         differences,
-        revisions: [first.to_string(), second.to_string()],
+        revisions: [first, second].map(|revision| revision.short().to_owned()),
     })
 }
 

@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::error::{Error, ShardError};
 use crate::github::WorkflowJob;
 use crate::instance::RunId;
+use crate::phase::Phase;
 use crate::project::Project;
 use crate::revision::Revision;
 use crate::shard::{RunName, Shard, Share};
@@ -76,22 +77,30 @@ pub(super) fn share(args: &RunArgs, config: &Config) -> Result<Share, ShardError
     Ok(Share::new(shard, config.samples)?)
 }
 
-/// Takes from the config what only the whole run can do, and says so.
-pub(super) fn leave_to_merge(config: &mut Config, share: Share) -> Option<String> {
-    if !share.shard.has_others() {
-        return None;
+/// Takes from the config what only the whole run can do, and says so, and of what is left that it goes by a part of the run.
+pub(super) fn leave_to_merge(config: &mut Config, share: Share) -> Vec<String> {
+    let part = share.shard;
+    if !part.has_others() {
+        return Vec::new();
     }
     let stages = config.has_stages().then_some("`confirm`");
     let limit = config.fail_on.take().map(|_| "`fail_on`");
     config.confirm = false;
     let left: Vec<&str> = [stages, limit].into_iter().flatten().collect();
-    (!left.is_empty()).then(|| {
+    let left = (!left.is_empty()).then(|| {
+        let is = if left.len() == 1 { "is" } else { "are" };
         format!(
-            "shard {} measures all of its samples and has no verdict of its own: {} is for the whole run, which `collect merge` joins",
-            share.shard,
+            "shard {part} measures all of its samples and has no verdict of its own: {} {is} for the whole run, which `collect merge` joins",
             left.join(" and ")
         )
-    })
+    });
+    let profiled = config.phases.contains_key(&Phase::OnRegression).then(|| {
+        format!(
+            "{} goes by the samples of shard {part} only: each shard in which a figure is slower profiles, and none where it takes all shards to see that",
+            Phase::OnRegression
+        )
+    });
+    left.into_iter().chain(profiled).collect()
 }
 
 fn given(name: &str) -> Option<String> {

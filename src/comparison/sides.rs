@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::hosts::{self, Host};
 use super::turns::median;
 use super::unpaired::{self, Sides};
-use super::{Comparison, OneSided, Reservation, Row, Verdict};
+use super::{Comparison, OneSided, Reservation, Revisions, Row, Verdict};
 use crate::arm::Arm;
 use crate::records::{FigureRecord, Figures};
 use crate::statistics::Finding;
@@ -59,10 +59,16 @@ pub fn compare_sides(baseline: &Side, candidate: &Side) -> (Comparison, Vec<host
         })
         .collect();
     let instances = [baseline, candidate].map(|side| side.figures.samples.len());
+    let revision = |side: &Side| side.figures.revision.clone();
     let mut comparison = Comparison {
+        revisions: Some(Revisions {
+            baseline: revision(baseline),
+            candidate: revision(candidate),
+        }),
         instances: instances.iter().sum(),
         rounds: 0,
         unpaired: Some(instances),
+        interval_level: unpaired::INTERVAL_LEVEL,
         precision: None,
         rows: Vec::new(),
         one_sided,
@@ -175,6 +181,13 @@ fn reservations(
             reason: "not every host is known: they may differ".into(),
             voids: false,
         });
+    }
+    for (arm, side) in [(Arm::Baseline, baseline), (Arm::Candidate, candidate)] {
+        let of_side = Reservation::of_samples(&side.figures).into_iter();
+        reservations.extend(of_side.map(|of| Reservation {
+            reason: format!("{arm}: {}", of.reason),
+            ..of
+        }));
     }
     let mut samples = baseline
         .figures

@@ -1,7 +1,15 @@
-//! Rows for the tests of what shows them.
+//! Revisions and rows for the tests of what shows them.
 
-use super::{Row, Verdict};
+use super::{Revisions, Row, Verdict};
 use crate::figures::Direction;
+
+/// The candidate and the baseline of these names.
+pub(crate) fn revisions(candidate: &str, baseline: &str) -> Revisions {
+    Revisions {
+        baseline: baseline.parse().unwrap(),
+        candidate: candidate.parse().unwrap(),
+    }
+}
 
 /// A figure of some milliseconds with this ratio, and everything that a row may have but reasons.
 pub(crate) fn row(name: &str, verdict: Verdict, ratio: f64) -> Row {

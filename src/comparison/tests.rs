@@ -24,9 +24,11 @@ pub(super) fn row(name: &str, verdict: Verdict, ratio: f64) -> Row {
 
 pub(super) fn comparison(rows: Vec<Row>) -> Comparison {
     let mut comparison = Comparison {
+        revisions: Some(testing::revisions("v2", "v1")),
         instances: 3,
         rounds: 6,
         unpaired: None,
+        interval_level: 0.95,
         precision: None,
         rows,
         one_sided: Vec::new(),
@@ -69,6 +71,7 @@ fn figures(samples: u32, figures: Vec<FigureRecord>) -> Figures {
                 run: run.clone(),
                 sample,
                 instance: InstanceId::new(format!("i-{sample}")),
+                reservations: Vec::new(),
             })
             .collect(),
         figures,
@@ -215,7 +218,7 @@ fn what_matters_is_on_top() {
     );
     assert_eq!(
         comparison.sentence(),
-        "3 slower, 1 faster, 1 no verdict, 1 no difference shown (≥ 1.0 % would have been seen), \
+        "v2 against v1: 3 slower, 1 faster, 1 no verdict, 1 no difference shown (≥ 1.0 % would have been seen), \
          1 in one revision only; 1 instance, 1 round"
     );
     let text = serde_json::to_string(&comparison).unwrap();
@@ -275,18 +278,58 @@ fn the_sentence_says_what_would_have_been_seen() {
     let even = comparison(vec![with(0.015), with(0.018)]);
     assert_eq!(
         even.sentence(),
-        "2 no difference shown (≥ 1.8 % would have been seen); 3 instances, 6 rounds"
+        "v2 against v1: 2 no difference shown (≥ 1.8 % would have been seen); 3 instances, 6 rounds"
     );
     let uneven = comparison(vec![with(0.01), with(0.012), with(0.4)]);
     assert_eq!(
         uneven.sentence(),
-        "3 no difference shown (≥ 1.2 % would have been seen in half of them, ≥ 40.0 % in all); \
+        "v2 against v1: 3 no difference shown (≥ 1.2 % would have been seen in half of them, ≥ 40.0 % in all); \
          3 instances, 6 rounds"
     );
     assert_eq!(
         comparison(Vec::new()).sentence(),
-        "no figure to compare; 3 instances, 6 rounds"
+        "v2 against v1: no figure to compare; 3 instances, 6 rounds"
     );
+}
+
+#[test]
+fn the_sentence_names_commits_by_the_beginning_of_their_hashes() {
+    let of_commit = Comparison {
+        revisions: Some(testing::revisions(
+            "0123456789abcdef0123456789abcdef01234567",
+            "release/1.0",
+        )),
+        ..comparison(vec![row("f", Verdict::Slower, 1.1)])
+    };
+    assert_eq!(
+        of_commit.sentence(),
+        "0123456789 against release/1.0: 1 slower; 3 instances, 6 rounds"
+    );
+    let mut record = serde_json::to_value(&of_commit).unwrap();
+    record.as_object_mut().unwrap().remove("revisions");
+    let of_unnamed: Comparison = serde_json::from_value(record).unwrap();
+    assert_eq!(of_unnamed.sentence(), "1 slower; 3 instances, 6 rounds");
+}
+
+#[test]
+fn the_level_of_the_intervals_is_that_of_the_design() {
+    let planned = figures(1, vec![figure("f", &rounds(0, &[1.0]))]);
+    let precise = Figures {
+        precision: Some(AskedPrecision {
+            half_width: 0.01,
+            planned_rounds: 1,
+        }),
+        ..planned.clone()
+    };
+    for (figures, level, head) in [
+        (planned, 0.95, "change [95 %]"),
+        (precise, 0.965, "change [96.5 %]"),
+    ] {
+        let comparison = Comparison::of_arms(&figures, &[]);
+        assert_eq!(comparison.head_of_changes(), head);
+        let record = serde_json::to_value(&comparison).unwrap();
+        assert_eq!(record["interval_level"], level);
+    }
 }
 
 /// A side whose instances measured these values, one each.
@@ -312,7 +355,8 @@ fn side(values: &[f64], facts: &str) -> Side {
 
 #[test]
 fn sides_on_several_instances_each_have_a_verdict() {
-    let one = side(&[10.0, 10.1, 10.2], "kernel\t6.8\n");
+    let mut one = side(&[10.0, 10.1, 10.2], "kernel\t6.8\n");
+    one.figures.revision = "v1".parse().unwrap();
     let other = side(&[12.0, 12.1, 12.2], "kernel\t6.8\n");
     let (comparison, differences) = compare_sides(&one, &other);
     assert_eq!(differences, []);
@@ -324,7 +368,23 @@ fn sides_on_several_instances_each_have_a_verdict() {
     assert!(comparison.rows[0].reasons.is_empty());
     assert_eq!(
         comparison.sentence(),
-        "1 slower; 3 and 3 instances, not interleaved"
+        "v2 against v1: 1 slower; 3 and 3 instances, not interleaved"
+    );
+}
+
+#[test]
+fn what_happened_to_a_sample_of_a_side_limits_the_answer() {
+    let mut one = side(&[10.0, 10.1, 10.2], "kernel\t6.8\n");
+    let other = side(&[12.0, 12.1, 12.2], "kernel\t6.8\n");
+    one.figures.samples[2].reservations.push(Reservation {
+        reason: "sample 3 lost 7.0 % to steal".into(),
+        voids: true,
+    });
+    let (comparison, _) = compare_sides(&one, &other);
+    assert_eq!(comparison.rows[0].verdict, Verdict::NoVerdict);
+    assert_eq!(
+        comparison.rows[0].reasons,
+        ["baseline: sample 3 lost 7.0 % to steal"]
     );
 }
 

@@ -10,6 +10,9 @@ use statrs::distribution::{ContinuousCDF as _, StudentsT};
 /// The probability of any false finding in a table.
 const LEVEL: f64 = 0.05;
 
+/// The level of an interval, for its figure alone.
+pub(super) const INTERVAL_LEVEL: f64 = 1.0 - LEVEL;
+
 /// The probability with which a detectable change would have been found.
 const POWER: f64 = 0.8;
 

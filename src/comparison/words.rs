@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use super::{Comparison, Precision, Row, Verdict};
+use super::{Comparison, Precision, Revisions, Row, Verdict};
 use crate::config::plural;
 use crate::figures::Direction;
+use crate::revision::Revision;
 
 /// The largest detectable change is named beside the median one where it is so many times greater.
 const UNEVEN: f64 = 2.0;
@@ -20,9 +21,18 @@ impl fmt::Display for Verdict {
     }
 }
 
+impl fmt::Display for Revisions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [candidate, baseline] = [&self.candidate, &self.baseline].map(Revision::short);
+        write!(f, "{candidate} against {baseline}")
+    }
+}
+
 impl Comparison {
-    /// The answer in a sentence: how many figures are slower, faster or neither, and what it rests on.
+    /// The answer in a sentence: of which revisions, how many figures are slower, faster or neither, and what it rests on.
     pub fn sentence(&self) -> String {
+        let revisions = self.revisions.as_ref();
+        let revisions = revisions.map_or_else(String::new, |revisions| format!("{revisions}: "));
         let mut parts = Vec::new();
         let verdicts = [
             (Verdict::Slower, "slower"),
@@ -45,7 +55,7 @@ impl Comparison {
         if parts.is_empty() {
             parts.push("no figure to compare".into());
         }
-        format!("{}; {}", parts.join(", "), self.basis())
+        format!("{revisions}{}; {}", parts.join(", "), self.basis())
     }
 
     /// What was measured on.
@@ -80,6 +90,12 @@ impl Comparison {
         } else {
             format!("≥ {} would have been seen", percent(last))
         })
+    }
+
+    /// The head of the changes, with the level of their intervals, as `change [95 %]`.
+    pub fn head_of_changes(&self) -> String {
+        let level = (self.interval_level * 1000.0).round() / 10.0;
+        format!("change [{level} %]")
     }
 
     /// The rows with a verdict.

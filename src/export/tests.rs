@@ -34,6 +34,7 @@ fn figures() -> Figures {
             run,
             sample: 1,
             instance: InstanceId::new("i-01"),
+            reservations: Vec::new(),
         }],
         figures: vec![
             figure(

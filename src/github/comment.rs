@@ -112,6 +112,9 @@ pub struct Row {
     /// How many steps ran out of time.
     #[serde(default, skip_serializing_if = "is_none")]
     pub timed_out: usize,
+    /// Which of several samples of the job it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample: Option<u32>,
 }
 
 #[expect(

@@ -49,14 +49,20 @@ pub fn comparison(comparison: &Comparison, origin: &Origin<'_>, room: usize) -> 
     } else {
         for_tables / 3 * 2
     };
+    let change = text(&comparison.head_of_changes());
     let folded_table = || {
         let heading = format!("{} figures without a difference", folded.len());
-        let body = rows(&folded, origin, for_tables.saturating_sub(for_open));
+        let body = rows(
+            &folded,
+            &change,
+            origin,
+            for_tables.saturating_sub(for_open),
+        );
         fold(&heading, &body)
     };
     let parts = [
         Some(format!("**{}**\n", text(&comparison.sentence()))),
-        (!open.is_empty()).then(|| rows(&open, origin, for_open)),
+        (!open.is_empty()).then(|| rows(&open, &change, origin, for_open)),
         (!folded.is_empty()).then(folded_table),
         origin.profiles.map(|words| format!("{}\n", prose(words))),
         reasons(comparison),
@@ -65,7 +71,8 @@ pub fn comparison(comparison: &Comparison, origin: &Origin<'_>, room: usize) -> 
     parts.into_iter().flatten().collect::<Vec<_>>().join("\n")
 }
 
-fn rows(rows: &[&Row], origin: &Origin<'_>, bytes: usize) -> String {
+/// The table of these rows, with the head of their changes.
+fn rows(rows: &[&Row], change: &str, origin: &Origin<'_>, bytes: usize) -> String {
     let from: Vec<String> = [("job", origin.job_url), ("results", origin.artifact_url)]
         .into_iter()
         .filter_map(|(label, url)| Some(link(label, url?)))
@@ -73,11 +80,11 @@ fn rows(rows: &[&Row], origin: &Origin<'_>, bytes: usize) -> String {
     let from = from.join(", ");
     let mut heads = vec![
         "figure",
+        "verdict",
+        change,
         "baseline",
         "candidate",
-        "change",
         "noise A/A, B/B",
-        "verdict",
     ];
     if !from.is_empty() {
         heads.push("from");
@@ -88,11 +95,11 @@ fn rows(rows: &[&Row], origin: &Origin<'_>, bytes: usize) -> String {
             let [baseline, candidate] = row.values();
             let mut cells = vec![
                 code(&clipped(&row.name, NAME)),
+                verdict(row),
+                text(&row.change()),
                 text(&clipped(&baseline, NAME)),
                 text(&clipped(&candidate, NAME)),
-                text(&row.change()),
                 text(&row.noise_of_both()),
-                verdict(row),
             ];
             if !from.is_empty() {
                 cells.push(from.clone());

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Record;
 use crate::arm::Arm;
-use crate::comparison::Comparison;
+use crate::comparison::{Comparison, Reservation};
 use crate::figures::Direction;
 use crate::instance::{InstanceId, RunId};
 use crate::revision::Revision;
@@ -66,6 +66,9 @@ pub struct SampleOf {
     pub sample: u32,
     /// Its instance.
     pub instance: InstanceId,
+    /// What happened to it while it measured, and limits what its figures say.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub reservations: Vec<Reservation>,
 }
 
 /// A figure and its values.

@@ -42,6 +42,8 @@ struct Answer {
     baseline: String,
     candidate: String,
     sentence: String,
+    /// The head of the changes, with the level of their intervals.
+    change: String,
     rows: Vec<AnswerRow>,
     /// What limits every row.
     remarks: Vec<String>,
@@ -120,8 +122,8 @@ impl Content {
         let within = runs.iter().enumerate().filter_map(|(place, run)| {
             let figures = run.figures.as_ref()?;
             let names = [
-                figures.baseline.as_ref()?.to_string(),
-                figures.revision.to_string(),
+                figures.baseline.as_ref()?.short().to_owned(),
+                figures.revision.short().to_owned(),
             ];
             Some(Answer::new(Some(place), names, &run.comparison()?, &[]))
         });
@@ -173,14 +175,7 @@ impl Content {
                 .collect();
         }
         let answers = self.answers.iter();
-        answers
-            .map(|answer| {
-                format!(
-                    "{} against {}: {}",
-                    answer.candidate, answer.baseline, answer.sentence
-                )
-            })
-            .collect()
+        answers.map(|answer| answer.sentence.clone()).collect()
     }
 
     pub(super) fn to_json(&self) -> Result<String, serde_json::Error> {
@@ -288,6 +283,7 @@ impl Answer {
             baseline,
             candidate,
             sentence: comparison.sentence(),
+            change: comparison.head_of_changes(),
             rows: rows.collect(),
             remarks: owned(comparison.common_reasons()),
             one_sided: comparison.one_sided.clone(),

@@ -37,7 +37,7 @@ pub fn table(comparison: &Comparison, width: Option<usize>, all: bool) -> Vec<Li
     let mut lines = vec![(None, comparison.sentence())];
     if !rows.is_empty() {
         lines.push((None, String::new()));
-        lines.extend(body(&rows, width));
+        lines.extend(body(&rows, &comparison.head_of_changes(), width));
     }
     if folded > 0 {
         let more = format!("and {folded} more without a difference; `--all` shows them");
@@ -73,13 +73,13 @@ pub fn hosts(differences: &[Difference]) -> Vec<String> {
 }
 
 /// The rows in the widest form that fits, or a line for each cell where none does.
-fn body(rows: &[&Row], width: Option<usize>) -> Vec<Line> {
+fn body(rows: &[&Row], change: &str, width: Option<usize>) -> Vec<Line> {
     let names: Vec<String> = rows.iter().map(|row| one_line(&row.name)).collect();
     let longest = names.iter().map(|name| measure_text_width(name)).max();
     let longest = longest.unwrap_or(0).max("figure".len());
     let forms = [wide, medium, narrow].into_iter().zip(LEAST_NAME);
     for (form, least) in forms {
-        let columns = form(rows);
+        let columns = form(rows, change);
         let taken: usize = columns
             .iter()
             .map(|column| column.width() + GAP.len())
@@ -89,7 +89,7 @@ fn body(rows: &[&Row], width: Option<usize>) -> Vec<Line> {
             return lines(rows, &names, room.min(longest), &columns);
         }
     }
-    let columns = medium(rows);
+    let columns = medium(rows, change);
     let mut lines = Vec::new();
     for (index, (row, name)) in rows.iter().zip(names).enumerate() {
         let name = width.map_or_else(|| name.clone(), |width| shortened(&name, width));
@@ -118,7 +118,7 @@ fn lines(rows: &[&Row], names: &[String], room: usize, columns: &[Column]) -> Ve
         }
         line.trim_end().to_owned()
     };
-    let mut lines = vec![(None, line("figure", &|column| column.head.to_owned()))];
+    let mut lines = vec![(None, line("figure", &|column| column.head.clone()))];
     for (index, (row, name)) in rows.iter().zip(names).enumerate() {
         let cell = |column: &Column| column.cells.get(index).cloned().unwrap_or_default();
         lines.push((Some(row.verdict), line(name, &cell)));
@@ -128,15 +128,15 @@ fn lines(rows: &[&Row], names: &[String], room: usize, columns: &[Column]) -> Ve
 
 /// A column with a cell for each row.
 struct Column {
-    head: &'static str,
+    head: String,
     right: bool,
     cells: Vec<String>,
 }
 
 impl Column {
-    fn new(head: &'static str, rows: &[&Row], cell: impl Fn(&Row) -> String) -> Self {
+    fn new(head: &str, rows: &[&Row], cell: impl Fn(&Row) -> String) -> Self {
         Self {
-            head,
+            head: head.to_owned(),
             right: false,
             // A unit is from outside as well.
             cells: rows.iter().map(|row| one_line(&cell(row))).collect(),
@@ -152,43 +152,40 @@ impl Column {
 
     fn width(&self) -> usize {
         let cells = self.cells.iter().map(|cell| measure_text_width(cell));
-        cells.max().unwrap_or(0).max(measure_text_width(self.head))
+        cells.max().unwrap_or(0).max(measure_text_width(&self.head))
     }
 }
 
-fn values(rows: &[&Row]) -> [Column; 2] {
-    let of = |head, side: usize| {
-        let cell = move |row: &Row| row.values().into_iter().nth(side).unwrap_or_default();
-        Column::new(head, rows, cell).right()
-    };
-    [of("baseline", 0), of("candidate", 1)]
+fn value(rows: &[&Row], head: &str, side: usize) -> Column {
+    let cell = move |row: &Row| row.values().into_iter().nth(side).unwrap_or_default();
+    Column::new(head, rows, cell).right()
 }
 
-fn wide(rows: &[&Row]) -> Vec<Column> {
-    let mut columns = Vec::from(values(rows));
-    columns.extend([
-        Column::new("change", rows, Row::change),
-        Column::new("noise A/A, B/B", rows, Row::noise_of_both),
-        Column::new("verdict", rows, Row::verdict_with_reach),
-    ]);
-    columns
-}
-
-fn medium(rows: &[&Row]) -> Vec<Column> {
-    let mut columns = Vec::from(values(rows));
-    columns.extend([
-        Column::new("change", rows, Row::change),
-        Column::new("noise", rows, Row::noise),
-        Column::new("verdict", rows, |row| row.verdict.to_string()),
-    ]);
-    columns
-}
-
-fn narrow(rows: &[&Row]) -> Vec<Column> {
+fn wide(rows: &[&Row], change: &str) -> Vec<Column> {
     vec![
-        Column::new("change", rows, Row::change),
-        Column::new("noise", rows, Row::noise),
+        Column::new("verdict", rows, Row::verdict_with_reach),
+        Column::new(change, rows, Row::change),
+        value(rows, "baseline", 0),
+        value(rows, "candidate", 1),
+        Column::new("noise A/A, B/B", rows, Row::noise_of_both),
+    ]
+}
+
+fn medium(rows: &[&Row], change: &str) -> Vec<Column> {
+    vec![
         Column::new("verdict", rows, |row| row.verdict.to_string()),
+        Column::new(change, rows, Row::change),
+        value(rows, "baseline", 0),
+        value(rows, "candidate", 1),
+        Column::new("noise", rows, Row::noise),
+    ]
+}
+
+fn narrow(rows: &[&Row], change: &str) -> Vec<Column> {
+    vec![
+        Column::new("verdict", rows, |row| row.verdict.to_string()),
+        Column::new(change, rows, Row::change),
+        Column::new("noise", rows, Row::noise),
     ]
 }
 

@@ -313,11 +313,15 @@ impl<O: Write, E: Write> Console<O, E> {
             Event::StageFinished { stage, ok, took } => {
                 self.line(&[(PLAIN, &text::stage_ended(*stage, *ok, *took))]);
             }
-            Event::StepStarted { phase, script, .. } => {
+            Event::StepStarted {
+                phase, script, arm, ..
+            } => {
+                let script = text::script_of(script, *arm);
                 self.line(&[(PLAIN, &format!("{phase}: {script}"))]);
             }
             Event::StepFinished {
                 script,
+                arm,
                 outcome,
                 exit_code,
                 took,
@@ -328,7 +332,7 @@ impl<O: Write, E: Write> Console<O, E> {
                     _ => YELLOW,
                 };
                 self.line(&[
-                    (PLAIN, &format!("{script}: ")),
+                    (PLAIN, &format!("{}: ", text::script_of(script, *arm))),
                     (style, &outcome.to_string()),
                     (PLAIN, &text::after_outcome(*exit_code, *took)),
                 ]);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::text::elapsed;
+use super::text::{elapsed, script_of};
 use super::{Event, TimedEvent};
 use crate::report::Seconds;
 
@@ -41,12 +41,18 @@ impl Progress {
                 self.start(*sample, Running::new(stage.to_string(), *at));
             }
             Event::StepStarted {
-                script, timeout, ..
+                script,
+                arm,
+                timeout,
+                ..
             } => {
+                // Two steps at the same time are on one line, which is of both.
+                let running = self.running.get(sample).filter(|running| running.is_step);
+                let arm = arm.filter(|_| running.is_none());
                 let step = Running {
                     is_step: true,
                     timeout: timeout.map(|Seconds(timeout)| timeout),
-                    ..Running::new(script.to_string(), *at)
+                    ..Running::new(script_of(script, arm), *at)
                 };
                 self.start(*sample, step);
             }
@@ -129,6 +135,7 @@ pub(super) fn since(then: Timestamp, now: Timestamp) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arm::Arm;
     use crate::phase::{Phase, Stage};
     use crate::step::ScriptPath;
 
@@ -148,6 +155,7 @@ mod tests {
         Event::StepStarted {
             phase: Phase::Run,
             script: ScriptPath::parse("measure.sh").unwrap(),
+            arm: None,
             timeout: timeout.map(|seconds| Seconds(Duration::from_secs(seconds))),
         }
     }
@@ -170,6 +178,29 @@ mod tests {
         );
         let put_back = line(&progress, 0, 80);
         assert_eq!(put_back, "measure.sh 0s", "the clock was put back");
+    }
+
+    #[test]
+    fn a_step_says_which_revision_it_runs_for_unless_it_is_both() {
+        let started = |arm| match step_started(None) {
+            Event::StepStarted {
+                phase,
+                script,
+                timeout,
+                ..
+            } => Event::StepStarted {
+                phase,
+                script,
+                arm: Some(arm),
+                timeout,
+            },
+            other => other,
+        };
+        let mut progress = Progress::default();
+        follow(&mut progress, 0, started(Arm::Baseline));
+        assert_eq!(line(&progress, 1, 80), "measure.sh (baseline) 1s");
+        follow(&mut progress, 0, started(Arm::Candidate));
+        assert_eq!(line(&progress, 1, 80), "measure.sh 1s");
     }
 
     #[test]

@@ -133,6 +133,7 @@ impl Scenario {
             Event::StepStarted {
                 phase,
                 script,
+                arm: None,
                 timeout: None,
             },
         )
@@ -149,6 +150,7 @@ impl Scenario {
             sample,
             Event::StepFinished {
                 script,
+                arm: None,
                 outcome,
                 exit_code,
                 took,

@@ -6,11 +6,13 @@ use std::time::Duration;
 use indicatif::HumanBytes;
 use jiff::Timestamp;
 
+use crate::arm::Arm;
 use crate::config::human_duration;
 use crate::instance::LOCAL_REGION;
 use crate::instance::{InstanceId, LeaseToken, Resource, RunId};
 use crate::phase::Stage;
 use crate::report::{Diagnostic, Release, RunReport, SampleReport, utc_to_the_second};
+use crate::step::ScriptPath;
 
 /// The mark of a line that a script wrote.
 const QUOTED: &str = "  | ";
@@ -44,6 +46,11 @@ pub fn stage_ended(stage: Stage, ok: bool, took: Duration) -> String {
     } else {
         format!("{stage}: {verdict} after {}", human_duration(took))
     }
+}
+
+/// A script, and the revision that it runs for.
+pub fn script_of(script: &ScriptPath, arm: Option<Arm>) -> String {
+    arm.map_or_else(|| script.to_string(), |arm| format!("{script} ({arm})"))
 }
 
 /// The end of a script behind its outcome: the exit status, where it says more than that, and the time.

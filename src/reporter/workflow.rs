@@ -333,20 +333,25 @@ impl<W: Write> WorkflowLog<W> {
                 }
                 self.leave_group();
             }
-            Event::StepStarted { phase, script, .. } => {
+            Event::StepStarted {
+                phase, script, arm, ..
+            } => {
                 // Of two steps at the same time the first has closed the fence.
                 self.resume_commands();
+                let script = text::script_of(script, *arm);
                 self.line(&format!("{phase}: {script}"));
                 self.stop_commands();
             }
             Event::Output(bytes) => self.output(bytes),
             Event::StepFinished {
                 script,
+                arm,
                 outcome,
                 exit_code,
                 took,
             } => {
                 self.resume_commands();
+                let script = text::script_of(script, *arm);
                 let after = text::after_outcome(*exit_code, *took);
                 self.line(&format!("{script}: {outcome}{after}"));
                 if *outcome == StepOutcome::TimedOut {

@@ -29,12 +29,14 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
                 self.warn_once(reservation.reason.clone());
             }
             let host = self.as_host(instance.clone());
-            let sample = self.as_measured_on(instance);
+            let sample = SampleOf {
+                reservations,
+                ..self.as_measured_on(instance)
+            };
             self.measured = (!turns.is_empty()).then_some(MeasuredSample {
                 sample,
                 turns,
                 host,
-                reservations,
             });
         }
         self.measured.as_ref()
@@ -45,6 +47,7 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
             run: self.run.plan.run.clone(),
             sample: self.index,
             instance,
+            reservations: Vec::new(),
         }
     }
 

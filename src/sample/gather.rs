@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{MeasuredTurn, Plan};
+use crate::comparison::Comparison;
 use crate::comparison::hosts::{Host, between_samples};
-use crate::comparison::{Comparison, Reservation};
 use crate::figures::{Direction, Reading};
 use crate::records::{AskedPrecision, FigureRecord, Figures, Record as _, SampleOf, TurnValues};
 use crate::schedule::planned_rounds;
@@ -16,8 +16,6 @@ pub(crate) struct MeasuredSample {
     pub(crate) turns: Vec<MeasuredTurn>,
     /// What it measured on.
     pub(crate) host: Host,
-    /// What its system metrics say against what it measured.
-    pub(crate) reservations: Vec<Reservation>,
 }
 
 /// The figures of these samples, with the comparison where there is a baseline, and what is said of them. None where nothing
@@ -102,9 +100,7 @@ pub(crate) fn gather(plan: &Plan, samples: &[&MeasuredSample]) -> Option<(Figure
     if figures.baseline.is_some() {
         let hosts: Vec<Host> = samples.iter().map(|one| one.host.clone()).collect();
         let unlike = between_samples(&hosts);
-        let disturbed = samples.iter().flat_map(|sample| &sample.reservations);
-        let reservations: Vec<_> = unlike.into_iter().chain(disturbed.cloned()).collect();
-        figures.comparison = Some(Comparison::of_arms(&figures, &reservations));
+        figures.comparison = Some(Comparison::of_arms(&figures, unlike.as_slice()));
     }
     Some((figures, warnings))
 }

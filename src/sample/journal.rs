@@ -175,9 +175,11 @@ impl<'a, R: Reporter> Journal<'a, R> {
         timeout: Option<Duration>,
         log: String,
     ) {
+        let mut arm = None;
         if let Some(open) = self.open.get_mut(lane)
             && let Some(stage) = self.stages.get_mut(open.stage)
         {
+            arm = stage.arm;
             open.step = Some(Instant::now());
             stage.steps.push(StepReport {
                 script: step.script.to_string(),
@@ -192,6 +194,7 @@ impl<'a, R: Reporter> Journal<'a, R> {
         self.report(Event::StepStarted {
             phase,
             script: step.script.clone(),
+            arm,
             timeout: timeout.map(Seconds),
         });
     }
@@ -212,8 +215,11 @@ impl<'a, R: Reporter> Journal<'a, R> {
             report.exit_code = exit_code;
             report.took = took;
         }
+        let open = self.open.get(lane);
+        let arm = open.and_then(|open| self.stages.get(open.stage)?.arm);
         self.report(Event::StepFinished {
             script: step.script.clone(),
+            arm,
             outcome,
             exit_code,
             took,

@@ -97,7 +97,6 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             host: self.as_host(instance.clone()),
             sample: self.as_measured_on(instance),
             turns: turns.cloned().collect(),
-            reservations: Vec::new(),
         })
     }
 

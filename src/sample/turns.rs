@@ -101,10 +101,13 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         let complete =
             steps.all(|step| matches!(step.outcome, StepOutcome::Passed | StepOutcome::Warned));
         self.longest_turn = self.longest_turn.max(since.elapsed());
-        self.turns.extend(turns.iter().map(|turn| TurnReport {
-            turn: *turn,
-            ok: complete && measured.is_ok(),
-        }));
+        let measured_on = turns.iter().zip(scopes);
+        self.turns
+            .extend(measured_on.map(|(turn, scope)| TurnReport {
+                turn: *turn,
+                cpus: scope.cpus,
+                ok: complete && measured.is_ok(),
+            }));
         // A failure in a turn says nothing of the others.
         self.journal.failed = false;
     }

@@ -119,7 +119,7 @@ fn two_revisions_on_several_instances_each_are_compared() {
         let table = compared(&desk, &[baseline, candidate]);
         let first = table.lines().next().unwrap();
         assert_eq!(
-            first, "1 slower; 3 and 3 instances, not interleaved",
+            first, "v2 against v1: 1 slower; 3 and 3 instances, not interleaved",
             "{table}"
         );
         assert!(table.contains("+10.0 % ["), "{table}");
@@ -134,14 +134,17 @@ fn a_single_instance_or_another_host_carries_no_verdict() {
     let desk = two_revisions(1.1);
     let alone = compared(&desk, &["i-a-1", "i-b-1"]);
     assert!(
-        alone.starts_with("1 no verdict; 1 and 1 instance"),
+        alone.starts_with("v2 against v1: 1 no verdict; 1 and 1 instance"),
         "{alone}"
     );
     assert!(alone.contains("one instance on a side"), "{alone}");
     let other = figures("c", "v3", None, &[(1.0, 2.0), (1.0, 2.1)]);
     stored(&desk, &other, "m7i.large", "6.9");
     let elsewhere = compared(&desk, &["v1", "v3"]);
-    assert!(elsewhere.starts_with("1 no verdict; "), "{elsewhere}");
+    assert!(
+        elsewhere.starts_with("v3 against v1: 1 no verdict; "),
+        "{elsewhere}"
+    );
     assert!(
         elsewhere.contains("the hosts of the sides differ: instance type, kernel\n"),
         "{elsewhere}"
@@ -172,7 +175,7 @@ fn a_baseline_that_was_measured_in_turns_is_taken_from_the_same_run() {
     );
     let table = compared(&desk, &["v1", "v2"]);
     assert!(
-        table.starts_with("1 slower; 3 instances, 9 rounds\n"),
+        table.starts_with("v2 against v1: 1 slower; 3 instances, 9 rounds\n"),
         "{table}"
     );
 }
@@ -208,13 +211,14 @@ fn runs_of_one_plan_are_joined() {
     assert!(
         merged
             .stdout
-            .starts_with("1 slower; 3 instances, 9 rounds\n"),
+            .starts_with("v2 against v1: 1 slower; 3 instances, 9 rounds\n"),
         "{}",
         merged.stdout
     );
     let text = std::fs::read_to_string(desk.path().join("joined/figures.json")).unwrap();
     let record: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(record["runs"], json!(["a", "b", "c"]));
+    merged.says("wrote 1 figure of 3 runs to ");
     // What a comparison asks of hosts and configs goes with them.
     let of_joined = desk.path().join("joined/i-b-1");
     assert!(of_joined.join("collector/host.json").is_file());

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
+use serde_json::Value;
+
 use crate::command::{Desk, run};
 use crate::turns::{collect, measurement, read, report};
 
@@ -38,9 +40,26 @@ fn both_revisions_run_at_the_same_time_on_cpus_of_their_own() {
          echo $COLLECTOR_CPUS > out/announced; echo \"$VERSION is here\""
     );
     let desk = desk("baseline: v1\nrepeat: 4", &measure);
-    let finished = collect(&desk, &["--seed", "3"]).expect(0);
+    let finished = collect(&desk, &["--seed", "3", "--events", "events"]).expect(0);
     finished.says("[baseline] v1 is here");
     finished.says("[candidate] v2 is here");
+    for arm in ["baseline", "candidate"] {
+        finished.says(&format!("run: measure.sh ({arm})"));
+        finished.says(&format!("measure.sh ({arm}): ok after "));
+    }
+    let events = std::fs::read_to_string(desk.path().join("events")).unwrap();
+    let ends = events
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    let ends = ends.filter(|line: &Value| {
+        line["event"] == "step_finished" && line["details"]["script"] == "measure.sh"
+    });
+    let of_baseline = ends.map(|end| end["details"]["arm"] == "baseline");
+    let of_baseline: Vec<bool> = of_baseline.collect();
+    assert_eq!(of_baseline.len(), 8);
+    for both in of_baseline.chunks(2) {
+        assert_ne!(both[0], both[1]);
+    }
     let mut halves = Vec::new();
     for turn in 1..=4 {
         let [baseline, candidate] = ["baseline", "candidate"].map(|arm| {
@@ -65,6 +84,11 @@ fn both_revisions_run_at_the_same_time_on_cpus_of_their_own() {
     for both in turns.chunks(2) {
         assert_ne!(both[0]["arm"], both[1]["arm"]);
         assert_eq!(both[0]["of_arm"], both[1]["of_arm"]);
+        for turn in both {
+            let (arm, number) = (turn["arm"].as_str().unwrap(), &turn["of_arm"]);
+            let announced = read(&desk, &format!("{arm}/turn-0{number}/announced"));
+            assert_eq!(turn["cpus"], announced.trim());
+        }
     }
 }
 
@@ -74,7 +98,7 @@ fn a_duet_has_the_further_rounds_of_a_precision_and_an_answer() {
     let main = "baseline: v1\nrepeat: 4\nfigures: figures.txt\nmetrics: off\nprecision: 1%";
     let desk = desk(main, &measure);
     let finished = collect(&desk, &["--seed", "3"]).expect(0);
-    let answer = "2 slower; 1 instance, 3 rounds (1 added)";
+    let answer = "v2 against v1: 2 slower; 1 instance, 3 rounds (1 added)";
     assert!(finished.stdout.contains(answer), "{}", finished.stdout);
 }
 

@@ -62,6 +62,15 @@ fn a_revision_that_is_not_slower_is_not_profiled() {
 }
 
 #[test]
+fn a_shard_says_that_it_profiles_by_its_own_samples() {
+    let desk = desk(10, COMPARED);
+    let shard = ["--samples", "2", "--shard", "1/2", "--run", "a"];
+    let finished = collect(&desk, &shard).expect(0);
+    finished.says("on_regression goes by the samples of shard 1/2 only");
+    finished.says("2 figures are slower: on_regression of both revisions");
+}
+
+#[test]
 fn a_plan_shows_the_phase_before_the_collection() {
     let desk = desk(10, COMPARED);
     let plan = run(desk.collect(&["plan", "--json", "--local", "config.yml", "v2"])).expect(0);

@@ -150,7 +150,10 @@ fn an_hour_of_eight_samples_is_one_quiet_page_that_anyone_can_use() {
     );
     let worked = seen["untilFirstChart"].as_f64().unwrap();
     assert!(worked > 0.0 && worked <= 1.0, "{worked} s");
-    assert_eq!(seen["sentence"], "1 slower; 8 instances, 16 rounds");
+    assert_eq!(
+        seen["sentence"],
+        "v2 against v1: 1 slower; 8 instances, 16 rounds"
+    );
     assert_eq!(seen["found"], "64 lines in 64 logs");
     assert!(
         seen["hover"].as_str().unwrap().contains("#8: "),

@@ -16,7 +16,7 @@ const SAMPLES: usize = 4;
 fn desk(main: &str) -> Desk {
     let desk = Desk::new();
     let main = format!(
-        "performance_results: speed.csv\nfigures: speed.csv\nbaseline: v1\nrepeat: 2\nsamples: {SAMPLES}\n{main}"
+        "metrics: off\nperformance_results: speed.csv\nfigures: speed.csv\nbaseline: v1\nrepeat: 2\nsamples: {SAMPLES}\n{main}"
     );
     desk.config(&main, "run:\n  - measure.sh\n");
     desk.script(
@@ -226,7 +226,9 @@ fn a_merge_is_judged_as_a_run_is() {
     // What is missing is told: the answer is of less than was measured.
     worse.says("1 shard of the run without figures: 3/3");
     assert!(
-        worse.stdout.starts_with("1 slower; 6 instances"),
+        worse
+            .stdout
+            .starts_with("v2 against v1: 1 slower; 6 instances"),
         "{}",
         worse.stdout
     );
@@ -238,6 +240,21 @@ fn a_merge_is_judged_as_a_run_is() {
     run(merge(&desk, &["--fail-on", "5"]))
         .expect(2)
         .says("has no `%` at its end");
+}
+
+#[test]
+fn what_disturbed_a_sample_of_a_shard_counts_in_the_joined_table() {
+    let desk = Desk::new();
+    stored_shards(&desk, "main: {}\n");
+    let path = desk.path().join("out/v2/r-2of3/figures.json");
+    let mut second: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let reason = "sample 1 lost 7.0 % to steal";
+    second["samples"][0]["reservations"] = json!([{ "reason": reason, "voids": true }]);
+    fs::write(path, second.to_string()).unwrap();
+    let merged = run(merge(&desk, &["--fail-on", "5%"])).expect(0);
+    let answer = "v2 against v1: 1 no verdict; 6 instances";
+    assert!(merged.stdout.starts_with(answer), "{}", merged.stdout);
+    assert!(merged.stdout.contains(reason), "{}", merged.stdout);
 }
 
 /// Registers the job definition that it reads, and submits an array job of it; prints what the API says of both.

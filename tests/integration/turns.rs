@@ -168,7 +168,7 @@ fn a_slower_revision_is_found_and_said_first() {
     let finished = finished.expect(0);
     let lines: Vec<_> = finished.stdout.lines().map(str::trim).collect();
     assert!(
-        lines.contains(&"2 slower; 3 instances, 9 rounds"),
+        lines.contains(&"v2 against v1: 2 slower; 3 instances, 9 rounds"),
         "{}",
         finished.stdout
     );
@@ -179,7 +179,8 @@ fn a_slower_revision_is_found_and_said_first() {
         .unwrap();
     for figure in ["latency", "throughput"] {
         let row = lines.iter().find(|line| line.starts_with(figure)).unwrap();
-        assert!(row.ends_with("slower"), "{row}");
+        let verdict = row.split_whitespace().nth(1);
+        assert_eq!(verdict, Some("slower"), "{row}");
     }
     let runs = fs::read_dir(desk.path().join("out/v2")).unwrap();
     let figures = runs

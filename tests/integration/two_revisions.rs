@@ -70,7 +70,8 @@ fn a_maintainer_gets_the_answer_with_what_it_rests_on_and_how_to_see_it_again() 
     let [comment] = stand.comments(7).try_into().unwrap();
     let comment = comment["body"].as_str().unwrap();
     let sentence = &values(&job.output())["comparison"];
-    assert!(sentence.starts_with(&format!("1 {verdict}")), "{sentence}");
+    let begins = format!("v1.1 against v1.0: 1 {verdict}");
+    assert!(sentence.starts_with(&begins), "{sentence}");
     assert!(sentence.ends_with("; 3 instances, 6 rounds"), "{sentence}");
     let seen = comment
         .lines()

@@ -205,6 +205,7 @@ fn empty_row(sample: Option<u32>, args: &RunArgs, job: &WorkflowJob) -> Row {
         error: None,
         comparison: None,
         timed_out: 0,
+        sample,
     }
 }
 

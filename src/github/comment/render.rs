@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::super::markdown::{Room, clipped, code, fold, link, list, table, text};
-use super::super::{CAUTION, is_commit, mark, verdict};
+use super::super::{CAUTION, mark, verdict};
 use super::{CommentKey, LABEL, Machine, Row};
 use crate::config::{human_duration, plural};
 use crate::report::{Collected, Outcome};
+use crate::revision::Commit;
 
 /// The table has the room that these leave.
 const LEAKS: Room = Room {
@@ -15,9 +16,6 @@ const LEAKS: Room = Room {
 };
 /// More errors than these are shown on a click only.
 const OPEN_ERRORS: usize = 3;
-
-/// A row's revision is cut behind so many characters where it links to its commit.
-const SHORT_COMMIT: usize = 12;
 
 const ERRORS: Room = Room {
     lines: 256,
@@ -87,7 +85,17 @@ fn place(row: &Row) -> String {
     row.instance.as_ref().map(words).unwrap_or_default()
 }
 
+/// What a row is: a job, or a sample where a job has several.
+fn noun(rows: &[&Row]) -> &'static str {
+    if rows.iter().any(|row| row.sample.is_some()) {
+        "sample"
+    } else {
+        "job"
+    }
+}
+
 fn headline(rows: &[&Row]) -> String {
+    let noun = noun(rows);
     let worst = rows
         .iter()
         .map(|row| row.outcome)
@@ -100,7 +108,7 @@ fn headline(rows: &[&Row]) -> String {
     match (rows.len(), bad) {
         // The only one so far: others of its matrix may still be running.
         (1, 0) if rows.iter().all(|row| row.label.ends_with(')')) => {
-            format!("### collector: {} 1 job passed\n", mark(worst))
+            format!("### collector: {} 1 {noun} passed\n", mark(worst))
         }
         (1, _) => {
             let timed_out = rows.iter().map(|row| row.timed_out).sum();
@@ -110,9 +118,9 @@ fn headline(rows: &[&Row]) -> String {
                 time_outs(timed_out)
             )
         }
-        (all, 0) => format!("### collector: {} {all} jobs passed\n", mark(worst)),
+        (all, 0) => format!("### collector: {} {all} {noun}s passed\n", mark(worst)),
         (all, bad) => format!(
-            "### collector: {} {bad} of {all} jobs did not pass\n",
+            "### collector: {} {bad} of {all} {noun}s did not pass\n",
             mark(worst)
         ),
     }
@@ -150,10 +158,9 @@ fn about(rows: &[&Row], key: &CommentKey, common: &Common<'_>) -> String {
 /// The revision; a commit leads to its page, since GitHub makes no link of it in code.
 fn revision(row: &Row) -> String {
     let repository = row.run_url.split_once("/actions/runs/");
-    match repository {
-        Some((repository, _)) if is_commit(&row.revision) => {
-            let short: String = row.revision.chars().take(SHORT_COMMIT).collect();
-            link(&short, &format!("{repository}/commit/{}", row.revision))
+    match (repository, Commit::parse(&row.revision)) {
+        (Some((repository, _)), Some(commit)) => {
+            link(commit.short(), &format!("{repository}/commit/{commit}"))
         }
         _ => code(&row.revision),
     }
@@ -190,8 +197,9 @@ fn results(rows: &[&Row], common: &Common<'_>, bytes: usize) -> String {
         lines: rows.len(),
         bytes,
     };
+    let more = format!("{}s", noun(rows));
     let columns = [
-        ("job", true),
+        (noun(rows), true),
         ("result", true),
         ("time", true),
         ("revision", common.revision.is_none()),
@@ -231,7 +239,7 @@ fn results(rows: &[&Row], common: &Common<'_>, bytes: usize) -> String {
         })
         .collect();
     let head = shown(columns.map(|(name, _)| name.to_owned()));
-    table(&head, &rows, "jobs", room)
+    table(&head, &rows, &more, room)
 }
 
 fn errors(rows: &[&Row]) -> Option<String> {

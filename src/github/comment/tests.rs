@@ -39,6 +39,7 @@ fn row(number: u64) -> Row {
         error: None,
         comparison: None,
         timed_out: 0,
+        sample: None,
     }
 }
 
@@ -68,7 +69,7 @@ fn every_job_of_a_full_matrix_stays_and_is_shown() {
         page[..5],
         [
             "collector: ✅ 256 jobs passed",
-            "CI, bench/config.yml, revision 0123456789ab, c7i.large, eu-central-1, workflow run",
+            "CI, bench/config.yml, revision 0123456789, c7i.large, eu-central-1, workflow run",
             "job result time results",
             "measure (c7i.large, 1) ✅ passed 3m08s 12 files, 2.93 KiB",
             "measure (c7i.large, 2) ✅ passed 3m09s 12 files, 5.86 KiB",
@@ -96,7 +97,7 @@ fn what_failed_is_told_and_what_leaked_comes_first() {
     };
     let sheet: Rows = [row(1), failed, leaked, unknown].into_iter().collect();
     let page = testing::page(&sheet.body(&key()));
-    let revision = "0123456789ab";
+    let revision = "0123456789";
     let id = row(3).instance.unwrap().id;
     assert_eq!(
         page,
@@ -132,6 +133,26 @@ fn the_first_job_of_a_matrix_does_not_speak_for_the_others() {
         ..row(1)
     };
     assert_eq!(head(alone), "collector: ✅ passed");
+}
+
+#[test]
+fn samples_of_one_job_are_no_jobs() {
+    let sample = |number: u32| Row {
+        label: format!("measure ({number})"),
+        sample: Some(number),
+        ..row(number.into())
+    };
+    let page = |rows: Vec<Row>| testing::page(&rows.into_iter().collect::<Rows>().body(&key()));
+    let three = page((1..=3).map(sample).collect());
+    assert_eq!(three[0], "collector: ✅ 3 samples passed");
+    assert_eq!(three[2], "sample result time results");
+    // The only sample of another job is one, too.
+    let failed = Row {
+        outcome: Outcome::StepFailed,
+        ..row(9)
+    };
+    let mixed = page(vec![sample(1), sample(2), failed]);
+    assert_eq!(mixed[0], "collector: ❌ 1 of 3 samples did not pass");
 }
 
 #[test]

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::super::markdown::testing::HOSTILE;
 use super::*;
 use crate::comparison::OneSided;
-use crate::comparison::testing::row;
+use crate::comparison::testing::{revisions, row};
 
 fn table_of(without: usize, word: &str) -> Comparison {
     let mut rows = vec![
@@ -18,9 +18,11 @@ fn table_of(without: usize, word: &str) -> Comparison {
         .reasons
         .push(format!("2 of 6 rounds lack a turn{word}"));
     Comparison {
+        revisions: Some(revisions("v1.1", "v1.0")),
         instances: 3,
         rounds: 6,
         unpaired: None,
+        interval_level: 0.95,
         precision: None,
         rows,
         one_sided: vec![OneSided {

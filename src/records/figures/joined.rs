@@ -141,6 +141,7 @@ impl Figures {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::comparison::{Comparison, Reservation, Verdict};
     use crate::figures::Direction;
     use crate::instance::{InstanceId, RunId};
     use crate::records::TurnValues;
@@ -173,6 +174,7 @@ mod tests {
                     run: RunId::new(run),
                     sample,
                     instance: InstanceId::new(format!("i-{run}-{sample}")),
+                    reservations: Vec::new(),
                 })
                 .collect(),
             figures: vec![FigureRecord {
@@ -202,6 +204,27 @@ mod tests {
         assert_eq!(places, [0, 0, 1, 1, 2, 2]);
         let part = joined.only(|sample| sample.run.as_str() == "b");
         assert_eq!(part, figures("b", 1));
+    }
+
+    #[test]
+    fn what_happened_to_a_sample_counts_after_the_joining_too() {
+        let mut disturbed = figures("b", 1);
+        disturbed.samples[0].reservations.push(Reservation {
+            reason: "sample 1 lost 7.0 % to steal".into(),
+            voids: true,
+        });
+        let mut joined = figures("a", 1);
+        joined.join(&disturbed).unwrap();
+        let comparison = Comparison::of_arms(&joined, &[]);
+        assert_eq!(comparison.rows[0].verdict, Verdict::NoVerdict);
+        // Both runs have a sample of this number.
+        let reason = "sample 1 lost 7.0 % to steal (run b)".to_owned();
+        assert!(
+            comparison.rows[0].reasons.contains(&reason),
+            "{comparison:?}"
+        );
+        let part = joined.only(|sample| sample.run.as_str() == "b");
+        assert_eq!(part, disturbed);
     }
 
     #[test]

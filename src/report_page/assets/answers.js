@@ -59,31 +59,31 @@ function plotAxis(most) {
   return drawing(PLOT.width, 20, "axis of the change", ...shapes);
 }
 
-function answerRow(row, most) {
+function answerRow(row, most, head) {
   const cells = [
     element("th", { scope: "row" }, row.name),
-    element("td", { class: "num", "data-head": "baseline" }, row.values[0]),
-    element("td", { class: "num", "data-head": "candidate" }, row.values[1]),
-    element("td", { class: "num", "data-head": "change" }, row.change),
-    element("td", { class: "plot" }, plotRow(row, most)),
-    element("td", { class: "num noise-cell", "data-head": "noise A/A, B/B" }, row.noise),
     element("td", { class: `verdict ${row.verdict}`, "data-head": "verdict" },
       element("strong", {}, `${SIGNS[row.verdict]} ${row.words}`),
       ...row.reasons.map((reason) => element("div", { class: "reason" }, reason))),
+    element("td", { class: "num", "data-head": head }, row.change),
+    element("td", { class: "plot" }, plotRow(row, most)),
+    element("td", { class: "num", "data-head": "baseline" }, row.values[0]),
+    element("td", { class: "num", "data-head": "candidate" }, row.values[1]),
+    element("td", { class: "num noise-cell", "data-head": "noise A/A, B/B" }, row.noise),
   ];
   return element("tr", {}, ...cells);
 }
 
 function answerTable(answer) {
   const most = reach(answer.rows);
-  const heads = ["figure", "baseline", "candidate", "change [95 %]", "", "noise A/A, B/B", "verdict"];
+  const heads = ["figure", "verdict", answer.change, "", "baseline", "candidate", "noise A/A, B/B"];
   const head = element("tr", {}, ...heads.map((text) => text
     ? element("th", { scope: "col" }, text)
     : element("th", { scope: "col", class: "plot" }, element("span", { class: "unseen" }, "change, drawn"), plotAxis(most))));
   const body = element("tbody");
   const caption = `${answer.candidate} against ${answer.baseline}`;
   const made = element("table", { class: "answer" }, element("caption", { class: "unseen" }, caption), element("thead", {}, head), body);
-  const show = (rows) => body.replaceChildren(...rows.map((row) => answerRow(row, most)));
+  const show = (rows) => body.replaceChildren(...rows.map((row) => answerRow(row, most, answer.change)));
   const region = element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, made);
   show(answer.rows.slice(0, MOST_ROWS));
   if (answer.rows.length <= MOST_ROWS) return [region];
@@ -125,7 +125,7 @@ function drawAnswers() {
   for (const answer of content.answers) place.append(...drawAnswer(answer));
   if (content.answers.some((answer) => answer.rows.length)) {
     place.append(element("p", { class: "legend" },
-      element("span", { class: "key" }, "◆ change with its 95 % interval"), ...armKey().map((key, place) => {
+      element("span", { class: "key" }, "◆ change with its interval"), ...armKey().map((key, place) => {
         key.lastChild.textContent = place ? "B/B: the candidate against itself" : "A/A: the baseline against itself";
         return key;
       })));

@@ -32,9 +32,11 @@ fn comparison() -> Comparison {
         (1..=38).map(|number| row(&format!("same/{number}"), Verdict::NoDifference, 1.001)),
     );
     Comparison {
+        revisions: Some(testing::revisions("v1.1", "v1.0")),
         instances: 2,
         rounds: 6,
         unpaired: None,
+        interval_level: 0.95,
         precision: None,
         rows,
         one_sided: vec![OneSided {

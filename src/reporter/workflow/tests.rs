@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::arm::Arm;
 use crate::phase::Phase;
 use crate::reporter::scenario::{Screen, failure, leaked, one_sample, play, three_samples};
 use crate::step::ScriptPath;
@@ -97,13 +98,15 @@ fn expect_sound_groups(log: &str) {
 fn the_output_of_two_steps_at_the_same_time_is_behind_a_fence() {
     let script = || ScriptPath::parse("measure.sh").unwrap();
     let stage = Stage::Scripts(Phase::Run);
-    let started = || Event::StepStarted {
+    let started = |arm| Event::StepStarted {
         phase: Phase::Run,
         script: script(),
+        arm: Some(arm),
         timeout: None,
     };
-    let finished = || Event::StepFinished {
+    let finished = |arm| Event::StepFinished {
         script: script(),
+        arm: Some(arm),
         outcome: StepOutcome::Passed,
         exit_code: Some(0),
         took: Duration::ZERO,
@@ -111,11 +114,11 @@ fn the_output_of_two_steps_at_the_same_time_is_behind_a_fence() {
     let output = || Event::Output(b"xxx\n".to_vec());
     let events = [
         Event::StageStarted(stage),
-        started(),
-        started(),
+        started(Arm::Baseline),
+        started(Arm::Candidate),
         output(),
-        finished(),
-        finished(),
+        finished(Arm::Baseline),
+        finished(Arm::Candidate),
         Event::StageFinished {
             stage,
             ok: true,
@@ -129,5 +132,10 @@ fn the_output_of_two_steps_at_the_same_time_is_behind_a_fence() {
     });
     let shown = shown(events.into());
     assert_eq!(shown.matches("xxx").count(), 1, "{shown}");
+    for arm in ["baseline", "candidate"] {
+        let of_arm = format!("measure.sh ({arm})");
+        assert!(shown.contains(&format!("run: {of_arm}\n")), "{shown}");
+        assert!(shown.contains(&format!("{of_arm}: ok after ")), "{shown}");
+    }
     expect_sound_groups(&shown);
 }

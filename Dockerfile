@@ -5,6 +5,8 @@ FROM rust:1.95-slim-bookworm AS build
 WORKDIR /collector
 COPY . .
 ARG COLLECTOR_REVISION
+# For systems with an older C library, too.
+ENV COLLECTOR_PORTABLE=1
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/collector/target \
     cargo build --release --locked && cp target/release/collect /collect
 

@@ -117,6 +117,8 @@ pub struct Config {
     pub s3: Option<S3Destination>,
     /// Whether results come to this machine although they go to the bucket.
     pub download: bool,
+    /// Whether the archive of a sample stays beside its results.
+    pub archive: bool,
     /// The steps of each phase that has any.
     pub phases: BTreeMap<Phase, Vec<Step>>,
 }

@@ -240,7 +240,8 @@ fn work(stage: Stage, config: &Config, share: Share) -> String {
         }
         (Stage::Terminate, ProviderSpec::Local) => "remove the home directory".into(),
         (Stage::Terminate, ProviderSpec::Ec2(_)) => "give the instance back".into(),
-        (Stage::Archive, _) => "write the archive and the index".into(),
+        (Stage::Archive, _) if config.archive => "write the archive and the index".into(),
+        (Stage::Archive, _) => "write the index".into(),
         (Stage::Scripts(phase), _) => phase.to_string(),
     }
 }

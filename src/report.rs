@@ -227,9 +227,20 @@ pub struct SampleReport {
     /// The results' directory, absolute.
     #[serde(skip)]
     pub directory: Option<PathBuf>,
-    /// The archive, absolute.
+    /// The archive, where there is one.
     #[serde(skip)]
-    pub archive: Option<PathBuf>,
+    pub archive: Option<Archive>,
+}
+
+/// The results, packed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Archive {
+    /// Its path, absolute.
+    pub path: PathBuf,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its CRC-32, as it was written.
+    pub crc32: u32,
 }
 
 impl SampleReport {

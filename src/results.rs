@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 use crate::instance::InstanceId;
 use crate::phase::Phase;
 use crate::records::{Index, Manifest, Record};
-use crate::report::SampleReport;
+use crate::report::{Archive, SampleReport};
 use crate::revision::Revision;
 use crate::step::ScriptPath;
 use copy::copy_tree;
@@ -307,20 +307,35 @@ impl Results {
     ///
     /// # Errors
     /// When the archive cannot be written; nothing but the archive is lost then.
-    pub fn archive(&self) -> Result<PathBuf, ResultsError> {
-        let packed = self
-            .revision_directory
-            .join(format!("{}.tar.gz", self.name));
-        let temporary = self.unfinished_archive();
+    pub async fn archive(&self) -> Result<Archive, ResultsError> {
+        let archive = self.pack().await?;
+        let path = self.archive_path();
+        if let Err(error) = fs::rename(&archive.path, &path) {
+            self.discard_archive();
+            return Err(failed("writing", &path)(error));
+        }
+        Ok(Archive { path, ..archive })
+    }
+
+    /// Packs the results into a temporary file, which is removed by [`Self::discard_archive`].
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn pack(&self) -> Result<Archive, ResultsError> {
         let root = Path::new(&self.revision.directory()).join(&self.name);
-        archive::pack(&self.path, &root, &temporary)
-            .and_then(|()| fs::rename(&temporary, &packed))
-            .map_err(|error| {
-                // Half an archive is worth nothing, and its space may be what is missing.
-                let _ = fs::remove_file(&temporary);
-                failed("writing", &packed)(error)
-            })?;
-        Ok(packed)
+        let (from, to) = (self.path.clone(), self.unfinished_archive());
+        let pack = move || archive::pack(&from, &root, &to);
+        let packed = off_the_runtime("writing", &self.archive_path(), pack).await;
+        if packed.is_err() {
+            // Half an archive is worth nothing, and its space may be what is missing.
+            self.discard_archive();
+        }
+        packed
+    }
+
+    fn archive_path(&self) -> PathBuf {
+        self.revision_directory
+            .join(format!("{}.tar.gz", self.name))
     }
 
     fn unfinished_archive(&self) -> PathBuf {
@@ -328,9 +343,9 @@ impl Results {
             .join(format!(".{}.tar.gz.partial", self.name))
     }
 
-    /// Removes an archive whose writing was broken off.
+    /// Removes an archive that is unfinished, or was to be temporary.
     pub fn discard_archive(&self) {
-        // There may be none yet; one that stays is hidden and harmless.
+        // There may be none; one that stays is hidden and harmless.
         let _ = fs::remove_file(self.unfinished_archive());
     }
 
@@ -350,11 +365,11 @@ impl Results {
 }
 
 /// Does file work on a thread that may wait for the disk.
-async fn off_the_runtime(
+async fn off_the_runtime<T: Send + 'static>(
     action: &'static str,
     path: &Path,
-    work: impl FnOnce() -> io::Result<()> + Send + 'static,
-) -> Result<(), ResultsError> {
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, ResultsError> {
     tokio::task::spawn_blocking(work)
         .await
         .unwrap_or_else(|panic| Err(io::Error::other(panic)))

@@ -3,9 +3,10 @@
 pub(super) mod belated;
 mod commenting;
 mod comparing;
+mod uploading;
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::Timestamp;
 
@@ -14,7 +15,7 @@ use crate::cancel::{Completion, until_cancelled};
 use crate::cli::{Commenting, RunArgs};
 use crate::comparison::Comparison;
 use crate::error::Error;
-use crate::github::artifact::{Artifact, ArtifactName, Upload, upload};
+use crate::github::artifact::Artifact;
 use crate::github::comment::{COMPARISON, Row};
 use crate::github::state::State;
 use crate::github::summary::{Facts, Failure, refusal, short, summary};
@@ -22,7 +23,7 @@ use crate::github::{WorkflowJob, commands};
 use crate::interrupt::Interrupt;
 use crate::phase::Stage;
 use crate::records::{FileState, Manifest};
-use crate::report::{Diagnostic, Outcome, Release, RunReport, SampleReport};
+use crate::report::{Release, RunReport, SampleReport};
 use crate::reporter::workflow::WorkflowLog;
 use crate::reporter::{Event, Reporter};
 use crate::results::SampleDirectory;
@@ -152,26 +153,6 @@ impl Delivery<'_> {
     }
 }
 
-/// The name of a sample's artifact, and the archive's path in it.
-fn artifact_name(
-    args: &RunArgs,
-    report: &SampleReport,
-    archive: &Path,
-    number: Option<u32>,
-) -> (ArtifactName, String) {
-    let directory = report.revision.directory();
-    let file = archive.file_name().unwrap_or_default().to_string_lossy();
-    let name = match (&args.job.artifact_name, number) {
-        (Some(name), None) => name.clone(),
-        (Some(name), Some(number)) => name.of_number(number),
-        (None, _) => {
-            let sample = file.strip_suffix(".tar.gz").unwrap_or(&file);
-            ArtifactName::of_sample(&directory, sample)
-        }
-    };
-    (name, format!("{directory}/{file}"))
-}
-
 /// Tells the job that there was no run.
 pub(super) fn deliver_refusal(error: &Error, job: &WorkflowJob, log: &impl Reporter) {
     let status = error.exit_status().to_string();
@@ -193,77 +174,6 @@ pub(super) fn warn<E: std::fmt::Display>(log: &impl Reporter, result: Result<(),
     }
 }
 
-impl Delivery<'_> {
-    async fn artifact(&self, report: &mut SampleReport, number: Option<u32>) -> Option<Artifact> {
-        let Self {
-            args,
-            job,
-            log,
-            interrupt,
-            ..
-        } = *self;
-        if interrupt.token().is_cancelled() {
-            return None;
-        }
-        // Nothing was launched, and nothing was left.
-        report.directory.as_ref()?;
-        let Some(archive) = report.archive.clone() else {
-            let why = "no artifact: the archive of the results was not written";
-            report.fail(
-                Outcome::Unavailable,
-                why,
-                Some("a warning above tells why; the results themselves are in `output`"),
-            );
-            return None;
-        };
-        let (name, entry) = artifact_name(args, report, &archive, number);
-        let upload_of = Upload {
-            name: &name,
-            archive: &archive,
-            entry,
-            retention_days: args.job.retention_days,
-        };
-        if job.runtime.is_some() {
-            log.report(Event::Note(format!("uploading {name} …")));
-        }
-        let uploading = upload(job, &upload_of, |secret| {
-            let secret = secret.clone();
-            log.reporter.call(move |log| log.mask(&secret));
-        });
-        match until_cancelled(interrupt.token(), uploading).await {
-            Completion::Returned(Ok(artifact)) => {
-                log.report(Event::Note(format!(
-                    "uploaded {} ({}, SHA-256 {}): {}",
-                    artifact.name,
-                    indicatif::HumanBytes(artifact.size),
-                    artifact.digest,
-                    artifact.url
-                )));
-                return Some(artifact);
-            }
-            Completion::Returned(Err(error)) if error.is_unsupported() => {
-                let complaint = Diagnostic::new(error.to_string(), error.hint());
-                log.report(Event::Warning(complaint.to_string()));
-            }
-            Completion::Returned(Err(error)) => {
-                report.fail(Outcome::Unavailable, error.to_string(), error.hint());
-            }
-            Completion::Panicked(message) => {
-                report.fail(Outcome::Unavailable, message, None);
-            }
-            Completion::Cancelled => {
-                report.signal = interrupt.signal();
-                report.fail(
-                    Outcome::Interrupted,
-                    "the upload of the artifact was ended by a signal",
-                    None,
-                );
-            }
-        }
-        None
-    }
-}
-
 /// The step's outputs, named as in `action.yml`; a list in JSON where there are several samples.
 fn outputs(
     report: &RunReport,
@@ -274,11 +184,12 @@ fn outputs(
         return Ok(());
     };
     let samples = &report.samples;
-    let path = |path: &Option<PathBuf>| {
-        let path = path.as_deref().map(|path| job.shared_path(path));
+    let path = |path: Option<&Path>| {
+        let path = path.map(|path| job.shared_path(path));
         path.map(|path| path.to_string_lossy().into_owned())
             .unwrap_or_default()
     };
+    let archive = |sample: &SampleReport| path(sample.archive.as_ref().map(|it| &*it.path));
     let of_artifacts = |value: fn(&Artifact) -> String| {
         let values = artifacts.iter();
         one_or_list(values.map(|artifact| artifact.as_ref().map(value).unwrap_or_default()))
@@ -308,12 +219,13 @@ fn outputs(
         ("instance-ids", serde_json::to_string(&ids)?),
         (
             "results-path",
-            one_or_list(samples.iter().map(|sample| path(&sample.directory)))?,
+            one_or_list(
+                samples
+                    .iter()
+                    .map(|sample| path(sample.directory.as_deref())),
+            )?,
         ),
-        (
-            "archive-path",
-            one_or_list(samples.iter().map(|sample| path(&sample.archive)))?,
-        ),
+        ("archive-path", one_or_list(samples.iter().map(archive))?),
         (
             "artifact-id",
             of_artifacts(|artifact| artifact.id.to_string())?,

@@ -42,6 +42,7 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
     let fail_on = main.read("fail_on", Problems::fail_on);
     let repository = repository::read(&mut main);
     let (s3, download) = s3::read(&mut main);
+    let archive = main.read("archive", Problems::boolean);
     let figures = main.read("figures", Problems::figures).unwrap_or_default();
     let exports = main.read("exports", Problems::exports).unwrap_or_default();
     if let Some(node) = main.node("exports")
@@ -82,6 +83,7 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
             metrics: metrics?,
             s3,
             download,
+            archive: archive?,
             phases: BTreeMap::new(),
         })
     };

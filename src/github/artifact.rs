@@ -1,7 +1,7 @@
 //! Uploads a sample as an artifact of the workflow run, with the protocol that `actions/upload-artifact` v4 speaks.
 //!
-//! The archive travels in a ZIP that stores it as it is: [`zip`] computes what comes before and after it, so that
-//! blocks of any place can be read from disk, sent side by side and sent again.
+//! The archive travels in a ZIP that stores it as it is: [`zip`] computes what comes before and after it. It is read once:
+//! its own checksum was computed when it was written, that of the ZIP is while its blocks are sent side by side.
 
 mod blob;
 mod service;
@@ -9,7 +9,7 @@ mod zip;
 
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +21,8 @@ use tokio::time::Instant;
 use self::zip::StoredZip;
 use super::environment::WorkflowJob;
 use super::http::{HttpError, client};
+use crate::report::Archive;
+use crate::results::ResultsError;
 use service::{Service, Token};
 
 /// The longest that an upload may take, unless the job's token ends before.
@@ -99,7 +101,7 @@ pub struct Upload<'a> {
     /// The artifact's name.
     pub name: &'a ArtifactName,
     /// The archive.
-    pub archive: &'a Path,
+    pub archive: &'a Archive,
     /// Its path in the artifact.
     pub entry: String,
     /// After so many days the artifact goes; `None` leaves it to the repository.
@@ -144,6 +146,9 @@ pub enum ArtifactError {
     /// The account's storage is used up.
     #[error("no artifact: the account's storage for artifacts is used up: {0}")]
     Quota(String),
+    /// There is no archive, and none can be made.
+    #[error("no artifact: {0}")]
+    Packing(#[from] ResultsError),
     /// The archive cannot be read.
     #[error("no artifact: reading {}: {source}", path.display())]
     Archive {
@@ -177,12 +182,12 @@ impl ArtifactError {
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::NoRuntime => {
-                "run collector with `uses:`, not in a `run:` step; or let actions/upload-artifact upload the output `archive-path`"
+                "run collector with `uses:`, not in a `run:` step; or let actions/upload-artifact upload the output `results-path`"
             }
             Self::Enterprise(_) => {
-                "let the version of actions/upload-artifact that the server has upload the output `archive-path`"
+                "let the version of actions/upload-artifact that the server has upload the output `results-path`"
             }
-            Self::Token(_) => "let actions/upload-artifact upload the output `archive-path`",
+            Self::Token(_) => "let actions/upload-artifact upload the output `results-path`",
             Self::Expired => {
                 "a job's token ends some six hours after the job's start: measure in several jobs, or shorten the run"
             }
@@ -192,6 +197,7 @@ impl ArtifactError {
             Self::Quota(_) => {
                 "delete old artifacts, or set `retention-days`; the account's usage is computed anew every 6 to 12 hours"
             }
+            Self::Packing(error) => return error.hint(),
             Self::Archive { .. } => return None,
             Self::Differs { .. } => "delete the artifact and run the job again",
             Self::Service { call, source }
@@ -220,34 +226,61 @@ impl ArtifactError {
     }
 }
 
+/// The right of a job to upload, as far as this machine can tell.
+#[derive(Debug)]
+pub struct Access<'a> {
+    job: &'a WorkflowJob,
+    results_url: &'a str,
+    token: Token,
+}
+
+impl<'a> Access<'a> {
+    /// Looks for what the runner gives to an action.
+    ///
+    /// # Errors
+    /// When there is no service for this job, or its token is of no use.
+    pub fn of(job: &'a WorkflowJob) -> Result<Self, ArtifactError> {
+        let runtime = match &job.runtime {
+            Some(runtime) => runtime,
+            None if job.on_github() => return Err(ArtifactError::NoRuntime),
+            None => return Err(ArtifactError::Enterprise(job.server_url.clone())),
+        };
+        let token = Token::read(&runtime.token)?;
+        if token.expires.is_some_and(|at| at <= Timestamp::now()) {
+            return Err(ArtifactError::Expired);
+        }
+        Ok(Self {
+            job,
+            results_url: &runtime.results_url,
+            token,
+        })
+    }
+}
+
 /// Uploads an archive and has seen it there when it returns. `secret` is told what must not be seen in a log.
 ///
-/// Costs two readings of the archive and some blocks of 4 MiB in memory.
+/// Costs one reading of the archive and some blocks of 4 MiB in memory.
 ///
 /// # Errors
 /// [`ArtifactError`]; the results are on disk then as they were.
 pub async fn upload(
-    job: &WorkflowJob,
+    access: Access<'_>,
     upload: &Upload<'_>,
     secret: impl Fn(&SecretString),
 ) -> Result<Artifact, ArtifactError> {
+    let Access {
+        job,
+        results_url,
+        token,
+    } = access;
     let client = client().map_err(|source| ArtifactError::Service {
         call: "HTTP",
         source,
     })?;
-    let runtime = match &job.runtime {
-        Some(runtime) => runtime,
-        None if job.on_github() => return Err(ArtifactError::NoRuntime),
-        None => return Err(ArtifactError::Enterprise(job.server_url.clone())),
-    };
+    let zip = Arc::new(StoredZip::around(upload.archive, &upload.entry));
     let now = Timestamp::now();
-    let token = Token::read(&runtime.token)?;
-    if token.expires.is_some_and(|at| at <= now) {
-        return Err(ArtifactError::Expired);
-    }
-    let zip = stored(upload).await?;
     let deadline = deadline_of(now, token.expires);
-    let service = Service::new(&client, &runtime.results_url, token, deadline);
+    let service = Service::new(&client, results_url, token, deadline);
     let expires_at = expiry(now, upload.retention_days, job.retention_days);
 
     let mut created = match service.create(upload.name, expires_at).await {
@@ -259,21 +292,13 @@ pub async fn upload(
         created => created?,
     };
     let mut addresses = 1;
-    loop {
+    let digest = loop {
         created.signatures().iter().for_each(&secret);
         let address_ends = created.expires();
         let address_deadline = deadline.min(deadline_of(Timestamp::now(), address_ends));
         match blob::put(&client, &created.url, &zip, address_deadline).await {
-            Ok(()) => break,
-            Err(ArtifactError::Service {
-                source: HttpError::Unsent(message),
-                ..
-            }) => {
-                return Err(ArtifactError::Archive {
-                    path: upload.archive.to_owned(),
-                    source: io::Error::other(message),
-                });
-            }
+            Ok(digest) => break digest,
+            Err(error @ ArtifactError::Archive { .. }) => return Err(error),
             // The address ended before the upload did. Its name is taken, and what was sent lies there unfinished.
             Err(_)
                 if addresses < ADDRESSES
@@ -285,29 +310,16 @@ pub async fn upload(
             }
             Err(error) => return Err(error),
         }
-    }
-    let id = service.finalize(&created.name, &zip).await?;
+    };
+    let size = zip.size();
+    let id = service.finalize(&created.name, size, &digest).await?;
     Ok(Artifact {
         id,
         url: format!("{}/artifacts/{id}", job.run_url()),
         name: created.name,
-        digest: zip.digest().to_owned(),
-        size: zip.size(),
+        digest,
+        size,
     })
-}
-
-async fn stored(upload: &Upload<'_>) -> Result<Arc<StoredZip>, ArtifactError> {
-    let path = upload.archive.to_owned();
-    let entry = upload.entry.clone();
-    let storing =
-        tokio::task::spawn_blocking(move || StoredZip::around(&path, &entry).map(Arc::new));
-    let stored = storing.await.map_err(io::Error::other);
-    stored
-        .and_then(|zip| zip)
-        .map_err(|source| ArtifactError::Archive {
-            path: upload.archive.to_owned(),
-            source,
-        })
 }
 
 fn deadline_of(now: Timestamp, expires: Option<Timestamp>) -> Instant {

@@ -50,6 +50,7 @@ pub(super) fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Sett
         metrics,
         s3,
         download,
+        archive,
         phases: _,
     } = config;
     let patterns: Vec<&str> = performance_results.iter().map(Pattern::as_str).collect();
@@ -118,6 +119,7 @@ pub(super) fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Sett
         ),
         s3_setting(s3.as_ref(), provider),
         setting("download", *download),
+        setting("archive", *archive),
         setting(
             "keep_on_failure",
             keep_on_failure.map_or(Value::Null, |time| human_duration(time).into()),

@@ -11,7 +11,8 @@ use super::{Event, Reporter, TimedEvent};
 use crate::instance::{Instance, InstanceId, Resource, RunId};
 use crate::phase::{Phase, Stage};
 use crate::report::{
-    Collected, Diagnostic, Outcome, Release, RunReport, SampleReport, StageReport, StepReport,
+    Archive, Collected, Diagnostic, Outcome, Release, RunReport, SampleReport, StageReport,
+    StepReport,
 };
 use crate::step::{Place, ScriptPath, StepOutcome};
 
@@ -201,7 +202,11 @@ impl Scenario {
                 incomplete: 0,
             },
             directory: Some(format!("/results/v1.2/i-0{sample}").into()),
-            archive: Some(format!("/results/v1.2/i-0{sample}.tar.gz").into()),
+            archive: Some(Archive {
+                path: format!("/results/v1.2/i-0{sample}.tar.gz").into(),
+                size: 4711,
+                crc32: 0,
+            }),
             stored: None,
         }
     }

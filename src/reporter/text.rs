@@ -138,7 +138,7 @@ pub fn results(report: &SampleReport) -> Vec<String> {
         lines.push(format!("results  {}", directory.display()));
     }
     if let Some(archive) = &report.archive {
-        lines.push(format!("archive  {}", archive.display()));
+        lines.push(format!("archive  {}", archive.path.display()));
     }
     if let Some(stored) = &report.stored {
         lines.push(format!("bucket   {stored}"));

@@ -1,21 +1,34 @@
 //! The archive: the results as a compressed tar.
 
+mod gzip;
+
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Read as _};
+use std::io::{self, Read as _};
 use std::path::Path;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use flate2::CrcWriter;
+
+use crate::report::Archive;
 
 /// Packs a directory; its paths start with `root` in the archive.
-pub(super) fn pack(from: &Path, root: &Path, to: &Path) -> io::Result<()> {
-    let file = BufWriter::new(File::create(to)?);
-    let mut tar = tar::Builder::new(GzEncoder::new(file, Compression::fast()));
-    // A link that a local step made is packed as what it is, not as what it points to.
-    tar.follow_symlinks(false);
-    tar.append_dir(root.join(""), from)?;
-    append_tree(&mut tar, root, from)?;
-    tar.into_inner()?.finish()?.into_inner()?.sync_all()
+pub(super) fn pack(from: &Path, root: &Path, to: &Path) -> io::Result<Archive> {
+    let file = CrcWriter::new(File::create(to)?);
+    let file = gzip::compress(file, |gzip| {
+        let mut tar = tar::Builder::new(gzip);
+        // A link that a local step made is packed as what it is, not as what it points to.
+        tar.follow_symlinks(false);
+        tar.append_dir(root.join(""), from)?;
+        append_tree(&mut tar, root, from)?;
+        tar.finish()
+    })?;
+    let crc32 = file.crc().sum();
+    let file = file.into_inner();
+    file.sync_all()?;
+    Ok(Archive {
+        path: to.to_owned(),
+        size: file.metadata()?.len(),
+        crc32,
+    })
 }
 
 /// Appends what is in a directory. A file that grows meanwhile is packed as long as it was, one that shrinks is filled up:

@@ -152,13 +152,20 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
             return (report, measured);
         }
         draw(&results, &mut report, &journal, &cancel).await;
-        archive(&results, &mut report, &journal, &cancel).await;
-        if let Some(store) = self.run.provider.store() {
+        let (kept, store) = (plan.config.archive, self.run.provider.store());
+        if kept || store.is_some() {
+            archive(&results, kept, &mut report, &journal, &cancel).await;
+        }
+        if let Some(store) = store {
             store_archive(store, &mut report, &journal, &cancel).await;
             // The archive does not tell of its copy; the report beside it does.
             if let Err(error) = results.record(report.clone()).await {
                 warn(&mut report, &journal, error.to_string());
             }
+        }
+        if !kept {
+            report.archive = None;
+            results.discard_archive();
         }
         // For whoever watches: what is on disk is in the archive, and as old.
         report.finished = Timestamp::now();
@@ -289,22 +296,27 @@ async fn draw<R: Reporter>(
     }
 }
 
-/// Packs the results; that this fails is a warning, for nothing but the archive is lost.
+/// Packs the results, to keep the archive or for a while; that this fails is a warning, for nothing else is lost.
 async fn archive<R: Reporter>(
     results: &Results,
+    kept: bool,
     report: &mut SampleReport,
     journal: &Journal<'_, R>,
     cancel: &CancellationToken,
 ) {
     let since = Instant::now();
     journal.report(Event::StageStarted(Stage::Archive));
-    let packed = results.clone();
-    let packing = tokio::task::spawn_blocking(move || packed.archive());
+    let packing = async {
+        if kept {
+            results.archive().await
+        } else {
+            results.pack().await
+        }
+    };
     let mut warnings = Vec::new();
     match until_cancelled(cancel, packing).await {
-        Completion::Returned(Ok(Ok(path))) => report.archive = Some(path),
-        Completion::Returned(Ok(Err(error))) => warnings.push(error.to_string()),
-        Completion::Returned(Err(panic)) => warnings.push(panic.to_string()),
+        Completion::Returned(Ok(archive)) => report.archive = Some(archive),
+        Completion::Returned(Err(error)) => warnings.push(error.to_string()),
         Completion::Panicked(message) => warnings.push(message),
         Completion::Cancelled => {
             results.discard_archive();

@@ -54,13 +54,13 @@ pub(super) async fn store_archive<R: Reporter>(
     } else {
         ".tar.gz"
     };
-    let name = object_name(report, &archive, behind);
+    let name = object_name(report, behind);
     let address = store.address(&name);
     journal.report(Event::Note(format!("sending the archive to {address} …")));
     let sent = match store.begin(&name).await {
         Ok(upload) => {
             let sending = async {
-                let parts = send_file(store, &upload, &archive, 1).await?;
+                let parts = send_file(store, &upload, &archive.path, 1).await?;
                 store.complete(&upload, &parts).await
             };
             conclude(store, &upload, until_cancelled(cancel, sending).await).await
@@ -159,10 +159,10 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
     }
 }
 
-/// The name of a sample's object: that of its archive below the directory of the revision.
-fn object_name(report: &SampleReport, archive: &Path, behind: &str) -> String {
-    let file = archive.file_name().unwrap_or_default().to_string_lossy();
-    let sample = file.strip_suffix(".tar.gz").unwrap_or(&file);
+/// The name of a sample's object: that of its results, below the directory of the revision.
+fn object_name(report: &SampleReport, behind: &str) -> String {
+    let directory = report.directory.as_deref().and_then(Path::file_name);
+    let sample = directory.unwrap_or_default().to_string_lossy();
     format!("{}/{sample}{behind}", report.revision.directory())
 }
 

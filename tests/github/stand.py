@@ -95,10 +95,10 @@ class Journal:
 
 
 class Stand:
-    def __init__(self, session, origin, azurite, prism=None):
+    def __init__(self, session, origin, azurite, prism=None, direct=False):
         self.session, self.origin, self.azurite, self.prism = session, origin, azurite, prism
         self.journal, self.tokens = Journal(), artifacts.Tokens()
-        self.artifacts = artifacts.ArtifactService(origin, azurite, session, self.tokens)
+        self.artifacts = artifacts.ArtifactService(azurite if direct else origin, azurite, session, self.tokens)
         self.rest = rest.Rest(origin, json.loads((cache / "openapi.json").read_text()))
         self.violations = []
 
@@ -280,7 +280,7 @@ async def run(options, folder):
         if options.prism:
             servers.append(server(folder, PRISM, cache / "openapi.json", upstream))
         azurite, *prism = await asyncio.gather(*map(stack.enter_async_context, servers))
-        stand = Stand(session, origin, azurite, *prism)
+        stand = Stand(session, origin, azurite, *prism, direct=options.direct)
         await stand.artifacts.create_container()
         if prism:
             rest_alone = web.Application(client_max_size=LARGE)
@@ -301,6 +301,7 @@ def wait_for_end_of_input(loop, stopped):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--prism", action="store_true", help="hold every REST call against GitHub's own description")
+    parser.add_argument("--direct", action="store_true", help="blobs go to Azurite without a look at them, and without faults")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="collector-stand-"))
     try:

@@ -1,6 +1,7 @@
 //! A sample becomes an artifact, whatever GitHub does meanwhile; and when it cannot, the results are still on disk.
 
 use std::fs::File;
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -46,7 +47,12 @@ fn githubs_own_client_reads_back_the_tree() {
         format!("sha256:{}", values(&job.output())["artifact-digest"])
     );
 
-    let archive = File::open(into.path().join(SHA).join(format!("{id}.tar.gz"))).unwrap();
+    holds_the_results(&into.path().join(SHA).join(format!("{id}.tar.gz")), id);
+}
+
+#[track_caller]
+fn holds_the_results(archive: &Path, id: &str) {
+    let archive = File::open(archive).unwrap();
     let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(archive));
     let paths: Vec<String> = archive
         .entries()
@@ -65,6 +71,30 @@ fn githubs_own_client_reads_back_the_tree() {
             "{file}: {paths:?}"
         );
     }
+}
+
+#[test]
+fn without_an_archive_of_its_own_the_artifact_has_the_results_all_the_same() {
+    let Some(stand) = Stand::start() else {
+        return;
+    };
+    let desk = Desk::new();
+    let main = "performance_results: out.csv\narchive: false";
+    desk.config(main, "run:\n  - measure.sh\n")
+        .script("measure.sh", "echo 1,2 > out.csv");
+    let mut job = stand.job();
+    let named = [("artifact-name", "mine")];
+    measured(&desk, &mut job, &named).expect(0);
+    assert_eq!(values(&job.output())["archive-path"], "");
+    let sample = desk.sample(SHA);
+    let id = sample.file_name().unwrap().to_str().unwrap();
+    for entry in sample.parent().unwrap().read_dir().unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(!name.contains("tar.gz"), "{name}");
+    }
+    let into = tempfile::tempdir().unwrap();
+    assert_eq!(stand.readback("mine", into.path())["digestMismatch"], false);
+    holds_the_results(&into.path().join(SHA).join(format!("{id}.tar.gz")), id);
 }
 
 #[test]

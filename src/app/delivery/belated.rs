@@ -4,18 +4,18 @@
 //! what an older commit did.
 
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::timeout;
 
+use super::add_to_summary;
 use super::commenting::{Commented, comment, row, unreported_row};
 use super::comparing::Answer;
-use super::{add_to_summary, artifact_name};
+use super::uploading::Uploading;
 use crate::cli::{Commenting, RunArgs};
 use crate::github::WorkflowJob;
-use crate::github::artifact::{Artifact, Upload, upload};
+use crate::github::artifact::Artifact;
 use crate::github::comment::{COMPARISON, Row};
 use crate::github::state::State;
 use crate::github::summary::{short, unreported};
@@ -24,7 +24,7 @@ use crate::report::profiles::profiles;
 use crate::report::{Diagnostic, Outcome, Release, SampleReport};
 use crate::reporter::workflow::WorkflowLog;
 use crate::reporter::{Event, Reporter as _};
-use crate::results::{Results, SampleDirectory, read_run};
+use crate::results::{SampleDirectory, read_run};
 
 /// The deadline for an artifact: the runner ends a cancelled job some minutes after the cancel.
 const UPLOAD_DEADLINE: Duration = Duration::from_mins(2);
@@ -124,16 +124,11 @@ impl Undelivered<'_> {
     async fn artifact(&self, report: &SampleReport, number: Option<u32>) -> Option<Artifact> {
         let Self { args, job, log, .. } = *self;
         job.runtime.as_ref()?;
-        let archive = archive(report).await?;
-        let (name, entry) = artifact_name(args, report, &archive, number);
-        let upload_of = Upload {
-            name: &name,
-            archive: &archive,
-            entry,
-            retention_days: args.job.retention_days,
-        };
-        let uploading = upload(job, &upload_of, |secret| log.mask(secret));
-        match timeout(UPLOAD_DEADLINE, uploading).await {
+        let uploading = Uploading::new(report, number, args, job)?;
+        let upload = uploading.upload(|secret| log.mask(secret));
+        let uploaded = timeout(UPLOAD_DEADLINE, upload).await;
+        uploading.end();
+        match uploaded {
             Ok(Ok(artifact)) => {
                 log.report(Event::Note(format!(
                     "uploaded {}: {}",
@@ -180,12 +175,4 @@ fn figures(state: &State, reports: &[SampleReport]) -> Option<Figures> {
     }
     let directory = reports.first()?.directory.as_ref()?;
     SampleDirectory::new(directory).read().ok()
-}
-
-/// The archive of a sample, written now where a signal left no time for it.
-async fn archive(report: &SampleReport) -> Option<PathBuf> {
-    let directory: &Path = report.directory.as_ref()?;
-    let results = Results::open(directory, &report.revision);
-    let packing = tokio::task::spawn_blocking(move || results.archive());
-    packing.await.ok()?.ok()
 }

@@ -6,7 +6,7 @@ use crate::config::export::EXPORTS;
 use crate::shard::MAX_SAMPLES_OF_SHARD;
 
 /// The keys of `main`, in the order of the reference.
-pub const MAIN_KEYS: [Key; 46] = [
+pub const MAIN_KEYS: [Key; 47] = [
     key(
         "performance_results",
         Kind::Globs,
@@ -240,6 +240,13 @@ pub const MAIN_KEYS: [Key; 46] = [
         Value("true"),
         "false",
         "with `S3`, `false` sends the results straight from the instance to the bucket, and only the records and logs here",
+    ),
+    key(
+        "archive",
+        Kind::Boolean,
+        Value("true"),
+        "false",
+        "whether the results stay on this machine packed as well, as `<instance>.tar.gz` beside their directory; an artifact and a bucket get the archive in any case",
     ),
     planned("access", "the way to an instance without a public address"),
     planned("availability_zone", "the zone to launch in"),

@@ -1,16 +1,20 @@
 //! The storage behind the artifact service: blocks, sent side by side, then the list that makes a blob of them.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use tokio::sync::mpsc::channel;
+use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use super::ArtifactError;
 use super::zip::StoredZip;
-use crate::github::http::{self, HttpError, retry};
+use crate::github::http::{self, retry};
 
 /// The size of a block, in bytes, unless there would be too many.
 const BLOCK: u64 = 4 << 20;
@@ -18,7 +22,7 @@ const BLOCK: u64 = 4 << 20;
 /// The most blocks that a blob may have.
 const BLOCKS: u64 = 50_000;
 
-/// So many blocks are under way at once; this bounds the memory.
+/// So many blocks are under way at once; with the two that are read ahead this bounds the memory.
 const AT_ONCE: usize = 4;
 
 /// For one attempt to send one block: a slow line has 14 kB/s.
@@ -33,42 +37,49 @@ const VERSION: &str = "2023-11-03";
 const PUT_BLOCK: &str = "Put Block";
 const PUT_BLOCK_LIST: &str = "Put Block List";
 
-/// Sends the ZIP to the signed address. The address is the right to write: no token goes with it.
+/// Sends the ZIP to the signed address, and returns its SHA-256. The address is the right to write: no token goes with it.
 pub(super) async fn put(
     client: &reqwest::Client,
     url: &str,
     zip: &Arc<StoredZip>,
     deadline: Instant,
-) -> Result<(), ArtifactError> {
+) -> Result<String, ArtifactError> {
     let size = BLOCK.max(zip.size().div_ceil(BLOCKS));
     let nonce: u128 = rand::random();
-    let blocks: Vec<(u64, String)> = (0..zip.size().div_ceil(size))
-        .map(|index| (index * size, block_id(nonce, index)))
-        .collect();
-    let sent = stream::iter(&blocks).map(Ok::<_, HttpError>);
-    sent.try_for_each_concurrent(AT_ONCE, async |(offset, id)| {
+    let ids = (0..zip.size().div_ceil(size)).map(|index| block_id(nonce, index));
+    let ids: Vec<String> = ids.collect();
+    let (read, mut blocks) = channel(1);
+    let source = zip.clone();
+    let reading = spawn_blocking(move || {
+        source.read(size, |block| read.blocking_send(Bytes::from(block)).is_ok())
+    });
+    let blocks = stream::poll_fn(move |context| blocks.poll_recv(context));
+    let sent = blocks.zip(stream::iter(&ids)).map(Ok);
+    let sending = sent.try_for_each_concurrent(AT_ONCE, async |(block, id)| {
         let target = format!("{url}&comp=block&blockid={id}");
         retry(deadline.min(Instant::now() + PATIENCE), || async {
-            // Read again for each attempt, so that a block waits on disk and not in memory.
-            let bytes = block(zip.clone(), *offset, size).await?;
             let request = client
                 .put(&target)
                 .timeout(ONE_BLOCK)
                 .header("x-ms-version", VERSION)
                 .header("content-type", "application/octet-stream")
-                .body(bytes);
+                .body(block.clone());
             http::send(request).await.map(drop)
         })
         .await
-    })
-    .await
-    .map_err(|source| ArtifactError::Service {
+    });
+    sending.await.map_err(|source| ArtifactError::Service {
         call: PUT_BLOCK,
+        source,
+    })?;
+    let read = reading.await.map_err(io::Error::other).flatten();
+    let digest = read.map_err(|source| ArtifactError::Archive {
+        path: zip.path().to_owned(),
         source,
     })?;
 
     let mut list = String::from("<?xml version=\"1.0\" encoding=\"utf-8\"?><BlockList>");
-    for (_, id) in &blocks {
+    for id in &ids {
         list.push_str("<Latest>");
         list.push_str(id);
         list.push_str("</Latest>");
@@ -88,15 +99,8 @@ pub(super) async fn put(
     .map_err(|source| ArtifactError::Service {
         call: PUT_BLOCK_LIST,
         source,
-    })
-}
-
-async fn block(zip: Arc<StoredZip>, offset: u64, size: u64) -> Result<Vec<u8>, HttpError> {
-    let size = usize::try_from(size).unwrap_or(usize::MAX);
-    let reading = tokio::task::spawn_blocking(move || zip.read(offset, size));
-    let read = reading.await.map_err(std::io::Error::other);
-    read.and_then(|bytes| bytes)
-        .map_err(|error| HttpError::Unsent(error.to_string()))
+    })?;
+    Ok(digest)
 }
 
 /// All ids have the same length, as the protocol wants it, and none has a character that an address would escape.
@@ -107,18 +111,6 @@ fn block_id(nonce: u128, index: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[tokio::test]
-    async fn an_archive_that_cannot_be_read_is_not_retried() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("archive");
-        std::fs::write(&path, "whole").unwrap();
-        let zip = Arc::new(StoredZip::around(&path, "archive").unwrap());
-        std::fs::write(&path, "").unwrap();
-        let error = block(zip.clone(), 0, zip.size()).await.unwrap_err();
-        assert!(matches!(error, HttpError::Unsent(_)), "{error}");
-        assert!(!error.is_transient());
-    }
 
     #[test]
     fn block_ids_are_of_one_length_and_need_no_escapes() {

@@ -11,7 +11,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::zip::StoredZip;
 use super::{ArtifactError, ArtifactName};
 use crate::github::http::{self, HttpError, retry};
 use crate::report::utc_to_the_second;
@@ -232,20 +231,20 @@ impl<'a> Service<'a> {
     pub(super) async fn finalize(
         &self,
         name: &ArtifactName,
-        zip: &StoredZip,
+        size: u64,
+        digest: &str,
     ) -> Result<u64, ArtifactError> {
         let fields = json!({
             "name": name.as_str(),
-            "size": zip.size().to_string(),
-            "hash": format!("sha256:{}", zip.digest()),
+            "size": size.to_string(),
+            "hash": format!("sha256:{digest}"),
         });
         let unsure = Cell::new(false);
         let answer = retry(self.patience(), || async {
             if unsure.get() {
                 let ours = self.listed(name).await?.into_iter();
                 // In a second attempt of a run the list has the artifacts of the first one too.
-                let ours =
-                    ours.filter(|listed| listed.digest().is_none_or(|it| it == zip.digest()));
+                let ours = ours.filter(|listed| listed.digest().is_none_or(|it| it == digest));
                 if let Some(id) = ours.filter_map(|listed| number(&listed.database_id)).max() {
                     return Ok(Some(id));
                 }
@@ -265,10 +264,10 @@ impl<'a> Service<'a> {
         let listed = listed.unwrap_or_default().into_iter();
         let mut ours = listed.filter(|listed| number(&listed.database_id) == Some(id));
         match ours.next().as_ref().and_then(Listed::digest) {
-            Some(stored) if stored != zip.digest() => Err(ArtifactError::Differs {
+            Some(stored) if stored != digest => Err(ArtifactError::Differs {
                 name: name.clone(),
                 stored: stored.into(),
-                sent: zip.digest().into(),
+                sent: digest.into(),
             }),
             _ => Ok(id),
         }

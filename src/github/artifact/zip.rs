@@ -1,235 +1,273 @@
 //! The ZIP around an archive: what comes before it and what comes after, computed without writing the ZIP anywhere.
+//!
+//! The format is that of PKWARE's APPNOTE.TXT, sections 4.3.7 to 4.3.16; fields of a size that does not fit are in ZIP64's.
 
-use std::cell::RefCell;
 use std::fs::File;
-use std::io::{self, Read as _, Seek, SeekFrom, Write};
-use std::os::unix::fs::FileExt as _;
+use std::io::{self, Read as _};
 use std::path::Path;
-use std::rc::Rc;
 
+use flate2::CrcReader;
 use sha2::{Digest as _, Sha256};
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, ZipWriter};
 
-/// How much is read at once, in bytes.
-const CHUNK: usize = 256 * 1024;
+use crate::report::Archive;
 
-/// From this size on an entry needs ZIP64, in bytes.
-const LARGE: u64 = u32::MAX as u64;
+/// From this size of the archive on, sizes and places are in the fields of ZIP64, in bytes.
+const LARGE: u64 = u32::MAX as u64 - (1 << 20);
+
+/// Versions of the format: the first one, and that with ZIP64.
+const VERSION: u16 = 20;
+const VERSION_ZIP64: u16 = 45;
+
+/// The version of the format's description, and Unix, whose modes the entry has.
+const MADE_BY: u16 = 3 << 8 | 63;
+
+/// Names are UTF-8.
+const FLAGS: u16 = 1 << 11;
+
+/// The first day that the format knows.
+const DATE: u16 = 1 << 5 | 1;
+
+/// A file that everybody may read.
+const MODE: u32 = 0o100_644;
+
+/// Stands for a size or a place that is in a field of ZIP64.
+const ELSEWHERE: u32 = u32::MAX;
 
 /// A ZIP with one stored entry whose content stays where it is on disk.
 #[derive(Debug)]
 pub(super) struct StoredZip {
     before: Vec<u8>,
-    content: File,
-    length: u64,
+    archive: Archive,
     after: Vec<u8>,
-    digest: String,
 }
 
 impl StoredZip {
-    /// Reads the file twice: for the sums of its entry, and for the digest of the whole.
-    pub(super) fn around(path: &Path, entry: &str) -> io::Result<Self> {
-        let content = File::open(path)?;
-        let length = content.metadata()?.len();
-        let recorder = HeaderRecorder::default();
-        let mut zip = ZipWriter::new(recorder.clone());
-        let options = SimpleFileOptions::default()
-            .compression_method(CompressionMethod::Stored)
-            .large_file(length >= LARGE)
-            .unix_permissions(0o644);
-        zip.start_file(entry, options)?;
-        recorder.content_begins();
-        let copied = io::copy(&mut (&content).take(length), &mut zip)?;
-        recorder.content_ends();
-        zip.finish()?;
-        if copied != length {
-            return Err(io::Error::other(
-                "the file became shorter while it was read",
-            ));
+    /// The ZIP in which the archive has the path `entry`.
+    pub(super) fn around(archive: &Archive, entry: &str) -> Self {
+        let large = archive.size >= LARGE;
+        let short = |size: u64| u32::try_from(size).ok().filter(|_| !large);
+        let size = short(archive.size).unwrap_or(ELSEWHERE).to_le_bytes();
+        let version = if large { VERSION_ZIP64 } else { VERSION };
+        let mut extra = Vec::new();
+        if large {
+            extra.extend(words(&[1, 16]));
+            extra.extend(archive.size.to_le_bytes().repeat(2));
         }
-        let Headers { before, after, .. } = recorder.0.take();
-        let mut stored = Self {
+        let name_length = u16::try_from(entry.len()).unwrap_or(u16::MAX);
+        let extra_length = u16::try_from(extra.len()).unwrap_or_default();
+        let described = [
+            &words(&[version, FLAGS, 0, 0, DATE])[..],
+            &archive.crc32.to_le_bytes(),
+            &size,
+            &size,
+            &words(&[name_length, extra_length]),
+        ]
+        .concat();
+        let before = [b"PK\x03\x04", &described[..], entry.as_bytes(), &extra].concat();
+
+        let begin = before.len() as u64 + archive.size;
+        let mut after = [
+            b"PK\x01\x02",
+            &words(&[MADE_BY])[..],
+            &described,
+            // No comment, the first disk, no text.
+            &words(&[0, 0, 0]),
+            &(MODE << 16).to_le_bytes(),
+            // Where the entry begins.
+            &0u32.to_le_bytes(),
+            entry.as_bytes(),
+            &extra,
+        ]
+        .concat();
+        let length = after.len() as u64;
+        if large {
+            after.extend(b"PK\x06\x06");
+            after.extend(44u64.to_le_bytes());
+            after.extend(words(&[MADE_BY, version, 0, 0, 0, 0]));
+            after.extend([1, 1, length, begin].map(u64::to_le_bytes).concat());
+            after.extend(b"PK\x06\x07");
+            after.extend(0u32.to_le_bytes());
+            after.extend((begin + length).to_le_bytes());
+            after.extend(1u32.to_le_bytes());
+        }
+        after.extend(b"PK\x05\x06");
+        after.extend(words(&[0, 0, 1, 1]));
+        after.extend(short(length).unwrap_or(ELSEWHERE).to_le_bytes());
+        after.extend(short(begin).unwrap_or(ELSEWHERE).to_le_bytes());
+        after.extend(words(&[0]));
+        Self {
             before,
-            content,
-            length,
+            archive: archive.clone(),
             after,
-            digest: String::new(),
-        };
-        stored.digest = stored.sum()?;
-        Ok(stored)
+        }
+    }
+
+    /// The path of the archive.
+    pub(super) fn path(&self) -> &Path {
+        &self.archive.path
     }
 
     /// The size of the ZIP, in bytes.
     pub(super) fn size(&self) -> u64 {
-        self.before.len() as u64 + self.length + self.after.len() as u64
+        self.before.len() as u64 + self.archive.size + self.after.len() as u64
     }
 
-    /// The SHA-256 of the ZIP, in hexadecimal digits.
-    pub(super) fn digest(&self) -> &str {
-        &self.digest
-    }
-
-    /// The bytes of the ZIP from `offset` on, at most `length` of them.
-    pub(super) fn read(&self, offset: u64, length: usize) -> io::Result<Vec<u8>> {
-        let left = usize::try_from(self.size().saturating_sub(offset)).unwrap_or(usize::MAX);
-        let mut bytes = vec![0; length.min(left)];
-        let mut filled = 0;
-        while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            filled += self.read_part(offset + filled as u64, rest)?;
-        }
-        Ok(bytes)
-    }
-
-    /// Fills the start of `bytes` from the part of the ZIP that `offset` lies in.
-    fn read_part(&self, offset: u64, bytes: &mut [u8]) -> io::Result<usize> {
-        let begin = self.before.len() as u64;
-        let end = begin + self.length;
-        if offset >= begin && offset < end {
-            let room = usize::try_from(end - offset)
-                .unwrap_or(usize::MAX)
-                .min(bytes.len());
-            let part = bytes.get_mut(..room).unwrap_or_default();
-            self.content.read_exact_at(part, offset - begin)?;
-            return Ok(room);
-        }
-        let (part, from) = if offset < begin {
-            (&self.before, offset)
-        } else {
-            (&self.after, offset - end)
-        };
-        let from = usize::try_from(from).unwrap_or(usize::MAX);
-        part.get(from..).unwrap_or_default().read(bytes)
-    }
-
-    fn sum(&self) -> io::Result<String> {
+    /// Reads the ZIP once, in blocks, and returns its SHA-256, in hexadecimal digits.
+    ///
+    /// # Errors
+    /// When the archive cannot be read, is not what it was, or `take` takes no more.
+    pub(super) fn read(
+        &self,
+        block_size: u64,
+        mut take: impl FnMut(Vec<u8>) -> bool,
+    ) -> io::Result<String> {
+        let content = File::open(&self.archive.path)?.take(self.archive.size);
+        let mut content = CrcReader::new(content);
+        let begin = self.before.as_slice().chain(&mut content);
+        let mut whole = begin.chain(self.after.as_slice());
         let mut hash = Sha256::new();
-        let mut offset = 0;
         loop {
-            let bytes = self.read(offset, CHUNK)?;
-            if bytes.is_empty() {
+            let capacity = usize::try_from(block_size).map_err(io::Error::other)?;
+            let mut block = Vec::with_capacity(capacity);
+            (&mut whole).take(block_size).read_to_end(&mut block)?;
+            if block.is_empty() {
                 break;
             }
-            hash.update(&bytes);
-            offset += bytes.len() as u64;
+            hash.update(&block);
+            if !take(block) {
+                return Err(io::ErrorKind::BrokenPipe.into());
+            }
+        }
+        if content.crc().sum() != self.archive.crc32 {
+            return Err(io::Error::other("it is not as it was written"));
         }
         Ok(hex::encode(hash.finalize()))
     }
 }
 
-/// A place to write a ZIP to that keeps all of it but the content of its entry.
-#[derive(Debug, Clone, Default)]
-struct HeaderRecorder(Rc<RefCell<Headers>>);
-
-#[derive(Debug, Default)]
-struct Headers {
-    position: u64,
-    end: u64,
-    before: Vec<u8>,
-    after: Vec<u8>,
-    content: Option<u64>,
-    content_end: Option<u64>,
-}
-
-impl HeaderRecorder {
-    fn content_begins(&self) {
-        let mut headers = self.0.borrow_mut();
-        headers.content = Some(headers.position);
-    }
-
-    fn content_ends(&self) {
-        let mut headers = self.0.borrow_mut();
-        headers.content_end = Some(headers.position);
-    }
-}
-
-impl Write for HeaderRecorder {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut headers = self.0.borrow_mut();
-        let position = headers.position;
-        // A write never crosses the borders: the writer seeks back to the header for its sums, and to the end again.
-        match (headers.content, headers.content_end) {
-            (Some(begin), _) if position < begin => put(&mut headers.before, position, bytes)?,
-            (None, _) => put(&mut headers.before, position, bytes)?,
-            (Some(_), Some(end)) if position >= end => {
-                put(&mut headers.after, position - end, bytes)?;
-            }
-            _ => {}
-        }
-        headers.position += bytes.len() as u64;
-        headers.end = headers.end.max(headers.position);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-fn put(part: &mut Vec<u8>, at: u64, bytes: &[u8]) -> io::Result<()> {
-    let at = usize::try_from(at).map_err(io::Error::other)?;
-    let end = at + bytes.len();
-    if part.len() < end {
-        part.resize(end, 0);
-    }
-    if let Some(place) = part.get_mut(at..end) {
-        place.copy_from_slice(bytes);
-    }
-    Ok(())
-}
-
-impl Seek for HeaderRecorder {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let mut headers = self.0.borrow_mut();
-        let position = match to {
-            SeekFrom::Start(position) => Some(position),
-            SeekFrom::End(offset) => headers.end.checked_add_signed(offset),
-            SeekFrom::Current(offset) => headers.position.checked_add_signed(offset),
-        };
-        headers.position = position.ok_or_else(|| io::Error::other("a seek before the start"))?;
-        Ok(headers.position)
-    }
+/// Numbers of 16 bits, as they lie in the file.
+fn words(numbers: &[u16]) -> Vec<u8> {
+    numbers
+        .iter()
+        .flat_map(|number| number.to_le_bytes())
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Cursor, Seek, SeekFrom};
+    use std::os::unix::fs::FileExt as _;
+
+    use zip::ZipArchive;
+
     use super::*;
 
-    /// The same ZIP, written in the usual way.
-    fn written(content: &[u8], entry: &str) -> Vec<u8> {
-        let mut zip = ZipWriter::new(io::Cursor::new(Vec::new()));
-        let options = SimpleFileOptions::default()
-            .compression_method(CompressionMethod::Stored)
-            .unix_permissions(0o644);
-        zip.start_file(entry, options).unwrap();
-        zip.write_all(content).unwrap();
-        zip.finish().unwrap().into_inner()
+    const ENTRY: &str = "v1/i-0abc.tar.gz";
+
+    fn archive(path: &Path, content: &[u8]) -> Archive {
+        std::fs::write(path, content).unwrap();
+        let mut sum = flate2::Crc::new();
+        sum.update(content);
+        Archive {
+            path: path.to_owned(),
+            size: content.len() as u64,
+            crc32: sum.sum(),
+        }
     }
 
     #[test]
-    fn the_headers_and_the_file_are_the_zip() {
+    fn the_archive_is_read_out_of_the_zip_as_it_is() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("archive");
-        let entry = "v1/i-0abc.tar.gz";
-        for length in [0, 1, CHUNK - 1, CHUNK, 3 * CHUNK + 7] {
+        for length in [0, 1, 4095, 4096, 300_007] {
             let content: Vec<u8> = (0..length)
                 .map(|n| u8::try_from(n % 251).unwrap())
                 .collect();
-            std::fs::write(&path, &content).unwrap();
-            let stored = StoredZip::around(&path, entry).unwrap();
-            let expected = written(&content, entry);
-            assert_eq!(stored.size(), expected.len() as u64, "{length}");
-            for block in [7, 100, 4096, 1 << 20] {
-                if length > 1000 && block < 4096 {
-                    continue;
-                }
+            let stored = StoredZip::around(&archive(&path, &content), ENTRY);
+            for block in [100, 4096, 1 << 20] {
+                let mut whole = Vec::new();
+                let digest = stored.read(block, |bytes| {
+                    assert!(bytes.len() as u64 <= block);
+                    whole.extend(bytes);
+                    true
+                });
+                assert_eq!(stored.size(), whole.len() as u64, "{length}");
+                assert_eq!(digest.unwrap(), hex::encode(Sha256::digest(&whole)));
+                let mut zip = ZipArchive::new(Cursor::new(whole)).unwrap();
+                let mut entry = zip.by_index(0).unwrap();
+                assert_eq!(
+                    (entry.name().unwrap().as_ref(), entry.unix_mode()),
+                    (ENTRY, Some(0o100_644))
+                );
                 let mut read = Vec::new();
-                while read.len() < expected.len() {
-                    read.extend(stored.read(read.len() as u64, block).unwrap());
-                }
-                assert!(read == expected, "{length} in blocks of {block}");
+                entry.read_to_end(&mut read).unwrap();
+                assert!(read == content, "{length} in blocks of {block}");
             }
-            assert_eq!(stored.digest(), hex::encode(Sha256::digest(&expected)));
+        }
+    }
+
+    #[test]
+    fn an_archive_that_changed_since_it_was_written_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("archive");
+        let whole = archive(&path, b"whole");
+        let stored = StoredZip::around(&whole, ENTRY);
+        for other in ["", "shorn", "whol"] {
+            std::fs::write(&path, other).unwrap();
+            assert!(stored.read(100, |_| true).is_err(), "{other:?}");
+        }
+    }
+
+    /// A ZIP whose content is a hole.
+    struct Hole(StoredZip, u64);
+
+    impl io::Read for Hole {
+        fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+            let Self(zip, at) = self;
+            let begin = zip.before.len() as u64;
+            let end = begin + zip.archive.size;
+            let read = if *at < begin {
+                (&zip.before[usize::try_from(*at).unwrap()..]).read(bytes)?
+            } else if *at < end {
+                let room = bytes.len().min(usize::try_from(end - *at).unwrap());
+                let file = File::open(&zip.archive.path)?;
+                file.read_at(&mut bytes[..room], *at - begin)?
+            } else {
+                (&zip.after[usize::try_from(*at - end).unwrap()..]).read(bytes)?
+            };
+            *at += read as u64;
+            Ok(read)
+        }
+    }
+
+    impl Seek for Hole {
+        fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+            self.1 = match to {
+                SeekFrom::Start(at) => at,
+                SeekFrom::End(offset) => self.0.size().checked_add_signed(offset).unwrap(),
+                SeekFrom::Current(offset) => self.1.checked_add_signed(offset).unwrap(),
+            };
+            Ok(self.1)
+        }
+    }
+
+    #[test]
+    fn an_archive_of_any_size_has_its_place_in_the_zip() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("archive");
+        for size in [LARGE - 1, LARGE, 1 << 32, 5 << 32] {
+            File::create(&path).unwrap().set_len(size).unwrap();
+            let archive = Archive {
+                path: path.clone(),
+                size,
+                crc32: 0,
+            };
+            let stored = StoredZip::around(&archive, ENTRY);
+            let begin = stored.before.len() as u64;
+            let mut zip = ZipArchive::new(Hole(stored, 0)).unwrap();
+            let entry = zip.by_index(0).unwrap();
+            assert_eq!((entry.size(), entry.compressed_size()), (size, size));
+            assert_eq!(entry.data_start(), Some(begin));
         }
     }
 }

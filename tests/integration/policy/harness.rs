@@ -362,6 +362,7 @@ impl Scenario {
                 metrics: self.metrics.map_or(Interval::Off, Interval::Every),
                 s3: None,
                 download: true,
+                archive: true,
                 phases,
             },
             config_file: Vec::new(),

@@ -133,7 +133,7 @@ fn an_index_that_stays_locked_costs_neither_the_archive_nor_the_run() {
         .gave_back()
         .collected()
         .warned("another process holds .index.lock");
-    assert!(done.sample().archive.as_ref().unwrap().exists());
+    assert!(done.sample().archive.as_ref().unwrap().path.exists());
     assert!(!revision.join("index.json").exists());
 }
 

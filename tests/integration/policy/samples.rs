@@ -249,7 +249,7 @@ fn each_sample_has_an_instance_results_and_a_report_of_its_own() {
         );
         let result = std::fs::read_to_string(directory.join("result")).unwrap();
         assert_eq!(result, format!("{} {}\n", index + 1, ids[index]));
-        assert!(sample.archive.as_ref().unwrap().exists());
+        assert!(sample.archive.as_ref().unwrap().path.exists());
         assert_eq!(sample.stages.len(), done.sample().stages.len());
     }
     let revision = done.results().parent().unwrap();

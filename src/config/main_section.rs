@@ -54,6 +54,8 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
         );
     }
     let metrics = main.read("metrics", Problems::interval);
+    let calibrate = main.read("calibrate", Problems::switch);
+    let quiet = main.read("quiet", Problems::boolean);
     let has_figures = !figures.is_empty();
     let config = || {
         Some(Config {
@@ -80,6 +82,8 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
             figures,
             exports,
             metrics: metrics?,
+            calibrate: calibrate.unwrap_or(!local),
+            quiet: quiet?,
             s3,
             download,
             phases: BTreeMap::new(),

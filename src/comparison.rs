@@ -1,5 +1,6 @@
 //! The comparison of two revisions: a row for each figure with its ratio and its verdict, the most important on top.
 
+mod calibration;
 mod facts;
 pub mod hosts;
 mod reproduction;

@@ -113,6 +113,10 @@ pub struct Config {
     pub exports: Vec<Export>,
     /// The interval of the system metrics.
     pub metrics: Interval,
+    /// Whether the speed of the instance is measured before `setup` and after the last turn.
+    pub calibrate: bool,
+    /// Whether an instance is made quiet before anything is measured.
+    pub quiet: bool,
     /// The bucket that also gets the archives.
     pub s3: Option<S3Destination>,
     /// Whether results come to this machine although they go to the bucket.

@@ -181,6 +181,11 @@ impl Preview {
                         does: config.precision_in_words(),
                         steps: Vec::new(),
                     },
+                    Action::Calibrate(_) => Entry {
+                        stage: action.to_string(),
+                        does: Some("measure how fast the machine is, for two seconds".into()),
+                        steps: Vec::new(),
+                    },
                     Action::Profile => Entry {
                         does: Some(
                             "of each revision, on one instance, if a figure is slower".into(),

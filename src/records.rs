@@ -11,7 +11,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 pub use figures::{AskedPrecision, FigureRecord, Figures, JoinError, SampleOf, TurnValues};
-pub use host::{BootTimes, CState, Disk, Ec2Facts, HostFacts, Network};
+pub use host::{
+    BootTimes, CState, Calibration, Calibrations, Disk, Ec2Facts, HostFacts, Network, QuietSetting,
+};
 pub use index::{Index, IndexEntry};
 pub use manifest::{FilePath, FileState, Manifest, ManifestEntry, Sha256};
 pub use uploads::{UploadedContent, UploadedFile, Uploads};

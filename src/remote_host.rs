@@ -1,6 +1,8 @@
 //! The instance as a host for steps: booted and described.
 
+mod calibrate;
 pub mod cpus;
+mod quiet;
 mod source;
 pub mod turns;
 

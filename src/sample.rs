@@ -288,6 +288,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
                 }
                 (Action::FurtherRounds, Some(host)) => self.further_rounds(host).await,
                 (Action::Profile, Some(host)) => self.profile(host, shared).await,
+                (Action::Calibrate(point), Some(host)) => self.calibrate(*point, host).await,
                 (Action::Collect, Some(host)) => self.collect(host, shared).await,
                 (_, None) => {}
             }
@@ -306,6 +307,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             Action::SetUp(_) => Stage::Scripts(Phase::Setup),
             Action::Turn(_) | Action::Duet(_) | Action::FurtherRounds => Stage::Scripts(Phase::Run),
             Action::Profile => Stage::Scripts(Phase::OnRegression),
+            Action::Calibrate(_) => return,
             Action::Collect => Stage::Collect,
         };
         let sample = self.run.plan.run.lease(self.index);

@@ -38,8 +38,28 @@ pub enum Action {
     FurtherRounds,
     /// Run `on_regression` for both revisions, where this sample measures last and a figure is slower.
     Profile,
+    /// Measure how fast and how evenly the machine works.
+    Calibrate(CalibrationPoint),
     /// Bring the results home.
     Collect,
+}
+
+/// When an instance is calibrated: before it is measured on, and when that is over, so that a drift shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CalibrationPoint {
+    /// Before `setup`.
+    BeforeSetup,
+    /// After the last turn.
+    AfterLastTurn,
+}
+
+impl fmt::Display for CalibrationPoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::BeforeSetup => "calibration before setup",
+            Self::AfterLastTurn => "calibration after the last turn",
+        })
+    }
 }
 
 impl Action {
@@ -63,6 +83,7 @@ impl fmt::Display for Action {
             Self::Duet([first, second]) => write!(f, "{first}, beside {second}"),
             Self::FurtherRounds => f.write_str("further rounds"),
             Self::Profile => Phase::OnRegression.fmt(f),
+            Self::Calibrate(_) => f.write_str("calibrate"),
             Self::Collect => f.write_str("collect"),
         }
     }
@@ -145,8 +166,10 @@ pub fn schedule(config: &Config, draw: Draw) -> Vec<Action> {
             .contains_key(&phase)
             .then_some(Action::Phase(phase))
     };
+    let calibrate = |point| config.calibrate.then_some(Action::Calibrate(point));
     let mut schedule = vec![Action::Ready];
     schedule.extend(phase(Phase::AfterAwsStart));
+    schedule.extend(calibrate(CalibrationPoint::BeforeSetup));
     let arms: &[Arm] = match config.baseline {
         Some(_) => match draw.first_home() {
             Arm::Baseline => &[Arm::Baseline, Arm::Candidate],
@@ -164,6 +187,7 @@ pub fn schedule(config: &Config, draw: Draw) -> Vec<Action> {
         if config.asked_precision().is_some() {
             schedule.push(Action::FurtherRounds);
         }
+        schedule.extend(calibrate(CalibrationPoint::AfterLastTurn));
         if config.is_compared() && config.phases.contains_key(&Phase::OnRegression) {
             schedule.push(Action::Profile);
         }
@@ -173,6 +197,7 @@ pub fn schedule(config: &Config, draw: Draw) -> Vec<Action> {
                 .into_iter()
                 .flatten(),
         );
+        schedule.extend(calibrate(CalibrationPoint::AfterLastTurn));
     }
     schedule.push(Action::Collect);
     schedule.extend(

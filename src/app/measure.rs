@@ -84,6 +84,10 @@ pub(super) async fn run(
         let note = format!("a rehearsal sends no archive to s3://{destination}");
         reporter.report(Event::Note(note));
     }
+    if project.config.quiet && project.config.provider == ProviderSpec::Local {
+        let note = "a rehearsal leaves this machine as it is: `quiet` is for instances of EC2";
+        reporter.report(Event::Note(note.into()));
+    }
     let output = expand_home(args.output.as_deref().unwrap_or(&project.config.output));
     let scratch = Scratch::of(&part.run)?;
     let baseline = project.config.baseline.clone();

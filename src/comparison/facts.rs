@@ -1,7 +1,9 @@
 //! The facts about hosts that are compared, and what a difference in each means: one list, which the documentation shows.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
+use super::calibration::{DISK_SPEED, INTEGER_SPEED, MEMORY_SPEED, Speed};
 use super::hosts::Host;
 use crate::records::HostFacts;
 
@@ -43,10 +45,12 @@ enum Told {
     OfMachine(fn(&HostFacts) -> Option<String>),
     /// One of each CPU vulnerability, named after it.
     Mitigations,
+    /// A speed of the calibration before `setup`, which is a little different each time.
+    Calibrated(Speed),
 }
 
 /// The facts that matter, the most important first. What differs after each boot, as the load or an address, is none of them.
-pub(super) const COMPARED_FACTS: [ComparedFact; 27] = [
+pub(super) const COMPARED_FACTS: [ComparedFact; 31] = [
     rented("instance type", Weight::NoVerdict, |host| {
         host.instance_type.clone()
     }),
@@ -124,6 +128,10 @@ pub(super) const COMPARED_FACTS: [ComparedFact; 27] = [
     told("tenancy", Weight::Reservation, |facts| {
         facts.ec2.as_ref()?.tenancy.clone()
     }),
+    told("what `quiet` set", Weight::Reservation, quiet),
+    calibrated(INTEGER_SPEED),
+    calibrated(MEMORY_SPEED),
+    calibrated(DISK_SPEED),
 ];
 
 const fn told(
@@ -150,15 +158,37 @@ const fn rented(
     }
 }
 
+const fn calibrated(speed: Speed) -> ComparedFact {
+    ComparedFact {
+        name: speed.name,
+        weight: Weight::Reservation,
+        told: Told::Calibrated(speed),
+    }
+}
+
 impl ComparedFact {
-    /// What it is on a host: names and values, none where the host does not tell.
-    pub(super) fn of(&self, host: &Host) -> Vec<(String, String)> {
+    /// What it is on each of these hosts: names and values, none where a host does not tell.
+    pub(super) fn on(&self, hosts: &[&Host]) -> Vec<BTreeMap<String, String>> {
+        let Told::Calibrated(speed) = &self.told else {
+            let of = hosts.iter().map(|host| self.of(host).into_iter().collect());
+            return of.collect();
+        };
+        let before = |host: &&Host| host.facts.as_ref()?.calibration.before;
+        let speeds = hosts.iter().map(|host| (speed.of)(&before(host)?));
+        let words = speed.in_words(&speeds.collect::<Vec<_>>());
+        let named = |words| BTreeMap::from([(self.name.to_owned(), words)]);
+        let named = words.into_iter().map(|words| words.map(named));
+        named.map(Option::unwrap_or_default).collect()
+    }
+
+    fn of(&self, host: &Host) -> Vec<(String, String)> {
         let named = |value: Option<String>| {
             let value = value.map(|value| (self.name.to_owned(), value));
             value.into_iter().collect()
         };
         let facts = host.facts.as_ref();
         match self.told {
+            Told::Calibrated(_) => Vec::new(),
             Told::OfRental(value) => named(value(host)),
             Told::OfMachine(value) => named(facts.and_then(value)),
             Told::Mitigations => {
@@ -187,6 +217,13 @@ fn c_states(facts: &HostFacts) -> Option<String> {
     let used = facts.c_states.iter();
     let used = used.filter(|state| state.disabled != Some(true));
     listed(used.map(|state| state.name.clone()))
+}
+
+/// What `quiet` came to, or that it was not asked for.
+fn quiet(facts: &HostFacts) -> Option<String> {
+    let settings = facts.quiet.iter();
+    let settings = settings.map(|setting| format!("{} {}", setting.name, setting.got));
+    listed(settings).or_else(|| Some("nothing".into()))
 }
 
 /// Names in the order in which they stand; none where there is nothing.

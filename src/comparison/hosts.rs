@@ -63,11 +63,10 @@ fn differences_in(
     baseline: &[Host],
     candidate: &[Host],
 ) -> Vec<Difference> {
-    let [baseline, candidate] = [baseline, candidate].map(|hosts| {
-        let told = hosts.iter().map(|host| compared.of(host));
-        told.map(BTreeMap::from_iter).collect::<Vec<_>>()
-    });
-    let names = baseline.iter().chain(&candidate).flat_map(BTreeMap::keys);
+    let all: Vec<&Host> = baseline.iter().chain(candidate).collect();
+    let told = compared.on(&all);
+    let (baseline, candidate) = told.split_at(baseline.len().min(told.len()));
+    let names = told.iter().flat_map(BTreeMap::keys);
     let names: BTreeSet<&String> = names.collect();
     let values = |side: &[BTreeMap<String, String>], name: &String| -> BTreeSet<String> {
         let values = side.iter().map(|told| told.get(name));
@@ -78,8 +77,8 @@ fn differences_in(
     let differences = names.into_iter().map(|name| Difference {
         fact: name.clone(),
         weight: compared.weight,
-        baseline: values(&baseline, name),
-        candidate: values(&candidate, name),
+        baseline: values(baseline, name),
+        candidate: values(candidate, name),
     });
     differences
         .filter(|difference| {

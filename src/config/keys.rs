@@ -51,6 +51,8 @@ pub enum Kind {
     UserName,
     /// `true` or `false`.
     Boolean,
+    /// `on` or `off`.
+    Switch,
     /// A whole number from 1 to this.
     Count(u32),
     /// A TCP port.
@@ -148,6 +150,7 @@ impl fmt::Display for Kind {
             Self::Bucket => f.write_str("a bucket, and a prefix in it"),
             Self::UserName => f.write_str("a user name"),
             Self::Boolean => f.write_str("`true` or `false`"),
+            Self::Switch => f.write_str("`on` or `off`"),
             Self::Count(most) => write!(f, "a whole number from 1 to {most}"),
             Self::Port => f.write_str("a port from 1 to 65535"),
             Self::Duration(_) => f.write_str("a duration"),

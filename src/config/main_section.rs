@@ -55,6 +55,8 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
         );
     }
     let metrics = main.read("metrics", Problems::interval);
+    let calibrate = main.read("calibrate", Problems::switch);
+    let quiet = main.read("quiet", Problems::boolean);
     let has_figures = !figures.is_empty();
     let config = || {
         Some(Config {
@@ -81,6 +83,8 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
             figures,
             exports,
             metrics: metrics?,
+            calibrate: calibrate.unwrap_or(!local),
+            quiet: quiet?,
             s3,
             download,
             archive: archive?,

@@ -122,6 +122,18 @@ impl<'s> Problems<'s> {
         None
     }
 
+    /// `on` or `off`, which are `true` and `false` for some who write YAML.
+    pub(super) fn switch(&mut self, key: &Key, node: &Node) -> Option<bool> {
+        match &node.value {
+            Value::Bool(on) => return Some(*on),
+            Value::Text(text) if text == "on" => return Some(true),
+            Value::Text(text) if text == "off" => return Some(false),
+            _ => {}
+        }
+        self.add_wrong_type(key, node, "`on` or `off`");
+        None
+    }
+
     pub(super) fn duration(&mut self, key: &Key, node: &Node) -> Option<Duration> {
         let name = key.name;
         let parsed = match &node.value {

@@ -159,6 +159,7 @@ fn values(key: &Key) -> Map<String, Value> {
             json!({ "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_.-]{0,31}$" })
         }
         Kind::Boolean => json!({ "type": "boolean" }),
+        Kind::Switch => json!({ "enum": ["on", "off", true, false] }),
         Kind::Count(most) => json!({ "type": "integer", "minimum": 1, "maximum": most }),
         Kind::Port => json!({ "type": "integer", "minimum": 1, "maximum": u16::MAX }),
         Kind::Duration(least) => json!({

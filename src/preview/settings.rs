@@ -48,6 +48,8 @@ pub(super) fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Sett
         figures,
         exports,
         metrics,
+        calibrate,
+        quiet,
         s3,
         download,
         archive,
@@ -113,6 +115,8 @@ pub(super) fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Sett
                 .collect::<Vec<_>>(),
         ),
         setting("metrics", metrics.to_string()),
+        setting("calibrate", if *calibrate { "on" } else { "off" }),
+        quiet_setting(*quiet, provider),
         setting(
             "exports",
             exports.iter().map(|one| one.name()).collect::<Vec<_>>(),
@@ -165,6 +169,16 @@ fn repository_setting(repository: Option<&Repository>) -> Setting {
         Some(Repository::Clone { path, send: false }) => setting("repository", path.as_str()),
         Some(Repository::Clone { path, send: true }) => setting("repository", path.as_str())
             .with_note("a checkout of the commit is sent to the instance"),
+    }
+}
+
+fn quiet_setting(quiet: bool, provider: &ProviderSpec) -> Setting {
+    let setting = setting("quiet", quiet);
+    match provider {
+        ProviderSpec::Local if quiet => {
+            setting.with_note("a rehearsal leaves this machine as it is")
+        }
+        _ => setting,
     }
 }
 

@@ -1,6 +1,7 @@
 //! `host.json`: the facts about a machine that two measurements must have in common to be compared, and how it booted.
 
 mod answer;
+mod calibration;
 
 use std::collections::BTreeMap;
 
@@ -8,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Record;
+pub use calibration::{Calibration, Calibrations, QuietSetting};
 
 /// The facts about a machine; one that it does not tell is absent.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -105,6 +107,12 @@ pub struct HostFacts {
     /// The network interfaces that are devices.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub networks: Vec<Network>,
+    /// What `quiet` set on it; empty where that was not asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quiet: Vec<QuietSetting>,
+    /// How fast it was; empty where that was not measured.
+    #[serde(default, skip_serializing_if = "Calibrations::is_empty")]
+    pub calibration: Calibrations,
     /// What EC2 tells of the instance, where it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ec2: Option<Ec2Facts>,

@@ -10,8 +10,9 @@ use crate::report::human_bytes;
 /// The facts that are never the same, or say nothing about a machine.
 const NO_DIFFERENCE: [&str; 4] = ["instance", "address", "format", "load average"];
 
-/// What the names of the times of the boot begin with; they are never the same either.
+/// What the names of the times of the boot and of the speeds that were measured begin with; they are never the same either.
 const BOOT: &str = "boot: ";
+const CALIBRATION: &str = "calibration: ";
 
 /// So many files of a sample are listed.
 const MOST_FILES: usize = 2000;
@@ -77,7 +78,10 @@ pub(super) fn facts(samples: &[&SampleResults]) -> Vec<Fact> {
     for fact in &mut facts {
         let mut known = fact.values.iter().flatten();
         let first = known.next();
-        let is_of_one = NO_DIFFERENCE.contains(&fact.name.as_str()) || fact.name.starts_with(BOOT);
+        let is_of_one = NO_DIFFERENCE.contains(&fact.name.as_str())
+            || [BOOT, CALIBRATION]
+                .iter()
+                .any(|prefix| fact.name.starts_with(prefix));
         fact.differs = !is_of_one && known.any(|value| Some(value) != first);
     }
     facts

@@ -6,8 +6,9 @@ use crate::config::ProviderSpec;
 use crate::instance::InstanceId;
 use crate::phase::Stage;
 use crate::provider::Provider;
-use crate::records::{BootTimes, Ec2Facts};
-use crate::reporter::Reporter;
+use crate::records::{BootTimes, Ec2Facts, QuietSetting};
+use crate::reporter::{Event, Reporter};
+use crate::schedule::CalibrationPoint;
 use crate::shell::{Shell, ShellError};
 use crate::step::Place;
 
@@ -17,7 +18,9 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
     /// # Errors
     /// When it cannot be talked to.
     pub(super) async fn describe_host(&mut self, host: &Host<'a, P, R>) -> Result<(), ShellError> {
+        let quiet = self.quieten(host).await?;
         let mut facts = host.host_facts().await?;
+        facts.quiet = quiet;
         facts.ec2 = self.ec2_facts();
         let mut stages = self.journal.stages.iter();
         let launch = stages.rfind(|stage| stage.stage == Stage::Launch);
@@ -36,6 +39,55 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         self.facts = Some(facts);
         self.record_host().await;
         Ok(())
+    }
+
+    /// Makes an instance quiet, where that is asked for; this machine stays as it is.
+    async fn quieten(&mut self, host: &Host<'a, P, R>) -> Result<Vec<QuietSetting>, ShellError> {
+        let config = &self.run.plan.config;
+        if !config.quiet || config.provider == ProviderSpec::Local {
+            return Ok(Vec::new());
+        }
+        match host.quieten(config.max_lifetime).await {
+            Err(error @ (ShellError::Stalled { .. } | ShellError::Command { .. })) => {
+                self.journal.warn(error.to_string());
+                Ok(Vec::new())
+            }
+            Err(error) => Err(error),
+            Ok(settings) => {
+                let said = settings
+                    .iter()
+                    .map(|one| format!("{} {}", one.name, one.got));
+                let note = format!("quiet: {}", said.collect::<Vec<_>>().join(", "));
+                self.journal.report(Event::Note(note));
+                Ok(settings)
+            }
+        }
+    }
+
+    /// Measures how fast the machine is; that it cannot be is no reason to fail.
+    pub(super) async fn calibrate(&mut self, point: CalibrationPoint, host: &Host<'a, P, R>) {
+        if self.is_over() {
+            return;
+        }
+        let calibration = match host.calibrate().await {
+            Ok(Some(calibration)) => calibration,
+            Ok(None) => {
+                self.journal
+                    .warn(format!("no {point}: it needs dd, and bash 5"));
+                return;
+            }
+            Err(error) => {
+                self.journal.warn(format!("no {point}: {error}"));
+                return;
+            }
+        };
+        if let Some(facts) = &mut self.facts {
+            match point {
+                CalibrationPoint::BeforeSetup => facts.calibration.before = Some(calibration),
+                CalibrationPoint::AfterLastTurn => facts.calibration.after = Some(calibration),
+            }
+            self.record_host().await;
+        }
     }
 
     /// The host as one that others are compared with.

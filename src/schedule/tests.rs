@@ -40,6 +40,36 @@ fn text(schedule: &[Action]) -> Vec<String> {
 }
 
 #[test]
+fn a_host_is_calibrated_around_what_is_measured_on_it_and_never_between_turns() {
+    let draw = Draw { seed: 1, sample: 1 };
+    let calibrated = |baseline, repeat| {
+        let mut config = Config {
+            calibrate: true,
+            ..config(baseline, repeat)
+        };
+        let steps = config.phases[&Phase::Run].clone();
+        config.phases.insert(Phase::AfterAwsStart, steps);
+        text(&schedule(&config, draw))
+    };
+    assert_eq!(
+        calibrated(false, 1),
+        [
+            "ready",
+            "after_aws_start",
+            "calibrate",
+            "setup",
+            "run",
+            "calibrate",
+            "collect",
+            "after_collect"
+        ]
+    );
+    let compared = calibrated(true, 2);
+    assert_eq!([&compared[2], &compared[9]], ["calibrate", "calibrate"]);
+    assert_eq!(compared.len(), 12, "{compared:?}");
+}
+
+#[test]
 fn one_revision_that_is_measured_once_has_no_turns() {
     let draw = Draw { seed: 1, sample: 1 };
     assert_eq!(

@@ -82,7 +82,7 @@ impl Lab {
     /// The `main` lines of a config for this laboratory.
     pub(crate) fn main(&self, more: &str) -> String {
         format!(
-            "ec2_instance_size: m1.small\nami: {}\nsecurity_group: collector\nuser: ubuntu\n{more}",
+            "ec2_instance_size: m1.small\nami: {}\nsecurity_group: collector\nuser: ubuntu\ncalibrate: off\n{more}",
             self.companion.facts["ami"].as_str().unwrap()
         )
     }

@@ -102,21 +102,23 @@ fn as_json_it_has_every_step_with_its_arguments_and_variables() {
             "launch",
             "ready",
             "after_aws_start",
+            "calibrate",
             "setup",
             "run",
+            "calibrate",
             "collect",
             "terminate",
             "archive"
         ]
     );
-    let install = &shown["schedule"][4]["steps"][0];
+    let install = &shown["schedule"][5]["steps"][0];
     assert_eq!(install["script"], "install.sh");
     assert_eq!(install["place"], "remote");
     assert_eq!(install["args"], json!(["--level", "3.10", "two words", ""]));
     assert_eq!(install["env"]["VERSION"], "v1");
     assert_eq!(install["env"]["QUOTE"], "it's");
     assert_eq!(install["env"]["COLLECTOR_RUN_ID"], Value::Null);
-    let measure = &shown["schedule"][5]["steps"][0];
+    let measure = &shown["schedule"][6]["steps"][0];
     assert_eq!(measure["timeout_seconds"], 1800.0);
     assert_eq!(measure["warn_only"], true);
 }

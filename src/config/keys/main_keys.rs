@@ -6,7 +6,7 @@ use crate::config::export::EXPORTS;
 use crate::shard::MAX_SAMPLES_OF_SHARD;
 
 /// The keys of `main`, in the order of the reference.
-pub const MAIN_KEYS: [Key; 47] = [
+pub const MAIN_KEYS: [Key; 49] = [
     key(
         "performance_results",
         Kind::Globs,
@@ -226,6 +226,20 @@ pub const MAIN_KEYS: [Key; 47] = [
         Value("1s"),
         "5s",
         "the interval at which the load of the instance is sampled into `collector/metrics.csv`: CPU, memory, disks, network; `off` for never",
+    ),
+    key(
+        "calibrate",
+        Kind::Switch,
+        Behaviour("`on`, and `off` in a rehearsal"),
+        "off",
+        "whether the speed of the instance (integers, memory, disk) and the evenness of its clock are measured before `setup` and after the last turn, two seconds each time, and entered in `host.json`: docs/metrics.md",
+    ),
+    key(
+        "quiet",
+        Kind::Boolean,
+        Value("false"),
+        "true",
+        "quieten the instance before anything is measured, as far as that goes without a reboot: no turbo, SMT, deep C-states, timers or swap; `host.json` has what came of it: docs/metrics.md. A rehearsal leaves this machine as it is",
     ),
     key(
         "S3",

@@ -102,6 +102,8 @@ pub(super) struct Scenario {
     lifetime: Option<Duration>,
     keep: Option<Duration>,
     metrics: Option<Duration>,
+    calibrated: bool,
+    quiet: bool,
     turns: Option<NonZeroU32>,
     duets: Option<NonZeroU32>,
 }
@@ -223,6 +225,18 @@ impl Scenario {
     /// Samples system metrics every second.
     pub(super) fn with_metrics(mut self) -> Self {
         self.metrics = Some(Duration::from_secs(1));
+        self
+    }
+
+    /// Measures how fast the instance is.
+    pub(super) fn calibrated(mut self) -> Self {
+        self.calibrated = true;
+        self
+    }
+
+    /// Asks for a quiet instance.
+    pub(super) fn quiet(mut self) -> Self {
+        self.quiet = true;
         self
     }
 
@@ -360,6 +374,8 @@ impl Scenario {
                 figures: self.turns.map_or_else(Vec::new, |_| figures()),
                 exports: Vec::new(),
                 metrics: self.metrics.map_or(Interval::Off, Interval::Every),
+                calibrate: self.calibrated,
+                quiet: self.quiet,
                 s3: None,
                 download: true,
                 archive: true,

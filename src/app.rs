@@ -252,6 +252,10 @@ fn tell_kept(report: &RunReport, reporter: &impl Reporter) {
                 until: *until,
                 run: report.run.clone(),
                 sample: (report.asked > 1).then_some(sample.sample),
+                price_per_hour: sample
+                    .instance
+                    .as_ref()
+                    .and_then(|instance| instance.price_per_hour),
             });
         }
     }

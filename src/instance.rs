@@ -1,5 +1,7 @@
 //! What is rented: its names, its request and its facts.
 
+mod price;
+
 use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -8,6 +10,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::revision::Revision;
+
+pub use price::Dollars;
 
 /// The region of rehearsals: this machine.
 pub const LOCAL_REGION: &str = "local";
@@ -158,6 +162,9 @@ pub struct Instance {
     /// Whether others may be on the same hardware, in the provider's word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenancy: Option<String>,
+    /// The price of an hour on demand, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price_per_hour: Option<Dollars>,
 }
 
 /// Which instances to find.

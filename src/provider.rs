@@ -11,8 +11,8 @@ use jiff::Timestamp;
 pub use access::{Access, InstanceAccess, Login};
 
 use crate::instance::{
-    Found, FoundResource, Instance, InstanceId, InstanceState, LaunchRequest, LeaseToken, Owner,
-    Resource,
+    Dollars, Found, FoundResource, Instance, InstanceId, InstanceState, LaunchRequest, LeaseToken,
+    Owner, Resource,
 };
 use crate::object_store::{ObjectStore, StoreError};
 use crate::remote_host::RemoteHost;
@@ -43,6 +43,13 @@ pub trait Sweep {
         &self,
         ids: &[InstanceId],
     ) -> Result<Vec<(InstanceId, InstanceState)>, ProviderError>;
+
+    /// The price of an hour of an instance that was found or whose state was told; `None` where it costs nothing, or
+    /// nobody tells. Safe to drop.
+    async fn price(&self, id: &InstanceId) -> Option<Dollars> {
+        let _ = id;
+        None
+    }
 
     /// The resources of an owner that are no instances.
     async fn find_resources(&self, owner: &Owner) -> Result<Vec<FoundResource>, ProviderError> {

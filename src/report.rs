@@ -20,7 +20,7 @@ use crate::arm::Arm;
 use crate::comparison::{Comparison, too_slow};
 use crate::config::FailOn;
 use crate::exit_status::ExitStatus;
-use crate::instance::{Instance, InstanceId, LeaseToken, Resource, RunId};
+use crate::instance::{Dollars, Instance, InstanceId, LeaseToken, Resource, RunId};
 use crate::phase::Stage;
 use crate::records::Figures;
 use crate::revision::{Commit, Revision};
@@ -258,6 +258,16 @@ impl SampleReport {
         self.finished.duration_since(self.started).unsigned_abs()
     }
 
+    /// The cost of its instance so far, on demand, where its price is known.
+    pub fn cost(&self) -> Option<Dollars> {
+        let price = self.instance.as_ref()?.price_per_hour?;
+        let end = |stage: &StageReport| stage.started.checked_add(stage.took).ok();
+        let of = |wanted: Stage| self.stages.iter().find(|stage| stage.stage == wanted);
+        let launched = of(Stage::Launch).and_then(end)?;
+        let ended = of(Stage::Terminate).and_then(end).unwrap_or(self.finished);
+        Some(price.for_time(ended.duration_since(launched).unsigned_abs()))
+    }
+
     /// The first step that failed; where none did and nothing was measured, the last one that ran out of time.
     pub fn failed_step(&self) -> Option<&StepReport> {
         let steps = || self.stages.iter().flat_map(|stage| &stage.steps);
@@ -322,6 +332,14 @@ impl RunReport {
     /// The time it took.
     pub fn took(&self) -> Duration {
         self.finished.duration_since(self.started).unsigned_abs()
+    }
+
+    /// The cost of all of its instances, where all prices are known.
+    pub fn cost(&self) -> Option<Dollars> {
+        let launched = |sample: &&SampleReport| sample.released != Release::NothingLaunched;
+        let costs = self.samples.iter().filter(launched).map(SampleReport::cost);
+        let costs: Vec<_> = costs.collect::<Option<_>>()?;
+        (!costs.is_empty()).then(|| costs.into_iter().sum())
     }
 
     /// Enters the figures that are worse than the limit allows.

@@ -22,7 +22,7 @@ use serde::{Serialize, Serializer};
 
 use crate::arm::Arm;
 use crate::config::ConfigErrors;
-use crate::instance::{InstanceId, LeaseToken, Resource, RunId};
+use crate::instance::{Dollars, InstanceId, LeaseToken, Resource, RunId};
 use crate::phase::{Phase, Stage};
 use crate::report::{Diagnostic, RunReport, Seconds, seconds};
 use crate::step::{ScriptPath, StepOutcome};
@@ -137,6 +137,8 @@ pub enum Event {
         run: RunId,
         /// Its sample, where the run has several.
         sample: Option<u32>,
+        /// The price of an hour, where it is known.
+        price_per_hour: Option<Dollars>,
     },
     /// From here on the terminal belongs to a shell on the instance.
     ShellOpened {

@@ -331,7 +331,13 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         self.boot.running = Some(Timestamp::now());
         self.journal.instance = Some(instance.clone());
         self.record_access(&instance).await;
-        match self.prepare(&instance, shared).await {
+        let provider = self.run.provider;
+        let preparing = self.prepare(&instance, shared);
+        let (prepared, price) = tokio::join!(preparing, provider.price(id));
+        if let Some(instance) = &mut self.journal.instance {
+            instance.price_per_hour = price;
+        }
+        match prepared {
             Ok(host) => {
                 if self.run.plan.config.is_duet()
                     && let Err(error) = self.divide_cpus(&host).await

@@ -9,7 +9,7 @@ use super::accounts::{accounts, in_region};
 use super::state_directory::{local, records};
 use crate::cli::AccountArgs;
 use crate::error::Error;
-use crate::instance::{Found, FoundResource, InstanceId, Owner, Resource};
+use crate::instance::{Dollars, Found, FoundResource, InstanceId, Owner, Resource};
 use crate::lease::KeptInstance;
 use crate::provider::Sweep as _;
 use crate::report::utc_to_the_second;
@@ -17,8 +17,9 @@ use crate::reporter::console::Console;
 use crate::reporter::text::elapsed;
 
 /// The heads of the columns.
-const COLUMNS: [&str; 10] = [
-    "instance", "region", "state", "phase", "type", "address", "age", "expires", "revision", "run",
+const COLUMNS: [&str; 11] = [
+    "instance", "region", "state", "phase", "type", "address", "age", "cost", "expires",
+    "revision", "run",
 ];
 
 /// A word that nobody tells.
@@ -29,14 +30,21 @@ pub(super) async fn list(args: &AccountArgs, console: &Console) -> Result<ExitSt
     let now = Timestamp::now();
     let kept = records()?.kept_instances(now);
     let stages = records()?.stages();
-    let row = |found: Found| row(found, &kept, &stages, now);
+    let row = |found: Found, cost: String| row(found, cost, &kept, &stages, now);
     let found = local()?.find(&Owner::Anyone).await?;
-    let mut rows: Vec<_> = found.into_iter().map(row).collect();
+    let free = |found| row(found, String::new());
+    let mut rows: Vec<_> = found.into_iter().map(free).collect();
     let (accounts, mut failed) = accounts(args, console).await?;
     let records = records()?.all();
     for account in accounts {
         match account.find(&Owner::Anyone).await {
-            Ok(found) => rows.extend(found.into_iter().map(row)),
+            Ok(found) => {
+                for found in found {
+                    let price = account.price(&found.id).await;
+                    let cost = cost(&found, price, now);
+                    rows.push(row(found, cost));
+                }
+            }
             Err(error) => {
                 failed = Some(in_region(&records, account.region(), error));
                 continue;
@@ -63,10 +71,11 @@ pub(super) async fn list(args: &AccountArgs, console: &Console) -> Result<ExitSt
 /// machine works with it.
 fn row(
     found: Found,
+    cost: String,
     kept: &[KeptInstance],
     stages: &[(InstanceId, String)],
     now: Timestamp,
-) -> [String; 10] {
+) -> [String; 11] {
     let stage = stages.iter().find(|(id, _)| *id == found.id);
     let kept = kept.iter().find(|instance| instance.id == found.id);
     let expires_at = kept.map_or(found.expires_at, |kept| Some(kept.expires_at));
@@ -77,7 +86,11 @@ fn row(
         stage.map(|(_, stage)| stage.clone()).unwrap_or_default(),
         found.instance_type.unwrap_or_default(),
         found.address.unwrap_or_default(),
-        found.launched_at.map(|at| age(at, now)).unwrap_or_default(),
+        found
+            .launched_at
+            .map(|at| elapsed(age(at, now)))
+            .unwrap_or_default(),
+        cost,
         shown(expires_at),
         found.revision.unwrap_or_else(|| UNKNOWN.into()),
         found
@@ -86,7 +99,7 @@ fn row(
     ]
 }
 
-fn resource_row(found: FoundResource, region: &str) -> [String; 10] {
+fn resource_row(found: FoundResource, region: &str) -> [String; 11] {
     let Resource::SecurityGroup(id) = found.resource;
     let lease = found.lease.map(|lease| lease.to_string());
     let run = lease.as_deref().and_then(|lease| lease.rsplit_once('-'));
@@ -98,6 +111,7 @@ fn resource_row(found: FoundResource, region: &str) -> [String; 10] {
         String::new(),
         String::new(),
         String::new(),
+        String::new(),
         shown(found.expires_at),
         String::new(),
         run.map_or_else(|| UNKNOWN.into(), |(run, _)| run.to_owned()),
@@ -105,9 +119,16 @@ fn resource_row(found: FoundResource, region: &str) -> [String; 10] {
 }
 
 /// The time since a launch; none where the clocks differ.
-fn age(launched_at: Timestamp, now: Timestamp) -> String {
+fn age(launched_at: Timestamp, now: Timestamp) -> Duration {
     let age = now.duration_since(launched_at);
-    elapsed(Duration::try_from(age).unwrap_or_default())
+    Duration::try_from(age).unwrap_or_default()
+}
+
+/// The cost of an instance so far.
+fn cost(found: &Found, price_per_hour: Option<Dollars>, now: Timestamp) -> String {
+    let price = price_per_hour.zip(found.launched_at);
+    let cost = price.map(|(price, launched_at)| price.for_time(age(launched_at, now)));
+    cost.map_or_else(|| UNKNOWN.into(), |cost| cost.to_string())
 }
 
 fn shown(at: Option<Timestamp>) -> String {

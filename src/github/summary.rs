@@ -163,9 +163,16 @@ fn kept(report: &SampleReport) -> Option<String> {
         return None;
     };
     let SampleReport { run, sample, .. } = report;
+    let price = report
+        .instance
+        .as_ref()
+        .and_then(|instance| instance.price_per_hour);
+    let costs = price.map_or_else(String::new, |price| {
+        text(&format!(" and costs {price} an hour"))
+    });
     let command = |command: &str| span(&format!("collect {command} {run} --sample {sample}"));
     Some(format!(
-        "Instance {} in {} stays until {}, then it ends itself. On the runner, which has its key: {} looks at it, {} \
+        "Instance {} in {} stays until {}{costs}, then it ends itself. On the runner, which has its key: {} looks at it, {} \
          collects again. From anywhere: {} ends it now.\n",
         span(id.as_str()),
         text(&report.region),
@@ -236,6 +243,10 @@ fn particulars(report: &SampleReport, facts: &Facts<'_>) -> String {
             Release::Kept { until, .. } => format!(", stays until {}", utc_to_the_second(*until)),
             Release::Terminated | Release::NothingLaunched => ", is gone".into(),
         };
+        let cost = report.cost();
+        let cost = cost.map_or_else(String::new, |cost| {
+            text(&format!(", has cost about {cost}"))
+        });
         let mut words = vec![code(instance.id.as_str())];
         for fact in [&instance.instance_type, &instance.image]
             .into_iter()
@@ -244,7 +255,10 @@ fn particulars(report: &SampleReport, facts: &Facts<'_>) -> String {
             words.push(code(&clipped(fact, NAME)));
         }
         let place = text(instance.zone.as_ref().unwrap_or(&instance.region));
-        items.push(format!("instance {} in {place}{gone}", words.join(", ")));
+        items.push(format!(
+            "instance {} in {place}{gone}{cost}",
+            words.join(", ")
+        ));
     }
     items.push(report.collected.to_string());
     if let Some(artifact) = &facts.artifact {

@@ -3,11 +3,13 @@
 mod account;
 mod call_trace;
 mod group;
+mod price;
 mod public_address;
 mod refusal;
 mod region;
 mod role;
 mod s3;
+mod signature;
 mod sweep;
 mod tags;
 mod user_data;
@@ -237,6 +239,7 @@ impl Ec2 {
                 .placement()
                 .and_then(|placement| placement.tenancy())
                 .map(|tenancy| tenancy.as_str().to_owned()),
+            price_per_hour: None,
         })
     }
 }

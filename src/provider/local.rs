@@ -173,6 +173,7 @@ impl Sweep for Local {
                 image: None,
                 zone: None,
                 tenancy: None,
+                price_per_hour: None,
             }),
             None => InstanceState::Gone {
                 state: "terminated".into(),

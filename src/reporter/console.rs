@@ -276,8 +276,10 @@ impl<O: Write, E: Write> Console<O, E> {
                 until,
                 run,
                 sample,
+                price_per_hour,
             } => {
-                let mut lines = text::kept(id, region, *until, run, *sample).into_iter();
+                let mut lines =
+                    text::kept(id, region, *until, run, *sample, *price_per_hour).into_iter();
                 if let Some(sentence) = lines.next() {
                     self.tell_sentence(&[(PLAIN, &sentence)]);
                 }

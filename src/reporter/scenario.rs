@@ -8,7 +8,7 @@ use std::{cell::RefCell, time::Duration};
 use jiff::Timestamp;
 
 use super::{Event, Reporter, TimedEvent};
-use crate::instance::{Instance, InstanceId, Resource, RunId};
+use crate::instance::{Dollars, Instance, InstanceId, Resource, RunId};
 use crate::phase::{Phase, Stage};
 use crate::report::{
     Archive, Collected, Diagnostic, Outcome, Release, RunReport, SampleReport, StageReport,
@@ -168,6 +168,7 @@ impl Scenario {
             image: None,
             zone: None,
             tenancy: None,
+            price_per_hour: Dollars::parse("0.08925"),
         }
     }
 

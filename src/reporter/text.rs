@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::arm::Arm;
 use crate::config::human_duration;
 use crate::instance::LOCAL_REGION;
-use crate::instance::{InstanceId, LeaseToken, Resource, RunId};
+use crate::instance::{Dollars, InstanceId, LeaseToken, Resource, RunId};
 use crate::phase::Stage;
 use crate::report::{Diagnostic, Release, RunReport, SampleReport, utc_to_the_second};
 use crate::step::ScriptPath;
@@ -178,8 +178,14 @@ pub fn closing(report: &RunReport, width: Option<usize>) -> Vec<String> {
     lines
 }
 
-/// After how long it ended, and whether the instances are gone.
+/// After how long it ended, whether the instances are gone, and what they have cost.
 pub fn ending(report: &RunReport) -> String {
+    let cost = report.cost();
+    let cost = cost.map_or_else(String::new, |cost| format!(" (about {cost})"));
+    whereabouts(report) + &cost
+}
+
+fn whereabouts(report: &RunReport) -> String {
     let took = human_duration(report.took());
     let released = |wanted: fn(&Release) -> bool| {
         let samples = report.samples.iter();
@@ -232,12 +238,15 @@ pub fn kept(
     until: Timestamp,
     run: &RunId,
     sample: Option<u32>,
+    price_per_hour: Option<Dollars>,
 ) -> Vec<String> {
     let end = utc_to_the_second(until);
     let (costs, option) = if region == LOCAL_REGION {
-        ("", " --local".to_owned())
+        (String::new(), " --local".to_owned())
     } else {
-        (" and costs money", format!(" --region {region}"))
+        let price = price_per_hour.map(|price| format!("{price} an hour"));
+        let price = price.unwrap_or_else(|| "money".into());
+        (format!(" and costs {price}"), format!(" --region {region}"))
     };
     let which = sample.map_or_else(String::new, |sample| format!(" --sample {sample}"));
     vec![
@@ -395,6 +404,27 @@ mod tests {
             stage_ended(Stage::Terminate, true, Duration::ZERO),
             "terminate: done"
         );
+    }
+
+    #[test]
+    fn what_an_instance_costs_is_said_where_it_is_known() {
+        let until = "2026-11-22T20:00:00Z".parse().unwrap();
+        let (id, run) = (InstanceId::new("i-1"), RunId::new("run"));
+        let first = |region, price: &str| {
+            kept(&id, region, until, &run, None, Dollars::parse(price)).remove(0)
+        };
+        let stays = "stays until 2026-11-22T20:00:00Z";
+        assert_eq!(
+            first("eu-west-1", "0.0969000000"),
+            format!(
+                "instance i-1 in eu-west-1 {stays} and costs $0.0969 an hour, then it ends itself"
+            )
+        );
+        assert_eq!(
+            first("eu-west-1", "?"),
+            format!("instance i-1 in eu-west-1 {stays} and costs money, then it ends itself")
+        );
+        assert!(first(LOCAL_REGION, "?").ends_with(&format!("{stays}, then it ends itself")));
     }
 
     #[test]

@@ -372,8 +372,9 @@ impl<W: Write> WorkflowLog<W> {
                 until,
                 run,
                 sample,
+                price_per_hour,
             } => {
-                let lines = text::kept(id, region, *until, run, *sample);
+                let lines = text::kept(id, region, *until, run, *sample, *price_per_hour);
                 self.annotate(Level::Notice, "An instance stays", None, &lines.join("\n"));
                 for line in lines {
                     self.line(&line);

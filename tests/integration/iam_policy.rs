@@ -116,8 +116,10 @@ fn the_policy_allows_what_is_called_and_no_more() {
     let allowed: BTreeSet<String> = policy().into_iter().map(|(action, _)| action).collect();
     let mut needed = called();
     assert!(needed.contains("ec2:RunInstances"), "{needed:?}");
-    // Asked of whoever launches with tags, or from an image behind a parameter; no call of their own.
-    needed.extend(["ec2:CreateTags", "ssm:GetParameters"].map(str::to_owned));
+    // Asked of whoever launches with tags, or from an image behind a parameter; no call of their own. The price list is asked
+    // without its SDK.
+    let others = ["ec2:CreateTags", "ssm:GetParameters", "pricing:GetProducts"];
+    needed.extend(others.map(str::to_owned));
     assert_eq!(allowed, needed);
 }
 

@@ -2,6 +2,13 @@
 
 use crate::command::{Desk, Running, run, wait_for};
 
+/// A cell of a table with one row.
+pub(crate) fn cell(table: &str, head: &str) -> Option<String> {
+    let [heads, row] = table.lines().collect::<Vec<_>>().try_into().ok()?;
+    let cell = row.get(heads.find(head)?..)?.split("  ").next()?;
+    Some(cell.trim().to_owned())
+}
+
 #[test]
 fn the_phase_of_a_run_is_shown_for_as_long_as_its_collector_lives() {
     let desk = Desk::new();
@@ -9,13 +16,7 @@ fn the_phase_of_a_run_is_shown_for_as_long_as_its_collector_lives() {
         .script("measure.sh", "echo begun; sleep 600");
     let running = Running::spawn(desk.collect(&["config.yml", "v1", "--local"]));
     let list = || run(desk.collect(&["list", "--local"])).expect(0).stdout;
-    let phase = || {
-        let text = list();
-        let [heads, row] = text.lines().collect::<Vec<_>>().try_into().ok()?;
-        let column = heads.find("phase")?;
-        let cell = row.get(column..)?.split("  ").next()?;
-        Some(cell.trim().to_owned())
-    };
+    let phase = || cell(&list(), "phase");
     wait_for("the phase", || (phase()? == "run").then_some(()));
     running.kill_after("begun");
     assert_eq!(phase().as_deref(), Some(""), "{}", list());

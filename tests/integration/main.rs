@@ -22,6 +22,8 @@ mod compared_in_job;
 #[cfg(test)]
 mod container;
 #[cfg(test)]
+mod costs;
+#[cfg(test)]
 mod disk;
 #[cfg(test)]
 mod docker;

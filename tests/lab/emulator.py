@@ -50,6 +50,7 @@ class Machine:
 
     def __init__(self, lab, instance, tags):
         self.lab, self.instance, self.tags = lab, instance, tags
+        instance.usage_operation = "RunInstances"
         self.guest = None
         self.log = lab.folder / f"{instance.id}.log"
         self.begin()

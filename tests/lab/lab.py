@@ -124,6 +124,8 @@ class Application:
         form = environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded")
         call = dict(parse_qsl(body.decode(), keep_blank_values=True)) if form else {}
         action = call.pop("Action", None)
+        if environ.get("HTTP_X_AMZ_TARGET", "").endswith(".GetProducts"):
+            return self.serve_price(environ, body, start_response)
         if action is None:
             return self.serve_object(environ, body, start_response)
 
@@ -147,6 +149,19 @@ class Application:
                 f"<Response><Errors>{error}</Errors><RequestID>{request}</RequestID></Response>")
             return respond(start_response, fault.get("status", 400), "text/xml;charset=UTF-8", answer)
         return self.moto(environ, start_response)
+
+    def serve_price(self, environ, body, start_response):
+        import prices
+
+        action = "GetProducts"
+        with self.lab.lock:
+            self.lab.calls.append({"action": action, "at": time.time(), "params": json.loads(body)})
+        fault = self.lab.next_fault(action)
+        time.sleep(fault.get("delay", 0))
+        status, answer = prices.answer(environ, body)
+        if "code" in fault:
+            status, answer = fault.get("status", 400), {"__type": fault["code"]}
+        return respond(start_response, status, "application/x-amz-json-1.1", json.dumps(answer))
 
     def serve_object(self, environ, body, start_response):
         """S3, with what moto does not look at: signatures in addresses, and checksums of parts."""

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::super::artifact::ArtifactName;
 use super::super::markdown::testing::{self, HOSTILE};
 use super::*;
-use crate::instance::{Instance, InstanceId, LeaseToken, RunId};
+use crate::instance::{Dollars, Instance, InstanceId, LeaseToken, RunId};
 use crate::phase::{Phase, Stage};
 use crate::report::{Collected, Diagnostic, Outcome, StageReport, StepReport};
 use crate::step::{Place, StepOutcome};
@@ -65,6 +65,7 @@ fn report(word: &str) -> SampleReport {
             image: Some("ami-0123456789abcdef0".into()),
             zone: Some("eu-central-1a".into()),
             tenancy: Some("default".into()),
+            price_per_hour: Dollars::parse("0.08925"),
         }),
         released: Release::Terminated,
         stages: vec![
@@ -129,7 +130,7 @@ fn everything_is_on_the_page() {
             "launch ok 9.0s",
             "run measure.sh failed 2 1m00s",
             "revision v1.2.3",
-            "instance i-0123456789abcdef0, c7i.large, ami-0123456789abcdef0 in eu-central-1a, is gone",
+            "instance i-0123456789abcdef0, c7i.large, ami-0123456789abcdef0 in eu-central-1a, is gone, has cost about $0.0020",
             "2 files, 2.00 KiB, 1 not complete",
             "artifact collector-v1.2.3-i-0123456789abcdef0, 4.00 KiB, sha256:0123",
             "workflow run",

@@ -17,11 +17,12 @@ use jiff::Timestamp;
 use tokio::time::{Instant, timeout};
 
 use super::call_trace::CallTrace;
+use super::price::Prices;
 use super::refusal::{chain, from_sdk_error};
 use super::region::suspect_region;
 use super::role::AssumedRole;
 use crate::instance::{
-    Found, FoundResource, InstanceId, InstanceState, LeaseToken, Owner, Resource, RunId,
+    Dollars, Found, FoundResource, InstanceId, InstanceState, LeaseToken, Owner, Resource, RunId,
 };
 use crate::provider::identity::Role;
 use crate::provider::{ProviderError, RefusalKind, Sweep};
@@ -62,6 +63,7 @@ pub struct Account {
     owner: OnceCell<String>,
     role: Option<AssumedRole>,
     launched: Cell<Option<Instant>>,
+    prices: Prices,
 }
 
 impl Account {
@@ -115,6 +117,7 @@ impl Account {
                 },
                 None => ProviderError::NoCredentials(chain(&error)),
             })?;
+        let endpoint = config.endpoint_url().map(str::to_owned);
         Ok(Self {
             client: Client::from_conf(
                 aws_sdk_ec2::config::Builder::from(&config)
@@ -122,8 +125,9 @@ impl Account {
                     .build(),
             ),
             sts: aws_sdk_sts::Client::new(&config),
+            prices: Prices::new(region.clone(), endpoint.clone(), provider.clone()),
             region,
-            endpoint: config.endpoint_url().map(str::to_owned),
+            endpoint,
             credentials: provider,
             owner: credentials
                 .account_id()
@@ -187,6 +191,9 @@ impl Account {
                 let reservations = page.reservations.unwrap_or_default().into_iter();
                 instances.extend(reservations.flat_map(|r| r.instances.unwrap_or_default()));
             }
+        }
+        for instance in &instances {
+            self.prices.note(instance);
         }
         Ok(instances)
     }
@@ -312,6 +319,10 @@ impl Sweep for Account {
         Ok(ids.iter().map(|id| (id.clone(), state(id))).collect())
     }
 
+    async fn price(&self, id: &InstanceId) -> Option<Dollars> {
+        self.prices.price(id).await
+    }
+
     async fn find_resources(&self, owner: &Owner) -> Result<Vec<FoundResource>, ProviderError> {
         let mut pages = self
             .client
@@ -370,6 +381,7 @@ impl Sweep for Account {
                 .iter()
                 .flat_map(aws_sdk_ec2::types::Reservation::instances)
             {
+                self.prices.note(instance);
                 let tag = |key: &str| tag(instance.tags(), key);
                 let Some(id) = instance.instance_id() else {
                     continue;

@@ -8,15 +8,14 @@ mod answer;
 use std::env;
 use std::fmt::{self, Write as _};
 use std::future::Future;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 use aws_sigv4::http_request::{
     PercentEncodingMode, SignableBody, SignableRequest, SignatureLocation, SigningSettings,
-    UriPathNormalizationMode, sign,
+    UriPathNormalizationMode,
 };
-use aws_sigv4::sign::v4;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -26,6 +25,7 @@ use tokio::time::sleep;
 
 use super::account::Account;
 use super::refusal::chain;
+use super::signature::{client, sign};
 use crate::config::S3Destination;
 use crate::object_store::{ObjectStore, ObjectUpload, Part, SignedPut, StoreError, StoredPart};
 use answer::{Answer, checksum_of_checksums, refusal, text_of};
@@ -33,8 +33,7 @@ use answer::{Answer, checksum_of_checksums, refusal, text_of};
 /// The life of a signed address: as long as a part may take, with all that goes wrong.
 const LIFE: Duration = Duration::from_hours(1);
 
-/// The deadlines of a connection, of a request, and of one that carries a part.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The deadlines of a request, and of one that carries a part.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 const PART_TIMEOUT: Duration = Duration::from_mins(5);
 
@@ -111,15 +110,7 @@ impl Bucket {
     /// # Errors
     /// When this machine has no certificates to trust.
     pub(super) fn new(account: &Account, destination: S3Destination) -> Result<Self, StoreError> {
-        // Another part of the program may have chosen ring already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
-            .user_agent(concat!("collector/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT)
-            // A signed address is good for one place only.
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(|error| unanswered(HEAD_BUCKET, error))?;
+        let client = client().map_err(|error| unanswered(HEAD_BUCKET, error))?;
         let given = env::var(ENDPOINT_VARIABLE).ok();
         Ok(Self {
             destination,
@@ -238,16 +229,6 @@ impl Bucket {
             action: SIGN,
             message: chain(error),
         };
-        let identity = credentials.clone().into();
-        let params = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(region)
-            .name("s3")
-            .time(SystemTime::now())
-            .settings(settings)
-            .build()
-            .map_err(|error| failed(&error))?
-            .into();
         let headers = request.headers.iter().copied();
         let signable = SignableRequest::new(
             request.method.as_str(),
@@ -255,9 +236,14 @@ impl Bucket {
             headers,
             SignableBody::UnsignedPayload,
         );
-        let signed = signable.and_then(|signable| sign(signable, &params));
-        let (instructions, _) = signed.map_err(|error| failed(&error))?.into_parts();
-        let (_, query) = instructions.into_parts();
+        let signed = sign(
+            signable.map_err(|error| failed(&error))?,
+            credentials,
+            region,
+            "s3",
+            settings,
+        );
+        let (_, query) = signed.map_err(|error| failed(&*error))?.into_parts();
         url.query_pairs_mut().extend_pairs(query);
         Ok(url)
     }

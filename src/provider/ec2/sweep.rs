@@ -1,7 +1,7 @@
 //! Instances of a config found and terminated: what the account does, with the address that the config asks for.
 
 use super::Ec2;
-use crate::instance::{Found, FoundResource, InstanceId, InstanceState, Owner, Resource};
+use crate::instance::{Dollars, Found, FoundResource, InstanceId, InstanceState, Owner, Resource};
 use crate::provider::{ProviderError, Sweep};
 
 impl Sweep for Ec2 {
@@ -53,6 +53,10 @@ impl Sweep for Ec2 {
             })
         };
         ids.iter().map(|id| Ok((id.clone(), state(id)?))).collect()
+    }
+
+    async fn price(&self, id: &InstanceId) -> Option<Dollars> {
+        self.account.price(id).await
     }
 
     async fn find_resources(&self, owner: &Owner) -> Result<Vec<FoundResource>, ProviderError> {

@@ -501,5 +501,6 @@ pub(crate) fn instance(id: &InstanceId) -> Instance {
         image: None,
         zone: None,
         tenancy: None,
+        price_per_hour: None,
     }
 }

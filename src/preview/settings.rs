@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::{Setting, Surroundings};
 use crate::config::{
-    AddressKind, Config, Ec2Spec, Pattern, Percent, ProviderSpec, Repository, S3Destination,
-    human_duration,
+    AddressKind, Config, Ec2Spec, FigureFiles, Pattern, Percent, ProviderSpec, Repository,
+    S3Destination, human_duration,
 };
 use crate::shard::Share;
 
@@ -104,16 +104,7 @@ pub(super) fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Sett
                 .map(|line| line.text.as_str())
                 .collect::<Vec<_>>(),
         ),
-        setting(
-            "figures",
-            figures
-                .iter()
-                .map(|files| match files.options.format() {
-                    Some(format) => format!("{} ({format})", files.text),
-                    None => files.text.clone(),
-                })
-                .collect::<Vec<_>>(),
-        ),
+        figures_setting(figures),
         setting("metrics", metrics.to_string()),
         setting("calibrate", if *calibrate { "on" } else { "off" }),
         quiet_setting(*quiet, provider),
@@ -134,6 +125,14 @@ pub(super) fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Sett
         )),
     ]);
     settings
+}
+
+fn figures_setting(figures: &[FigureFiles]) -> Setting {
+    let lines = figures.iter().map(|files| match files.options.format() {
+        Some(format) => format!("{} ({format})", files.text),
+        None => files.text.clone(),
+    });
+    setting("figures", lines.collect::<Vec<_>>())
 }
 
 fn precision_setting(precision: Option<Percent>, config: &Config) -> Setting {

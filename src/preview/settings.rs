@@ -80,21 +80,14 @@ pub(super) fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Sett
         samples_setting(share),
         setting("parallel", at_once),
         setting("fail_fast", *fail_fast),
-        setting(
-            "baseline",
-            baseline
-                .as_ref()
-                .map_or(Value::Null, |baseline| baseline.to_string().into()),
-        ),
+        setting("baseline", baseline.as_ref().map(ToString::to_string)),
         setting("repeat", config.turns()),
         setting("duet", *duet),
         setting("confirm", config.has_stages() && precision.is_none()),
         precision_setting(*precision, config),
         setting(
             "fail_on",
-            fail_on.map_or(Value::Null, |limit| {
-                format!("slower: {}", limit.slower).into()
-            }),
+            fail_on.map(|limit| format!("slower: {}", limit.slower)),
         ),
         repository_setting(repository.as_ref()),
         setting(

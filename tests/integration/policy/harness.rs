@@ -86,6 +86,10 @@ impl From<&str> for Script {
 }
 
 /// A run that is being described.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of a run, and they are independent"
+)]
 #[derive(Debug, Clone, Default)]
 pub(super) struct Scenario {
     scripts: BTreeMap<Phase, Vec<Script>>,

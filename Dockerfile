@@ -1,7 +1,10 @@
 # The image of the action. `BINARY=prebuilt` takes dist/linux-<architecture>/collect in place of compiling it.
 ARG BINARY=compiled
+# The crates are in no package of the image.
+ARG BUILDKIT_SBOM_SCAN_CONTEXT=true
 
-FROM rust:1.95-slim-bookworm AS build
+# Debian 12, so that the binary runs on whatever has its C library or a newer one.
+FROM rust:1.95-slim-bookworm@sha256:d7482085ff5b415f84dba5647ae71606650bdef00db7aeb69f4b3d170c3e4082 AS build
 WORKDIR /collector
 COPY . .
 ARG COLLECTOR_REVISION
@@ -19,7 +22,7 @@ COPY dist/linux-$TARGETARCH/collect /
 
 FROM $BINARY AS binary
 
-FROM debian:trixie-slim
+FROM debian:trixie-slim@sha256:a29215f6a35e51e22adffa17f89e9d2ef06214e64a2bad10d765c46aea49f11f
 LABEL org.opencontainers.image.title="collector" \
       org.opencontainers.image.description="Measures any revision of your software on a rented EC2 instance" \
       org.opencontainers.image.source="https://github.com/andresriancho/collector" \

@@ -118,6 +118,71 @@ fn a_step_sets_every_output() {
 }
 
 #[test]
+fn every_base_image_is_pinned_by_its_digest() {
+    let dockerfile = text("Dockerfile");
+    let from = dockerfile
+        .lines()
+        .filter_map(|line| line.strip_prefix("FROM "));
+    let bases: Vec<&str> = from.filter(|image| image.contains(':')).collect();
+    let images = ["rust:1.95-slim-bookworm", "debian:trixie-slim"];
+    assert_eq!(bases.len(), images.len(), "{bases:?}");
+    for (base, image) in bases.iter().zip(images) {
+        let digest = base.strip_prefix(image).unwrap_or(base);
+        let digest = digest
+            .strip_prefix("@sha256:")
+            .and_then(|rest| rest.get(..64));
+        let is_digest = digest.is_some_and(|d| d.bytes().all(|b| b.is_ascii_hexdigit()));
+        assert!(is_digest, "{base}");
+    }
+}
+
+/// The steps of a job of the release, by name or action, in their order.
+fn steps_of_release(job: &str) -> Vec<String> {
+    let workflow: Value = serde_saphyr::from_str(&text(".github/workflows/release.yml")).unwrap();
+    let steps = workflow["jobs"][job]["steps"].as_array().unwrap().iter();
+    let name = |step: &Value| {
+        step["name"]
+            .as_str()
+            .or(step["uses"].as_str())
+            .unwrap_or_default()
+            .to_owned()
+    };
+    steps.map(name).collect()
+}
+
+#[test]
+fn a_release_runs_the_image_before_it_tags_anything_and_moves_tags_last() {
+    let build = steps_of_release("build");
+    assert!(build.contains(&"Run it by its digest".into()), "{build:?}");
+    let publish = steps_of_release("publish");
+    let place = |name: &str| publish.iter().position(|step| step == name).unwrap();
+    let order = [
+        "Pull it as anybody can",
+        "Attest the image",
+        "Attest the binaries",
+        "Tag a commit that pins the image",
+        "Release it",
+        "Move the tags of the version",
+    ];
+    assert!(order.is_sorted_by_key(|name| place(name)), "{publish:?}");
+    assert_eq!(publish.last().unwrap(), order.last().unwrap());
+    let needs = text(".github/workflows/release.yml");
+    assert!(needs.contains("needs: [version, test, build]"));
+}
+
+#[test]
+fn a_release_has_the_completions_and_the_manual_pages() {
+    let release = text(".github/workflows/release.yml");
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(release.contains(&format!(
+            "binary/collect completions {shell} > binary/completions/"
+        )));
+    }
+    assert!(release.contains("binary/collect man binary/man"));
+    assert!(release.contains("--directory binary collect completions man"));
+}
+
+#[test]
 fn no_workflow_runs_an_image_by_its_tag() {
     for entry in fs::read_dir(format!("{ROOT}/.github/workflows")).unwrap() {
         let path = entry.unwrap().path();

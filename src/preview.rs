@@ -187,6 +187,7 @@ impl Preview {
                         ),
                         ..scripts(Phase::OnRegression)
                     },
+                    Action::Bake => built_in(Stage::Bake),
                     Action::Collect => built_in(Stage::Collect),
                 }),
         );
@@ -238,6 +239,7 @@ fn work(stage: Stage, config: &Config, share: Share) -> String {
             let patterns = plural(config.performance_results.len(), "pattern");
             format!("bring home what matches {patterns}")
         }
+        (Stage::Bake, _) => "make an image of the instance".into(),
         (Stage::Terminate, ProviderSpec::Local) => "remove the home directory".into(),
         (Stage::Terminate, ProviderSpec::Ec2(_)) => "give the instance back".into(),
         (Stage::Archive, _) => "write the archive and the index".into(),

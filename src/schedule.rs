@@ -38,6 +38,8 @@ pub enum Action {
     FurtherRounds,
     /// Run `on_regression` for both revisions, where this sample measures last and a figure is slower.
     Profile,
+    /// Make an image of the instance.
+    Bake,
     /// Bring the results home.
     Collect,
 }
@@ -63,6 +65,7 @@ impl fmt::Display for Action {
             Self::Duet([first, second]) => write!(f, "{first}, beside {second}"),
             Self::FurtherRounds => f.write_str("further rounds"),
             Self::Profile => Phase::OnRegression.fmt(f),
+            Self::Bake => f.write_str("bake"),
             Self::Collect => f.write_str("collect"),
         }
     }
@@ -181,6 +184,13 @@ pub fn schedule(config: &Config, draw: Draw) -> Vec<Action> {
             .flatten(),
     );
     schedule
+}
+
+/// What is done on the instance of which an image is made.
+pub fn baking(config: &Config) -> Vec<Action> {
+    let phases = config.baked_phases().into_iter().map(Action::Phase);
+    let ready = std::iter::once(Action::Ready);
+    ready.chain(phases).chain([Action::Bake]).collect()
 }
 
 /// Whether the instance is measured on more than once, so that what each turn measured has a directory of its own.

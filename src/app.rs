@@ -1,12 +1,14 @@
 //! Composition: which implementations a run works with. The only place that knows them all.
 
 mod accounts;
+mod bake;
 mod check;
 mod compare;
 mod completions;
 mod delivery;
 mod export;
 mod fetch;
+mod images;
 mod init;
 mod job;
 mod json;
@@ -35,7 +37,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::cancel::{Completion, until_cancelled};
-use crate::cli::{Request, RunArgs, input_error};
+use crate::cli::{BakeArgs, Request, RunArgs, input_error};
 use crate::error::Error;
 use crate::exit_status::ExitStatus;
 use crate::github::WorkflowJob;
@@ -59,6 +61,7 @@ pub fn main(request: Request) -> ExitStatus {
         (Request::Run(args), Some(job)) => return job::run(&args, &job),
         (Request::Run(args), None) => block_on(run(&args, Console::new(verbosity))),
         (Request::Check(args), _) => check::check(&args, &console),
+        (Request::Bake(args), _) => block_on(bake(&args, Console::new(verbosity))),
         (Request::Plan(args), _) => plan::plan(&args, &console),
         (Request::Init(args), _) => init::init(&args, &console),
         (Request::Schema, _) => schema::schema(&console),
@@ -82,6 +85,7 @@ fn verbosity(request: &Request) -> Verbosity {
     match request {
         Request::Run(args) if args.quiet => Verbosity::Quiet,
         Request::Run(args) if args.verbose > 0 => Verbosity::Verbose,
+        Request::Bake(args) if args.verbose > 0 => Verbosity::Verbose,
         _ => Verbosity::Normal,
     }
 }
@@ -125,21 +129,42 @@ fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error>
 /// Carries out a run that a person started.
 async fn run(args: &RunArgs, console: Console) -> Result<ExitStatus, Error> {
     let reporter = reporters(console, args.events.as_deref())?;
-    trace(args, &reporter);
+    trace(args.verbose, &reporter);
     let interrupt = Interrupt::default();
     let ended = match listen(&interrupt) {
         // Boxed, here and below: the future of a whole run is too large for a stack frame.
         Ok(()) => Box::pin(measure::run(args, None, &reporter, &interrupt)).await,
         Err(error) => Err(error),
     };
+    Ok(end(ended, &reporter, &interrupt).await)
+}
+
+/// Makes an image.
+async fn bake(args: &BakeArgs, console: Console) -> Result<ExitStatus, Error> {
+    let reporter = reporters(console, None)?;
+    trace(args.verbose, &reporter);
+    let interrupt = Interrupt::default();
+    let ended = match listen(&interrupt) {
+        Ok(()) => Box::pin(bake::bake(args, &reporter, &interrupt)).await,
+        Err(error) => Err(error),
+    };
+    Ok(end(ended, &reporter, &interrupt).await)
+}
+
+/// Says how a run ended.
+async fn end<R: Reporter + Send + 'static>(
+    ended: Result<RunReport, Error>,
+    reporter: &Reporters<R>,
+    interrupt: &Interrupt,
+) -> ExitStatus {
     let status = match ended {
         Ok(report) => {
-            conclude(&report, &reporter);
+            conclude(&report, reporter);
             report.exit_status()
         }
-        Err(error) => report_error(&error, &reporter),
+        Err(error) => report_error(&error, reporter),
     };
-    Ok(finish(&reporter, &interrupt, status).await)
+    finish(reporter, interrupt, status).await
 }
 
 /// A reporter for a person or a job, and one for programs where it is asked for.
@@ -161,9 +186,9 @@ fn reporters<R: Reporter + Send + 'static>(
 }
 
 /// Shows what `tracing` tells, where it is asked for.
-fn trace<R: Reporter + Send + 'static>(args: &RunArgs, reporters: &Reporters<R>) {
+fn trace<R: Reporter + Send + 'static>(verbose: u8, reporters: &Reporters<R>) {
     let writer = reporters.reporter.clone();
-    trace::start(args.verbose > 1, move |line| {
+    trace::start(verbose > 1, move |line| {
         writer.report(Event::Trace(line));
     });
 }

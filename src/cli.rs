@@ -3,6 +3,7 @@
 //! The runner passes an input as the variable `INPUT_…`, hyphens and all. An input is an argument here with that
 //! variable; a test holds the arguments against `action.yml` and `docs/github-actions.md`.
 
+mod bake;
 mod completions;
 mod figures;
 mod init;
@@ -22,6 +23,7 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::exit_status::ExitStatus;
 use crate::report::Signal;
+pub use bake::BakeArgs;
 pub use completions::{CompletionsArgs, ManArgs};
 pub use figures::{Better, CompareArgs, ExportArgs, ExportFormat, MergeArgs};
 pub use init::InitArgs;
@@ -79,11 +81,13 @@ pub enum Request {
     Check(CheckArgs),
     /// Show what a run would do, with every value; nothing is launched, no network is used
     Plan(Box<PlanArgs>),
+    /// Make an image of an instance after its first phases, for runs with `bake` in `main` to launch from
+    Bake(BakeArgs),
     /// Write a config and its scripts to start from; no file is overwritten
     Init(InitArgs),
     /// Print the JSON Schema of the config, for editors
     Schema,
-    /// List the instances that are alive
+    /// List the instances that are alive, and the images
     List(AccountArgs),
     /// Log in to an instance that stays after a failed run, or run a command there
     Ssh {
@@ -96,7 +100,7 @@ pub enum Request {
     },
     /// Collect again from an instance that stays after a failed run
     Fetch(InstanceArgs),
-    /// End instances that were left over
+    /// End instances that were left over, or delete images
     Reap {
         /// The place to look at
         #[command(flatten)]

@@ -1,5 +1,6 @@
 //! The config file, parsed: types that cannot be wrong, or every problem at once.
 
+mod bake;
 mod duet;
 mod duration;
 mod export;
@@ -26,6 +27,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+pub use bake::{Bake, BakeError};
 pub use duet::DuetError;
 pub use duration::{Interval, human as human_duration, parse as parse_duration};
 pub use export::Export;
@@ -83,6 +85,8 @@ pub struct Config {
     pub provider: ProviderSpec,
     /// The instance ends itself after this.
     pub max_lifetime: Duration,
+    /// What is done once, on an image.
+    pub bake: Option<Bake>,
     /// Further files that the scripts need.
     pub upload: Vec<Upload>,
     /// The number of instances to measure on.

@@ -6,11 +6,11 @@ mod shard;
 
 use std::path::PathBuf;
 
-use crate::config::DuetError;
+use crate::config::{BakeError, DuetError};
 use crate::exit_status::ExitStatus;
 use crate::github::http::HttpError;
 use crate::github::state::StateError;
-use crate::instance::LeaseToken;
+use crate::instance::{ImageId, LeaseToken};
 use crate::project::{CreateError, ProjectError};
 use crate::provider::ProviderError;
 use crate::report::Signal;
@@ -54,6 +54,12 @@ pub enum Error {
     /// Two revisions cannot be measured at the same time.
     #[error(transparent)]
     Duet(#[from] DuetError),
+    /// There can be no image.
+    #[error(transparent)]
+    Bake(#[from] BakeError),
+    /// There is no such image.
+    #[error("{0} is no image of `collect bake`, or not in the regions that were looked at")]
+    NoSuchImage(ImageId),
     /// The revision could not be looked up.
     #[error(transparent)]
     Repository(#[from] RepositoryError),
@@ -150,6 +156,10 @@ impl Error {
                 "name what to compare with: `baseline: v1.2.2` in `main`, or `--baseline`; or leave the phase out",
             ),
             Self::Duet(error) => Some(error.hint()),
+            Self::Bake(error) => Some(error.hint()),
+            Self::NoSuchImage(_) => {
+                Some("`collect list` shows the images; `--region` names another region")
+            }
             Self::NoBaseline(_) => Some("name a revision as the `baseline`"),
             Self::Repository(error) => error.hint(),
             Self::Provider(error) => error.hint(),
@@ -192,6 +202,8 @@ impl Error {
             | Self::NoBaseline(_)
             | Self::NoComparison
             | Self::Duet(_)
+            | Self::Bake(_)
+            | Self::NoSuchImage(_)
             | Self::Project(_)
             | Self::Prompt(_)
             | Self::Create(_)

@@ -1,5 +1,8 @@
 //! A run from its first local step to its report: samples side by side, each on an instance of its own.
 
+mod image;
+mod of_run;
+
 use std::convert::Infallible;
 use std::future::pending;
 use std::num::NonZeroU32;
@@ -15,22 +18,19 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cancel::{Completion, until_cancelled};
 use crate::config::FIRST_STAGE;
-use crate::export::files;
 use crate::instance::LaunchRequest;
 use crate::lease::{Leased, Lessor, Readiness};
 use crate::project_file::ProjectFile;
 use crate::provider::{Provider, ProviderError, Resolved};
-use crate::records::{Figures, Record};
 use crate::report::{Diagnostic, Outcome, Release, RunReport, SampleReport};
 use crate::reporter::{Event, Reporter};
-use crate::results::{
-    ResultsError, create_run, run_directory, write_report, write_run, write_run_file,
-};
+use crate::results::{ResultsError, create_run};
 use crate::sample::{
-    Launches, MeasuredSample, Plan, Run, Sample, Shared, Tally, gather, instances_in_all,
+    LaunchImage, Launches, MeasuredSample, Run, Sample, Shared, Tally, gather, instances_in_all,
 };
-use crate::schedule::schedule;
 use crate::shell::Shell;
+use image::schedule;
+use of_run::{draw, export, write_down};
 
 /// The number of samples that bring their results home at the same time.
 const MAX_TRANSFERS: usize = 4;
@@ -67,6 +67,7 @@ pub async fn run<P: Provider, H: Shell, R: Reporter>(
         origin: None,
         errors: Vec::new(),
         remaining: Vec::new(),
+        image: None,
     };
     fleet.measure().await;
     fleet.end_leftovers().await;
@@ -92,6 +93,8 @@ struct Fleet<'a, P: Provider, H, R> {
     origin: Option<Sample<'a, P, H, R>>,
     errors: Vec<Diagnostic>,
     remaining: Vec<crate::instance::Resource>,
+    /// What instances are launched from where that is not the config's image.
+    image: Option<LaunchImage>,
 }
 
 impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
@@ -107,6 +110,12 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
         if !first.passed() {
             return;
         }
+        if !self.look_up_image(&mut files).await {
+            return;
+        }
+        let Some(first) = self.samples.first() else {
+            return;
+        };
         let config = &self.run.plan.config;
         let share = self.run.plan.share;
         let (asked, end) = (share.count(), share.end());
@@ -222,13 +231,15 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
         );
         let shared = Shared {
             readiness: Readiness::new(self.run.provider),
+            request: request.clone(),
+            image: self.image.clone(),
             files: files.clone(),
             transfers: Semaphore::new(MAX_TRANSFERS),
             launches,
             tally: &self.tally,
         };
-        let config = &self.run.plan.config;
-        let fail_fast = config.fail_fast.then_some(&self.cancel);
+        let plan = self.run.plan;
+        let fail_fast = plan.config.fail_fast.then_some(&self.cancel);
         let samples = self.samples.get_mut(start..).unwrap_or_default();
         let mut free = samples.iter_mut();
         let Leased {
@@ -244,7 +255,7 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
                 async move {
                     let _measuring = measuring;
                     let sample = sample?;
-                    let schedule = schedule(config, sample.draw());
+                    let schedule = schedule(plan, shared.image.as_ref(), sample.draw());
                     sample.execute(&id, &schedule, shared).await;
                     if let (Some(cancel), false) = (fail_fast, sample.passed()) {
                         cancel.cancel();
@@ -316,6 +327,7 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
             max_lifetime: plan.config.max_lifetime,
             expires_at: expiry(self.run),
             count: NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN),
+            image: self.image.as_ref().map(|image| image.id.clone()),
         }
     }
 
@@ -391,53 +403,5 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
         run.reporter
             .report(Event::Finished(std::sync::Arc::new(report.clone())));
         report
-    }
-}
-
-/// Makes the page of a run of several samples; that this fails is a warning, for it shows only what is there.
-async fn draw<P: Provider, H: Shell, R: Reporter>(run: &Run<'_, P, H, R>, report: &RunReport) {
-    if report.asked == 1 {
-        return;
-    }
-    let directory = run_directory(&run.plan.output, &run.plan.revision, &run.plan.run);
-    let making = write_report(&directory, &directory);
-    match until_cancelled(run.interrupt.token(), making).await {
-        Completion::Returned(Err(error)) => {
-            run.reporter.report(Event::Warning(error.to_string()));
-        }
-        Completion::Panicked(message) => run.reporter.report(Event::Warning(message)),
-        Completion::Returned(Ok(())) | Completion::Cancelled => {}
-    }
-}
-
-/// Writes what belongs to all samples of a run of several.
-async fn write_down<T: Record + Send + 'static>(plan: &Plan, record: T, report: &mut RunReport) {
-    if report.asked > 1
-        && let Err(error) = write_run(&plan.output, &plan.revision, &plan.run, record).await
-    {
-        report.fail(Outcome::Unavailable, error.to_string(), error.hint());
-    }
-}
-
-/// Writes the figures of all samples of a run of several in the formats of other tools; that one is missing is a warning.
-async fn export<R: Reporter>(run: &Run<'_, impl Provider, impl Shell, R>, figures: &Figures) {
-    let plan = run.plan;
-    if plan.share.count() == 1 {
-        return;
-    }
-    let files = match files(&plan.config.exports, figures) {
-        Ok(files) => files,
-        Err(error) => {
-            let warning = format!("exporting figures: {error}");
-            run.reporter.report(Event::Warning(warning));
-            return;
-        }
-    };
-    for (name, text) in files {
-        let (output, revision) = (&plan.output, &plan.revision);
-        let written = write_run_file(output, revision, &plan.run, name, text.into()).await;
-        if let Err(error) = written {
-            run.reporter.report(Event::Warning(error.to_string()));
-        }
     }
 }

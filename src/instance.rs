@@ -43,6 +43,10 @@ macro_rules! name_type {
     };
 }
 
+mod image;
+
+pub use image::{BakedImage, ImageId, ImageName, ImageState};
+
 name_type!(
     /// The provider's name of an instance: `i-…` on EC2, `local-…` on this machine.
     InstanceId
@@ -107,20 +111,28 @@ pub struct LaunchRequest {
     pub expires_at: Timestamp,
     /// The number of instances; fewer may come.
     pub count: NonZeroU32,
+    /// The image to launch from, in place of the config's.
+    pub image: Option<ImageId>,
 }
 
-/// A resource of a lease beside its instances; it costs nothing, and is deleted all the same.
+/// A resource of a lease beside its instances that is of no use any more.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Resource {
     /// A temporary security group, by its id.
     SecurityGroup(String),
+    /// An image, by its id.
+    Image(String),
+    /// The snapshot of a volume, by its id.
+    Snapshot(String),
 }
 
 impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::SecurityGroup(id) => write!(f, "security group {id}"),
+            Self::Image(id) => write!(f, "image {id}"),
+            Self::Snapshot(id) => write!(f, "snapshot {id}"),
         }
     }
 }

@@ -95,6 +95,8 @@ pub enum Stage {
     Launch,
     /// Waiting until it can be worked with.
     Ready,
+    /// Making an image of the instance.
+    Bake,
     /// Bringing the results home.
     Collect,
     /// Giving the instance back.
@@ -104,9 +106,10 @@ pub enum Stage {
 }
 
 impl Stage {
-    const BUILT_IN: [Self; 5] = [
+    const BUILT_IN: [Self; 6] = [
         Self::Launch,
         Self::Ready,
+        Self::Bake,
         Self::Collect,
         Self::Terminate,
         Self::Archive,
@@ -118,6 +121,7 @@ impl Stage {
             Self::Scripts(phase) => phase.key(),
             Self::Launch => "launch",
             Self::Ready => "ready",
+            Self::Bake => "bake",
             Self::Collect => "collect",
             Self::Terminate => "terminate",
             Self::Archive => "archive",

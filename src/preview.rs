@@ -192,6 +192,7 @@ impl Preview {
                         ),
                         ..scripts(Phase::OnRegression)
                     },
+                    Action::Bake => built_in(Stage::Bake),
                     Action::Collect => built_in(Stage::Collect),
                 }),
         );
@@ -243,6 +244,7 @@ fn work(stage: Stage, config: &Config, share: Share) -> String {
             let patterns = plural(config.performance_results.len(), "pattern");
             format!("bring home what matches {patterns}")
         }
+        (Stage::Bake, _) => "make an image of the instance".into(),
         (Stage::Terminate, ProviderSpec::Local) => "remove the home directory".into(),
         (Stage::Terminate, ProviderSpec::Ec2(_)) => "give the instance back".into(),
         (Stage::Archive, _) if config.archive => "write the archive and the index".into(),

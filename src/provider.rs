@@ -4,11 +4,13 @@ mod access;
 #[cfg_attr(not(feature = "ec2"), path = "provider/ec2/absent.rs")]
 pub mod ec2;
 pub mod identity;
+mod image;
 pub mod local;
 
 use jiff::Timestamp;
 
 pub use access::{Access, InstanceAccess, Login};
+pub use image::Images;
 
 use crate::instance::{
     Dollars, Found, FoundResource, Instance, InstanceId, InstanceState, LaunchRequest, LeaseToken,
@@ -65,7 +67,7 @@ pub trait Sweep {
 }
 
 /// Rents instances out and takes them back.
-pub trait Provider: Sweep {
+pub trait Provider: Sweep + Images {
     /// A way to launch: everything that was looked up for it.
     type Candidate;
 
@@ -266,6 +268,17 @@ pub enum ProviderError {
         /// The failure of the look-up.
         reason: String,
     },
+    /// This provider keeps no images.
+    #[error("this provider keeps no images")]
+    NoImages,
+    /// An instance is not fit to be copied, or no copy came of it.
+    #[error("no image came of {what}: {reason}")]
+    NoImage {
+        /// The instance or the image.
+        what: String,
+        /// Why not.
+        reason: String,
+    },
     /// There is no VPC to launch into.
     #[error("there is no VPC for the instance in {region}")]
     NoVpc {
@@ -410,7 +423,7 @@ impl ProviderError {
             Self::NoAddress { .. } => {
                 "set `address: auto`, or a `subnet` that assigns such addresses"
             }
-            Self::Io { .. } => return None,
+            Self::Io { .. } | Self::NoImages | Self::NoImage { .. } => return None,
             Self::AlreadyLeased { .. } => {
                 "this shard is at work on this machine, or was killed: `collect list` shows it, `collect reap` ends it; `--run NAME` with another name begins anew"
             }

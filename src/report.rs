@@ -306,7 +306,7 @@ pub struct RunReport {
     /// The signal that ended it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signal: Option<Signal>,
-    /// Resources that cost nothing and could not be deleted yet.
+    /// Resources that could not be deleted yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remaining: Vec<Resource>,
     /// The samples, in the order of their numbers; one at least, also where nothing was launched.

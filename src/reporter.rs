@@ -116,7 +116,7 @@ pub enum Event {
     InvalidConfig(#[serde(serialize_with = "displayed")] Arc<ConfigErrors>),
     /// Something went wrong.
     Error(Diagnostic),
-    /// A resource that costs nothing could not be deleted yet.
+    /// A resource could not be deleted yet.
     Remains {
         /// The resource.
         resource: Resource,

@@ -1,5 +1,6 @@
 //! A sample: the schedule carried out on one instance, with results, a journal and a report of its own.
 
+mod bake;
 mod failed_step;
 mod fetch;
 mod figures;
@@ -38,12 +39,12 @@ use tracing::Instrument as _;
 use crate::arm::Arm;
 use crate::collect::Arrivals;
 use crate::config::collect_reserve;
-use crate::instance::{Instance, InstanceId, LeaseToken};
+use crate::instance::{Instance, InstanceId, LaunchRequest, LeaseToken};
 use crate::interrupt::Interrupt;
 use crate::lease::{LeaseRecords, Readiness, StageFile, has_ended};
 use crate::phase::{Phase, Stage};
 use crate::project_file::ProjectFile;
-use crate::provider::{Provider, ProviderError};
+use crate::provider::Provider;
 use crate::records::{BootTimes, HostFacts};
 use crate::remote_host::RemoteHost;
 use crate::report::{Collected, Outcome, Release, TurnReport};
@@ -52,6 +53,7 @@ use crate::results::{Results, ResultsError};
 use crate::schedule::Action;
 use crate::shell::{Shell, ShellError};
 use crate::step::ScriptPath;
+pub(crate) use bake::LaunchImage;
 pub use fetch::{Fetched, fetch};
 use figures::MeasuredTurn;
 pub(crate) use gather::{MeasuredSample, gather};
@@ -90,6 +92,8 @@ pub struct Run<'a, P, H, R> {
 #[derive(Debug)]
 pub(crate) struct Shared<'a, P> {
     pub(crate) readiness: Readiness<'a, P>,
+    pub(crate) request: LaunchRequest,
+    pub(crate) image: Option<LaunchImage>,
     /// What goes to each instance.
     pub(crate) files: Arc<[ProjectFile]>,
     /// Bounds the memory and the CPU that transfers take here.
@@ -223,19 +227,6 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         self.journal.begin(Stage::Launch);
     }
 
-    /// The launch gave no instance.
-    pub(crate) fn end_launch(&mut self, error: Option<ProviderError>, release: Release) {
-        self.release = release;
-        match error {
-            Some(error) => {
-                self.journal
-                    .fail(Outcome::Unavailable, error.to_string(), error.hint());
-            }
-            None => self.note_signal(),
-        }
-        self.journal.close_open_records();
-    }
-
     /// Carries out the schedule on the instance.
     pub(crate) async fn execute(
         &mut self,
@@ -289,6 +280,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
                 (Action::FurtherRounds, Some(host)) => self.further_rounds(host).await,
                 (Action::Profile, Some(host)) => self.profile(host, shared).await,
                 (Action::Calibrate(point), Some(host)) => self.calibrate(*point, host).await,
+                (Action::Bake, Some(_)) => self.bake(shared).await,
                 (Action::Collect, Some(host)) => self.collect(host, shared).await,
                 (_, None) => {}
             }
@@ -308,6 +300,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             Action::Turn(_) | Action::Duet(_) | Action::FurtherRounds => Stage::Scripts(Phase::Run),
             Action::Profile => Stage::Scripts(Phase::OnRegression),
             Action::Calibrate(_) => return,
+            Action::Bake => Stage::Bake,
             Action::Collect => Stage::Collect,
         };
         let sample = self.run.plan.run.lease(self.index);
@@ -389,7 +382,12 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         if self.run.plan.baseline.is_some() {
             host.make_homes(&shared.files).await?;
         }
-        self.send_source(&host).await?;
+        let image = shared.image.as_ref();
+        if image.is_some_and(|image| image.done.contains(&Phase::Setup)) {
+            self.find_source(&host).await?;
+        } else {
+            self.send_source(&host).await?;
+        }
         self.describe_host(&host).await?;
         Ok(host)
     }

@@ -40,6 +40,8 @@ pub enum Action {
     Profile,
     /// Measure how fast and how evenly the machine works.
     Calibrate(CalibrationPoint),
+    /// Make an image of the instance.
+    Bake,
     /// Bring the results home.
     Collect,
 }
@@ -84,6 +86,7 @@ impl fmt::Display for Action {
             Self::FurtherRounds => f.write_str("further rounds"),
             Self::Profile => Phase::OnRegression.fmt(f),
             Self::Calibrate(_) => f.write_str("calibrate"),
+            Self::Bake => f.write_str("bake"),
             Self::Collect => f.write_str("collect"),
         }
     }
@@ -206,6 +209,13 @@ pub fn schedule(config: &Config, draw: Draw) -> Vec<Action> {
             .flatten(),
     );
     schedule
+}
+
+/// What is done on the instance of which an image is made.
+pub fn baking(config: &Config) -> Vec<Action> {
+    let phases = config.baked_phases().into_iter().map(Action::Phase);
+    let ready = std::iter::once(Action::Ready);
+    ready.chain(phases).chain([Action::Bake]).collect()
 }
 
 /// Whether the instance is measured on more than once, so that what each turn measured has a directory of its own.

@@ -66,6 +66,14 @@ pub async fn upload(
     }
 }
 
+/// The files and links as they would travel, with their hashes. Reads all of them.
+///
+/// # Errors
+/// Which of them cannot be read, and why.
+pub fn fingerprint(files: &[ProjectFile]) -> Result<Vec<UploadedFile>, String> {
+    pack(files, io::sink(), &AtomicU64::new(0)).map_err(|error| error.to_string())
+}
+
 /// Sends the files once.
 async fn send(
     shell: &impl Shell,

@@ -2,7 +2,7 @@
 
 use super::paths::expand_home;
 use crate::cli::CheckArgs;
-use crate::config::{DuetError, human_duration, plural};
+use crate::config::{DuetError, ProviderSpec, human_duration, plural};
 use crate::error::Error;
 use crate::exit_status::ExitStatus;
 use crate::project::{Project, Selection, select, unsent_calls};
@@ -41,6 +41,9 @@ pub(super) fn check(args: &CheckArgs, console: &Console) -> Result<ExitStatus, E
             console.warn("`duet` without a `baseline`: a run that is given none is refused");
         }
         checked => checked?,
+    }
+    if config.provider != ProviderSpec::Local {
+        config.check_bake()?;
     }
     if let Some(uneven) = config.uneven_duets() {
         console.note(&uneven);

@@ -35,7 +35,7 @@ pub(super) fn run(args: &RunArgs, job: &WorkflowJob) -> ExitStatus {
     let since = Timestamp::now();
     let result = block_on(async {
         let log = reporters(log, args.events.as_deref())?;
-        trace(args, &log);
+        trace(args.verbose, &log);
         let interrupt = Interrupt::default();
         let ended = match listen(&interrupt) {
             Ok(()) => Box::pin(measure::run(args, Some(job), &log, &interrupt)).await,

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::ExitStatus;
 use super::accounts::{accounts, in_region};
+use super::images;
 use super::state_directory::{local, records};
 use crate::cli::AccountArgs;
 use crate::error::Error;
@@ -36,6 +37,7 @@ pub(super) async fn list(args: &AccountArgs, console: &Console) -> Result<ExitSt
     let mut rows: Vec<_> = found.into_iter().map(free).collect();
     let (accounts, mut failed) = accounts(args, console).await?;
     let records = records()?.all();
+    let mut baked = Vec::new();
     for account in accounts {
         match account.find(&Owner::Anyone).await {
             Ok(found) => {
@@ -58,11 +60,19 @@ pub(super) async fn list(args: &AccountArgs, console: &Console) -> Result<ExitSt
             ),
             Err(error) => failed = Some(error.into()),
         }
+        let region = account.region();
+        match account.images().await {
+            Ok(found) => baked.extend(found.into_iter().map(|one| images::row(one, region, now))),
+            Err(error) => failed = Some(error.into()),
+        }
     }
     if !rows.is_empty() {
         console.table(&COLUMNS, &rows);
     } else if failed.is_none() {
         console.note("no instance is alive");
+    }
+    if !baked.is_empty() {
+        console.table(&images::COLUMNS, &baked);
     }
     failed.map_or(Ok(ExitStatus::Passed), Err)
 }
@@ -100,13 +110,17 @@ fn row(
 }
 
 fn resource_row(found: FoundResource, region: &str) -> [String; 11] {
-    let Resource::SecurityGroup(id) = found.resource;
+    let (id, kind) = match found.resource {
+        Resource::SecurityGroup(id) => (id, "security group"),
+        Resource::Image(id) => (id, "unfinished image"),
+        Resource::Snapshot(id) => (id, "snapshot without image"),
+    };
     let lease = found.lease.map(|lease| lease.to_string());
     let run = lease.as_deref().and_then(|lease| lease.rsplit_once('-'));
     [
         id,
         region.to_owned(),
-        "security group".into(),
+        kind.into(),
         String::new(),
         String::new(),
         String::new(),
@@ -119,7 +133,7 @@ fn resource_row(found: FoundResource, region: &str) -> [String; 11] {
 }
 
 /// The time since a launch; none where the clocks differ.
-fn age(launched_at: Timestamp, now: Timestamp) -> Duration {
+pub(super) fn age(launched_at: Timestamp, now: Timestamp) -> Duration {
     let age = now.duration_since(launched_at);
     Duration::try_from(age).unwrap_or_default()
 }

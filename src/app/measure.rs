@@ -41,11 +41,11 @@ use crate::shell::ssh::Keys;
 const DEFAULT_SESSION: Duration = Duration::from_hours(1);
 
 /// An invocation of a run, besides its plan.
-struct Invocation<'a, R> {
-    job: Option<&'a WorkflowJob>,
-    args: &'a JobArgs,
-    reporter: &'a R,
-    interrupt: &'a Interrupt,
+pub(super) struct Invocation<'a, R> {
+    pub(super) job: Option<&'a WorkflowJob>,
+    pub(super) args: &'a JobArgs,
+    pub(super) reporter: &'a R,
+    pub(super) interrupt: &'a Interrupt,
 }
 
 /// Runs what the arguments ask for; the instances are gone when it returns, or the report says so.
@@ -67,7 +67,7 @@ pub(super) async fn run(
     let revision = revision::choose(args, job, reporter, interrupt).await?;
     let mut project = Project::open(&in_workspace(&args.config), args.local)?;
     args.override_config(&mut project.config);
-    expect_comparison(&project.config)?;
+    expect_feasible(&project.config)?;
     let part = Part::of(args, job, &project, &revision)?;
     let share = part.share;
     for note in leave_to_merge(&mut project.config, share) {
@@ -86,6 +86,10 @@ pub(super) async fn run(
     }
     if project.config.quiet && project.config.provider == ProviderSpec::Local {
         let note = "a rehearsal leaves this machine as it is: `quiet` is for instances of EC2";
+        reporter.report(Event::Note(note.into()));
+    }
+    if project.config.provider == ProviderSpec::Local && project.config.bake.take().is_some() {
+        let note = "a rehearsal has no images: every phase runs";
         reporter.report(Event::Note(note.into()));
     }
     let output = expand_home(args.output.as_deref().unwrap_or(&project.config.output));
@@ -127,6 +131,7 @@ pub(super) async fn run(
         description: args.description.clone(),
         run: part.run,
         share,
+        bakes: false,
         shell,
     };
     let invocation = Invocation {
@@ -140,18 +145,24 @@ pub(super) async fn run(
     report
 }
 
-/// Refuses a config with what only comparisons have for a run that is none, and a duet that cannot be.
+/// Refuses a config with what only comparisons have for a run that is none, a duet that cannot be, and an image that cannot
+/// be made.
 ///
 /// # Errors
-/// When there is no baseline, or both revisions would write to the same place at the same time.
-pub(super) fn expect_comparison(config: &Config) -> Result<(), Error> {
+/// When there is no baseline, both revisions would write to the same place at the same time, or nothing can be baked.
+pub(super) fn expect_feasible(config: &Config) -> Result<(), Error> {
     if config.baseline.is_none() && config.phases.contains_key(&Phase::OnRegression) {
         return Err(Error::NoComparison);
     }
-    Ok(config.check_duet()?)
+    config.check_duet()?;
+    if config.provider != ProviderSpec::Local {
+        config.check_bake()?;
+    }
+    Ok(())
 }
 
-async fn run_with<R: Reporter>(
+/// Runs the plan on instances of its provider.
+pub(super) async fn run_with<R: Reporter>(
     plan: &Plan,
     invocation: &Invocation<'_, R>,
 ) -> Result<RunReport, Error> {

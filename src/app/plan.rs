@@ -3,7 +3,7 @@
 use std::env;
 
 use super::json::pretty;
-use super::measure::expect_comparison;
+use super::measure::expect_feasible;
 use super::paths::expand_home;
 use super::shard::{leave_to_merge, share};
 use crate::cli::PlanArgs;
@@ -23,7 +23,7 @@ pub(super) fn plan(args: &PlanArgs, console: &Console) -> Result<ExitStatus, Err
     let revision = run.revision.parse()?;
     let Project { mut config, .. } = Project::open(&run.config, run.local)?;
     run.override_config(&mut config);
-    expect_comparison(&config)?;
+    expect_feasible(&config)?;
     let share = share(run, &config)?;
     leave_to_merge(&mut config, share);
     let output = expand_home(run.output.as_deref().unwrap_or(&config.output));

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::ExitStatus;
 use super::accounts::{accounts, in_region};
+use super::images;
 use super::state_directory::{local, records};
 use crate::cli::{AccountArgs, ReapArgs};
 use crate::error::Error;
@@ -57,6 +58,9 @@ pub(super) async fn reap(
     };
     if let Some(lease) = &which.forget {
         return forget(lease, &reaping.records, console);
+    }
+    if which.images || which.image.is_some() {
+        return images::delete(args, which.image.as_ref(), console).await;
     }
     let (accounts, mut failed) = accounts(args, console).await?;
     let mut places = vec![(LOCAL_REGION, reaping.reap_from(&local()?).await)];

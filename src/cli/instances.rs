@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::instance::{LeaseToken, RunId};
+use crate::instance::{ImageId, LeaseToken, RunId};
 
 /// The place where instances are looked for.
 #[derive(Debug, Args)]
@@ -39,6 +39,12 @@ pub struct ReapArgs {
     /// All that collector launched, also those of runs that are going on
     #[arg(long)]
     pub all: bool,
+    /// None: delete this image of `collect bake`, and its snapshots
+    #[arg(long, value_name = "AMI", value_parser = image)]
+    pub image: Option<ImageId>,
+    /// None: delete all images of `collect bake`, and their snapshots
+    #[arg(long)]
+    pub images: bool,
     /// None: drop a lease on record here whose region or account is out of reach for good
     #[arg(long, value_name = "LEASE", value_parser = lease)]
     pub forget: Option<LeaseToken>,
@@ -53,6 +59,14 @@ fn run_id(text: &str) -> Result<RunId, &'static str> {
         Err(
             "a run id is made of letters, digits and hyphens; `collect list` shows those of living instances",
         )
+    }
+}
+
+/// An image as `collect list` shows it.
+fn image(text: &str) -> Result<ImageId, &'static str> {
+    match text.strip_prefix("ami-") {
+        Some(_) => Ok(ImageId::new(text)),
+        None => Err("the id of an image begins with `ami-`; `collect list` shows it"),
     }
 }
 

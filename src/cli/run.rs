@@ -104,7 +104,7 @@ pub struct RunArgs {
 }
 
 /// Inputs that count in a job of GitHub Actions only.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct JobArgs {
     /// The IAM role that the job's identity may assume; its credentials are renewed for as long as the run lasts
     #[arg(
@@ -194,9 +194,10 @@ impl FromStr for ShardChoice {
 }
 
 /// The cases in which a comment is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Commenting {
     /// On the pull request, where there is one
+    #[default]
     Auto,
     /// On the pull request, or else on the commit
     Always,

@@ -7,7 +7,7 @@ use super::keys::MAIN_KEYS;
 use super::node::Node;
 use super::reader::Problems;
 use super::section::Section;
-use super::{AddressKind, Config, Ec2Spec, ProviderSpec, Upload, repository, s3};
+use super::{AddressKind, Bake, Config, Ec2Spec, ProviderSpec, Upload, repository, s3};
 
 /// The section, as far as it can be used.
 #[derive(Debug)]
@@ -41,6 +41,12 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
     let precision = main.read("precision", Problems::precision);
     let fail_on = main.read("fail_on", Problems::fail_on);
     let repository = repository::read(&mut main);
+    let bake = main
+        .read("bake", Problems::text)
+        .map(|word| match word.as_str() {
+            "setup" => Bake::Setup,
+            _ => Bake::Auto,
+        });
     let (s3, download) = s3::read(&mut main);
     let archive = main.read("archive", Problems::boolean);
     let figures = main.read("figures", Problems::figures).unwrap_or_default();
@@ -68,6 +74,7 @@ pub(super) fn read(node: &Node, local: bool, problems: &mut Problems<'_>) -> Opt
                 ProviderSpec::Ec2(ec2?)
             },
             max_lifetime: max_lifetime?,
+            bake,
             upload: upload.clone(),
             samples: samples?,
             parallel,

@@ -4,8 +4,7 @@ use serde_json::Value;
 
 use super::{Setting, Surroundings};
 use crate::config::{
-    AddressKind, Config, Ec2Spec, FigureFiles, Pattern, Percent, ProviderSpec, Repository,
-    S3Destination, human_duration,
+    AddressKind, Bake, Config, Ec2Spec, FigureFiles, Pattern, Percent, ProviderSpec, Repository, S3Destination, human_duration,
 };
 use crate::shard::Share;
 
@@ -44,6 +43,7 @@ pub(super) fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Sett
         precision,
         fail_on,
         repository,
+        bake,
         upload,
         figures,
         exports,
@@ -90,6 +90,7 @@ pub(super) fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Sett
             fail_on.map(|limit| format!("slower: {}", limit.slower)),
         ),
         repository_setting(repository.as_ref()),
+        bake_setting(*bake, config),
         setting(
             "upload",
             upload
@@ -172,6 +173,26 @@ fn quiet_setting(quiet: bool, provider: &ProviderSpec) -> Setting {
         }
         _ => setting,
     }
+}
+
+fn bake_setting(bake: Option<Bake>, config: &Config) -> Setting {
+    let word = match bake {
+        None => return setting("bake", Value::Null),
+        Some(Bake::Auto) => "auto",
+        Some(Bake::Setup) => "setup",
+    };
+    let note = match &config.provider {
+        ProviderSpec::Local => "a rehearsal has no images".to_owned(),
+        ProviderSpec::Ec2(_) => {
+            let phases = config.baked_phases();
+            let phases: Vec<_> = phases.iter().map(|phase| phase.key()).collect();
+            format!(
+                "with an image that fits, which AWS looks up, {} is left out",
+                phases.join(" and ")
+            )
+        }
+    };
+    setting("bake", word).with_note(note)
 }
 
 fn s3_setting(destination: Option<&S3Destination>, provider: &ProviderSpec) -> Setting {

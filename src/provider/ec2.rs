@@ -4,6 +4,8 @@ mod account;
 mod call_trace;
 mod group;
 mod price;
+mod image;
+mod parameter;
 mod public_address;
 mod refusal;
 mod region;
@@ -14,7 +16,7 @@ mod sweep;
 mod tags;
 mod user_data;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt;
@@ -67,6 +69,8 @@ pub struct Ec2 {
     bucket: Option<Bucket>,
     /// The instances that were connected to.
     targets: RefCell<BTreeMap<InstanceId, Target>>,
+    /// An image was asked for, and may have to be deleted.
+    makes_images: Cell<bool>,
 }
 
 impl fmt::Debug for Ec2 {
@@ -112,6 +116,7 @@ impl Ec2 {
             user_data: Blob::new(cloud_config),
             bucket: None,
             targets: RefCell::default(),
+            makes_images: Cell::new(false),
         })
     }
 
@@ -321,6 +326,8 @@ impl Provider for Ec2 {
             aws_sdk_ec2::config::Config::builder().retry_config(RetryConfig::disabled());
         let count = i32::try_from(request.count.get()).unwrap_or(i32::MAX);
         let volumes = Some(candidate.volumes.clone()).filter(|volumes| !volumes.is_empty());
+        let image = request.image.as_ref();
+        let image = image.map_or(self.spec.image.as_str(), |image| image.as_str());
         // Before the call: its answer may be lost.
         self.account.expect_instances();
         let answer = self
@@ -330,7 +337,7 @@ impl Provider for Ec2 {
             .min_count(1)
             .max_count(count)
             .client_token(request.lease.as_str())
-            .image_id(&self.spec.image)
+            .image_id(image)
             .instance_type(InstanceType::from(self.spec.instance_type.as_str()))
             .set_security_group_ids(candidate.group.id().map(|id| vec![id.to_owned()]))
             .set_key_name(candidate.keypair.clone())

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{Access, InstanceAccess, Provider, ProviderError, Resolved, Sweep};
+use super::{Access, Images, InstanceAccess, Provider, ProviderError, Resolved, Sweep};
 use crate::instance::{
     Found, Instance, InstanceId, InstanceState, LaunchRequest, LeaseToken, Owner, RunId,
 };
@@ -216,6 +216,8 @@ impl Sweep for Local {
         Ok(found)
     }
 }
+
+impl Images for Local {}
 
 impl Provider for Local {
     type Candidate = ();

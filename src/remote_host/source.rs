@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use super::RemoteHost;
 use crate::revision::Commit;
-use crate::shell::{Captured, Command, Reconnect, Shell, ShellError, execute_unless_stalled};
+use crate::shell::{
+    Captured, Command, Reconnect, Shell, ShellError, execute_unless_stalled, run_idempotent,
+};
 
 const RECEIVE: &str = include_str!("receive_source.sh");
+const FIND: &str = r#"cd -- "$1/collector-source" && pwd -P"#;
 
 const SENDING: &str = "sending the checkout";
 
@@ -33,6 +36,18 @@ impl<S: Shell> RemoteHost<S> {
                 Ok(path) => return Ok(path),
             }
         }
+    }
+
+    /// The absolute path of the checkout that is there already, below `home` as it is for [`Self::send_source`].
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn find_source(&self, home: &str) -> Result<String, ShellError> {
+        let command = Command::new(FIND, [home]).as_root();
+        let what = "looking for the checkout";
+        let answer = run_idempotent(&self.shell, what, &command, &[], STALL).await?;
+        let path = String::from_utf8_lossy(&answer.stdout);
+        Ok(path.trim_end_matches('\n').to_owned())
     }
 
     async fn attempt(

@@ -226,6 +226,11 @@ fn whereabouts(report: &RunReport) -> String {
 
 /// A resource that stays for a while, and who deletes it.
 pub fn remains(resource: &Resource, region: &str, run: &RunId) -> String {
+    if !matches!(resource, Resource::SecurityGroup(_)) {
+        return format!(
+            "{resource} in {region} is left, and its storage costs money: `collect reap --run {run} --region {region}` deletes it"
+        );
+    }
     format!(
         "{resource} in {region} can be deleted when its instances are gone: the post step of a job or `collect reap --run {run} --region {region}` does it; it costs nothing"
     )

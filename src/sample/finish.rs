@@ -13,7 +13,7 @@ use crate::export::files;
 use crate::interrupt::Interrupt;
 use crate::lease::Rental;
 use crate::phase::Stage;
-use crate::provider::Provider;
+use crate::provider::{Provider, ProviderError};
 use crate::records::Figures;
 use crate::report::{Outcome, Release, SampleReport, utc_to_the_second};
 use crate::reporter::{Event, Reporter};
@@ -21,6 +21,27 @@ use crate::results::{RECORDS, Results, write_report};
 use crate::shell::Shell;
 
 impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
+    /// Nothing is launched: a look-up before the launch failed, or was broken off.
+    pub(crate) fn end_look_up(&mut self, failure: Option<(String, Option<&str>)>) {
+        match failure {
+            Some((message, hint)) => self.journal.fail(Outcome::Unavailable, message, hint),
+            None => self.note_signal(),
+        }
+    }
+
+    /// The launch gave no instance.
+    pub(crate) fn end_launch(&mut self, error: Option<ProviderError>, release: Release) {
+        self.release = release;
+        match error {
+            Some(error) => {
+                self.journal
+                    .fail(Outcome::Unavailable, error.to_string(), error.hint());
+            }
+            None => self.note_signal(),
+        }
+        self.journal.close_open_records();
+    }
+
     /// Enters how a piece of work ended.
     pub(crate) fn note_end(&mut self, ended: Completion<()>) {
         match ended {
@@ -124,7 +145,7 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
         }
         self.complete_host_record().await;
         let mut report = self.report(started);
-        if self.did_nothing() {
+        if self.did_nothing() || (self.run.plan.bakes && self.passed()) {
             self.discard().await;
             return (report, None);
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::ShellOccasion;
 use crate::arm::Arm;
-use crate::config::Config;
+use crate::config::{Bake, Config};
 use crate::instance::RunId;
 use crate::repository::Found;
 use crate::revision::Revision;
@@ -35,6 +35,8 @@ pub struct Plan {
     pub run: RunId,
     /// The samples that this process measures.
     pub share: Share,
+    /// Whether an image is made and nothing is measured.
+    pub bakes: bool,
     /// When a person gets a shell on the instance before it is terminated.
     pub shell: Option<ShellOccasion>,
 }
@@ -54,6 +56,15 @@ impl Plan {
         match (arm, &self.baseline) {
             (Arm::Baseline, Some(baseline)) => &baseline.revision,
             _ => &self.revision,
+        }
+    }
+
+    /// The revision of an arm as scripts see it: an image of no revision has none.
+    pub fn version(&self, arm: Arm) -> &str {
+        if self.bakes && self.config.bake == Some(Bake::Auto) {
+            ""
+        } else {
+            self.revision_of(arm).as_str()
         }
     }
 

@@ -396,7 +396,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         let cpus = cpus.filter(|_| step.place == Place::Remote);
         let cpus = cpus.unwrap_or_default();
         let mut env: Vec<(String, String)> = [
-            ("VERSION", plan.revision_of(self.arm()).to_string()),
+            ("VERSION", plan.version(self.arm()).to_owned()),
             ("BASELINE", baseline),
             ("COLLECTOR_ARM", arm),
             ("COLLECTOR_ROUND", round),

@@ -249,6 +249,7 @@ async fn measure(account: &Account, records: &LeaseRecords, run: RunId, share: S
         max_lifetime: LIFETIME,
         expires_at: Timestamp::now(),
         count: NonZeroU32::new(share.count()).unwrap(),
+        image: None,
     };
     let provider = &account;
     let readiness = Readiness::new(provider);

@@ -6,7 +6,7 @@ use crate::config::export::EXPORTS;
 use crate::shard::MAX_SAMPLES_OF_SHARD;
 
 /// The keys of `main`, in the order of the reference.
-pub const MAIN_KEYS: [Key; 49] = [
+pub const MAIN_KEYS: [Key; 50] = [
     key(
         "performance_results",
         Kind::Globs,
@@ -206,6 +206,14 @@ pub const MAIN_KEYS: [Key; 49] = [
         "[lib, 'data/*.json', '!*.tmp']",
         "files and directories that the scripts need: paths and globs relative to the config file, and behind a `!` what stays here; see below",
     ),
+    key(
+        "bake",
+        Kind::Choice(&["auto", "setup"]),
+        Behaviour("every phase runs"),
+        "auto",
+        "launch from the image that `collect bake` made of these scripts and files, and leave out what it has: `after_aws_start`, and with `setup` also `setup` of this commit; where none fits, the phases run. docs/bake.md tells what is on an image",
+    )
+    .ec2(),
     key(
         "figures",
         Kind::Figures,

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use crate::config::{Ec2Spec, S3Destination};
 use crate::instance::{
-    Found, Instance, InstanceId, InstanceState, LaunchRequest, LeaseToken, Owner,
+    BakedImage, Found, Instance, InstanceId, InstanceState, LaunchRequest, LeaseToken, Owner,
 };
 use crate::object_store::StoreError;
 use crate::provider::identity::Role;
-use crate::provider::{Provider, ProviderError, Resolved, Sweep};
+use crate::provider::{Images, Provider, ProviderError, Resolved, Sweep};
 use crate::remote_host::RemoteHost;
 use crate::shell::ShellError;
 use crate::shell::ssh::{KeyError, Keys, SshShell};
@@ -48,6 +48,14 @@ impl Account {
     }
 
     /// Cannot be called.
+    ///
+    /// # Errors
+    /// Never.
+    pub async fn images(&self) -> Result<Vec<BakedImage>, ProviderError> {
+        match *self {}
+    }
+
+    /// Cannot be called.
     pub async fn identify(&self) {
         match *self {}
     }
@@ -82,6 +90,8 @@ impl Sweep for Account {
         match *self {}
     }
 }
+
+impl Images for Account {}
 
 impl Provider for Account {
     type Candidate = Infallible;

@@ -245,7 +245,7 @@ fn is_gone(state: Option<&InstanceStateName>) -> bool {
     )
 }
 
-fn of_owner(owner: &Owner) -> Filter {
+pub(super) fn of_owner(owner: &Owner) -> Filter {
     match owner {
         Owner::Lease(lease) => filter(&format!("tag:{TAG_LEASE}"), [lease.as_str()]),
         Owner::Run(run) => filter(&format!("tag:{TAG_RUN}"), [run.as_str()]),
@@ -324,42 +324,16 @@ impl Sweep for Account {
     }
 
     async fn find_resources(&self, owner: &Owner) -> Result<Vec<FoundResource>, ProviderError> {
-        let mut pages = self
-            .client
-            .describe_security_groups()
-            .filters(of_owner(owner))
-            .into_paginator()
-            .send();
-        let mut found = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| from_sdk_error("DescribeSecurityGroups", &error))?;
-            for group in page.security_groups() {
-                let Some(id) = group.group_id() else { continue };
-                found.push(FoundResource {
-                    resource: Resource::SecurityGroup(id.to_owned()),
-                    lease: tag(group.tags(), TAG_LEASE).map(LeaseToken::new),
-                    expires_at: tag(group.tags(), TAG_EXPIRES).and_then(|at| at.parse().ok()),
-                });
-            }
-        }
+        let mut found = self.find_groups(owner).await?;
+        found.extend(self.unfinished_images(owner).await?);
         Ok(found)
     }
 
     async fn delete(&self, resource: &Resource) -> Result<bool, ProviderError> {
-        let Resource::SecurityGroup(id) = resource;
-        let answer = self
-            .client
-            .delete_security_group()
-            .group_id(id)
-            .send()
-            .await;
-        match answer {
-            Ok(_) => Ok(true),
-            Err(error) => match from_sdk_error("DeleteSecurityGroup", &error) {
-                error if error.refusal() == Some(RefusalKind::NotFound) => Ok(true),
-                error if error.refusal() == Some(RefusalKind::InUse) => Ok(false),
-                error => Err(error),
-            },
+        match resource {
+            Resource::SecurityGroup(id) => self.delete_group(id).await,
+            Resource::Image(id) => self.deregister(id).await,
+            Resource::Snapshot(id) => self.delete_snapshot(id).await,
         }
     }
 
@@ -418,7 +392,7 @@ impl Sweep for Account {
     }
 }
 
-fn tag(tags: &[Tag], key: &str) -> Option<String> {
+pub(super) fn tag(tags: &[Tag], key: &str) -> Option<String> {
     let tag = tags.iter().find(|tag| tag.key() == Some(key));
     tag.and_then(|tag| tag.value()).map(str::to_owned)
 }

@@ -5,12 +5,13 @@ use std::net::IpAddr;
 use aws_sdk_ec2::types::{IpPermission, IpRange, Ipv6Range, ResourceType};
 use ipnet::IpNet;
 
-use super::account::{Account, filter};
+use super::account::{Account, TAG_EXPIRES, TAG_LEASE, filter, of_owner, tag};
+use super::image::deleted;
 use super::public_address::public_addresses;
 use super::refusal::from_sdk_error;
 use super::tags;
 use crate::config::{AddressKind, Ec2Spec};
-use crate::instance::LaunchRequest;
+use crate::instance::{FoundResource, LaunchRequest, LeaseToken, Owner, Resource};
 use crate::provider::{ProviderError, RefusalKind, Sweep as _};
 
 /// The description of a temporary group in the AWS console.
@@ -189,6 +190,45 @@ async fn find(account: &Account, name: &str, vpc: &str) -> Result<Vec<String>, P
     Ok(ids
         .filter_map(|group| group.group_id().map(str::to_owned))
         .collect())
+}
+
+impl Account {
+    /// The temporary security groups of an owner.
+    pub(super) async fn find_groups(
+        &self,
+        owner: &Owner,
+    ) -> Result<Vec<FoundResource>, ProviderError> {
+        let mut pages = self
+            .client
+            .describe_security_groups()
+            .filters(of_owner(owner))
+            .into_paginator()
+            .send();
+        let mut found = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| from_sdk_error("DescribeSecurityGroups", &error))?;
+            for group in page.security_groups() {
+                let Some(id) = group.group_id() else { continue };
+                found.push(FoundResource {
+                    resource: Resource::SecurityGroup(id.to_owned()),
+                    lease: tag(group.tags(), TAG_LEASE).map(LeaseToken::new),
+                    expires_at: tag(group.tags(), TAG_EXPIRES).and_then(|at| at.parse().ok()),
+                });
+            }
+        }
+        Ok(found)
+    }
+
+    /// Deletes a temporary group; `false` while an instance still has it.
+    pub(super) async fn delete_group(&self, id: &str) -> Result<bool, ProviderError> {
+        let answer = self
+            .client
+            .delete_security_group()
+            .group_id(id)
+            .send()
+            .await;
+        deleted(answer.map_err(|error| from_sdk_error("DeleteSecurityGroup", &error)))
+    }
 }
 
 #[cfg(test)]

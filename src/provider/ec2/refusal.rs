@@ -23,7 +23,7 @@ const FITTING: &str = "check `ec2_instance_size` and `ami`: not every type exist
 use RefusalKind::{Capacity, Duplicate, Final, InUse, NotFound, Protected, Transient};
 
 /// Every code that is known, from EC2's reference of error codes. What is not here is final and has no hint but its words.
-const TABLE: [Row; 41] = [
+const TABLE: [Row; 47] = [
     ("AccessDenied", Final, POLICY),
     ("AccessDeniedException", Final, POLICY),
     ("UnauthorizedOperation", Final, POLICY),
@@ -46,6 +46,21 @@ const TABLE: [Row; 41] = [
         "switch off the termination protection of the instance in the EC2 console",
     ),
     ("PendingVerification", Final, ACCOUNT),
+    (
+        "InvalidAMIID.NotFound",
+        NotFound,
+        "images belong to one region: check `ami` and `region`",
+    ),
+    (
+        "InvalidAMIID.Unavailable",
+        InUse,
+        "the image is being made or deleted: try again in some minutes",
+    ),
+    (
+        "InvalidAMIName.Duplicate",
+        Duplicate,
+        "another `collect bake` makes the same image: `collect list` shows it",
+    ),
     (
         "InvalidAMI*",
         Final,
@@ -81,6 +96,21 @@ const TABLE: [Row; 41] = [
         "InvalidPermission.Duplicate",
         Duplicate,
         "the security group has that rule already",
+    ),
+    (
+        "InvalidSnapshot.NotFound",
+        NotFound,
+        "EC2 does not know the snapshot: it is long gone, or in another region",
+    ),
+    (
+        "InvalidSnapshot.InUse",
+        InUse,
+        "its image must be deleted first: `collect reap` deletes it then",
+    ),
+    (
+        "ConcurrentSnapshotLimitExceeded",
+        Transient,
+        "AWS makes only so many snapshots at a time: try again when others are complete",
     ),
     (
         "DependencyViolation",
@@ -151,6 +181,18 @@ fn look_up(code: &str) -> (RefusalKind, Option<&'static str>) {
         .map_or((Final, None), |(_, kind, hint)| (*kind, Some(*hint)))
 }
 
+/// A refusal of this code.
+pub(super) fn refused(action: &'static str, code: &str, message: &str) -> ProviderError {
+    let (kind, hint) = look_up(code);
+    ProviderError::Refused {
+        action,
+        code: code.into(),
+        message: message.trim_end_matches('.').into(),
+        kind,
+        hint,
+    }
+}
+
 /// The meaning of a failed call. A refusal is EC2's word; a request that was never sent changed nothing, nor does one that
 /// only describes; anything else leaves open what was done.
 pub(super) fn from_sdk_error<E, R>(action: &'static str, error: &SdkError<E, R>) -> ProviderError
@@ -161,15 +203,7 @@ where
     if let (SdkError::ServiceError(_), Some(code)) = (error, error.code())
         && !INTERNAL_CODES.contains(&code)
     {
-        let (kind, hint) = look_up(code);
-        let message = error.message().unwrap_or("no reason given");
-        return ProviderError::Refused {
-            action,
-            code: code.into(),
-            message: message.trim_end_matches('.').into(),
-            kind,
-            hint,
-        };
+        return refused(action, code, error.message().unwrap_or("no reason given"));
     }
     let message = match (error, error.code()) {
         // The SDK's own words for these are debug output.

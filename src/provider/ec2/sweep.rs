@@ -60,7 +60,12 @@ impl Sweep for Ec2 {
     }
 
     async fn find_resources(&self, owner: &Owner) -> Result<Vec<FoundResource>, ProviderError> {
-        self.account.find_resources(owner).await
+        let mut found = self.account.find_groups(owner).await?;
+        // Most runs make no image, and need not ask for any.
+        if self.makes_images.get() {
+            found.extend(self.account.unfinished_images(owner).await?);
+        }
+        Ok(found)
     }
 
     async fn delete(&self, resource: &Resource) -> Result<bool, ProviderError> {

@@ -11,6 +11,7 @@ fn every_kind_of_resource_carries_every_tag() {
         max_lifetime: Duration::from_hours(1),
         expires_at: "2026-11-22T12:00:00.5Z".parse().unwrap(),
         count: std::num::NonZeroU32::MIN,
+        image: None,
     };
     let specifications = tags(
         &request,

@@ -28,9 +28,7 @@ esac
 for file in "$cpus"/cpu[0-9]*/cpufreq/scaling_governor; do
     [ ! -w "$file" ] || echo performance > "$file"
 done
-governors=$(cat "$cpus"/cpu[0-9]*/cpufreq/scaling_governor | sort -u)
-# shellcheck disable=SC2086 # words of one line
-is governor performance "$(echo $governors)"
+is governor performance "$(cat "$cpus"/cpu[0-9]*/cpufreq/scaling_governor | sort -u | xargs)"
 
 if [ -w "$cpus/intel_pstate/no_turbo" ]; then
     echo 1 > "$cpus/intel_pstate/no_turbo"

@@ -7,6 +7,7 @@ mod action;
 mod artifact;
 #[cfg(test)]
 mod aws_faults;
+mod bake;
 #[cfg(test)]
 mod collection;
 #[cfg(test)]

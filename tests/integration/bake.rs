@@ -199,7 +199,7 @@ fn an_image_behind_a_parameter_is_known_by_its_id() {
         return;
     };
     let desk = desk(&lab, "");
-    let config = lab.main("performance_results: x");
+    let config = lab.main("performance_results: x\nupload: library.txt");
     let parameter =
         "ami: resolve:ssm:/aws/service/ami-amazon-linux-latest/amzn2-ami-hvm-x86_64-gp2";
     let lines = config.lines().map(|line| {

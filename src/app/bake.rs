@@ -57,6 +57,8 @@ pub(super) async fn bake(
     config.baseline = None;
     config.bake = Some(bake);
     config.metrics = Interval::Off;
+    config.calibrate = false;
+    config.quiet = false;
     config.figures.clear();
     config.keep_on_failure = None;
     config.s3 = None;

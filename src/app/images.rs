@@ -13,6 +13,7 @@ use crate::lease::{TERMINATION_DEADLINE, delete_resources};
 use crate::provider::Sweep as _;
 use crate::provider::ec2::Account;
 use crate::reporter::console::Console;
+use crate::reporter::text::elapsed;
 
 /// The heads of the columns.
 pub(super) const COLUMNS: [&str; 5] = ["image", "region", "size", "age", "has"];
@@ -23,7 +24,10 @@ pub(super) fn row(image: BakedImage, region: &str, now: Timestamp) -> [String; 5
         image.id.to_string(),
         region.to_owned(),
         format!("{} GiB", image.size_gib),
-        image.created_at.map(|at| elapsed(age(at, now))).unwrap_or_default(),
+        image
+            .created_at
+            .map(|at| elapsed(age(at, now)))
+            .unwrap_or_default(),
         image.content,
     ]
 }

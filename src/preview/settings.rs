@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::{Setting, Surroundings};
 use crate::config::{
-    AddressKind, Bake, Config, Ec2Spec, FigureFiles, Pattern, Percent, ProviderSpec, Repository, S3Destination, human_duration,
+    AddressKind, Bake, Config, Ec2Spec, FigureFiles, Pattern, Percent, ProviderSpec, Repository,
+    S3Destination, human_duration,
 };
 use crate::shard::Share;
 

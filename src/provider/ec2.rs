@@ -3,9 +3,9 @@
 mod account;
 mod call_trace;
 mod group;
-mod price;
 mod image;
 mod parameter;
+mod price;
 mod public_address;
 mod refusal;
 mod region;

@@ -34,6 +34,9 @@ pub(crate) struct LaunchImage {
 impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
     /// Makes an image of the instance, if every step has passed.
     pub(super) async fn bake(&mut self, shared: &Shared<'_, P>) {
+        if !self.passed() {
+            return;
+        }
         self.journal.begin(Stage::Bake);
         let steps = self.journal.stages.iter().flat_map(|stage| &stage.steps);
         let mut doubtful = steps.filter(|step| step.outcome != StepOutcome::Passed);
@@ -41,7 +44,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             let message = format!("no image is made: {} {}", step.script, step.outcome);
             let hint = "an image is made once for many runs, so every step of it has to pass";
             self.journal.fail(Outcome::StepFailed, message, Some(hint));
-        } else if self.passed() {
+        } else {
             match self.make_image(shared).await {
                 Ok(id) => self.journal.report(Event::Note(format!(
                     "image {id} is available: runs with `bake` in `main` launch from it while their scripts and files are these"

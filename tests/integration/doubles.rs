@@ -5,7 +5,7 @@ mod watcher;
 mod wire;
 mod world;
 
-pub(crate) use ledger::{Faults, Find, Keep, Launch, Ledger, Ready, Terminate, instance};
+pub(crate) use ledger::{Faults, Find, Imaging, Keep, Launch, Ledger, Ready, Terminate, instance};
 pub(crate) use watcher::Watcher;
 pub(crate) use wire::Wire;
 pub(crate) use world::{Deed, Moment, World};

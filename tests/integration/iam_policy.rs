@@ -68,13 +68,14 @@ fn the_policy_of_the_bucket_is_shown_and_explained_and_allows_nothing_but_to_wri
 
 /// The SDK's operations that the provider calls, as IAM spells them.
 fn called() -> BTreeSet<String> {
-    const VERBS: [&str; 12] = [
+    const VERBS: [&str; 13] = [
         "allocate",
         "associate",
         "attach",
         "authorize",
         "create",
         "delete",
+        "deregister",
         "describe",
         "modify",
         "request",
@@ -130,17 +131,25 @@ fn the_policy_reaches_only_what_carries_the_tag() {
         match action.as_str() {
             "ec2:TerminateInstances"
             | "ec2:AuthorizeSecurityGroupIngress"
-            | "ec2:DeleteSecurityGroup" => assert_eq!(
+            | "ec2:DeleteSecurityGroup"
+            | "ec2:DeregisterImage"
+            | "ec2:DeleteSnapshot" => assert_eq!(
                 condition["Null"]["aws:ResourceTag/collector:lease"],
                 "false"
             ),
             "ec2:CreateTags" => {
                 assert_eq!(
                     condition["StringEquals"]["ec2:CreateAction"],
-                    serde_json::json!(["RunInstances", "CreateSecurityGroup"])
+                    serde_json::json!(["RunInstances", "CreateSecurityGroup", "CreateImage"])
                 );
             }
-            "ec2:RunInstances" | "ec2:CreateSecurityGroup"
+            "ec2:CreateImage" if statement["Resource"] == "arn:aws:ec2:*:*:instance/*" => {
+                assert_eq!(
+                    condition["Null"]["aws:ResourceTag/collector:lease"],
+                    "false"
+                )
+            }
+            "ec2:RunInstances" | "ec2:CreateSecurityGroup" | "ec2:CreateImage"
                 if statement["Resource"] != "arn:aws:ec2:*:*:vpc/*"
                     && statement["Sid"] != "LaunchFrom" =>
             {

@@ -158,6 +158,21 @@ impl Lab {
             .clone()
     }
 
+    /// An image is pending for so many seconds after its disk was copied.
+    pub(crate) fn imaging(&self, seconds: u32) {
+        self.http(
+            "POST",
+            "/lab/imaging",
+            &serde_json::json!({ "seconds": seconds }).to_string(),
+        );
+    }
+
+    /// The images that were made, or their snapshots, that are there.
+    pub(crate) fn stored(&self, kind: &str) -> Vec<Value> {
+        let stored = self.http("GET", "/lab/stored", "");
+        stored[kind].as_array().unwrap().clone()
+    }
+
     /// The one instance that there is or was.
     #[track_caller]
     pub(crate) fn instance(&self) -> Value {

@@ -8,6 +8,8 @@ mod artifact;
 #[cfg(test)]
 mod aws_faults;
 #[cfg(test)]
+mod bake;
+#[cfg(test)]
 mod collection;
 #[cfg(test)]
 mod command;

@@ -1,5 +1,6 @@
 //! What a run promises, however it ends: {ok, failure, warning, time-out, error, panic, cancel} in every phase.
 
+mod bake;
 mod calibration;
 mod cancel;
 mod connection;

@@ -10,7 +10,9 @@ use collector::instance::{
     Found, Instance, InstanceId, InstanceState, LaunchRequest, LeaseToken, Owner, RunId,
 };
 use collector::lease::{LeaseRecords, Lessor, Readiness, sweep};
-use collector::provider::{InstanceAccess, Provider, ProviderError, RefusalKind, Resolved, Sweep};
+use collector::provider::{
+    Images, InstanceAccess, Provider, ProviderError, RefusalKind, Resolved, Sweep,
+};
 use collector::remote_host::RemoteHost;
 use collector::report::Release;
 use collector::shard::{RunName, Shard, Share};
@@ -188,6 +190,8 @@ impl Sweep for &Account {
         Ok(found.collect())
     }
 }
+
+impl Images for &Account {}
 
 impl Provider for &Account {
     type Candidate = ();

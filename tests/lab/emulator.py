@@ -21,6 +21,7 @@ from moto.ec2.models.instances import Instance, InstanceState, StateReason
 from moto.ec2.models.security_groups import SecurityGroupBackend
 from moto.ec2.models.subnets import Subnet
 from moto.ec2.models.vpcs import VPCBackend
+from moto.ec2.responses.amis import AmisResponse
 from moto.ec2.responses.instances import InstanceResponse
 from moto.core.responses import ActionResult
 from moto.core.utils import utcnow
@@ -52,6 +53,7 @@ class Machine:
         self.lab, self.instance, self.tags = lab, instance, tags
         instance.usage_operation = "RunInstances"
         self.guest = None
+        self.image, self.copied = None, threading.Event()
         self.log = lab.folder / f"{instance.id}.log"
         self.begin()
 
@@ -86,7 +88,7 @@ class Machine:
         key_pair = instance.ec2_backend.key_pairs.get(instance.key_name)
         keys = [key_pair.material_public.decode().strip()] if key_pair else []
         guest = self.guest or Guest(lab.guest, lab.rootfs, instance.id, lab.folder / "guests" / instance.id, self.log,
-                                    addresses, user_data_of(instance), keys)
+                                    addresses, user_data_of(instance), keys, disk_of(lab, instance.image_id))
         status = REBOOT
         while status == REBOOT:
             with lab.lock:
@@ -95,9 +97,27 @@ class Machine:
                 self.guest = guest
                 guest.start()
             status = guest.wait()
+            if self.image and not stopped.is_set():
+                guest.copy_disk(disk_of(lab, self.image.id))
+                self.image, status = None, REBOOT
+                self.copied.set()
         with lab.lock:
             if not stopped.is_set():
                 self.shut_down_from_inside()
+
+    def make_image(self, image):
+        """Copies the disk while the guest is down, as EC2 does, and then takes as long as the lab says."""
+        lab = self.lab
+        if self.guest:
+            self.image = image
+            self.guest.shut_down()
+            while not self.copied.wait(0.05):
+                if self.stopped.is_set():
+                    image.state = "failed"
+                    return
+        lab.closing.wait(lab.imaging)
+        with lab.lock:
+            image.state, image.ebs_snapshot.status = "available", "completed"
 
     def end(self):
         self.stopped.set()
@@ -141,6 +161,11 @@ class Machine:
         }
 
 
+def disk_of(lab, image):
+    """The copy of a disk that an image is made of; there is none for those that come with the lab."""
+    return lab.folder / "guests" / image
+
+
 def set_state(instance, name, code):
     instance._state = InstanceState(name, code)
 
@@ -169,6 +194,8 @@ def resolve_image(backend, image):
         refuse("InvalidAMIID.Malformed", f'Invalid id: "{image}" (expecting "ami-...")')
     if image not in backend.amis:
         refuse("InvalidAMIID.NotFound", f"The image id '[{image}]' does not exist")
+    if backend.amis[image].state != "available":
+        refuse("InvalidAMIID.Unavailable", f"The image id '[{image}]' is not available")
     return image
 
 
@@ -183,6 +210,17 @@ def granted(lab, params):
         refuse("InsufficientInstanceCapacity", "We currently do not have sufficient capacity in the Availability Zone "
                "you requested.")
     return min(wanted, room)
+
+
+def stored(backend):
+    """The images and snapshots of this account."""
+    def describe(resource, state):
+        return {"id": resource.id, "state": state, "tags": {tag["key"]: tag["value"] for tag in resource.get_tags()}}
+
+    images = [ami for ami in backend.amis.values() if ami.owner_id == ACCOUNT]
+    snapshots = [one for one in backend.snapshots.values() if one.from_ami and one.owner_id == ACCOUNT]
+    return {"images": [describe(ami, ami.state) | {"name": ami.name} for ami in images],
+            "snapshots": [describe(one, one.status) for one in snapshots]}
 
 
 def check_launch(lab, backend, params):
@@ -320,6 +358,27 @@ def install(lab):
                 lab.machines[instance.id].begin()
             return previous
 
+    def create_image(self):
+        name, params = self._get_param("Name"), self.params
+        backend = self.ec2_backend
+        with lab.lock:
+            machine = lab.machines.get(params["InstanceId"])
+            if not machine or machine.instance.state != "running":
+                refuse("IncorrectState", f"The instance '{params['InstanceId']}' is not in a state from which an image "
+                       "can be created")
+            if taken := next((ami.id for ami in backend.amis.values() if ami.name == name), None):
+                refuse("InvalidAMIName.Duplicate", f"AMI name {name} is already in use by AMI {taken}")
+            instance = machine.instance
+            image = Ami(backend, utils.random_ami_id(), instance=instance, name=name, state="pending",
+                        description=self._get_param("Description", ""), root_device_type="ebs")
+            image.ebs_snapshot.status = "pending"
+            tags = utils.convert_tag_spec(params.get("TagSpecifications", []))
+            image.add_tags(tags.get("image", {}))
+            image.ebs_snapshot.add_tags(tags.get("snapshot", {}))
+            backend.amis[image.id] = image
+            threading.Thread(target=machine.make_image, args=[image], daemon=True).start()
+        return ActionResult({"ImageId": image.id})
+
     def create_vpc(backend, cidr_block, *args, **kwargs):
         if kwargs.get("is_default") and backend.region_name == REGION:
             cidr_block = str(lab.network)
@@ -349,6 +408,7 @@ def install(lab):
     InstanceResponse.run_instances, InstanceResponse.terminate_instances = run_instances, terminate_instances
     # moto would say `pending` of an instance that is long gone, when its client token is used again.
     InstanceResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER.pop("RunInstances.Reservation.Instances.Instance.State")
+    AmisResponse.create_image = create_image
     Instance.terminate, Instance.stop, Instance.start = terminate, stop, start
     VPCBackend.create_vpc, SecurityGroupBackend.delete_security_group = create_vpc, delete_security_group
     AmiBackend._load_amis = load_amis
@@ -363,5 +423,6 @@ def install(lab):
     lab.key_file.write_text(key_pair.material if isinstance(key_pair.material, str) else key_pair.material.decode())
     lab.key_file.chmod(0o600)
     subnet = backend.get_default_subnets()[f"{REGION}a"]
+    lab.stored = lambda: stored(backend)
     return {"region": REGION, "subnet": subnet.id, "security_group": group.id, "security_group_name": NAME,
             "key_pair": NAME, "ami": AMI}

@@ -57,11 +57,14 @@ def missing(kind, rootfs):
 class Guest:
     """One machine. Its disk is below `folder`, a tmpfs of the lab's own mount namespace."""
 
-    def __init__(self, kind, rootfs, instance_id, folder, log, addresses, user_data, keys):
+    def __init__(self, kind, rootfs, instance_id, folder, log, addresses, user_data, keys, disk):
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.log = folder, log
+        self.kind, self.folder, self.log = kind, folder, log
         self.upper, self.root = folder / "upper", folder / "root"
-        self.process, self.cgroups = None, []
+        self.process, self.cgroups, self.host_keys = None, [], {}
+        self.from_image = disk.is_dir()
+        if self.from_image:
+            run("cp", "--archive", str(disk), str(self.upper))
         self.depth = {"sshd": 1, "nspawn": 2}[kind]  # of PID namespaces
         if kind == "sshd":
             self.command = self._prepare_sshd(addresses, user_data, keys)
@@ -94,6 +97,22 @@ class Guest:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(outermost[0], signal.SIGKILL)
 
+    def shut_down(self):
+        """Tells the guest to end in good order, and does not wait for it."""
+        if self.kind == "nspawn" and self.pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGRTMIN + 4)  # for systemd as process 1: power off
+        else:
+            self.kill()
+
+    def copy_disk(self, disk):
+        """Copies the disk of a guest that is down. Host keys that were removed from it come back, as from cloud-init."""
+        run("cp", "--archive", str(self.upper), str(disk))
+        for path, text in self.host_keys.items():
+            key = self.root / path
+            key.write_text(text)
+            key.chmod(0o600)
+
     @property
     def pid(self):
         """The guest's process 1, as the host numbers it; None while there is none."""
@@ -104,6 +123,8 @@ class Guest:
     def _write(self, path, content, mode=0o644):
         path = self.upper / path
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_char_device():  # it was deleted before the disk became an image
+            path.unlink()
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         path.chmod(mode)
 
@@ -115,12 +136,13 @@ class Guest:
 
     def _prepare_sshd(self, addresses, user_data, keys):
         config = cloud_config(user_data, self.log)
+        shutil.rmtree(self.upper / "run", ignore_errors=True)
         for path, mode in PRIVATE.items():
             private = self.upper / path
-            private.mkdir(parents=True)
+            private.mkdir(parents=True, exist_ok=True)
             private.chmod(mode)
             os.setxattr(private, "trusted.overlay.opaque", b"y")
-        for path in ABSENT:
+        for path in ABSENT if not self.from_image else ():
             (self.upper / path).parent.mkdir(parents=True, exist_ok=True)
             os.mknod(self.upper / path, stat.S_IFCHR)  # how overlayfs notes that a file was deleted
         (self.upper / "run/sshd").mkdir()
@@ -139,22 +161,24 @@ class Guest:
                 accounts[file] = "".join(others) + entry
             sudoers += f"{name} ALL=(ALL) NOPASSWD:ALL\n"
             home = self.upper / "home" / name
-            shutil.copytree("/etc/skel", home)
-            self._write(home / ".ssh/authorized_keys", "".join(f"{key}\n" for key in authorized), 0o600)
+            shutil.copytree("/etc/skel", home, dirs_exist_ok=True)
+            known = home / ".ssh/authorized_keys"
+            before = known.read_text() if known.exists() else ""  # cloud-init adds to what is there
+            self._write(known, before + "".join(f"{key}\n" for key in authorized), 0o600)
             (home / ".ssh").chmod(0o700)
-            for path in [home, *home.rglob("*")]:
+            for path in [home, *home.rglob("*")] if not self.from_image else [home]:
                 os.chown(path, uid, uid, follow_symlinks=False)
         for file, content in accounts.items():
             self._write(f"etc/{file}", content, 0o640 if file == "shadow" else 0o644)
         self._write("etc/sudoers.d/90-cloud-init-users", sudoers, 0o440)
         self._write("usr/local/sbin/poweroff", "#!/bin/sh\nkill 1\n", 0o755)
 
-        host_keys = {
-            f"etc/ssh/ssh_host_{name.removesuffix('_private')}_key": text
+        self.host_keys = host_keys = {
+            f"etc/ssh/ssh_host_{name.removesuffix('_private')}_key": text.rstrip("\n") + "\n"
             for name, text in (config.get("ssh_keys") or {}).items() if name.endswith("_private")
         }
         for path, text in host_keys.items():
-            self._write(path, text.rstrip("\n") + "\n", 0o600)
+            self._write(path, text, 0o600)
         if not host_keys:
             host_keys = ["etc/ssh/ssh_host_ed25519_key"]
             self._write("etc/ssh/.keep", "")

@@ -53,6 +53,8 @@ class Lab:
         self.machines, self.faults, self.calls = {}, [], []
         self.filter = None
         self.capacity = None  # living instances; None is as many as are asked for
+        self.imaging = 0  # seconds that an image is pending
+        self.closing = threading.Event()
         self.session = None  # seconds; None is as long as is asked for
 
     def next_fault(self, action):
@@ -89,6 +91,7 @@ class Lab:
         return [ip for ip in (machine.instance.private_ip, machine.instance.public_ip) if ip]
 
     def close(self):
+        self.closing.set()
         with self.lock:
             for machine in self.machines.values():
                 machine.stopped.set()
@@ -222,6 +225,11 @@ class Application:
                 return {}
             case "POST /lab/session":
                 lab.session = body["seconds"]
+                return {}
+            case "GET /lab/stored":
+                return lab.stored()
+            case "POST /lab/imaging":
+                lab.imaging = body["seconds"]
                 return {}
             case "POST /lab/capacity":
                 lab.capacity = body["instances"]

@@ -434,6 +434,46 @@ def test_nspawn_guests():
     check_guests("nspawn")
 
 
+def check_images(kind):
+    with keys() as guest_keys, Lab("--guest", kind) as lab:
+        def start(**more):
+            found = lab.wait_for(lab.launch(UserData=guest_keys.user_data(), **more), "running")
+            guest_keys.log_in(found["public_ip"], "true")
+            return found
+
+        tags = [{"ResourceType": kind, "Tags": [{"Key": "of", "Value": "test"}]} for kind in ("image", "snapshot")]
+        make = dict(Name="kept", Description="with x", TagSpecifications=tags)
+        first = start()
+        refused("IncorrectState", lab.ec2.create_image, InstanceId="i-0123456789abcdef0", **make)
+        guest_keys.ssh(first["public_ip"], "echo kept > x; sudo -n rm -f /etc/ssh/ssh_host_*; sudo -n cloud-init clean")
+        lab.http("POST", "imaging", {"seconds": 0.2})
+        image = lab.ec2.create_image(InstanceId=first["id"], **make)["ImageId"]
+        refused("InvalidAMIName.Duplicate", lab.ec2.create_image, InstanceId=first["id"], **make)
+        refused("InvalidAMIID.Unavailable", lab.launch, ImageId=image)
+        own = dict(Owners=["self"], Filters=[{"Name": "tag:of", "Values": ["test"]}])
+        found = wait(lambda: (i := lab.ec2.describe_images(**own)["Images"][0])["State"] == "available" and i)
+        assert (found["Name"], found["Description"]) == ("kept", "with x")
+        assert guest_keys.log_in(first["public_ip"], "cat x") == "kept"
+        assert guest_keys.ssh(start(ImageId=image)["public_ip"], "cat x") == "kept"
+
+        snapshots = lab.ec2.describe_snapshots(OwnerIds=["self"], Filters=own["Filters"])["Snapshots"]
+        snapshot = snapshots[0]["SnapshotId"]
+        assert snapshots[0]["State"] == "completed"
+        refused("InvalidSnapshot.InUse", lab.ec2.delete_snapshot, SnapshotId=snapshot)
+        lab.ec2.deregister_image(ImageId=image)
+        lab.ec2.delete_snapshot(SnapshotId=snapshot)
+        refused("InvalidSnapshot.NotFound", lab.ec2.delete_snapshot, SnapshotId=snapshot)
+        assert lab.http("GET", "stored") == {"images": [], "snapshots": []}
+
+
+def test_sshd_images():
+    check_images("sshd")
+
+
+def test_nspawn_images():
+    check_images("nspawn")
+
+
 def test_sshd_users_and_bare_user_data():
     with keys() as guest_keys, Lab("--guest", "sshd") as lab:
         public = (guest_keys.folder / "client.pub").read_text()

@@ -7,12 +7,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use collector::instance::{
-    Found, Instance, InstanceId, InstanceState, LaunchRequest, LeaseToken, Owner, RunId,
+    BakedImage, Found, FoundResource, ImageId, ImageName, ImageState, Instance, InstanceId,
+    InstanceState, LaunchRequest, LeaseToken, Owner, Resource, RunId,
 };
 use collector::job;
 use collector::lease::LeaseRecords;
 use collector::provider::{
-    Access, InstanceAccess, Provider, ProviderError, RefusalKind, Resolved, Sweep,
+    Access, Images, InstanceAccess, Provider, ProviderError, RefusalKind, Resolved, Sweep,
 };
 use collector::remote_host::RemoteHost;
 use collector::shell::ShellError;
@@ -83,6 +84,23 @@ pub(crate) enum Keep {
     Hangs,
 }
 
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) enum Imaging {
+    #[default]
+    Works,
+    Refused,
+    /// The image exists, but nobody hears of it.
+    AnswerLost,
+    /// It is never available.
+    Hangs,
+    /// What came of it cannot be used.
+    Fails,
+    /// The same, and it cannot be deleted.
+    FailsForGood,
+    /// There is one of the name that is asked for, whatever that is.
+    Exists,
+}
+
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Faults {
@@ -91,6 +109,7 @@ pub(crate) struct Faults {
     pub(crate) terminate: Terminate,
     pub(crate) find: Find,
     pub(crate) keep: Keep,
+    pub(crate) imaging: Imaging,
     /// The most instances that a launch gives.
     pub(crate) grants: Option<u32>,
     /// So many questions for the state of instances fail, then they are answered.
@@ -119,6 +138,7 @@ struct Book {
     launch_calls: u32,
     troubles: u32,
     states_asked: u32,
+    images: Vec<(ImageId, LeaseToken, ImageState)>,
 }
 
 #[derive(Debug)]
@@ -191,6 +211,15 @@ impl Ledger {
     /// The number of launches that gave instances.
     pub(crate) fn launch_calls(&self) -> u32 {
         self.book.borrow().launch_calls
+    }
+
+    /// The images that can be launched from, and the others.
+    pub(crate) fn images(&self) -> [usize; 2] {
+        let book = self.book.borrow();
+        let finished = book.images.iter();
+        let finished = finished.filter(|(.., state)| *state == ImageState::Available);
+        let finished = finished.count();
+        [finished, book.images.len() - finished]
     }
 
     pub(crate) fn launched(&self) -> usize {
@@ -340,6 +369,28 @@ impl Sweep for Ledger {
         Ok(ids.iter().map(|id| (id.clone(), state(id))).collect())
     }
 
+    async fn find_resources(&self, owner: &Owner) -> Result<Vec<FoundResource>, ProviderError> {
+        let book = self.book.borrow();
+        let unfinished = book.images.iter().filter(|(_, lease, state)| {
+            *owner == Owner::Lease(lease.clone()) && *state != ImageState::Available
+        });
+        let found = unfinished.map(|(id, lease, _)| FoundResource {
+            resource: Resource::Image(id.to_string()),
+            lease: Some(lease.clone()),
+            expires_at: None,
+        });
+        Ok(found.collect())
+    }
+
+    async fn delete(&self, resource: &Resource) -> Result<bool, ProviderError> {
+        if matches!(self.faults.imaging, Imaging::FailsForGood) {
+            return Err(refused("delete"));
+        }
+        let gone = |id: &ImageId| Resource::Image(id.to_string()) == *resource;
+        self.book.borrow_mut().images.retain(|(id, ..)| !gone(id));
+        Ok(true)
+    }
+
     async fn find(&self, owner: &Owner) -> Result<Vec<Found>, ProviderError> {
         let mut book = self.book.borrow_mut();
         book.asked += 1;
@@ -371,6 +422,61 @@ impl Sweep for Ledger {
                 launched_at: None,
             })
             .collect())
+    }
+}
+
+impl Images for Ledger {
+    async fn base_image(&self) -> Result<ImageId, ProviderError> {
+        Ok(ImageId::new("base"))
+    }
+
+    async fn find_image(&self, _: &ImageName) -> Result<Option<BakedImage>, ProviderError> {
+        self.world.at(Moment::LookingForImage);
+        let there = matches!(self.faults.imaging, Imaging::Exists);
+        Ok(there.then(|| BakedImage {
+            id: ImageId::new("baked"),
+            lease: None,
+            content: String::new(),
+            size_gib: 8,
+            created_at: None,
+        }))
+    }
+
+    async fn create_image(
+        &self,
+        id: &InstanceId,
+        name: &ImageName,
+        _: &str,
+        request: &LaunchRequest,
+    ) -> Result<ImageId, ProviderError> {
+        let refused = || refused("create an image");
+        let state = match self.faults.imaging {
+            Imaging::Refused => return Err(refused()),
+            Imaging::Works | Imaging::Exists | Imaging::AnswerLost | Imaging::Hangs => {
+                ImageState::Pending
+            }
+            Imaging::Fails | Imaging::FailsForGood => ImageState::Failed("the test says so".into()),
+        };
+        let image = ImageId::new(format!("{name}-of-{id}"));
+        let entry = (image.clone(), request.lease.clone(), state);
+        self.book.borrow_mut().images.push(entry);
+        self.world.at(Moment::Imaging);
+        match self.faults.imaging {
+            Imaging::AnswerLost => Err(unanswered("create an image")),
+            _ => Ok(image),
+        }
+    }
+
+    async fn image_state(&self, id: &ImageId) -> Result<ImageState, ProviderError> {
+        let mut book = self.book.borrow_mut();
+        let mut images = book.images.iter_mut();
+        let (.., state) = images.find(|(image, ..)| image == id).unwrap();
+        let before = state.clone();
+        // The first question comes too early.
+        if matches!(self.faults.imaging, Imaging::Works) {
+            *state = ImageState::Available;
+        }
+        Ok(before)
     }
 }
 

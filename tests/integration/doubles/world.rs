@@ -18,6 +18,10 @@ pub(crate) enum Moment {
     Step(Phase),
     /// A script has printed this.
     Says(&'static str),
+    /// An image that fits is looked for.
+    LookingForImage,
+    /// An image is being made, and the answer is not given yet.
+    Imaging,
     /// What a launch needs is looked up.
     Resolving,
     /// The instance exists, and the answer to its launch is not given yet.

@@ -10,7 +10,7 @@ use collector::exit_status::ExitStatus;
 use collector::instance::InstanceId;
 use collector::lease::{KeptInstance, LeaseRecord};
 use collector::phase::{Phase, Stage};
-use collector::report::{Outcome, Release, RunReport, SampleReport, StepReport};
+use collector::report::{Outcome, Release, RunReport, SampleReport, StageReport, StepReport};
 use collector::step::{Place, StepOutcome};
 use jiff::Timestamp;
 use tempfile::TempDir;
@@ -29,6 +29,10 @@ pub(super) struct Done {
     pub(super) living: Vec<(InstanceId, Timestamp)>,
     pub(super) ways: Vec<KeptInstance>,
     pub(super) recorded_before_launch: Option<bool>,
+    /// An image was to be made.
+    pub(super) bakes: bool,
+    /// The images that can be launched from, and the others.
+    pub(super) images: [usize; 2],
     pub(super) launch_calls: u32,
     pub(super) terminate_calls: u32,
     pub(super) home: PathBuf,
@@ -167,14 +171,18 @@ impl Done {
             let launched = samples
                 .iter()
                 .any(|sample| sample.released == Release::Terminated);
+            let [_, unfinished] = self.images;
+            assert_eq!(self.report.remaining.len(), unfinished, "{story}");
             assert!(
-                !launched || self.leases.is_empty(),
+                !launched || self.leases.len() == unfinished,
                 "the lease is forgotten: {story}"
             );
             self.left_no_process();
         }
         assert!(!self.directory.path().join("steps").exists(), "{story}");
-        for sample in samples {
+        // What a bake leaves is its image.
+        let bare = |sample: &&SampleReport| self.bakes && sample.outcome == Outcome::Passed;
+        for sample in samples.iter().filter(|sample| !bare(sample)) {
             Self::reports_truly(sample, &story);
         }
     }
@@ -262,7 +270,7 @@ impl Drop for Done {
     }
 }
 
-fn phase_of(stage: &collector::report::StageReport) -> Option<Phase> {
+fn phase_of(stage: &StageReport) -> Option<Phase> {
     match stage.stage {
         Stage::Scripts(phase) => Some(phase),
         _ => None,

@@ -10,7 +10,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use collector::config::{self, Config, FigureFiles, Interval, Pattern, ProviderSpec, Source};
+use collector::config::{self, Bake, Config, FigureFiles, Interval, Pattern, ProviderSpec, Source};
 use collector::fleet;
 use collector::instance::RunId;
 use collector::lease::LeaseRecords;
@@ -108,6 +108,8 @@ pub(super) struct Scenario {
     metrics: Option<Duration>,
     calibrated: bool,
     quiet: bool,
+    bake: Option<Bake>,
+    bakes: bool,
     turns: Option<NonZeroU32>,
     duets: Option<NonZeroU32>,
 }
@@ -244,6 +246,18 @@ impl Scenario {
         self
     }
 
+    /// Asks for an image.
+    pub(super) fn launched_from_image(mut self) -> Self {
+        self.bake = Some(Bake::Auto);
+        self
+    }
+
+    /// Makes an image.
+    pub(super) fn bakes(mut self) -> Self {
+        self.bakes = true;
+        self.launched_from_image()
+    }
+
     /// Ends all samples when the first one fails.
     pub(super) fn fail_fast(mut self) -> Self {
         self.fail_fast = true;
@@ -324,6 +338,8 @@ impl Scenario {
             living: ledger.living(),
             ways: records.instances(),
             recorded_before_launch: ledger.recorded_before_launch(),
+            bakes: plan.bakes,
+            images: ledger.images(),
             launch_calls: ledger.launch_calls(),
             terminate_calls: ledger.terminate_calls(),
             home: ledger.home(),
@@ -354,37 +370,44 @@ impl Scenario {
         let baseline: Option<Revision> = self.turns.map(|_| "v1".parse().unwrap());
         let samples = NonZeroU32::new(self.samples.unwrap_or(1)).unwrap();
         let share = Share::new(self.shard.unwrap_or(Shard::WHOLE), samples).unwrap();
+        let config = Config {
+            performance_results: patterns
+                .flat_map(|text| Pattern::parse(text).unwrap())
+                .collect(),
+            output: "output".into(),
+            provider: ProviderSpec::Local,
+            // A clock that a test stops must not run into it.
+            max_lifetime: self.lifetime.unwrap_or(Duration::MAX),
+            samples,
+            parallel: self.parallel.and_then(NonZeroU32::new),
+            keep_on_failure: self.keep,
+            fail_fast: self.fail_fast,
+            baseline: baseline.clone().map(config::Baseline::Revision),
+            repeat: self.turns,
+            duet: self.duets.is_some(),
+            confirm: true,
+            precision: None,
+            fail_on: None,
+            repository: None,
+            bake: self.bake,
+            upload: Vec::new(),
+            figures: self.turns.map_or_else(Vec::new, |_| figures()),
+            exports: Vec::new(),
+            metrics: self.metrics.map_or(Interval::Off, Interval::Every),
+            calibrate: self.calibrated,
+            quiet: self.quiet,
+            s3: None,
+            download: true,
+            archive: true,
+            phases,
+        };
+        let config = if self.bakes {
+            config.for_bake()
+        } else {
+            config
+        };
         Plan {
-            config: Config {
-                performance_results: patterns
-                    .flat_map(|text| Pattern::parse(text).unwrap())
-                    .collect(),
-                output: "output".into(),
-                provider: ProviderSpec::Local,
-                // A clock that a test stops must not run into it.
-                max_lifetime: self.lifetime.unwrap_or(Duration::MAX),
-                samples,
-                parallel: self.parallel.and_then(NonZeroU32::new),
-                keep_on_failure: self.keep,
-                fail_fast: self.fail_fast,
-                baseline: baseline.clone().map(config::Baseline::Revision),
-                repeat: self.turns,
-                duet: self.duets.is_some(),
-                confirm: true,
-                precision: None,
-                fail_on: None,
-                repository: None,
-                upload: Vec::new(),
-                figures: self.turns.map_or_else(Vec::new, |_| figures()),
-                exports: Vec::new(),
-                metrics: self.metrics.map_or(Interval::Off, Interval::Every),
-                calibrate: self.calibrated,
-                quiet: self.quiet,
-                s3: None,
-                download: true,
-                archive: true,
-                phases,
-            },
+            config,
             config_file: Vec::new(),
             baseline: baseline.map(|revision| Baseline {
                 revision,
@@ -397,6 +420,7 @@ impl Scenario {
             revision: "abc1234".parse().unwrap(),
             found: Found::default(),
             description: None,
+            bakes: self.bakes,
             shell: None,
             run: RunId::generate(jiff::Timestamp::now()),
         }

@@ -161,6 +161,8 @@ main:
 # root in the login user's home. Fetch and build here, for example:
 #   apt-get update && apt-get install --yes git make gcc
 #   git clone https://example.org/{program}.git && cd {program} && git checkout \"$VERSION\" && make
+# A clone on your own machine is sent along with `repository` and `send: true` in config.yml; its files are then here:
+#   cd \"$COLLECTOR_SOURCE\" && make
 set -eu
 : \"${{VERSION:?is not set; collect sets it to the revision}}\"
 

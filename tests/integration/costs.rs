@@ -37,7 +37,8 @@ fn what_an_instance_has_cost_is_its_price_for_the_time_since_its_launch() {
     let root = lab.instance()["guest_root"].as_str().unwrap().to_owned();
     fs::write(format!("{root}/tmp/go"), "").unwrap();
     let finished = running.finish().expect(0);
-    finished.says("is gone (about $0.0007)");
+    let end = finished.stdout;
+    assert!(end.contains("is gone (about $0.0007)"), "{end}");
     let record = fs::read(desk.sample("v1").join("collector/run.json")).unwrap();
     let record: Value = serde_json::from_slice(&record).unwrap();
     assert_eq!(record["instance"]["price_per_hour"], 0.044);

@@ -56,6 +56,8 @@ mod init;
 #[cfg(test)]
 mod kept;
 #[cfg(test)]
+mod kept_on_ec2;
+#[cfg(test)]
 mod lab;
 #[cfg(test)]
 mod limits;

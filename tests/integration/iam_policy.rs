@@ -147,7 +147,7 @@ fn the_policy_reaches_only_what_carries_the_tag() {
                 assert_eq!(
                     condition["Null"]["aws:ResourceTag/collector:lease"],
                     "false"
-                )
+                );
             }
             "ec2:RunInstances" | "ec2:CreateSecurityGroup" | "ec2:CreateImage"
                 if statement["Resource"] != "arn:aws:ec2:*:*:vpc/*"

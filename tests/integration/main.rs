@@ -7,6 +7,7 @@ mod action;
 mod artifact;
 #[cfg(test)]
 mod aws_faults;
+#[cfg(test)]
 mod bake;
 #[cfg(test)]
 mod collection;

@@ -85,6 +85,15 @@ impl From<&str> for Script {
     }
 }
 
+/// What a run has to do with images.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Image {
+    #[default]
+    None,
+    Used,
+    Made,
+}
+
 /// A run that is being described.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Scenario {
@@ -102,8 +111,7 @@ pub(super) struct Scenario {
     lifetime: Option<Duration>,
     keep: Option<Duration>,
     metrics: Option<Duration>,
-    bake: Option<Bake>,
-    bakes: bool,
+    image: Image,
     turns: Option<NonZeroU32>,
     duets: Option<NonZeroU32>,
 }
@@ -230,14 +238,14 @@ impl Scenario {
 
     /// Asks for an image.
     pub(super) fn from_image(mut self) -> Self {
-        self.bake = Some(Bake::Auto);
+        self.image = Image::Used;
         self
     }
 
     /// Makes an image.
     pub(super) fn bakes(mut self) -> Self {
-        self.bakes = true;
-        self.from_image()
+        self.image = Image::Made;
+        self
     }
 
     /// Ends all samples when the first one fails.
@@ -371,7 +379,7 @@ impl Scenario {
             precision: None,
             fail_on: None,
             repository: None,
-            bake: self.bake,
+            bake: (self.image != Image::None).then_some(Bake::Auto),
             upload: Vec::new(),
             figures: self.turns.map_or_else(Vec::new, |_| figures()),
             exports: Vec::new(),
@@ -380,7 +388,7 @@ impl Scenario {
             download: true,
             phases,
         };
-        let config = if self.bakes {
+        let config = if self.image == Image::Made {
             config.for_bake()
         } else {
             config
@@ -399,7 +407,7 @@ impl Scenario {
             revision: "abc1234".parse().unwrap(),
             found: Found::default(),
             description: None,
-            bakes: self.bakes,
+            bakes: self.image == Image::Made,
             shell: None,
             run: RunId::generate(jiff::Timestamp::now()),
         }

@@ -237,7 +237,7 @@ impl Scenario {
     }
 
     /// Asks for an image.
-    pub(super) fn from_image(mut self) -> Self {
+    pub(super) fn uses_image(mut self) -> Self {
         self.image = Image::Used;
         self
     }

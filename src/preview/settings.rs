@@ -63,6 +63,7 @@ pub(super) fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Sett
         .join("<instance>");
     let share = surroundings.share;
     let at_once = parallel.map_or(share.count(), |parallel| parallel.get().min(share.count()));
+    let limit = fail_on.map(|limit| format!("slower: {}", limit.slower));
     let mut settings = vec![
         setting("config", surroundings.config.to_string_lossy()),
         setting("performance_results", patterns),
@@ -86,10 +87,7 @@ pub(super) fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Sett
         setting("duet", *duet),
         setting("confirm", config.has_stages() && precision.is_none()),
         precision_setting(*precision, config),
-        setting(
-            "fail_on",
-            fail_on.map(|limit| format!("slower: {}", limit.slower)),
-        ),
+        setting("fail_on", limit),
         repository_setting(repository.as_ref()),
         bake_setting(*bake, config),
         setting(

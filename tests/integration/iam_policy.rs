@@ -143,11 +143,9 @@ fn the_policy_reaches_only_what_carries_the_tag() {
                     serde_json::json!(["RunInstances", "CreateSecurityGroup", "CreateImage"])
                 );
             }
-            "ec2:CreateImage" if statement["Resource"] == "arn:aws:ec2:*:*:instance/*" => {
-                assert_eq!(
-                    condition["Null"]["aws:ResourceTag/collector:lease"],
-                    "false"
-                );
+            "ec2:CreateImage" if statement["Sid"] == "BakeOwnOnly" => {
+                let own = &condition["Null"]["aws:ResourceTag/collector:lease"];
+                assert_eq!(own, "false");
             }
             "ec2:RunInstances" | "ec2:CreateSecurityGroup" | "ec2:CreateImage"
                 if statement["Resource"] != "arn:aws:ec2:*:*:vpc/*"

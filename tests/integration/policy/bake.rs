@@ -104,7 +104,7 @@ fn what_failed_warned_or_ran_out_of_time_is_not_baked() {
 fn a_run_from_an_image_leaves_out_what_it_has() {
     let done = run()
         .on(Phase::Run, "echo 42 > result")
-        .launched_from_image()
+        .uses_image()
         .faults(faults(Imaging::Exists))
         .go();
     done.exits(0).collected().gave_back();
@@ -117,6 +117,6 @@ fn a_run_from_an_image_leaves_out_what_it_has() {
 
 #[test]
 fn without_an_image_that_fits_every_phase_runs() {
-    let done = run().launched_from_image().go();
+    let done = run().uses_image().go();
     done.exits(0).collected().ran(&Phase::ALL).gave_back();
 }

@@ -85,6 +85,15 @@ impl From<&str> for Script {
     }
 }
 
+/// What a run has to do with images.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Image {
+    #[default]
+    None,
+    Used,
+    Made,
+}
+
 /// A run that is being described.
 #[expect(
     clippy::struct_excessive_bools,
@@ -108,8 +117,7 @@ pub(super) struct Scenario {
     metrics: Option<Duration>,
     calibrated: bool,
     quiet: bool,
-    bake: Option<Bake>,
-    bakes: bool,
+    image: Image,
     turns: Option<NonZeroU32>,
     duets: Option<NonZeroU32>,
 }
@@ -247,15 +255,15 @@ impl Scenario {
     }
 
     /// Asks for an image.
-    pub(super) fn launched_from_image(mut self) -> Self {
-        self.bake = Some(Bake::Auto);
+    pub(super) fn uses_image(mut self) -> Self {
+        self.image = Image::Used;
         self
     }
 
     /// Makes an image.
     pub(super) fn bakes(mut self) -> Self {
-        self.bakes = true;
-        self.launched_from_image()
+        self.image = Image::Made;
+        self
     }
 
     /// Ends all samples when the first one fails.
@@ -389,7 +397,7 @@ impl Scenario {
             precision: None,
             fail_on: None,
             repository: None,
-            bake: self.bake,
+            bake: (self.image != Image::None).then_some(Bake::Auto),
             upload: Vec::new(),
             figures: self.turns.map_or_else(Vec::new, |_| figures()),
             exports: Vec::new(),
@@ -401,7 +409,7 @@ impl Scenario {
             archive: true,
             phases,
         };
-        let config = if self.bakes {
+        let config = if self.image == Image::Made {
             config.for_bake()
         } else {
             config
@@ -420,7 +428,7 @@ impl Scenario {
             revision: "abc1234".parse().unwrap(),
             found: Found::default(),
             description: None,
-            bakes: self.bakes,
+            bakes: self.image == Image::Made,
             shell: None,
             run: RunId::generate(jiff::Timestamp::now()),
         }

@@ -107,12 +107,12 @@ impl Calibrations {
 mod tests {
     use super::*;
 
-    fn calibration(integer: f64, held_up: f64) -> Option<Calibration> {
-        Some(Calibration {
+    fn calibration(integer: f64, held_up: f64) -> Calibration {
+        Calibration {
             integer_rounds_per_s: Some(integer),
             clock_held_up_percent: Some(held_up),
             ..Calibration::default()
-        })
+        }
     }
 
     fn reasons(calibrations: Calibrations) -> Vec<String> {
@@ -133,13 +133,13 @@ mod tests {
     #[test]
     fn a_drifting_host_and_a_busy_one_are_said() {
         let steady = Calibrations {
-            before: calibration(1000.0, 0.1),
-            after: calibration(970.0, 60.0),
+            before: Some(calibration(1000.0, 0.1)),
+            after: Some(calibration(970.0, 60.0)),
         };
         assert_eq!(reasons(steady), [""; 0]);
         let drifting = Calibrations {
-            before: calibration(1000.0, 12.5),
-            after: calibration(900.0, 0.1),
+            before: Some(calibration(1000.0, 12.5)),
+            after: Some(calibration(900.0, 0.1)),
         };
         assert_eq!(
             reasons(drifting),

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::{Setting, Surroundings};
 use crate::config::{
-    AddressKind, Config, Ec2Spec, Pattern, Percent, ProviderSpec, Repository, S3Destination,
-    human_duration,
+    AddressKind, Config, Ec2Spec, FigureFiles, Pattern, Percent, ProviderSpec, Repository,
+    S3Destination, human_duration,
 };
 use crate::shard::Share;
 
@@ -103,16 +103,7 @@ pub(super) fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Sett
                 .map(|line| line.text.as_str())
                 .collect::<Vec<_>>(),
         ),
-        setting(
-            "figures",
-            figures
-                .iter()
-                .map(|files| match files.options.format() {
-                    Some(format) => format!("{} ({format})", files.text),
-                    None => files.text.clone(),
-                })
-                .collect::<Vec<_>>(),
-        ),
+        figures_setting(figures),
         setting("metrics", metrics.to_string()),
         setting("calibrate", if *calibrate { "on" } else { "off" }),
         quiet_setting(*quiet, provider),
@@ -168,6 +159,14 @@ fn repository_setting(repository: Option<&Repository>) -> Setting {
         Some(Repository::Clone { path, send: true }) => setting("repository", path.as_str())
             .with_note("a checkout of the commit is sent to the instance"),
     }
+}
+
+fn figures_setting(figures: &[FigureFiles]) -> Setting {
+    let files = figures.iter().map(|files| match files.options.format() {
+        Some(format) => format!("{} ({format})", files.text),
+        None => files.text.clone(),
+    });
+    setting("figures", files.collect::<Vec<_>>())
 }
 
 fn quiet_setting(quiet: bool, provider: &ProviderSpec) -> Setting {

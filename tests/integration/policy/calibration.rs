@@ -1,6 +1,6 @@
 //! The calibration of an instance, before and after what is measured on it, and that a rehearsal leaves this machine as it is.
 
-use collector::records::{HostFacts, Record as _};
+use collector::records::{Calibrations, HostFacts, Record as _};
 
 use super::done::Done;
 use super::harness::run;
@@ -34,5 +34,5 @@ fn a_rehearsal_quietens_nothing() {
     let done = run().quiet().go();
     done.exits(0).gave_back().collected();
     assert_eq!(facts(&done).quiet, []);
-    assert_eq!(facts(&done).calibration, Default::default());
+    assert_eq!(facts(&done).calibration, Calibrations::default());
 }

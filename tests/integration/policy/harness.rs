@@ -87,6 +87,10 @@ impl From<&str> for Script {
 
 /// A run that is being described.
 #[derive(Debug, Clone, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a thing of its own to ask for"
+)]
 pub(super) struct Scenario {
     scripts: BTreeMap<Phase, Vec<Script>>,
     patterns: Vec<String>,

@@ -164,6 +164,14 @@ fn repository_setting(repository: Option<&Repository>) -> Setting {
     }
 }
 
+fn figures_setting(figures: &[FigureFiles]) -> Setting {
+    let files = figures.iter().map(|files| match files.options.format() {
+        Some(format) => format!("{} ({format})", files.text),
+        None => files.text.clone(),
+    });
+    setting("figures", files.collect::<Vec<_>>())
+}
+
 fn quiet_setting(quiet: bool, provider: &ProviderSpec) -> Setting {
     let setting = setting("quiet", quiet);
     match provider {

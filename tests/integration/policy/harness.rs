@@ -100,6 +100,10 @@ enum Image {
     reason = "each is a switch of a run, and they are independent"
 )]
 #[derive(Debug, Clone, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a thing of its own to ask for"
+)]
 pub(super) struct Scenario {
     scripts: BTreeMap<Phase, Vec<Script>>,
     patterns: Vec<String>,

@@ -32,6 +32,11 @@ RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
         bash ca-certificates coreutils curl findutils gawk git grep gzip jq perl procps python3 sed tar util-linux zstd \
     && rm -rf /var/lib/apt/lists/* \
+    # The servers of git, its mail and its second copies; Python compiles again what it loads.
+    && cd /usr/lib/git-core \
+    && rm git-daemon git-http-backend git-http-push git-imap-send git-shell scalar /usr/bin/git-shell /usr/bin/scalar \
+    && ln --symbolic --force /usr/bin/git git \
+    && find /usr/lib/python3* -name __pycache__ -prune -exec rm -r {} + \
     # The workspace belongs to the runner's user, and this image runs as root.
     && git config --system --add safe.directory '*' \
     && ln -s collect /usr/local/bin/collect-post

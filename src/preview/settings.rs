@@ -120,14 +120,6 @@ pub(super) fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Sett
     settings
 }
 
-fn figures_setting(figures: &[FigureFiles]) -> Setting {
-    let lines = figures.iter().map(|files| match files.options.format() {
-        Some(format) => format!("{} ({format})", files.text),
-        None => files.text.clone(),
-    });
-    setting("figures", lines.collect::<Vec<_>>())
-}
-
 fn precision_setting(precision: Option<Percent>, config: &Config) -> Setting {
     let Some(precision) = precision else {
         return setting("precision", Value::Null);

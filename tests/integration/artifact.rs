@@ -6,41 +6,41 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::command::{Desk, Finished, run};
-use crate::stand::{Job, SHA, Stand};
+use crate::command::{Finished, Sandbox, run};
+use crate::fake_github::{FakeGitHub, Job, SHA};
 use crate::workflow::{quick_desk, step, values};
 
 const SERVICE: &str = "ArtifactService";
 
 /// A rehearsal in this job, which is not to comment.
-fn measured(desk: &Desk, job: &mut Job, inputs: &[(&str, &str)]) -> Finished {
+fn measured(sandbox: &Sandbox, job: &mut Job, inputs: &[(&str, &str)]) -> Finished {
     let inputs: Vec<_> = [("comment", "never")]
         .iter()
         .chain(inputs)
         .copied()
         .collect();
-    run(step(desk, job, &inputs))
+    run(step(sandbox, job, &inputs))
 }
 
 #[track_caller]
-fn results_are_kept(desk: &Desk) {
-    let sample = desk.sample(SHA);
+fn results_are_kept(sandbox: &Sandbox) {
+    let sample = sandbox.sample(SHA);
     assert!(sample.join("out.csv").exists() && sample.with_extension("tar.gz").exists());
 }
 
 #[test]
 fn githubs_own_client_reads_back_the_tree() {
-    let Some(stand) = Stand::start() else {
+    let Some(github) = FakeGitHub::start() else {
         return;
     };
-    let desk = quick_desk();
-    let mut job = stand.job();
-    measured(&desk, &mut job, &[("retention-days", "7")]).expect(0);
-    let sample = desk.sample(SHA);
+    let sandbox = quick_desk();
+    let mut job = github.job();
+    measured(&sandbox, &mut job, &[("retention-days", "7")]).expect(0);
+    let sample = sandbox.sample(SHA);
     let id = sample.file_name().unwrap().to_str().unwrap();
     let name = format!("collector-{}-{id}", &SHA[..12]);
     let into = tempfile::tempdir().unwrap();
-    let read = stand.readback(&name, into.path());
+    let read = github.readback(&name, into.path());
     assert_eq!(read["digestMismatch"], false);
     assert_eq!(
         read["digest"],
@@ -75,31 +75,35 @@ fn holds_the_results(archive: &Path, id: &str) {
 
 #[test]
 fn without_an_archive_of_its_own_the_artifact_has_the_results_all_the_same() {
-    let Some(stand) = Stand::start() else {
+    let Some(github) = FakeGitHub::start() else {
         return;
     };
-    let desk = Desk::new();
+    let sandbox = Sandbox::new();
     let main = "performance_results: out.csv\narchive: false";
-    desk.config(main, "run:\n  - measure.sh\n")
+    sandbox
+        .config(main, "run:\n  - measure.sh\n")
         .script("measure.sh", "echo 1,2 > out.csv");
-    let mut job = stand.job();
+    let mut job = github.job();
     let named = [("artifact-name", "mine")];
-    measured(&desk, &mut job, &named).expect(0);
+    measured(&sandbox, &mut job, &named).expect(0);
     assert_eq!(values(&job.output())["archive-path"], "");
-    let sample = desk.sample(SHA);
+    let sample = sandbox.sample(SHA);
     let id = sample.file_name().unwrap().to_str().unwrap();
     for entry in sample.parent().unwrap().read_dir().unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         assert!(!name.contains("tar.gz"), "{name}");
     }
     let into = tempfile::tempdir().unwrap();
-    assert_eq!(stand.readback("mine", into.path())["digestMismatch"], false);
+    assert_eq!(
+        github.readback("mine", into.path())["digestMismatch"],
+        false
+    );
     holds_the_results(&into.path().join(SHA).join(format!("{id}.tar.gz")), id);
 }
 
 #[test]
 fn what_passes_is_tried_again() {
-    let Some(stand) = Stand::start() else {
+    let Some(github) = FakeGitHub::start() else {
         return;
     };
     let failure = |path: &str| json!({ "path": path, "status": 500, "body": "oops" });
@@ -121,14 +125,14 @@ fn what_passes_is_tried_again() {
         vec![json!({ "path": "ListArtifacts", "status": 503, "body": "" })],
     ];
     for faults in faults {
-        let desk = quick_desk();
+        let sandbox = quick_desk();
         for fault in &faults {
-            stand.fault(fault);
+            github.fault(fault);
         }
-        let mut job = stand.job();
-        measured(&desk, &mut job, &[]).expect(0);
+        let mut job = github.job();
+        measured(&sandbox, &mut job, &[]).expect(0);
         let id: u64 = values(&job.output())["artifact-id"].parse().unwrap();
-        let there = stand.artifacts();
+        let there = github.artifacts();
         assert_eq!(
             there.iter().filter(|artifact| artifact["id"] == id).count(),
             1,
@@ -145,13 +149,13 @@ fn what_passes_is_tried_again() {
 
 #[test]
 fn a_name_that_was_taken_by_a_lost_answer_is_replaced() {
-    let Some(stand) = Stand::start() else {
+    let Some(github) = FakeGitHub::start() else {
         return;
     };
-    stand.fault(&json!({ "path": "CreateArtifact", "reset": "after" }));
-    let desk = quick_desk();
-    measured(&desk, &mut stand.job(), &[("artifact-name", "mine")]).expect(0);
-    let finished: Vec<Value> = stand
+    github.fault(&json!({ "path": "CreateArtifact", "reset": "after" }));
+    let sandbox = quick_desk();
+    measured(&sandbox, &mut github.job(), &[("artifact-name", "mine")]).expect(0);
+    let finished: Vec<Value> = github
         .artifacts()
         .into_iter()
         .filter(|artifact| !artifact["id"].is_null())
@@ -162,7 +166,7 @@ fn a_name_that_was_taken_by_a_lost_answer_is_replaced() {
 
 #[test]
 fn every_refusal_is_told_and_leaves_the_results_on_disk() {
-    let Some(stand) = Stand::start() else {
+    let Some(github) = FakeGitHub::start() else {
         return;
     };
     let refusal = |path: &str, status: u16, message: &str| json!({ "path": path, "status": status, "count": -1, "body": { "msg": message } });
@@ -194,65 +198,65 @@ fn every_refusal_is_told_and_leaves_the_results_on_disk() {
             "CreateArtifact: 429",
         ),
     ] {
-        stand.fault(&fault);
-        let desk = quick_desk();
-        let mut job = stand.job();
-        let finished = measured(&desk, &mut job, &[]).expect(3);
+        github.fault(&fault);
+        let sandbox = quick_desk();
+        let mut job = github.job();
+        let finished = measured(&sandbox, &mut job, &[]).expect(3);
         finished.logs(words);
         finished.logs("hint: ");
-        results_are_kept(&desk);
+        results_are_kept(&sandbox);
         let outputs = values(&job.output());
         assert_eq!(
             (outputs["status"].as_str(), outputs["artifact-id"].as_str()),
             ("unavailable", "")
         );
         assert!(!outputs["archive-path"].is_empty());
-        stand.clear_faults();
+        github.clear_faults();
     }
 }
 
 #[test]
 fn an_expired_token_is_not_even_tried() {
-    let Some(stand) = Stand::start() else {
+    let Some(github) = FakeGitHub::start() else {
         return;
     };
-    let desk = quick_desk();
-    measured(&desk, &mut stand.job_that_expires_in(-60), &[])
+    let sandbox = quick_desk();
+    measured(&sandbox, &mut github.job_that_expires_in(-60), &[])
         .expect(3)
         .logs("the job's token has expired");
-    assert!(stand.requests(SERVICE).is_empty());
-    results_are_kept(&desk);
+    assert!(github.requests(SERVICE).is_empty());
+    results_are_kept(&sandbox);
 }
 
 #[test]
 fn a_name_that_another_job_has_is_told() {
-    let Some(stand) = Stand::start() else {
+    let Some(github) = FakeGitHub::start() else {
         return;
     };
     for status in [0, 3] {
-        let desk = quick_desk();
+        let sandbox = quick_desk();
         let finished =
-            measured(&desk, &mut stand.job(), &[("artifact-name", "ours")]).expect(status);
+            measured(&sandbox, &mut github.job(), &[("artifact-name", "ours")]).expect(status);
         if status == 3 {
             finished.logs("the workflow run has one named `ours` already");
             finished.logs("give each job of a matrix an `artifact-name` of its own");
         }
-        results_are_kept(&desk);
+        results_are_kept(&sandbox);
     }
 }
 
 #[test]
 fn where_there_are_no_artifacts_the_run_still_passes() {
-    let Some(stand) = Stand::start() else {
+    let Some(github) = FakeGitHub::start() else {
         return;
     };
     let without = |server: &str| {
-        let mut job = stand.job();
+        let mut job = github.job();
         job.set("ACTIONS_RESULTS_URL", "")
             .set("GITHUB_SERVER_URL", server);
-        let desk = quick_desk();
-        let finished = measured(&desk, &mut job, &[]).expect(0);
-        results_are_kept(&desk);
+        let sandbox = quick_desk();
+        let finished = measured(&sandbox, &mut job, &[]).expect(0);
+        results_are_kept(&sandbox);
         finished
     };
     without("https://github.com")
@@ -263,20 +267,20 @@ fn where_there_are_no_artifacts_the_run_still_passes() {
 
 #[test]
 fn a_bad_name_is_refused_before_anything_runs() {
-    let desk = quick_desk();
+    let sandbox = quick_desk();
     let finished =
-        run(desk.collect(&["config.yml", "v1", "--local", "--artifact-name", "a/b"])).expect(2);
+        run(sandbox.collect(&["config.yml", "v1", "--local", "--artifact-name", "a/b"])).expect(2);
     finished.says("contains '/'");
-    assert!(!desk.output().exists());
+    assert!(!sandbox.output().exists());
 }
 
 #[test]
 fn the_instance_is_gone_before_the_upload_starts() {
-    let Some(stand) = Stand::start() else {
+    let Some(github) = FakeGitHub::start() else {
         return;
     };
-    let desk = quick_desk();
-    let finished = measured(&desk, &mut stand.job(), &[]).expect(0);
+    let sandbox = quick_desk();
+    let finished = measured(&sandbox, &mut github.job(), &[]).expect(0);
     let at = |words: &str| finished.stdout.find(words).unwrap();
     assert!(at("terminate: done") < at("uploaded collector-"));
 }
@@ -284,36 +288,36 @@ fn the_instance_is_gone_before_the_upload_starts() {
 /// What a signal leaves to do: nothing but to be gone.
 #[test]
 fn a_signal_during_the_upload_ends_it() {
-    let Some(stand) = Stand::start() else {
+    let Some(github) = FakeGitHub::start() else {
         return;
     };
-    stand.fault(&json!({ "path": "FinalizeArtifact", "delay": 30 }));
-    let desk = quick_desk();
-    let mut job = stand.job();
-    let command: Command = step(&desk, &mut job, &[]);
+    github.fault(&json!({ "path": "FinalizeArtifact", "delay": 30 }));
+    let sandbox = quick_desk();
+    let mut job = github.job();
+    let command: Command = step(&sandbox, &mut job, &[]);
     let running = crate::command::Running::spawn(command);
     crate::command::wait_for("the upload", || {
-        (!stand.artifacts().is_empty()).then_some(())
+        (!github.artifacts().is_empty()).then_some(())
     });
     let since = std::time::Instant::now();
     running.signal(rustix::process::Signal::INT);
     running.finish().expect(130).logs("was ended by a signal");
     assert!(since.elapsed() < std::time::Duration::from_secs(6));
     assert_eq!(values(&job.output())["status"], "interrupted");
-    results_are_kept(&desk);
+    results_are_kept(&sandbox);
 }
 
 #[test]
 fn an_upload_that_outlives_its_address_is_started_again() {
-    let Some(stand) = Stand::start() else {
+    let Some(github) = FakeGitHub::start() else {
         return;
     };
-    stand.upload_lifetime(2);
-    stand.fault(&json!({ "path": "comp=block&", "delay": 4, "status": 500, "body": "" }));
-    let desk = quick_desk();
-    let mut job = stand.job();
-    measured(&desk, &mut job, &[("artifact-name", "mine")]).expect(0);
-    let names: Vec<_> = stand
+    github.upload_lifetime(2);
+    github.fault(&json!({ "path": "comp=block&", "delay": 4, "status": 500, "body": "" }));
+    let sandbox = quick_desk();
+    let mut job = github.job();
+    measured(&sandbox, &mut job, &[("artifact-name", "mine")]).expect(0);
+    let names: Vec<_> = github
         .artifacts()
         .iter()
         .map(|artifact| (artifact["name"].clone(), artifact["id"].is_null()))

@@ -12,28 +12,28 @@ use std::time::Instant;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::command::{Desk, Running, run, wait_for};
+use crate::command::{Running, Sandbox, run, wait_for};
 use crate::lab::{Guest, Lab};
 use crate::signals::{GONE, desk_that_waits_in};
 
-fn quick_desk(lab: &Lab, more: &str) -> Desk {
-    let desk = Desk::new();
-    desk.config(
+fn quick_desk(lab: &Lab, more: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.config(
         &lab.main(&format!("performance_results: /etc/os-release\n{more}")),
         "",
     );
-    desk
+    sandbox
 }
 
-fn leases(desk: &Desk) -> Vec<PathBuf> {
-    fs::read_dir(desk.path().join("state/leases")).map_or_else(
+fn leases(sandbox: &Sandbox) -> Vec<PathBuf> {
+    fs::read_dir(sandbox.path().join("state/leases")).map_or_else(
         |_| Vec::new(),
         |entries| entries.map(|entry| entry.unwrap().path()).collect(),
     )
 }
 
-fn go(lab: &Lab, desk: &Desk) -> Command {
-    lab.collect(desk, &["config.yml", "v1"])
+fn go(lab: &Lab, sandbox: &Sandbox) -> Command {
+    lab.collect(sandbox, &["config.yml", "v1"])
 }
 
 #[test]
@@ -83,8 +83,8 @@ fn an_instance_is_not_gone_because_one_call_does_not_know_it() {
         "action": "TerminateInstances", "count": 3, "code": "InvalidInstanceID.NotFound",
     });
     lab.fault(&unknown);
-    let desk = quick_desk(&lab, "");
-    run(go(&lab, &desk)).expect(3);
+    let sandbox = quick_desk(&lab, "");
+    run(go(&lab, &sandbox)).expect(3);
     assert_eq!(lab.calls("TerminateInstances").len(), 4);
     lab.expect_nothing_left();
 }
@@ -95,8 +95,8 @@ fn when_nobody_answers_any_more_a_signal_still_ends_the_process_in_time() {
         return;
     };
     lab.fault(&json!({"action": "RunInstances", "count": -1, "delay": 20.0}));
-    let desk = quick_desk(&lab, "");
-    let running = Running::spawn(go(&lab, &desk));
+    let sandbox = quick_desk(&lab, "");
+    let running = Running::spawn(go(&lab, &sandbox));
     wait_for("the launch", || {
         (!lab.calls("RunInstances").is_empty()).then_some(())
     });
@@ -106,7 +106,7 @@ fn when_nobody_answers_any_more_a_signal_still_ends_the_process_in_time() {
     let finished = running.finish().expect(4);
     assert!(since.elapsed() < GONE, "{:?}", since.elapsed());
     finished.says("--region us-east-1");
-    assert_eq!(leases(&desk).len(), 1);
+    assert_eq!(leases(&sandbox).len(), 1);
 }
 
 #[test]
@@ -124,8 +124,8 @@ fn one_that_is_protected_does_not_keep_the_others() {
     let Some(lab) = Lab::start(Guest::None) else {
         return;
     };
-    let desk = quick_desk(&lab, "samples: 3");
-    let mut running = Running::spawn(go(&lab, &desk));
+    let sandbox = quick_desk(&lab, "samples: 3");
+    let mut running = Running::spawn(go(&lab, &sandbox));
     running.wait_for_output("is up at");
     running.signal(Signal::KILL);
     running.finish();
@@ -134,7 +134,7 @@ fn one_that_is_protected_does_not_keep_the_others() {
         "message": "The instance may not be terminated.",
     });
     lab.fault(&protected);
-    let reaped = run(lab.collect(&desk, &["reap", "--all"])).expect(0);
+    let reaped = run(lab.collect(&sandbox, &["reap", "--all"])).expect(0);
     assert_eq!(reaped.stdout.matches("terminated i-").count(), 3);
     // All, each alone, and the one that was refused among them once more.
     assert_eq!(lab.calls("TerminateInstances").len(), 5);
@@ -146,15 +146,15 @@ fn an_instance_that_somebody_else_terminates_ends_the_run_with_its_reason() {
     let Some(lab) = Lab::start(Guest::Sshd) else {
         return;
     };
-    let desk = desk_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
-    let mut running = Running::spawn(go(&lab, &desk));
+    let sandbox = desk_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
+    let mut running = Running::spawn(go(&lab, &sandbox));
     running.wait_for_output("waiting\n");
-    run(lab.collect(&Desk::new(), &["reap", "--all"])).expect(0);
+    run(lab.collect(&Sandbox::new(), &["reap", "--all"])).expect(0);
     let since = Instant::now();
     let finished = running.finish().expect(3);
     assert!(since.elapsed().as_secs() < 60, "{:?}", since.elapsed());
     finished.says("went to `terminated`");
-    assert!(leases(&desk).is_empty());
+    assert!(leases(&sandbox).is_empty());
 }
 
 #[test]
@@ -174,8 +174,8 @@ fn with_expired_credentials_the_instance_ends_and_the_remedy_is_told() {
     let Some(lab) = Lab::start(Guest::Sshd) else {
         return;
     };
-    let desk = desk_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
-    let mut running = Running::spawn(go(&lab, &desk));
+    let sandbox = desk_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
+    let mut running = Running::spawn(go(&lab, &sandbox));
     running.wait_for_output("waiting\n");
     lab.fault(&json!({"action": "*", "count": -1, "code": "ExpiredToken", "status": 400}));
     let since = Instant::now();
@@ -187,7 +187,7 @@ fn with_expired_credentials_the_instance_ends_and_the_remedy_is_told() {
     finished.says("--region us-east-1` tries again; the instance ends itself at 20");
     let last = finished.stderr.lines().last().unwrap();
     assert!(last.contains("until it ends itself at 20"), "{last}");
-    assert_eq!(leases(&desk).len(), 1);
+    assert_eq!(leases(&sandbox).len(), 1);
     lab.wait_for_state("terminated");
 }
 
@@ -198,8 +198,8 @@ fn a_signal_during_the_look_ups_ends_a_run_that_launched_nothing() {
     };
     for look_up in ["DescribeSecurityGroups", "DescribeImages"] {
         lab.fault(&json!({"action": look_up, "count": 1, "delay": 10.0}));
-        let desk = quick_desk(&lab, "");
-        let running = Running::spawn(go(&lab, &desk));
+        let sandbox = quick_desk(&lab, "");
+        let running = Running::spawn(go(&lab, &sandbox));
         wait_for(look_up, || (!lab.calls(look_up).is_empty()).then_some(()));
         let since = Instant::now();
         running.signal(Signal::TERM);
@@ -210,7 +210,7 @@ fn a_signal_during_the_look_ups_ends_a_run_that_launched_nothing() {
             "{}",
             finished.stdout
         );
-        assert!(leases(&desk).is_empty());
+        assert!(leases(&sandbox).is_empty());
         lab.clear_faults();
     }
     assert!(lab.instances().is_empty());
@@ -222,8 +222,8 @@ fn fewer_instances_than_asked_for_are_used_and_said() {
         return;
     };
     lab.capacity(2);
-    let desk = quick_desk(&lab, "samples: 3");
-    let finished = run(go(&lab, &desk)).expect(3);
+    let sandbox = quick_desk(&lab, "samples: 3");
+    let finished = run(go(&lab, &sandbox)).expect(3);
     finished.says("2 of 3 instances could be launched");
     let launch = &lab.calls("RunInstances")[0]["params"];
     assert_eq!(
@@ -233,10 +233,10 @@ fn fewer_instances_than_asked_for_are_used_and_said() {
     assert_eq!(lab.instances().len(), 2);
     lab.expect_nothing_left();
     let index: Value =
-        serde_json::from_slice(&fs::read(desk.output().join("v1/index.json")).unwrap()).unwrap();
+        serde_json::from_slice(&fs::read(sandbox.output().join("v1/index.json")).unwrap()).unwrap();
     let samples = index["samples"].as_array().unwrap();
     assert_eq!(samples.len(), 2);
-    assert!(leases(&desk).is_empty());
+    assert!(leases(&sandbox).is_empty());
     lab.capacity(0);
     let none = run(go(&lab, &quick_desk(&lab, "samples: 3"))).expect(3);
     none.says("InsufficientInstanceCapacity");
@@ -334,15 +334,15 @@ fn a_temporary_group_lets_in_this_machine_on_one_port_and_nobody_else() {
     let v6 = Server::start(|_| http_answer("2001:db8::9"));
     let broken = Server::start(|_| http_answer("<html>no address</html>"));
     let urls = [&v4, &v6, &broken].map(Server::url).join(" ");
-    let desk = Desk::new();
+    let sandbox = Sandbox::new();
     let main = lab.main("performance_results: /etc/os-release\nssh_port: 2222");
-    desk.config(
+    sandbox.config(
         &main.replace("security_group: collector\n", "security_group: absent\n"),
         "",
     );
     // AWS is behind a proxy, which has an address of its own.
     let proxy = forwarding_to(&lab);
-    let mut command = go(&lab, &desk);
+    let mut command = go(&lab, &sandbox);
     command
         .env("COLLECTOR_PUBLIC_ADDRESS_URLS", urls)
         .env("AWS_ENDPOINT_URL", "http://ec2.invalid")
@@ -384,26 +384,26 @@ fn a_group_that_its_instance_still_holds_is_listed_and_deleted_later() {
     let Some(lab) = Lab::shutting_down_for(Guest::None, "4") else {
         return;
     };
-    let desk = Desk::new();
+    let sandbox = Sandbox::new();
     let main = lab.main("performance_results: /etc/os-release\nssh_from: 192.0.2.7/32");
-    desk.config(&main.replace("security_group: collector\n", ""), "");
-    let mut running = Running::spawn(go(&lab, &desk));
+    sandbox.config(&main.replace("security_group: collector\n", ""), "");
+    let mut running = Running::spawn(go(&lab, &sandbox));
     running.wait_for_output("is up at");
     let since = Instant::now();
     running.signal(Signal::TERM);
     let finished = running.finish().expect(143);
     assert!(since.elapsed() < GONE, "{:?}", since.elapsed());
     finished.says("can be deleted when its instances are gone");
-    let kept = leases(&desk);
+    let kept = leases(&sandbox);
     assert_eq!(kept.len(), 1, "`reap` knows where to look");
     let record = fs::read_to_string(&kept[0]).unwrap();
     assert!(record.contains("\"123456789012\""), "{record}");
-    let listed = || run(lab.collect(&desk, &["list"])).expect(0).stdout;
+    let listed = || run(lab.collect(&sandbox, &["list"])).expect(0).stdout;
     assert!(listed().contains("security group"), "{}", listed());
     lab.wait_for_state("terminated");
     let instance = lab.instance();
     let run_id = instance["tags"]["collector:run"].as_str().unwrap();
-    let reaped = run(lab.collect(&desk, &["reap", "--run", run_id])).expect(0);
+    let reaped = run(lab.collect(&sandbox, &["reap", "--run", run_id])).expect(0);
     assert!(
         reaped.stdout.contains("deleted security group"),
         "{}",
@@ -421,9 +421,9 @@ fn a_region_that_is_mistyped_gets_the_nearest_name_and_leaves_nothing() {
     let nowhere = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", nowhere.local_addr().unwrap());
     drop(nowhere);
-    let desk = quick_desk(&lab, "");
+    let sandbox = quick_desk(&lab, "");
     let at = |args: &[&str]| {
-        let mut command = lab.collect(&desk, args);
+        let mut command = lab.collect(&sandbox, args);
         command.env("AWS_ENDPOINT_URL", &address);
         command
     };
@@ -434,17 +434,17 @@ fn a_region_that_is_mistyped_gets_the_nearest_name_and_leaves_nothing() {
     down.says("did not get through");
     down.says("the network, the proxy");
     assert!(down.stdout.contains("nothing was launched"));
-    assert!(leases(&desk).is_empty());
-    run(lab.collect(&desk, &["list"])).expect(0);
+    assert!(leases(&sandbox).is_empty());
+    run(lab.collect(&sandbox, &["list"])).expect(0);
 }
 
 /// A lease on disk that is old enough to be judged.
-fn record(desk: &Desk, lease: &str, account: &str, region: &str) {
+fn record(sandbox: &Sandbox, lease: &str, account: &str, region: &str) {
     let record = json!({
         "lease": lease, "provider": "ec2", "region": region, "account": account,
         "saved_at": "2026-01-01T00:00:00Z",
     });
-    desk.file(&format!("state/leases/{lease}.json"), &record.to_string());
+    sandbox.file(&format!("state/leases/{lease}.json"), &record.to_string());
 }
 
 #[test]
@@ -452,18 +452,18 @@ fn a_lease_of_another_account_is_kept_until_a_person_forgets_it() {
     let Some(lab) = Lab::start(Guest::None) else {
         return;
     };
-    let desk = Desk::new();
-    record(&desk, "theirs-1", "999999999999", "us-east-1");
-    record(&desk, "ours-1", "123456789012", "us-east-1");
-    let reaped = run(lab.collect(&desk, &["reap", "--all"])).expect(0);
+    let sandbox = Sandbox::new();
+    record(&sandbox, "theirs-1", "999999999999", "us-east-1");
+    record(&sandbox, "ours-1", "123456789012", "us-east-1");
+    let reaped = run(lab.collect(&sandbox, &["reap", "--all"])).expect(0);
     reaped.says("lease theirs-1 in us-east-1 stays on record: it is of 999999999999");
     reaped.says("there is no instance to end in: local, us-east-1");
-    let kept = leases(&desk);
-    assert_eq!(kept, [desk.path().join("state/leases/theirs-1.json")]);
-    let wrong = run(lab.collect(&desk, &["reap", "--forget", "thiers-1"])).expect(2);
+    let kept = leases(&sandbox);
+    assert_eq!(kept, [sandbox.path().join("state/leases/theirs-1.json")]);
+    let wrong = run(lab.collect(&sandbox, &["reap", "--forget", "thiers-1"])).expect(2);
     wrong.says("no lease `thiers-1` is on record here; there are: theirs-1");
-    run(lab.collect(&desk, &["reap", "--forget", "theirs-1"])).expect(0);
-    assert!(leases(&desk).is_empty());
+    run(lab.collect(&sandbox, &["reap", "--forget", "theirs-1"])).expect(0);
+    assert!(leases(&sandbox).is_empty());
 }
 
 #[test]
@@ -471,13 +471,13 @@ fn a_lease_in_a_region_out_of_reach_is_named() {
     let Some(lab) = Lab::start(Guest::None) else {
         return;
     };
-    let desk = Desk::new();
-    record(&desk, "lost-1", "123456789012", "eu-central-1");
+    let sandbox = Sandbox::new();
+    record(&sandbox, "lost-1", "123456789012", "eu-central-1");
     lab.fault(
         &json!({"action": "DescribeInstances", "count": -1, "code": "AuthFailure", "status": 401}),
     );
     for command in [&["list"][..], &["reap", "--all"]] {
-        let finished = run(lab.collect(&desk, command)).expect(3);
+        let finished = run(lab.collect(&sandbox, command)).expect(3);
         finished.says("lease lost-1 in eu-central-1 cannot be looked for");
         finished.says("reap --forget");
     }
@@ -488,23 +488,23 @@ fn a_run_that_is_mistyped_is_said() {
     let Some(lab) = Lab::start(Guest::None) else {
         return;
     };
-    let desk = Desk::new();
-    let reaped = run(lab.collect(&desk, &["reap", "--run", "typo"])).expect(0);
+    let sandbox = Sandbox::new();
+    let reaped = run(lab.collect(&sandbox, &["reap", "--run", "typo"])).expect(0);
     reaped.says("run typo has no instance to end in: local, us-east-1");
-    let wildcard = run(lab.collect(&desk, &["reap", "--run", "*"])).expect(2);
+    let wildcard = run(lab.collect(&sandbox, &["reap", "--run", "*"])).expect(2);
     wildcard.says("a run id is made of letters");
 }
 
 #[test]
 fn a_state_directory_that_everybody_can_write_to_is_refused() {
     use std::os::unix::fs::PermissionsExt as _;
-    let desk = Desk::new();
-    let state = desk.path().join("state");
+    let sandbox = Sandbox::new();
+    let state = sandbox.path().join("state");
     fs::create_dir(&state).unwrap();
     fs::set_permissions(&state, fs::Permissions::from_mode(0o777)).unwrap();
-    desk.config("performance_results: /etc/os-release", "");
+    sandbox.config("performance_results: /etc/os-release", "");
     for args in [&["list", "--local"][..], &["config.yml", "v1", "--local"]] {
-        let refused = run(desk.collect(args)).expect(3);
+        let refused = run(sandbox.collect(args)).expect(3);
         refused.says("everybody can write to it");
         refused.says("COLLECTOR_STATE_DIR");
     }
@@ -515,11 +515,11 @@ fn calls_to_aws_go_through_the_proxy_of_the_environment() {
     let Some(lab) = Lab::start(Guest::None) else {
         return;
     };
-    let desk = Desk::new();
+    let sandbox = Sandbox::new();
     // A tunnel that leads nowhere.
     let tunnel = Server::start(|_| "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n".into());
     let through = |no_proxy: &str| {
-        let mut command = lab.collect(&desk, &["list"]);
+        let mut command = lab.collect(&sandbox, &["list"]);
         command
             .env("AWS_ENDPOINT_URL", "https://ec2.invalid")
             .env("HTTPS_PROXY", tunnel.url())
@@ -538,7 +538,7 @@ fn calls_to_aws_go_through_the_proxy_of_the_environment() {
     assert_eq!(tunnel.requests(), seen, "NO_PROXY is heard");
 
     let forward = forwarding_to(&lab);
-    let mut listing = lab.collect(&desk, &["list"]);
+    let mut listing = lab.collect(&sandbox, &["list"]);
     listing
         .env("AWS_ENDPOINT_URL", "http://ec2.invalid")
         .env("HTTP_PROXY", forward.url());

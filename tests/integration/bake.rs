@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::command::{Desk, Finished, Running, run, wait_for};
+use crate::command::{Finished, Running, Sandbox, run, wait_for};
 use crate::lab::{Guest, Lab};
 
 const PREPARE: &str = "\
@@ -20,20 +20,21 @@ cmp -s /etc/machine-id /opt/machine-id && echo 'the machine id is that of the ba
 grep -h -o 'ssh-ed25519 [^ ]*' /home/ubuntu/.ssh/authorized_keys | sort -u | wc -l
 systemctl is-active collector-lifetime.timer";
 
-fn desk(lab: &Lab, more: &str) -> Desk {
-    let desk = Desk::new();
+fn sandbox(lab: &Lab, more: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
     let main = lab.main(&format!(
         "performance_results: /opt/prepared\nupload: library.txt\nmetrics: off\n{more}"
     ));
-    desk.config(&main, "after_aws_start: [prepare.sh]\nrun: [measure.sh]\n")
+    sandbox
+        .config(&main, "after_aws_start: [prepare.sh]\nrun: [measure.sh]\n")
         .script("prepare.sh", PREPARE)
         .script("measure.sh", MEASURE)
         .file("library.txt", "one\ntwo\n");
-    desk
+    sandbox
 }
 
-fn collect(lab: &Lab, desk: &Desk, args: &[&str]) -> Finished {
-    run(lab.collect(desk, args))
+fn collect(lab: &Lab, sandbox: &Sandbox, args: &[&str]) -> Finished {
+    run(lab.collect(sandbox, args))
 }
 
 #[track_caller]
@@ -53,12 +54,12 @@ fn runs_launch_from_the_image_that_fits_and_leave_out_what_it_has() {
     let Some(lab) = Lab::start(Guest::Booted) else {
         return;
     };
-    let desk = desk(&lab, "bake: auto");
-    let before = collect(&lab, &desk, &["config.yml", "v1"]).expect(0);
+    let sandbox = sandbox(&lab, "bake: auto");
+    let before = collect(&lab, &sandbox, &["config.yml", "v1"]).expect(0);
     assert!(before.stderr.contains("no image fits `bake`"), "{before:?}");
     assert!(before.stderr.contains("prepared for <v1>"), "{before:?}");
 
-    let baked = collect(&lab, &desk, &["bake", "config.yml"]).expect(0);
+    let baked = collect(&lab, &sandbox, &["bake", "config.yml"]).expect(0);
     let id = image_id(&lab);
     assert!(
         baked.stderr.contains(&format!("image {id} is available")),
@@ -70,11 +71,11 @@ fn runs_launch_from_the_image_that_fits_and_leave_out_what_it_has() {
         let first = &call[format!("TagSpecification.{kind}.Tag.2.Key")];
         assert_eq!(first, "collector:lease", "{call}");
     }
-    let again = collect(&lab, &desk, &["bake", "config.yml"]).expect(0);
+    let again = collect(&lab, &sandbox, &["bake", "config.yml"]).expect(0);
     assert!(again.stderr.contains("already"), "{again:?}");
     assert_eq!(lab.instances().len(), 2);
 
-    let from_image = collect(&lab, &desk, &["config.yml", "v2"]).expect(0);
+    let from_image = collect(&lab, &sandbox, &["config.yml", "v2"]).expect(0);
     let told = &from_image.stderr;
     assert!(
         told.contains(&format!("launching from image {id}")),
@@ -85,18 +86,18 @@ fn runs_launch_from_the_image_that_fits_and_leave_out_what_it_has() {
     assert!(told.contains(measured), "{told}");
     assert_eq!(lab.instances()[2]["image_id"], id.as_str());
 
-    let listed = collect(&lab, &desk, &["list"]).expect(0);
+    let listed = collect(&lab, &sandbox, &["list"]).expect(0);
     assert!(listed.stdout.contains("15 GiB"), "{listed:?}");
     assert!(listed.stdout.contains("after_aws_start on ami-"));
-    collect(&lab, &desk, &["reap", "--all"]).expect(0);
+    collect(&lab, &sandbox, &["reap", "--all"]).expect(0);
     assert_eq!(image_id(&lab), id);
 
-    desk.script("prepare.sh", &format!("{PREPARE}\n# other"));
-    let other = collect(&lab, &desk, &["config.yml", "v2"]).expect(0);
+    sandbox.script("prepare.sh", &format!("{PREPARE}\n# other"));
+    let other = collect(&lab, &sandbox, &["config.yml", "v2"]).expect(0);
     assert!(other.stderr.contains("no image fits"), "{other:?}");
     assert!(other.stderr.contains("prepared for <v2>"), "{other:?}");
 
-    let deleted = collect(&lab, &desk, &["reap", "--images"]).expect(0);
+    let deleted = collect(&lab, &sandbox, &["reap", "--images"]).expect(0);
     assert!(deleted.stdout.contains(&format!("deleted image {id}")));
     expect_nothing_stored(&lab);
     lab.expect_nothing_left();
@@ -107,11 +108,11 @@ fn an_instance_from_an_image_that_nobody_remembers_ends_itself() {
     let Some(lab) = Lab::start(Guest::Booted) else {
         return;
     };
-    let desk = desk(&lab, "bake: auto\nmax_lifetime: 12s");
-    collect(&lab, &desk, &["bake", "config.yml"]).expect(0);
-    desk.script("measure.sh", "echo waiting\nsleep 600");
+    let sandbox = sandbox(&lab, "bake: auto\nmax_lifetime: 12s");
+    collect(&lab, &sandbox, &["bake", "config.yml"]).expect(0);
+    sandbox.script("measure.sh", "echo waiting\nsleep 600");
     let terminated = lab.calls("TerminateInstances").len();
-    Running::spawn(lab.collect(&desk, &["config.yml", "v1"])).kill_after("waiting");
+    Running::spawn(lab.collect(&sandbox, &["config.yml", "v1"])).kill_after("waiting");
     let instance = wait_for("its end", || {
         let instance = lab.instances().pop().unwrap();
         (instance["state"] == "terminated").then_some(instance)
@@ -126,8 +127,8 @@ fn a_bake_that_is_interrupted_leaves_neither_image_nor_snapshot() {
         return;
     };
     lab.imaging(600);
-    let desk = desk(&lab, "");
-    let mut baking = Running::spawn(lab.collect(&desk, &["bake", "config.yml"]));
+    let sandbox = sandbox(&lab, "");
+    let mut baking = Running::spawn(lab.collect(&sandbox, &["bake", "config.yml"]));
     baking.wait_for_output("is being made");
     baking.signal(Signal::TERM);
     baking.finish().expect(143);
@@ -141,12 +142,12 @@ fn what_a_killed_bake_leaves_is_listed_and_reaped() {
         return;
     };
     lab.imaging(600);
-    let desk = desk(&lab, "");
-    Running::spawn(lab.collect(&desk, &["bake", "config.yml"])).kill_after("is being made");
-    let listed = collect(&lab, &desk, &["list"]).expect(0);
+    let sandbox = sandbox(&lab, "");
+    Running::spawn(lab.collect(&sandbox, &["bake", "config.yml"])).kill_after("is being made");
+    let listed = collect(&lab, &sandbox, &["list"]).expect(0);
     assert!(listed.stdout.contains("unfinished image"), "{listed:?}");
     assert!(listed.stdout.contains("snapshot without image"));
-    collect(&lab, &desk, &["reap", "--all"]).expect(0);
+    collect(&lab, &sandbox, &["reap", "--all"]).expect(0);
     expect_nothing_stored(&lab);
     lab.expect_nothing_left();
 }
@@ -157,8 +158,8 @@ fn a_lost_answer_to_the_making_of_an_image_is_one_image() {
         return;
     };
     lab.fault(&json!({"action": "CreateImage", "count": 1, "kill": "after"}));
-    let desk = desk(&lab, "");
-    collect(&lab, &desk, &["bake", "config.yml"]).expect(0);
+    let sandbox = sandbox(&lab, "");
+    collect(&lab, &sandbox, &["bake", "config.yml"]).expect(0);
     image_id(&lab);
     lab.expect_nothing_left();
 }
@@ -171,8 +172,8 @@ fn who_may_make_no_image_is_told_and_nothing_is_left() {
     lab.fault(&json!({
         "action": "CreateImage", "count": -1, "code": "UnauthorizedOperation", "status": 403,
     }));
-    let desk = desk(&lab, "");
-    let refused = collect(&lab, &desk, &["bake", "config.yml"]).expect(3);
+    let sandbox = sandbox(&lab, "");
+    let refused = collect(&lab, &sandbox, &["bake", "config.yml"]).expect(3);
     refused.says("CreateImage was refused");
     refused.says("docs/aws.md");
     expect_nothing_stored(&lab);
@@ -184,10 +185,10 @@ fn a_step_that_does_not_pass_makes_no_image() {
     let Some(lab) = Lab::start(Guest::Sshd) else {
         return;
     };
-    let desk = desk(&lab, "");
+    let sandbox = sandbox(&lab, "");
     for (script, status) in [("exit 3", 1), ("rm -f /usr/bin/cloud-init; hash -r", 3)] {
-        desk.script("prepare.sh", script);
-        collect(&lab, &desk, &["bake", "config.yml"]).expect(status);
+        sandbox.script("prepare.sh", script);
+        collect(&lab, &sandbox, &["bake", "config.yml"]).expect(status);
         assert_eq!(lab.calls("CreateImage").len(), 0);
     }
     lab.expect_nothing_left();
@@ -198,7 +199,7 @@ fn an_image_behind_a_parameter_is_known_by_its_id() {
     let Some(lab) = Lab::start(Guest::Sshd) else {
         return;
     };
-    let desk = desk(&lab, "");
+    let sandbox = sandbox(&lab, "");
     let config = lab.main("performance_results: x\nupload: library.txt");
     let parameter =
         "ami: resolve:ssm:/aws/service/ami-amazon-linux-latest/amzn2-ami-hvm-x86_64-gp2";
@@ -210,11 +211,11 @@ fn an_image_behind_a_parameter_is_known_by_its_id() {
         };
         format!("{line}\n")
     });
-    desk.config(
+    sandbox.config(
         &lines.collect::<String>(),
         "after_aws_start: [prepare.sh]\n",
     );
-    collect(&lab, &desk, &["bake", "config.yml"]).expect(0);
+    collect(&lab, &sandbox, &["bake", "config.yml"]).expect(0);
     let call = &lab.calls("CreateImage")[0]["params"];
     let base = lab.instances()[0]["image_id"].as_str().unwrap().to_owned();
     assert_eq!(call["Description"], format!("after_aws_start on {base}"));

@@ -12,7 +12,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use tokio::io::AsyncRead;
 
-use crate::command::{Desk, Running, run, say, wait_for};
+use crate::command::{Running, Sandbox, run, say, wait_for};
 
 const MIB: u64 = 1 << 20;
 
@@ -45,14 +45,15 @@ fn files_below(directory: &Path) -> Vec<std::path::PathBuf> {
 #[test]
 fn each_of_very_many_files_comes_home_once() {
     let count: u32 = std::env::var("COLLECTOR_TESTS_FILES").map_or(30_000, |n| n.parse().unwrap());
-    let desk = Desk::new();
-    let many = desk.path().join("many");
-    desk.config(
-        &format!("performance_results: {}/**", many.display()),
-        "run:\n  - make.sh\n",
-    )
-    .script("make.sh", &make(&many, count));
-    let finished = run(desk.collect(&["config.yml", "v1", "--local"])).expect(0);
+    let sandbox = Sandbox::new();
+    let many = sandbox.path().join("many");
+    sandbox
+        .config(
+            &format!("performance_results: {}/**", many.display()),
+            "run:\n  - make.sh\n",
+        )
+        .script("make.sh", &make(&many, count));
+    let finished = run(sandbox.collect(&["config.yml", "v1", "--local"])).expect(0);
     assert!(
         finished.stdout.contains(&format!("{count} files")),
         "{}",
@@ -62,7 +63,7 @@ fn each_of_very_many_files_comes_home_once() {
         "peak memory for {count} small files: {} MiB",
         finished.peak_memory / MIB
     ));
-    let sample = desk.sample("v1");
+    let sample = sandbox.sample("v1");
     let manifest = fs::read(sample.join("collector/manifest.json")).unwrap();
     let manifest: Value = serde_json::from_slice(&manifest).unwrap();
     let files = manifest["files"].as_array().unwrap();
@@ -73,16 +74,17 @@ fn each_of_very_many_files_comes_home_once() {
 
 #[test]
 fn a_signal_while_results_come_home_leaves_them_in_one_directory_and_counts_them() {
-    let desk = Desk::new();
-    let many = desk.path().join("many");
-    desk.config(
-        &format!("performance_results: {}/*", many.display()),
-        "run:\n  - make.sh\n",
-    )
-    .script("make.sh", &make(&many, 30_000));
-    let running = Running::spawn(desk.collect(&["config.yml", "v1", "--local"]));
+    let sandbox = Sandbox::new();
+    let many = sandbox.path().join("many");
+    sandbox
+        .config(
+            &format!("performance_results: {}/*", many.display()),
+            "run:\n  - make.sh\n",
+        )
+        .script("make.sh", &make(&many, 30_000));
+    let running = Running::spawn(sandbox.collect(&["config.yml", "v1", "--local"]));
     wait_for("the first result", || {
-        let samples = desk.samples("v1");
+        let samples = sandbox.samples("v1");
         samples
             .iter()
             .any(|sample| sample.join("level-1").exists())
@@ -90,7 +92,7 @@ fn a_signal_while_results_come_home_leaves_them_in_one_directory_and_counts_them
     });
     running.signal(Signal::TERM);
     let finished = running.finish().expect(143);
-    let sample = desk.sample("v1");
+    let sample = sandbox.sample("v1");
     let report = fs::read(sample.join("collector/run.json")).unwrap();
     let report: Value = serde_json::from_slice(&report).unwrap();
     let here = files_below(&sample.join("level-1")).len();

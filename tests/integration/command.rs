@@ -51,12 +51,12 @@ pub(crate) fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) 
 }
 
 /// A program of the tests' own that prints one line of JSON when it is ready, and lives until its standard input ends.
-pub(crate) struct Companion {
+pub(crate) struct Service {
     child: Child,
     pub(crate) facts: Value,
 }
 
-impl Companion {
+impl Service {
     /// The error is why this machine cannot run it, which the program says with the exit status 77.
     pub(crate) fn start(command: &mut Command) -> Result<Self, String> {
         let mut child = command
@@ -90,7 +90,7 @@ impl Companion {
     }
 }
 
-impl Drop for Companion {
+impl Drop for Service {
     fn drop(&mut self) {
         // The end of its input is its word to clean up and go.
         drop(self.child.stdin.take());
@@ -99,7 +99,7 @@ impl Drop for Companion {
 }
 
 /// A directory with a config, its scripts, a home and a state directory.
-pub(crate) struct Desk {
+pub(crate) struct Sandbox {
     directory: tempfile::TempDir,
 }
 
@@ -131,7 +131,7 @@ impl Finished {
     }
 }
 
-impl Desk {
+impl Sandbox {
     pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         std::fs::create_dir(directory.path().join("home")).unwrap();
@@ -348,7 +348,7 @@ pub(crate) fn run(command: Command) -> Finished {
     Running::spawn(command).finish()
 }
 
-/// Ids of all processes that carry the marker of one of this desk's runs or whose command line contains `text`.
+/// Ids of all processes that carry the marker of one of this sandbox's runs or whose command line contains `text`.
 pub(crate) fn processes_with(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {

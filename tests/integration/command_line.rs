@@ -2,34 +2,35 @@
 
 use std::process::Command;
 
-use crate::command::{Desk, Finished, run};
+use crate::command::{Finished, Sandbox, run};
 
-/// Both streams of a program that has ended, without the desk's path.
-fn printed(desk: &Desk, finished: &Finished) -> String {
+/// Both streams of a program that has ended, without the sandbox's path.
+fn printed(sandbox: &Sandbox, finished: &Finished) -> String {
     let text = format!("{}{}", finished.stdout, finished.stderr);
     text.replace(
-        &desk.path().canonicalize().unwrap().display().to_string(),
+        &sandbox.path().canonicalize().unwrap().display().to_string(),
         "…",
     )
-    .replace(&desk.path().display().to_string(), "…")
+    .replace(&sandbox.path().display().to_string(), "…")
 }
 
 /// What `collect check` prints about a config with these scripts beside it, in this order: a good one, one that cannot be
 /// executed and has no interpreter line, one with Windows line ends.
 fn check(config: &str, status: i32) -> String {
-    let desk = Desk::new();
-    desk.file("config.yml", config)
+    let sandbox = Sandbox::new();
+    sandbox
+        .file("config.yml", config)
         .script("good.sh", "exit 0")
         .file("plain.sh", "echo\n")
         .script("dos.sh", "")
         .file("dos.sh", "#!/bin/sh\r\n");
-    let finished = run(desk.collect(&["check", "config.yml"])).expect(status);
-    printed(&desk, &finished)
+    let finished = run(sandbox.collect(&["check", "config.yml"])).expect(status);
+    printed(&sandbox, &finished)
 }
 
 #[test]
 fn help_of_every_command() {
-    let desk = Desk::new();
+    let sandbox = Sandbox::new();
     for (name, words) in [
         ("help", &["--help"][..]),
         ("help_short", &["-h"]),
@@ -42,7 +43,7 @@ fn help_of_every_command() {
         ("help_results", &["results", "--help"]),
         ("help_rm", &["rm", "--help"]),
     ] {
-        let finished = run(desk.collect(words)).expect(0);
+        let finished = run(sandbox.collect(words)).expect(0);
         assert_eq!(finished.stderr, "");
         insta::assert_snapshot!(name, finished.stdout);
     }
@@ -50,7 +51,7 @@ fn help_of_every_command() {
 
 #[test]
 fn faults_of_the_command_line() {
-    let desk = Desk::new();
+    let sandbox = Sandbox::new();
     let faults = [
         &[][..],
         &["config.yml"],
@@ -68,8 +69,8 @@ fn faults_of_the_command_line() {
         &["completions", "sh"],
     ];
     let text = faults.map(|words| {
-        let finished = run(desk.collect(words)).expect(2);
-        let printed = printed(&desk, &finished);
+        let finished = run(sandbox.collect(words)).expect(2);
+        let printed = printed(&sandbox, &finished);
         format!("$ collect {}\n{printed}\n", words.join(" "))
     });
     insta::assert_snapshot!("faults_of_the_command_line", text.concat());
@@ -186,46 +187,51 @@ fn check_of_files_that_are_no_config() {
     insta::assert_snapshot!("check_no_config", text.concat());
 }
 
-fn rehearsal() -> Desk {
-    let desk = Desk::new();
-    desk.config(
-        "performance_results: x\nprovider: local",
-        "run:\n  - make.sh\n",
-    )
-    .script("make.sh", "echo \"$VERSION\" > x");
-    desk
+fn rehearsal() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox
+        .config(
+            "performance_results: x\nprovider: local",
+            "run:\n  - make.sh\n",
+        )
+        .script("make.sh", "echo \"$VERSION\" > x");
+    sandbox
 }
 
 #[test]
 fn the_command_run_may_be_said() {
-    let desk = rehearsal();
-    run(desk.collect(&["run", ".", "v1"])).expect(0);
-    assert_eq!(desk.samples("v1").len(), 1);
+    let sandbox = rehearsal();
+    run(sandbox.collect(&["run", ".", "v1"])).expect(0);
+    assert_eq!(sandbox.samples("v1").len(), 1);
 }
 
 #[test]
 fn a_directory_with_almost_the_name_of_a_command_is_a_config() {
-    let desk = rehearsal();
-    std::fs::create_dir(desk.path().join("chek")).unwrap();
+    let sandbox = rehearsal();
+    std::fs::create_dir(sandbox.path().join("chek")).unwrap();
     for name in ["config.yml", "make.sh"] {
-        std::fs::copy(desk.path().join(name), desk.path().join("chek").join(name)).unwrap();
+        std::fs::copy(
+            sandbox.path().join(name),
+            sandbox.path().join("chek").join(name),
+        )
+        .unwrap();
     }
-    run(desk.collect(&["chek", "v1"])).expect(0);
+    run(sandbox.collect(&["chek", "v1"])).expect(0);
 }
 
 #[test]
 fn check_takes_the_region_of_a_run() {
-    let desk = rehearsal();
-    run(desk.collect(&["check", "--region", "eu-central-1", "."])).expect(0);
+    let sandbox = rehearsal();
+    run(sandbox.collect(&["check", "--region", "eu-central-1", "."])).expect(0);
 }
 
 #[test]
 fn inputs_are_taken_without_the_white_space_around_them() {
-    let desk = rehearsal();
+    let sandbox = rehearsal();
     let input = |command: &mut Command, name: &str, value: &str| {
         command.env(format!("INPUT_{name}"), value);
     };
-    let mut command = desk.collect(&[]);
+    let mut command = sandbox.collect(&[]);
     for (name, value) in [
         ("CONFIG", " .\n"),
         ("REVISION", "v1\n"),
@@ -237,28 +243,28 @@ fn inputs_are_taken_without_the_white_space_around_them() {
         input(&mut command, name, value);
     }
     run(command).expect(0);
-    assert!(desk.path().join("results/v1").is_dir());
+    assert!(sandbox.path().join("results/v1").is_dir());
 
     // An argument outranks an input, and an input the revision of the event.
-    let mut command = desk.collect(&[".", "v2"]);
+    let mut command = sandbox.collect(&[".", "v2"]);
     input(&mut command, "REVISION", "v1\n");
     run(command).expect(0);
-    assert_eq!(desk.samples("v2").len(), 1);
-    let mut command = desk.collect(&["."]);
+    assert_eq!(sandbox.samples("v2").len(), 1);
+    let mut command = sandbox.collect(&["."]);
     input(&mut command, "REVISION", "v3\n");
     command.env("GITHUB_SHA", "abc");
     run(command).expect(0);
-    assert_eq!(desk.samples("v3").len(), 1);
-    let mut command = desk.collect(&["run", "."]);
+    assert_eq!(sandbox.samples("v3").len(), 1);
+    let mut command = sandbox.collect(&["run", "."]);
     command.env("GITHUB_SHA", "abc");
     run(command).expect(0);
-    assert_eq!(desk.samples("abc").len(), 1);
+    assert_eq!(sandbox.samples("abc").len(), 1);
 }
 
 #[test]
 fn a_token_with_white_space_around_it_is_not_shown() {
-    let desk = rehearsal();
-    let mut command = desk.collect(&["--help"]);
+    let sandbox = rehearsal();
+    let mut command = sandbox.collect(&["--help"]);
     command.env("INPUT_GITHUB-TOKEN", "ghs_secret\n");
     let finished = run(command).expect(0);
     assert!(!finished.stdout.contains("ghs_secret"));
@@ -266,8 +272,8 @@ fn a_token_with_white_space_around_it_is_not_shown() {
 
 #[test]
 fn a_rehearsal_as_root_is_warned_of() {
-    let desk = rehearsal();
-    let finished = run(desk.collect(&[".", "v1"])).expect(0);
+    let sandbox = rehearsal();
+    let finished = run(sandbox.collect(&[".", "v1"])).expect(0);
     let root = rustix::process::geteuid().is_root();
     assert_eq!(finished.stderr.contains("a rehearsal as root"), root);
 }

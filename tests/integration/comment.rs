@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::command::{Finished, Running, run};
-use crate::stand::{Job, SHA, Stand};
+use crate::fake_github::{FakeGitHub, Job, SHA};
 use crate::workflow::{quick_desk, step};
 
 /// A commit of a fork.
@@ -16,8 +16,8 @@ fn measured(job: &mut Job, inputs: &[(&str, &str)]) -> Finished {
 }
 
 /// A job for a pull request.
-fn job_for(stand: &Stand, number: u64) -> Job {
-    let mut job = stand.job();
+fn job_for(github: &FakeGitHub, number: u64) -> Job {
+    let mut job = github.job();
     job.event(
         "pull_request",
         &json!({ "pull_request": { "number": number } }),
@@ -26,8 +26,8 @@ fn job_for(stand: &Stand, number: u64) -> Job {
 }
 
 #[track_caller]
-fn the_comment(stand: &Stand, number: u64) -> String {
-    let comments = stand.comments(number);
+fn the_comment(github: &FakeGitHub, number: u64) -> String {
+    let comments = github.comments(number);
     let ours: Vec<&Value> = comments
         .iter()
         .filter(|comment| comment["login"] == "github-actions[bot]")
@@ -39,7 +39,7 @@ fn the_comment(stand: &Stand, number: u64) -> String {
 /// GitHub's example of an event, the first that fits.
 fn example(event: &str, fits: impl Fn(&Value) -> bool) -> Value {
     let examples: Value =
-        serde_json::from_slice(&std::fs::read(Stand::examples()).unwrap()).unwrap();
+        serde_json::from_slice(&std::fs::read(FakeGitHub::examples()).unwrap()).unwrap();
     let events = examples.as_array().unwrap().iter();
     let mut examples = events
         .filter(|entry| entry["name"] == event)
@@ -49,7 +49,7 @@ fn example(event: &str, fits: impl Fn(&Value) -> bool) -> Value {
 
 #[test]
 fn the_pull_request_of_every_event_is_found() {
-    let Some(stand) = Stand::with_prism() else {
+    let Some(github) = FakeGitHub::with_prism() else {
         return;
     };
     let any = |_: &Value| true;
@@ -117,16 +117,16 @@ fn the_pull_request_of_every_event_is_found() {
         seed.as_object_mut()
             .unwrap()
             .extend(pull.as_object().unwrap().clone());
-        stand.add_pull(&seed);
-        let mut job = stand.job();
+        github.add_pull(&seed);
+        let mut job = github.job();
         // Another workflow for each, so that each has a comment of its own.
         job.event(event, &payload)
             .set("GITHUB_SHA", sha)
             .set("GITHUB_WORKFLOW", &format!("{event} {number}"));
-        let before = stand.comments(number).len();
+        let before = github.comments(number).len();
         let finished = measured(&mut job, &[]);
         assert_eq!(
-            stand.comments(number).len(),
+            github.comments(number).len(),
             before + 1,
             "{event} {number}: {}",
             finished.stdout
@@ -136,64 +136,64 @@ fn the_pull_request_of_every_event_is_found() {
 
 #[test]
 fn a_comment_is_updated_in_place_wherever_it_stands_and_others_are_left_alone() {
-    let Some(stand) = Stand::with_prism() else {
+    let Some(github) = FakeGitHub::with_prism() else {
         return;
     };
-    stand.add_pull(&json!({ "number": 7, "sha": SHA }));
-    measured(&mut job_for(&stand, 7), &[]);
-    let first = the_comment(&stand, 7);
+    github.add_pull(&json!({ "number": 7, "sha": SHA }));
+    measured(&mut job_for(&github, 7), &[]);
+    let first = the_comment(&github, 7);
     let marker = first.lines().next().unwrap().to_owned();
-    stand.add_comment(&json!({ "issue": 8, "login": "mallory", "body": format!("{first} mine") }));
+    github.add_comment(&json!({ "issue": 8, "login": "mallory", "body": format!("{first} mine") }));
     for number in 0..230 {
-        stand.add_comment(
+        github.add_comment(
             &json!({ "issue": 8, "login": "octocat", "body": format!("comment {number}") }),
         );
     }
-    measured(&mut job_for(&stand, 8), &[("description", "first")]);
-    measured(&mut job_for(&stand, 8), &[("description", "second")]);
-    let body = the_comment(&stand, 8);
+    measured(&mut job_for(&github, 8), &[("description", "first")]);
+    measured(&mut job_for(&github, 8), &[("description", "second")]);
+    let body = the_comment(&github, 8);
     assert!(body.starts_with(&marker), "{body}");
-    assert_eq!(stand.comments(8).len(), 232);
-    let mallory = stand.comments(8).remove(0);
+    assert_eq!(github.comments(8).len(), 232);
+    let mallory = github.comments(8).remove(0);
     assert!(
         mallory["body"].as_str().unwrap().ends_with(" mine"),
         "somebody else's comment was written"
     );
 
     // Another workflow has another comment.
-    measured(job_for(&stand, 7).set("GITHUB_WORKFLOW", "Other"), &[]);
-    assert_eq!(stand.comments(7).len(), 2);
+    measured(job_for(&github, 7).set("GITHUB_WORKFLOW", "Other"), &[]);
+    assert_eq!(github.comments(7).len(), 2);
 }
 
 #[test]
 fn sixteen_jobs_at_once_converge_on_one_comment_with_every_row() {
     const JOBS: u64 = 16;
-    let Some(stand) = Stand::start() else {
+    let Some(github) = FakeGitHub::start() else {
         return;
     };
-    stand.add_pull(&json!({ "number": 7, "sha": SHA }));
-    stand.latency(0.4);
+    github.add_pull(&json!({ "number": 7, "sha": SHA }));
+    github.latency(0.4);
     let mut jobs: Vec<_> = (0..JOBS)
-        .map(|_| (quick_desk(), job_for(&stand, 7)))
+        .map(|_| (quick_desk(), job_for(&github, 7)))
         .collect();
     let running: Vec<Running> = jobs
         .iter_mut()
         .enumerate()
-        .map(|(sample, (desk, job))| {
+        .map(|(sample, (sandbox, job))| {
             let matrix = json!({ "sample": sample }).to_string();
-            Running::spawn(step(desk, job, &[("matrix", &matrix)]))
+            Running::spawn(step(sandbox, job, &[("matrix", &matrix)]))
         })
         .collect();
     for job in running {
         job.finish().expect(0).logs("commented: ");
     }
-    let body = the_comment(&stand, 7);
+    let body = the_comment(&github, 7);
     let rows: BTreeSet<&str> = body
         .lines()
         .filter(|line| line.starts_with("| measure ("))
         .collect();
     assert_eq!(rows.len() as u64, JOBS, "{body}");
-    let writes = stand
+    let writes = github
         .requests("/comments")
         .iter()
         .filter(|request| request["method"] != "GET")
@@ -207,12 +207,12 @@ fn sixteen_jobs_at_once_converge_on_one_comment_with_every_row() {
 
 #[test]
 fn a_token_that_may_not_write_is_one_warning_and_no_failure() {
-    let Some(stand) = Stand::start() else {
+    let Some(github) = FakeGitHub::start() else {
         return;
     };
-    stand.add_pull(&json!({ "number": 7, "sha": SHA }));
-    let token = stand.read_only_token();
-    let finished = measured(&mut job_for(&stand, 7), &[("github-token", &token)]);
+    github.add_pull(&json!({ "number": 7, "sha": SHA }));
+    let token = github.read_only_token();
+    let finished = measured(&mut job_for(&github, 7), &[("github-token", &token)]);
     let warnings: Vec<&str> = finished
         .stdout
         .lines()
@@ -226,35 +226,35 @@ fn a_token_that_may_not_write_is_one_warning_and_no_failure() {
         warnings[0]
     );
     assert!(warnings[0].contains("Resource not accessible by integration"));
-    assert!(stand.comments(7).is_empty());
+    assert!(github.comments(7).is_empty());
 
-    let none = measured(&mut job_for(&stand, 7), &[("github-token", "")]);
+    let none = measured(&mut job_for(&github, 7), &[("github-token", "")]);
     none.logs("the input `github-token` is empty");
 }
 
 #[test]
 fn a_commit_without_a_pull_request_is_commented_only_when_that_is_asked_for() {
-    let Some(stand) = Stand::with_prism() else {
+    let Some(github) = FakeGitHub::with_prism() else {
         return;
     };
     let push = json!({ "ref": "refs/heads/main", "after": SHA });
     for (comment, comments) in [("auto", 0), ("always", 1), ("always", 1)] {
-        let mut job = stand.job();
+        let mut job = github.job();
         job.event("push", &push);
         measured(&mut job, &[("comment", comment)]);
-        assert_eq!(stand.commit_comments(SHA).len(), comments, "{comment}");
+        assert_eq!(github.commit_comments(SHA).len(), comments, "{comment}");
     }
-    stand.add_pull(&json!({ "number": 9, "sha": SHA, "state": "closed" }));
-    let mut job = stand.job();
+    github.add_pull(&json!({ "number": 9, "sha": SHA, "state": "closed" }));
+    let mut job = github.job();
     measured(job.event("push", &push), &[]).logs("belongs to no open pull request");
-    let before = stand.requests("/repos/").len();
-    measured(&mut job_for(&stand, 9), &[("comment", "never")]);
-    assert_eq!(stand.requests("/repos/").len(), before);
+    let before = github.requests("/repos/").len();
+    measured(&mut job_for(&github, 9), &[("comment", "never")]);
+    assert_eq!(github.requests("/repos/").len(), before);
 }
 
 #[test]
 fn what_passes_is_waited_for_and_nothing_is_written_twice() {
-    let Some(stand) = Stand::start() else {
+    let Some(github) = FakeGitHub::start() else {
         return;
     };
     let limited = json!({ "method": "POST", "path": "/comments", "status": 429, "body": { "message": "secondary rate limit" }, "headers": { "Retry-After": "1" } });
@@ -262,98 +262,98 @@ fn what_passes_is_waited_for_and_nothing_is_written_twice() {
     // The comment is written, but nobody says so.
     let lost = json!({ "method": "POST", "path": "/comments", "reset": "after" });
     for (number, faults) in [(1, vec![limited, broken]), (2, vec![lost])] {
-        stand.add_pull(&json!({ "number": number, "sha": SHA }));
+        github.add_pull(&json!({ "number": number, "sha": SHA }));
         for fault in &faults {
-            stand.fault(fault);
+            github.fault(fault);
         }
-        measured(&mut job_for(&stand, number), &[]).logs("commented: ");
-        the_comment(&stand, number);
+        measured(&mut job_for(&github, number), &[]).logs("commented: ");
+        the_comment(&github, number);
     }
     // Finding the pull request of a push is tried again too.
-    stand.add_pull(&json!({ "number": 4, "sha": FORKED }));
-    stand.fault(&json!({ "path": "/pulls", "status": 502, "body": "" }));
-    let mut push = stand.job();
+    github.add_pull(&json!({ "number": 4, "sha": FORKED }));
+    github.fault(&json!({ "path": "/pulls", "status": 502, "body": "" }));
+    let mut push = github.job();
     push.event("push", &json!({ "after": FORKED }))
         .set("GITHUB_SHA", FORKED);
     measured(&mut push, &[]).logs("commented: ");
-    the_comment(&stand, 4);
+    the_comment(&github, 4);
     // What does not pass is told, and is no failure.
-    stand.add_pull(&json!({ "number": 3, "sha": SHA }));
-    stand.fault(&json!({ "path": "/comments", "status": 422, "body": { "message": "Validation Failed" }, "count": -1 }));
-    measured(&mut job_for(&stand, 3), &[])
+    github.add_pull(&json!({ "number": 3, "sha": SHA }));
+    github.fault(&json!({ "path": "/comments", "status": 422, "body": { "message": "Validation Failed" }, "count": -1 }));
+    measured(&mut job_for(&github, 3), &[])
         .logs("::warning title=collector::no comment: 422: Validation Failed");
 }
 
 #[test]
 fn the_token_of_a_person_finds_that_persons_comment() {
-    let Some(stand) = Stand::start() else {
+    let Some(github) = FakeGitHub::start() else {
         return;
     };
-    stand.add_pull(&json!({ "number": 7, "sha": SHA }));
-    let token = stand.user_token();
+    github.add_pull(&json!({ "number": 7, "sha": SHA }));
+    let token = github.user_token();
     for _ in 0..2 {
-        measured(&mut job_for(&stand, 7), &[("github-token", &token)]);
+        measured(&mut job_for(&github, 7), &[("github-token", &token)]);
     }
-    let comments = stand.comments(7);
+    let comments = github.comments(7);
     assert_eq!(comments.len(), 1);
     assert_eq!(comments[0]["login"], "octocat");
 }
 
 #[test]
 fn the_token_of_an_app_finds_its_comment_at_once() {
-    let Some(stand) = Stand::start() else {
+    let Some(github) = FakeGitHub::start() else {
         return;
     };
-    stand.add_pull(&json!({ "number": 7, "sha": SHA }));
-    let token = stand.app_token();
+    github.add_pull(&json!({ "number": 7, "sha": SHA }));
+    let token = github.app_token();
     for _ in 0..2 {
-        measured(&mut job_for(&stand, 7), &[("github-token", &token)]);
+        measured(&mut job_for(&github, 7), &[("github-token", &token)]);
     }
-    let comments = stand.comments(7);
+    let comments = github.comments(7);
     assert_eq!(comments.len(), 1);
     assert_eq!(comments[0]["login"], "reports[bot]");
-    let created = stand.requests("/comments");
+    let created = github.requests("/comments");
     let created = created.iter().filter(|request| request["method"] == "POST");
     assert_eq!(created.count(), 1, "the second run wrote a comment anew");
 }
 
 #[test]
 fn a_pull_request_that_only_contains_the_commit_is_another_one() {
-    let Some(stand) = Stand::with_prism() else {
+    let Some(github) = FakeGitHub::with_prism() else {
         return;
     };
     // Stacked on the branch that was pushed, and older.
-    stand.add_pull(&json!({ "number": 5, "sha": FORKED, "head": "stacked", "commits": [SHA] }));
+    github.add_pull(&json!({ "number": 5, "sha": FORKED, "head": "stacked", "commits": [SHA] }));
     let push = |git_ref: &str| {
-        let mut job = stand.job();
+        let mut job = github.job();
         job.event("push", &json!({ "after": SHA }))
             .set("GITHUB_REF", git_ref);
         measured(&mut job, &[])
     };
     push("refs/heads/feature").logs("belongs to no open pull request");
     // The branch has gone on since the push.
-    stand.add_pull(
+    github.add_pull(
         &json!({ "number": 6, "sha": "1".repeat(40), "head": "feature", "commits": [SHA] }),
     );
     push("refs/heads/feature").logs("commented: ");
     // A tag has no branch: the commit tells.
-    stand.add_pull(&json!({ "number": 7, "sha": SHA, "head": "tagged" }));
+    github.add_pull(&json!({ "number": 7, "sha": SHA, "head": "tagged" }));
     push("refs/tags/v1").logs("commented: ");
-    let comments = [5, 6, 7].map(|number| stand.comments(number).len());
+    let comments = [5, 6, 7].map(|number| github.comments(number).len());
     assert_eq!(comments, [0, 1, 1]);
 }
 
 #[test]
 fn a_locked_conversation_needs_no_permissions() {
-    let Some(stand) = Stand::start() else {
+    let Some(github) = FakeGitHub::start() else {
         return;
     };
-    stand.add_pull(&json!({ "number": 7, "sha": SHA }));
-    stand.fault(
+    github.add_pull(&json!({ "number": 7, "sha": SHA }));
+    github.fault(
         &json!({ "method": "POST", "path": "/comments", "status": 403, "count": -1,
         "body": { "message": "Unable to create comment because issue is locked." } }),
     );
-    let finished = measured(&mut job_for(&stand, 7), &[]);
+    let finished = measured(&mut job_for(&github, 7), &[]);
     finished.logs("no comment: the conversation is locked");
     assert!(
         !finished.stdout.contains("permissions:"),
@@ -364,12 +364,12 @@ fn a_locked_conversation_needs_no_permissions() {
 
 #[test]
 fn a_rerun_of_an_older_run_says_that_its_row_is_not_shown() {
-    let Some(stand) = Stand::start() else {
+    let Some(github) = FakeGitHub::start() else {
         return;
     };
-    stand.add_pull(&json!({ "number": 7, "sha": SHA }));
-    measured(job_for(&stand, 7).set("GITHUB_RUN_ID", "900"), &[]).logs("commented: ");
-    let older = measured(job_for(&stand, 7).set("GITHUB_RUN_ID", "800"), &[]);
+    github.add_pull(&json!({ "number": 7, "sha": SHA }));
+    measured(job_for(&github, 7).set("GITHUB_RUN_ID", "900"), &[]).logs("commented: ");
+    let older = measured(job_for(&github, 7).set("GITHUB_RUN_ID", "800"), &[]);
     older.logs("no comment: a newer workflow run has the comment: ");
     assert!(!older.stdout.contains("commented: "), "{}", older.stdout);
 }

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::command::{Desk, run, skip};
+use crate::command::{Sandbox, run, skip};
 
 /// The name of the figure, with what formats and terminals take for more than itself.
 const NAME: &str = "compress \"level\"=9,\\n=1\u{1b}[31m\u{202e}";
@@ -61,12 +61,12 @@ const REPORT: &str = r#"{"format": 2, "collector": "0.1.0", "run": "RUN", "sampl
     "released": {"state": "terminated"}, "stages": [], "collected": {"files": 1, "bytes": 1, "incomplete": 0}}"#;
 
 /// A run of several samples at rest, on instances of a type with a kernel.
-pub(crate) fn stored(desk: &Desk, record: &Value, instance_type: &str, kernel: &str) {
+pub(crate) fn stored(sandbox: &Sandbox, record: &Value, instance_type: &str, kernel: &str) {
     let revision = record["revision"].as_str().unwrap();
     let run = record["runs"][0].as_str().unwrap();
     let directory = format!("out/{revision}");
-    desk.file(&format!("{directory}/.index.lock"), "");
-    desk.file(
+    sandbox.file(&format!("{directory}/.index.lock"), "");
+    sandbox.file(
         &format!("{directory}/{run}/figures.json"),
         &record.to_string(),
     );
@@ -77,46 +77,51 @@ pub(crate) fn stored(desk: &Desk, record: &Value, instance_type: &str, kernel: &
             .replace("REVISION", revision)
             .replace("TYPE", instance_type);
         let sample = format!("{directory}/i-{run}-{sample}");
-        desk.file(&format!("{sample}/collector/run.json"), &report);
+        sandbox.file(&format!("{sample}/collector/run.json"), &report);
         let host = json!({ "format": 1, "kernel": kernel, "cpu_model": "Xeon" });
-        desk.file(&format!("{sample}/collector/host.json"), &host.to_string());
-        desk.file(&format!("{sample}/config/config.yml"), "main: {}\n");
+        sandbox.file(&format!("{sample}/collector/host.json"), &host.to_string());
+        sandbox.file(&format!("{sample}/config/config.yml"), "main: {}\n");
     }
 }
 
-/// A desk with the runs `a` of v1 and `b` of v2, the latter by so much slower, on three instances each.
-fn two_revisions(factor: f64) -> Desk {
-    let desk = Desk::new();
-    desk.config("performance_results: speed.csv", "");
+/// A sandbox with the runs `a` of v1 and `b` of v2, the latter by so much slower, on three instances each.
+fn two_revisions(factor: f64) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.config("performance_results: speed.csv", "");
     let before = [(1.0, 1.0), (1.0, 1.002), (1.0, 0.999)];
     let after = before.map(|(_, value)| (1.0, value * factor));
     stored(
-        &desk,
+        &sandbox,
         &figures("a", "v1", None, &before),
         "c7i.large",
         "6.8",
     );
-    stored(&desk, &figures("b", "v2", None, &after), "c7i.large", "6.8");
-    desk
+    stored(
+        &sandbox,
+        &figures("b", "v2", None, &after),
+        "c7i.large",
+        "6.8",
+    );
+    sandbox
 }
 
 #[track_caller]
-fn compared(desk: &Desk, args: &[&str]) -> String {
-    run(desk.collect(&[&["compare"], args].concat()))
+fn compared(sandbox: &Sandbox, args: &[&str]) -> String {
+    run(sandbox.collect(&[&["compare"], args].concat()))
         .expect(0)
         .stdout
 }
 
 #[test]
 fn two_revisions_on_several_instances_each_are_compared() {
-    let desk = two_revisions(1.1);
+    let sandbox = two_revisions(1.1);
     for (baseline, candidate) in [
         ("v1", "v2"),
         ("a", "b"),
         ("out/v1", "out/v2"),
         ("out/v1/a", "out/v2/b"),
     ] {
-        let table = compared(&desk, &[baseline, candidate]);
+        let table = compared(&sandbox, &[baseline, candidate]);
         let first = table.lines().next().unwrap();
         assert_eq!(
             first, "v2 against v1: 1 slower; 3 and 3 instances, not interleaved",
@@ -124,23 +129,23 @@ fn two_revisions_on_several_instances_each_are_compared() {
         );
         assert!(table.contains("+10.0 % ["), "{table}");
     }
-    let record: Value = serde_json::from_str(&compared(&desk, &["v2", "v1", "--json"])).unwrap();
+    let record: Value = serde_json::from_str(&compared(&sandbox, &["v2", "v1", "--json"])).unwrap();
     assert_eq!(record["rows"][0]["verdict"], "faster");
     assert_eq!(record["unpaired"], json!([3, 3]));
 }
 
 #[test]
 fn a_single_instance_or_another_host_carries_no_verdict() {
-    let desk = two_revisions(1.1);
-    let alone = compared(&desk, &["i-a-1", "i-b-1"]);
+    let sandbox = two_revisions(1.1);
+    let alone = compared(&sandbox, &["i-a-1", "i-b-1"]);
     assert!(
         alone.starts_with("v2 against v1: 1 no verdict; 1 and 1 instance"),
         "{alone}"
     );
     assert!(alone.contains("one instance on a side"), "{alone}");
     let other = figures("c", "v3", None, &[(1.0, 2.0), (1.0, 2.1)]);
-    stored(&desk, &other, "m7i.large", "6.9");
-    let elsewhere = compared(&desk, &["v1", "v3"]);
+    stored(&sandbox, &other, "m7i.large", "6.9");
+    let elsewhere = compared(&sandbox, &["v1", "v3"]);
     assert!(
         elsewhere.starts_with("v3 against v1: 1 no verdict; "),
         "{elsewhere}"
@@ -154,8 +159,8 @@ fn a_single_instance_or_another_host_carries_no_verdict() {
         "{elsewhere}"
     );
     let record = figures("e", "v4", None, &[(1.0, 1.0), (1.0, 1.001)]);
-    desk.file("alone/figures.json", &record.to_string());
-    let unknown = compared(&desk, &["v1", "alone"]);
+    sandbox.file("alone/figures.json", &record.to_string());
+    let unknown = compared(&sandbox, &["v1", "alone"]);
     assert!(
         unknown.contains("not every host is known: they may differ"),
         "{unknown}"
@@ -164,16 +169,16 @@ fn a_single_instance_or_another_host_carries_no_verdict() {
 
 #[test]
 fn a_baseline_that_was_measured_in_turns_is_taken_from_the_same_run() {
-    let desk = Desk::new();
-    desk.config("performance_results: speed.csv", "");
+    let sandbox = Sandbox::new();
+    sandbox.config("performance_results: speed.csv", "");
     let instances = [(1.0, 1.1), (1.0, 1.102), (1.0, 1.099)];
     stored(
-        &desk,
+        &sandbox,
         &figures("a", "v2", Some("v1"), &instances),
         "c7i.large",
         "6.8",
     );
-    let table = compared(&desk, &["v1", "v2"]);
+    let table = compared(&sandbox, &["v1", "v2"]);
     assert!(
         table.starts_with("v2 against v1: 1 slower; 3 instances, 9 rounds\n"),
         "{table}"
@@ -182,32 +187,34 @@ fn a_baseline_that_was_measured_in_turns_is_taken_from_the_same_run() {
 
 #[test]
 fn what_has_no_figures_says_so() {
-    let desk = Desk::new();
-    desk.config("performance_results: speed.csv", "run:\n  - measure.sh\n")
+    let sandbox = Sandbox::new();
+    sandbox
+        .config("performance_results: speed.csv", "run:\n  - measure.sh\n")
         .script("measure.sh", "echo 42 > speed.csv");
-    run(desk.collect(&["config.yml", "v1", "--local"])).expect(0);
-    let none = run(desk.collect(&["compare", "v1", "v1"])).expect(2);
+    run(sandbox.collect(&["config.yml", "v1", "--local"])).expect(0);
+    let none = run(sandbox.collect(&["compare", "v1", "v1"])).expect(2);
     none.says("there are no figures in ");
     none.says("`figures` in the config says which files hold them");
-    let unknown = run(desk.collect(&["export", "v9"])).expect(2);
+    let unknown = run(sandbox.collect(&["export", "v9"])).expect(2);
     unknown.says("is of a revision, a run or an instance `v9`");
-    desk.file("damaged/figures.json", "{");
-    run(desk.collect(&["export", "damaged"]))
+    sandbox.file("damaged/figures.json", "{");
+    run(sandbox.collect(&["export", "damaged"]))
         .expect(2)
         .says("is not a record of collector's");
 }
 
 #[test]
 fn runs_of_one_plan_are_joined() {
-    let desk = Desk::new();
-    desk.config("performance_results: speed.csv", "");
+    let sandbox = Sandbox::new();
+    sandbox.config("performance_results: speed.csv", "");
     for (run, after) in [("a", 1.1), ("b", 1.102), ("c", 1.099)] {
         let record = figures(run, "v2", Some("v1"), &[(1.0, after)]);
-        stored(&desk, &record, "c7i.large", "6.8");
+        stored(&sandbox, &record, "c7i.large", "6.8");
     }
     let directories = ["out/v2/a", "out/v2/b", "out/v2/c", "out/v2/a"];
     let merged =
-        run(desk.collect(&[&["merge", "--output", "joined"], &directories[..]].concat())).expect(0);
+        run(sandbox.collect(&[&["merge", "--output", "joined"], &directories[..]].concat()))
+            .expect(0);
     assert!(
         merged
             .stdout
@@ -215,17 +222,17 @@ fn runs_of_one_plan_are_joined() {
         "{}",
         merged.stdout
     );
-    let text = std::fs::read_to_string(desk.path().join("joined/figures.json")).unwrap();
+    let text = std::fs::read_to_string(sandbox.path().join("joined/figures.json")).unwrap();
     let record: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(record["runs"], json!(["a", "b", "c"]));
     merged.says("wrote 1 figure of 3 runs to ");
     // What a comparison asks of hosts and configs goes with them.
-    let of_joined = desk.path().join("joined/i-b-1");
+    let of_joined = sandbox.path().join("joined/i-b-1");
     assert!(of_joined.join("collector/host.json").is_file());
     assert!(of_joined.join("config/config.yml").is_file());
     let other = figures("d", "v3", None, &[(1.0, 1.0), (1.0, 1.001)]);
-    stored(&desk, &other, "m7i.large", "6.8");
-    let elsewhere = compared(&desk, &["joined", "v3"]);
+    stored(&sandbox, &other, "m7i.large", "6.8");
+    let elsewhere = compared(&sandbox, &["joined", "v3"]);
     assert!(
         elsewhere.contains("the hosts of the sides differ: instance type"),
         "{elsewhere}"
@@ -234,44 +241,44 @@ fn runs_of_one_plan_are_joined() {
     // A name that leads elsewhere leads nowhere.
     let mut hostile = record.clone();
     hostile["samples"][0]["instance"] = "../../i-a-1".into();
-    desk.file("hostile/deep/collector/figures.json", &hostile.to_string());
-    desk.file("hostile/deep/collector/host.json", "{}");
-    run(desk.collect(&["merge", "--output", "deep/est", "hostile"])).expect(0);
-    assert!(!desk.path().join("i-a-1").exists());
+    sandbox.file("hostile/deep/collector/figures.json", &hostile.to_string());
+    sandbox.file("hostile/deep/collector/host.json", "{}");
+    run(sandbox.collect(&["merge", "--output", "deep/est", "hostile"])).expect(0);
+    assert!(!sandbox.path().join("i-a-1").exists());
     // All that a revision has is the same.
-    let again = run(desk.collect(&["merge", "--output", "again", "out/v2"])).expect(0);
+    let again = run(sandbox.collect(&["merge", "--output", "again", "out/v2"])).expect(0);
     assert_eq!(again.stdout, merged.stdout);
 }
 
 #[test]
 fn runs_of_different_plans_are_not_joined() {
-    let desk = two_revisions(1.0);
-    let refused = |desk: &Desk| {
-        run(desk.collect(&["merge", "--output", "joined", "out/v1", "out/v2"])).expect(2)
+    let sandbox = two_revisions(1.0);
+    let refused = |sandbox: &Sandbox| {
+        run(sandbox.collect(&["merge", "--output", "joined", "out/v1", "out/v2"])).expect(2)
     };
-    refused(&desk).says("the revisions differ: `v1` and `v2`");
-    assert!(!desk.path().join("joined").exists());
+    refused(&sandbox).says("the revisions differ: `v1` and `v2`");
+    assert!(!sandbox.path().join("joined").exists());
     stored(
-        &desk,
+        &sandbox,
         &figures("c", "v1", None, &[(1.0, 1.0)]),
         "c7i.large",
         "6.8",
     );
-    desk.file("out/v1/i-c-1/config/config.yml", "main: {samples: 1}\n");
-    let merged = run(desk.collect(&["merge", "--output", "joined", "out/v1"])).expect(2);
+    sandbox.file("out/v1/i-c-1/config/config.yml", "main: {samples: 1}\n");
+    let merged = run(sandbox.collect(&["merge", "--output", "joined", "out/v1"])).expect(2);
     merged.says("their configs differ");
     // A comparison takes what the newest config has measured.
-    run(desk.collect(&["compare", "v1", "v2"]))
+    run(sandbox.collect(&["compare", "v1", "v2"]))
         .expect(0)
         .says("runs of v1 are left out");
 }
 
 #[test]
 fn figures_are_exported_for_other_tools() {
-    let desk = two_revisions(1.0);
+    let sandbox = two_revisions(1.0);
     let export = |format: &str| {
         let args = ["export", "--format", format, "v2"];
-        run(desk.collect(&args)).expect(0).stdout
+        run(sandbox.collect(&args)).expect(0).stdout
     };
     let json = |format: &str| serde_json::from_str::<Value>(&export(format)).unwrap();
     let name = NAME;
@@ -287,7 +294,7 @@ fn figures_are_exported_for_other_tools() {
             .starts_with("\"compress \"\"level\"\"=9,")
     );
     assert!(export("openmetrics").ends_with("# EOF\n"));
-    let none = run(desk.collect(&[
+    let none = run(sandbox.collect(&[
         "export",
         "--format",
         "github-action-benchmark",
@@ -327,20 +334,20 @@ fn prometheus_own_parser_reads_the_export() {
         skip("prometheus-client is missing: tests/github/setup installs it");
         return;
     }
-    let desk = Desk::new();
-    desk.config("performance_results: speed.csv", "");
+    let sandbox = Sandbox::new();
+    sandbox.config("performance_results: speed.csv", "");
     stored(
-        &desk,
+        &sandbox,
         &figures("a", "v2", Some("v1"), &[(1.0, 1.5); 3]),
         "c7i.large",
         "6.8",
     );
-    run(desk.collect(&["merge", "--output", "joined", "out/v2"])).expect(0);
-    let text = run(desk.collect(&["export", "--format", "openmetrics", "joined"]))
+    run(sandbox.collect(&["merge", "--output", "joined", "out/v2"])).expect(0);
+    let text = run(sandbox.collect(&["export", "--format", "openmetrics", "joined"]))
         .expect(0)
         .stdout;
-    desk.file("figures.prom", &text);
-    let file = std::fs::File::open(desk.path().join("figures.prom")).unwrap();
+    sandbox.file("figures.prom", &text);
+    let file = std::fs::File::open(sandbox.path().join("figures.prom")).unwrap();
     let read = Command::new(python)
         .args(["-c", READ])
         .stdin(file)
@@ -358,14 +365,14 @@ fn prometheus_own_parser_reads_the_export() {
 
 #[test]
 fn a_limit_is_a_percentage() {
-    let desk = Desk::new();
-    desk.config(
+    let sandbox = Sandbox::new();
+    sandbox.config(
         "performance_results: speed.csv\nfail_on: {slower: 2.5%}",
         "",
     );
     let args = ["check", "config.yml", "--local"];
-    run(desk.collect(&args)).expect(0);
-    let plan = run(desk.collect(&["plan", "config.yml", "v1", "--local"])).expect(0);
+    run(sandbox.collect(&args)).expect(0);
+    let plan = run(sandbox.collect(&["plan", "config.yml", "v1", "--local"])).expect(0);
     assert!(plan.stdout.contains("slower: 2.5%"), "{}", plan.stdout);
     for (limit, fault) in [
         ("{slower: 5}", "`slower` is a number, a text is expected"),
@@ -378,10 +385,10 @@ fn a_limit_is_a_percentage() {
             "unknown key `faster` in `fail_on`",
         ),
     ] {
-        desk.config(
+        sandbox.config(
             &format!("performance_results: speed.csv\nfail_on: {limit}"),
             "",
         );
-        run(desk.collect(&args)).expect(2).says(fault);
+        run(sandbox.collect(&args)).expect(2).says(fault);
     }
 }

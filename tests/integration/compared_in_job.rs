@@ -5,22 +5,23 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::command::{Desk, Running, run, wait_for};
-use crate::stand::{Job, SHA, Stand};
+use crate::command::{Running, Sandbox, run, wait_for};
+use crate::fake_github::{FakeGitHub, Job, SHA};
 use crate::turns::measurement;
 use crate::workflow::{post, pull_request_job, step, the_body, values};
 
 /// A comparison of `v1` and a revision that is 10 % slower; `main` and `phases` are further keys.
-fn desk(main: &str, phases: &str) -> Desk {
-    let desk = Desk::new();
+fn sandbox(main: &str, phases: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
     let main = format!(
         "performance_results: out/*\nfigures: figures.txt\nmetrics: off\nbaseline: v1\nrepeat: 8\n{main}"
     );
     let phases = format!("setup: [build.sh]\nrun: [measure.sh]\n{phases}");
-    desk.config(&main, &phases)
+    sandbox
+        .config(&main, &phases)
         .script("build.sh", "mkdir out")
         .script("measure.sh", &measurement(10));
-    desk
+    sandbox
 }
 
 /// The lines of the table, a figure each.
@@ -54,21 +55,21 @@ fn page_of(job: &Job) -> String {
 
 #[test]
 fn comment_summary_and_outputs_begin_with_the_answer() {
-    let Some(stand) = Stand::with_prism() else {
+    let Some(github) = FakeGitHub::with_prism() else {
         return;
     };
-    stand.add_pull(&json!({ "number": 7, "sha": SHA }));
-    let mut job = pull_request_job(&stand);
-    let desk = desk("", "");
-    run(step(&desk, &mut job, &[])).expect(0);
+    github.add_pull(&json!({ "number": 7, "sha": SHA }));
+    let mut job = pull_request_job(&github);
+    let sandbox = sandbox("", "");
+    run(step(&sandbox, &mut job, &[])).expect(0);
     let answer = &format!("{} against v1: 2 slower; 1 instance, 4 rounds", &SHA[..10]);
     let outputs = values(&job.output());
     assert_eq!(&outputs["comparison"], answer);
     let artifact = &outputs["artifact-url"];
     let page = page_of(&job);
-    let figures = fs::read_to_string(desk.sample(SHA).join("collector/figures.json")).unwrap();
+    let figures = fs::read_to_string(sandbox.sample(SHA).join("collector/figures.json")).unwrap();
     let seed = serde_json::from_str::<Value>(&figures).unwrap()["seed"].clone();
-    let (body, summary) = (the_body(&stand), job.summary());
+    let (body, summary) = (the_body(&github), job.summary());
     for text in [&body, &summary] {
         let mut visible = text
             .lines()
@@ -92,29 +93,29 @@ fn comment_summary_and_outputs_begin_with_the_answer() {
 
 #[test]
 fn what_a_cancelled_run_had_compared_is_told_by_the_post_step() {
-    let Some(stand) = Stand::with_prism() else {
+    let Some(github) = FakeGitHub::with_prism() else {
         return;
     };
-    stand.add_pull(&json!({ "number": 7, "sha": SHA }));
+    github.add_pull(&json!({ "number": 7, "sha": SHA }));
     for (samples, sentence) in [(1, "1 instance, 4 rounds"), (2, "2 instances, 8 rounds")] {
-        let desk = desk(&format!("samples: {samples}"), "after_collect: [wait.sh]\n");
-        let started = desk.path().join("started");
-        desk.script(
+        let sandbox = sandbox(&format!("samples: {samples}"), "after_collect: [wait.sh]\n");
+        let started = sandbox.path().join("started");
+        sandbox.script(
             "wait.sh",
             &format!(
                 "[ $COLLECTOR_SAMPLE != {samples} ] || {{ touch '{}'; exec sleep 600; }}",
                 started.display()
             ),
         );
-        let mut job = pull_request_job(&stand);
+        let mut job = pull_request_job(&github);
         // A newer run, which takes the place of the older one's rows.
         job.set("GITHUB_RUN_ID", &format!("999999999{samples}"));
-        let running = Running::spawn(step(&desk, &mut job, &[]));
+        let running = Running::spawn(step(&sandbox, &mut job, &[]));
         wait_for("the results", || started.exists().then_some(()));
         running.signal(rustix::process::Signal::INT);
         running.finish().expect(130);
-        post(&desk, &mut job, &[]).expect(0).logs("commented: ");
-        let (body, summary) = (the_body(&stand), job.summary());
+        post(&sandbox, &mut job, &[]).expect(0).logs("commented: ");
+        let (body, summary) = (the_body(&github), job.summary());
         for text in [&body, &summary] {
             assert!(text.contains(&format!("; {sentence}**\n")), "{text}");
             assert!(text.contains("interrupted"), "{text}");

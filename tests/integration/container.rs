@@ -8,12 +8,12 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::command::{Desk, wait_for};
+use crate::command::{Sandbox, wait_for};
 use crate::docker::{Docker, IMAGE, KILLED, RUNNER, Report, Stage, everything_in, job, succeed};
 use crate::documents::Document;
+use crate::fake_github::FakeGitHub;
 use crate::lab::{Guest, Lab};
 use crate::signals::{GONE, PHASES, desk_that_waits_in};
-use crate::stand::Stand;
 
 /// The groups of a rehearsal that has scripts in `run` only.
 const GROUPS: [&str; 6] = ["launch", "ready", "run", "collect", "terminate", "archive"];
@@ -23,9 +23,9 @@ fn titles(stage: &Stage) -> Vec<&str> {
 }
 
 /// Waits in a phase on an instance of the laboratory.
-fn job_that_waits_in(desk: &Desk, lab: &Lab) -> Value {
+fn job_that_waits_in(sandbox: &Sandbox, lab: &Lab) -> Value {
     let inputs = json!({"config": "config.yml", "revision": "v1", "output": "out"});
-    job(desk, &lab.variables(), &inputs)
+    job(sandbox, &lab.variables(), &inputs)
 }
 
 /// Post found the one instance alive, ended it and said so in one line.
@@ -53,11 +53,11 @@ fn expect_ended_by_post(report: &Report, lab: &Lab) {
 
 #[test]
 fn a_rehearsal_gives_the_job_everything_and_leaves_nothing_to_post() {
-    let (Some(docker), Some(stand)) = (Docker::get(), Stand::start()) else {
+    let (Some(docker), Some(github)) = (Docker::get(), FakeGitHub::start()) else {
         return;
     };
-    let desk = Desk::new();
-    desk.file(
+    let sandbox = Sandbox::new();
+    sandbox.file(
         "perf/config.yml",
         "main:\n  output: measured\n  performance_results: /tmp/measured/*.csv\nrun:\n  - measure.sh\n  - note.sh: {local: true}\n",
     )
@@ -66,9 +66,9 @@ fn a_rehearsal_gives_the_job_everything_and_leaves_nothing_to_post() {
         "perf/measure.sh",
         "mkdir /tmp/measured; echo 1 >/tmp/measured/a.csv; echo \"measured $VERSION\"",
     );
-    let variables = stand.job().variables();
+    let variables = github.job().variables();
     let inputs = json!({"config": "perf", "revision": "v1", "local": "true"});
-    let Report { main, post } = docker.run(&job(&desk, &variables, &inputs));
+    let Report { main, post } = docker.run(&job(&sandbox, &variables, &inputs));
 
     assert_eq!(main.exit, 0, "{}", main.log);
     assert_eq!(titles(&main), GROUPS);
@@ -88,10 +88,10 @@ fn a_rehearsal_gives_the_job_everything_and_leaves_nothing_to_post() {
     );
     assert_eq!(outputs["run-id"], main.state["run"]);
     let results = &outputs["results-path"];
-    let csv = desk.path().join(results).join("a.csv");
+    let csv = sandbox.path().join(results).join("a.csv");
     assert_eq!(fs::read_to_string(csv).unwrap(), "1\n");
     assert_eq!(outputs["archive-path"], format!("{results}.tar.gz"));
-    for path in everything_in(desk.path()) {
+    for path in everything_in(sandbox.path()) {
         let owner = fs::symlink_metadata(&path).unwrap();
         let owner = (owner.uid(), owner.gid());
         assert_eq!(owner, (RUNNER, RUNNER), "{}", path.display());
@@ -102,14 +102,14 @@ fn a_rehearsal_gives_the_job_everything_and_leaves_nothing_to_post() {
         panic!("{instances:?}");
     };
     let downloads = tempfile::tempdir().unwrap();
-    let artifact = stand.readback(&format!("collector-v1-{instance}"), downloads.path());
+    let artifact = github.readback(&format!("collector-v1-{instance}"), downloads.path());
     assert_eq!(artifact["id"].to_string(), outputs["artifact-id"]);
     let digest = artifact["digest"].as_str().unwrap();
     assert!(digest.ends_with(&outputs["artifact-digest"]), "{digest}");
     let archive = format!("v1/{instance}.tar.gz");
     assert_eq!(
         fs::read(downloads.path().join(archive)).unwrap(),
-        fs::read(desk.path().join(&outputs["archive-path"])).unwrap()
+        fs::read(sandbox.path().join(&outputs["archive-path"])).unwrap()
     );
 
     assert_eq!(
@@ -126,15 +126,15 @@ fn problems_of_a_config_are_remarks_beside_its_lines() {
     let Some(docker) = Docker::get() else {
         return;
     };
-    let desk = Desk::new();
+    let sandbox = Sandbox::new();
     let missing: Vec<_> = (1..=12).map(|n| format!("  - missing-{n}.sh\n")).collect();
     let missing = missing.concat();
-    desk.file(
+    sandbox.file(
         "perf/config.yml",
         &format!("main:\n  output: measured\n  performance_results: /etc/os-release\n  colour: red\nrun:\n{missing}"),
     );
     let inputs = json!({"config": "./perf/config.yml", "local": "true"});
-    let Report { main, post } = docker.run(&job(&desk, &[], &inputs));
+    let Report { main, post } = docker.run(&job(&sandbox, &[], &inputs));
     assert_eq!(main.exit, 2);
     assert_eq!(main.outputs["status"], "refused");
     let places: Vec<_> = main
@@ -169,9 +169,9 @@ fn what_a_step_prints_commands_nothing_and_its_name_stays_a_name() {
         "::endgroup::",
         "##[group]printed",
     ];
-    let desk = Desk::new();
+    let sandbox = Sandbox::new();
     let name = "::x,y%.sh";
-    desk.file(
+    sandbox.file(
         "config.yml",
         &format!(
             "main:\n  output: out\n  performance_results: /etc/os-release\nrun:\n  - \"{name}\"\n"
@@ -182,7 +182,7 @@ fn what_a_step_prints_commands_nothing_and_its_name_stays_a_name() {
         &format!("printf '%s' '{}'; exit 3", hostile.join("\n")),
     );
     let inputs = json!({"config": "config.yml", "local": "true", "comment": "never"});
-    let main = docker.run(&job(&desk, &[], &inputs)).main;
+    let main = docker.run(&job(&sandbox, &[], &inputs)).main;
     assert_eq!(main.exit, 1, "{}", main.log);
     assert_eq!(main.outputs["status"], "step_failed");
     for line in hostile {
@@ -212,8 +212,8 @@ fn a_cancelled_job_leaves_no_instance_in_any_phase() {
         return;
     };
     for phase in PHASES {
-        let desk = desk_that_waits_in(phase, &lab.main("performance_results: /etc/os-release"));
-        let mut job = job_that_waits_in(&desk, &lab);
+        let sandbox = desk_that_waits_in(phase, &lab.main("performance_results: /etc/os-release"));
+        let mut job = job_that_waits_in(&sandbox, &lab);
         job["cancel"] = json!({"after_output": "waiting"});
         let Report { main, post } = docker.run(&job);
         let after = main.seconds_after_signal.unwrap();
@@ -237,8 +237,8 @@ fn a_container_that_is_stopped_gives_its_instance_back() {
     let (Some(docker), Some(lab)) = (Docker::get(), Lab::start(Guest::None)) else {
         return;
     };
-    let desk = desk_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
-    let job = job_that_waits_in(&desk, &lab);
+    let sandbox = desk_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
+    let job = job_that_waits_in(&sandbox, &lab);
     let report = thread::scope(|scope| {
         let running = scope.spawn(|| docker.run(&job));
         wait_for("the instance", || {
@@ -247,7 +247,7 @@ fn a_container_that_is_stopped_gives_its_instance_back() {
                 .any(|one| one["state"] == "running")
                 .then_some(())
         });
-        docker.signal(desk.path(), "TERM");
+        docker.signal(sandbox.path(), "TERM");
         running.join().unwrap()
     });
     assert_eq!(report.main.exit, 143, "{}", report.main.log);
@@ -260,12 +260,12 @@ fn post_ends_the_instance_of_a_main_that_was_killed() {
     let (Some(docker), Some(lab)) = (Docker::get(), Lab::start(Guest::Sshd)) else {
         return;
     };
-    let desk = desk_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
-    let mut job = job_that_waits_in(&desk, &lab);
+    let sandbox = desk_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
+    let mut job = job_that_waits_in(&sandbox, &lab);
     job["kill"] = json!({"after_output": "waiting"});
     let report = docker.run(&job);
     expect_ended_by_post(&report, &lab);
-    for path in everything_in(desk.path()) {
+    for path in everything_in(sandbox.path()) {
         let owner = fs::symlink_metadata(&path).unwrap().uid();
         assert_eq!(owner, RUNNER, "{}", path.display());
     }
@@ -276,15 +276,15 @@ fn post_waits_for_an_instance_that_was_under_way_when_main_was_killed() {
     let (Some(docker), Some(lab)) = (Docker::get(), Lab::start(Guest::None)) else {
         return;
     };
-    let desk = desk_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
+    let sandbox = desk_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
     lab.fault(&json!({"action": "RunInstances", "count": 1, "delay": 4.0}));
-    let job = job_that_waits_in(&desk, &lab);
+    let job = job_that_waits_in(&sandbox, &lab);
     let report = thread::scope(|scope| {
         let running = scope.spawn(|| docker.run(&job));
         wait_for("the launch", || {
             (!lab.calls("RunInstances").is_empty()).then_some(())
         });
-        docker.signal(desk.path(), "KILL");
+        docker.signal(sandbox.path(), "KILL");
         assert!(lab.instances().is_empty(), "it is not there yet");
         running.join().unwrap()
     });
@@ -296,12 +296,13 @@ fn the_image_can_be_debugged_as_the_readme_says() {
     let Some(docker) = Docker::get() else {
         return;
     };
-    let desk = Desk::new();
-    desk.file(
-        "perf/config.yml",
-        "main:\n  output: results\n  performance_results: /tmp/a.csv\nrun:\n  - measure.sh\n",
-    )
-    .script("perf/measure.sh", "echo 1 >/tmp/a.csv");
+    let sandbox = Sandbox::new();
+    sandbox
+        .file(
+            "perf/config.yml",
+            "main:\n  output: results\n  performance_results: /tmp/a.csv\nrun:\n  - measure.sh\n",
+        )
+        .script("perf/measure.sh", "echo 1 >/tmp/a.csv");
     let section = Document::open("docs/github-actions.md").section("## Debugging the image");
     let command = &section.blocks("console")[0];
     let ours = command.replace(
@@ -313,10 +314,10 @@ fn the_image_can_be_debugged_as_the_readme_says() {
     succeed(
         shell
             .args(["-c", &ours])
-            .current_dir(desk.path())
+            .current_dir(sandbox.path())
             .env("PATH", "/usr/bin:/bin"),
     );
-    let revision = desk.path().join("results/v1.2.3");
+    let revision = sandbox.path().join("results/v1.2.3");
     let csv = fs::read_dir(revision)
         .unwrap()
         .map(|entry| entry.unwrap().path().join("a.csv"))

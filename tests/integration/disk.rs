@@ -7,7 +7,7 @@ use collector::records::{FileState, Index, Manifest, Record};
 use collector::report::{Outcome, SampleReport};
 use collector::results::SampleDirectory;
 
-use crate::command::{Desk, Running, run, skip};
+use crate::command::{Running, Sandbox, run, skip};
 
 /// A file system in memory, for as long as this lives.
 struct Small(PathBuf);
@@ -40,26 +40,26 @@ impl Drop for Small {
 
 #[test]
 fn what_fits_is_collected_and_the_rest_is_named() {
-    let desk = Desk::new();
-    let results = desk.path().join("measured");
-    desk.config(&format!("performance_results: {}/*", results.display()), "run:\n  - make.sh\n").script(
+    let sandbox = Sandbox::new();
+    let results = sandbox.path().join("measured");
+    sandbox.config(&format!("performance_results: {}/*", results.display()), "run:\n  - make.sh\n").script(
         "make.sh",
         &format!(
             "mkdir {0}; cd {0}; head -c 1000000 /dev/urandom > small; head -c 9000000 /dev/urandom > large",
             results.display()
         ),
     );
-    let Some(_small) = Small::mount(desk.output(), "4m") else {
+    let Some(_small) = Small::mount(sandbox.output(), "4m") else {
         return;
     };
-    let finished = run(desk.collect(&["config.yml", "v1", "--local"])).expect(3);
+    let finished = run(sandbox.collect(&["config.yml", "v1", "--local"])).expect(3);
     finished.says("the results need 10000000 bytes");
     assert!(
         finished.stdout.contains("1 file,") && finished.stdout.contains("1 not complete"),
         "{}",
         finished.stdout
     );
-    let sample = desk.sample("v1");
+    let sample = sandbox.sample("v1");
     assert_eq!(
         std::fs::metadata(sample.join("small")).unwrap().len(),
         1_000_000
@@ -71,26 +71,27 @@ fn what_fits_is_collected_and_the_rest_is_named() {
 
 #[test]
 fn a_log_without_end_leaves_room_for_the_results() {
-    let desk = Desk::new();
-    let results = desk.path().join("measured");
-    desk.config(
-        &format!("performance_results: {}", results.display()),
-        "run:\n  - shout.sh:\n    - timeout: 3s\n",
-    )
-    .script(
-        "shout.sh",
-        &format!(
-            "head -c 3000000 /dev/urandom > {}; seq 1000000000",
-            results.display()
-        ),
-    );
-    let Some(_small) = Small::mount(desk.output(), "8m") else {
+    let sandbox = Sandbox::new();
+    let results = sandbox.path().join("measured");
+    sandbox
+        .config(
+            &format!("performance_results: {}", results.display()),
+            "run:\n  - shout.sh:\n    - timeout: 3s\n",
+        )
+        .script(
+            "shout.sh",
+            &format!(
+                "head -c 3000000 /dev/urandom > {}; seq 1000000000",
+                results.display()
+            ),
+        );
+    let Some(_small) = Small::mount(sandbox.output(), "8m") else {
         return;
     };
     // There is no room for the archive, which is a warning.
-    let finished = run(desk.collect(&["config.yml", "v1", "--local", "--quiet"])).expect(0);
+    let finished = run(sandbox.collect(&["config.yml", "v1", "--local", "--quiet"])).expect(0);
     finished.says("the log of shout.sh is cut");
-    let sample = desk.sample("v1");
+    let sample = sandbox.sample("v1");
     assert_eq!(
         std::fs::metadata(sample.join("measured")).unwrap().len(),
         3_000_000
@@ -117,10 +118,10 @@ fn a_log_without_end_leaves_room_for_the_results() {
 
 #[test]
 fn a_disk_that_is_full_for_a_moment_costs_no_line_of_a_log() {
-    let desk = Desk::new();
-    let go = desk.path().join("go");
-    let fill = desk.output().join("fill");
-    desk.config(
+    let sandbox = Sandbox::new();
+    let go = sandbox.path().join("go");
+    let fill = sandbox.output().join("fill");
+    sandbox.config(
         "performance_results: done",
         "run:\n  - shout.sh\n",
     )
@@ -132,14 +133,18 @@ fn a_disk_that_is_full_for_a_moment_costs_no_line_of_a_log() {
             go = go.display()
         ),
     );
-    let Some(_small) = Small::mount(desk.output(), "16m") else {
+    let Some(_small) = Small::mount(sandbox.output(), "16m") else {
         return;
     };
-    let mut running = Running::spawn(desk.collect(&["config.yml", "v1", "--local"]));
+    let mut running = Running::spawn(sandbox.collect(&["config.yml", "v1", "--local"]));
     running.wait_for_output("full\n");
     std::fs::write(&go, "").unwrap();
     running.finish().expect(0);
-    let log = std::fs::read_to_string(desk.sample("v1").join("collector/logs/01-run-shout.sh.log"));
+    let log = std::fs::read_to_string(
+        sandbox
+            .sample("v1")
+            .join("collector/logs/01-run-shout.sh.log"),
+    );
     let line = |number: u32| format!("{number}\n");
     let expected: String = (1..=20000)
         .map(line)
@@ -157,19 +162,20 @@ fn a_disk_that_is_full_for_a_moment_costs_no_line_of_a_log() {
 /// Fills the disk before the results are collected and sees that every record is there all the same.
 #[track_caller]
 fn keeps_its_records(small: &str, fill: &str) {
-    let desk = Desk::new();
-    let results = desk.path().join("measured");
-    desk.config(
-        &format!("performance_results: {}", results.display()),
-        "run:\n  - make.sh\nbefore_collect:\n  - fill.sh:\n    - local: true\n",
-    )
-    .script("make.sh", &format!("echo 42 > {}", results.display()))
-    .script("fill.sh", &format!("{fill}; exit 0"));
-    let Some(_small) = Small::mount(desk.output(), small) else {
+    let sandbox = Sandbox::new();
+    let results = sandbox.path().join("measured");
+    sandbox
+        .config(
+            &format!("performance_results: {}", results.display()),
+            "run:\n  - make.sh\nbefore_collect:\n  - fill.sh:\n    - local: true\n",
+        )
+        .script("make.sh", &format!("echo 42 > {}", results.display()))
+        .script("fill.sh", &format!("{fill}; exit 0"));
+    let Some(_small) = Small::mount(sandbox.output(), small) else {
         return;
     };
-    run(desk.collect(&["config.yml", "v1", "--local"])).expect(3);
-    let path = desk.sample("v1");
+    run(sandbox.collect(&["config.yml", "v1", "--local"])).expect(3);
+    let path = sandbox.sample("v1");
     let sample = SampleDirectory::new(&path);
     let report: SampleReport = sample.read().unwrap();
     assert_eq!(report.outcome, Outcome::Unavailable);
@@ -201,17 +207,18 @@ fn a_disk_without_inodes_costs_no_record() {
 
 #[test]
 fn a_file_system_that_does_not_tell_its_size_takes_the_results() {
-    let desk = Desk::new();
-    let results = desk.path().join("measured");
-    desk.config(
-        &format!("performance_results: {}", results.display()),
-        "run:\n  - make.sh\n",
-    )
-    .script("make.sh", &format!("echo 42 > {}", results.display()));
-    let Some(_mounted) = Small::of_kind("ramfs", desk.output(), "mode=755") else {
+    let sandbox = Sandbox::new();
+    let results = sandbox.path().join("measured");
+    sandbox
+        .config(
+            &format!("performance_results: {}", results.display()),
+            "run:\n  - make.sh\n",
+        )
+        .script("make.sh", &format!("echo 42 > {}", results.display()));
+    let Some(_mounted) = Small::of_kind("ramfs", sandbox.output(), "mode=755") else {
         return;
     };
-    run(desk.collect(&["config.yml", "v1", "--local"])).expect(0);
-    let collected = std::fs::read_to_string(desk.sample("v1").join("measured"));
+    run(sandbox.collect(&["config.yml", "v1", "--local"])).expect(0);
+    let collected = std::fs::read_to_string(sandbox.sample("v1").join("measured"));
     assert_eq!(collected.unwrap(), "42\n");
 }

@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::command::{Companion, Desk, skip};
+use crate::command::{Sandbox, Service, skip};
 
 /// The action around the program that is tested.
 pub(crate) const IMAGE: &str = "collector:test";
@@ -28,7 +28,7 @@ const DOCKER: &str = "/usr/bin/docker";
 /// A daemon of our own. It is never dropped, but the end of its input comes with the end of this process, and is its
 /// word to clean up and go.
 pub(crate) struct Docker {
-    _daemon: Companion,
+    _daemon: Service,
     host: String,
 }
 
@@ -92,7 +92,7 @@ impl Docker {
     }
 
     fn start() -> Result<Self, String> {
-        let daemon = Companion::start(&mut Command::new(file("docker")))?;
+        let daemon = Service::start(&mut Command::new(file("docker")))?;
         let docker = Self {
             host: daemon.facts["DOCKER_HOST"].as_str().unwrap().to_owned(),
             _daemon: daemon,
@@ -171,9 +171,13 @@ pub(crate) fn succeed(command: &mut Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// A job of one step: the action, with the desk for a checkout. What is in there belongs to the runner.
-pub(crate) fn job(desk: &Desk, variables: &[(&'static str, String)], inputs: &Value) -> Value {
-    for path in everything_in(desk.path()) {
+/// A job of one step: the action, with the sandbox for a checkout. What is in there belongs to the runner.
+pub(crate) fn job(
+    sandbox: &Sandbox,
+    variables: &[(&'static str, String)],
+    inputs: &Value,
+) -> Value {
+    for path in everything_in(sandbox.path()) {
         chown(path, Some(RUNNER), Some(RUNNER)).unwrap();
     }
     let env: BTreeMap<&str, &str> = variables
@@ -182,7 +186,7 @@ pub(crate) fn job(desk: &Desk, variables: &[(&'static str, String)], inputs: &Va
         .collect();
     json!({
         "image": IMAGE,
-        "workspace": desk.path(),
+        "workspace": sandbox.path(),
         "token": env.get("INPUT_GITHUB-TOKEN").unwrap_or(&""),
         "env": env,
         "inputs": inputs,

@@ -1,11 +1,11 @@
-//! Stand-ins at the seams. They do what the real ones do, and something goes wrong at a moment of the test's choice.
+//! FakeGitHub-ins at the seams. They do what the real ones do, and something goes wrong at a moment of the test's choice.
 
+mod flaky_shell;
 mod ledger;
-mod watcher;
-mod wire;
-mod world;
+mod recording_reporter;
+mod simulation;
 
+pub(crate) use flaky_shell::FlakyShell;
 pub(crate) use ledger::{Faults, Find, Imaging, Keep, Launch, Ledger, Ready, Terminate, instance};
-pub(crate) use watcher::Watcher;
-pub(crate) use wire::Wire;
-pub(crate) use world::{Deed, Moment, World};
+pub(crate) use recording_reporter::RecordingReporter;
+pub(crate) use simulation::{Incident, Simulation, Trigger};

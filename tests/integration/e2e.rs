@@ -8,7 +8,7 @@ use std::process::Command;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::command::{Desk, Running, processes_with, run, skip, wait_for};
+use crate::command::{Running, Sandbox, processes_with, run, skip, wait_for};
 use crate::lab::{Guest, Lab, cache};
 
 const SEED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/seed");
@@ -130,8 +130,8 @@ fn the_seed_example_runs_on_a_booted_instance() {
     let Some(lab) = Lab::start(Guest::Booted) else {
         return;
     };
-    let desk = Desk::new();
-    let output = desk.output();
+    let sandbox = Sandbox::new();
+    let output = sandbox.output();
     let args = [
         SEED,
         "v1.0",
@@ -140,24 +140,24 @@ fn the_seed_example_runs_on_a_booted_instance() {
         "--output",
         output.to_str().unwrap(),
     ];
-    let finished = run(lab.collect(&desk, &args)).expect(0);
+    let finished = run(lab.collect(&sandbox, &args)).expect(0);
     assert!(
         finished.stdout.contains("passed after"),
         "{}",
         finished.stdout
     );
-    expect_seed_results(&desk.sample("v1.0"), "first line");
+    expect_seed_results(&sandbox.sample("v1.0"), "first line");
     lab.expect_nothing_left();
     expect_one_complete_call(&lab);
     assert!(
-        fs::read_dir(desk.path().join("state/leases"))
+        fs::read_dir(sandbox.path().join("state/leases"))
             .unwrap()
             .next()
             .is_none()
     );
 
     let user_data = lab.instance()["user_data"].as_str().unwrap().to_owned();
-    desk.file("user-data", &user_data);
+    sandbox.file("user-data", &user_data);
     let schema = |command: &mut Command, path: &Path| {
         let checked = command
             .args(["cloud-init", "schema", "--config-file"])
@@ -168,7 +168,7 @@ fn the_seed_example_runs_on_a_booted_instance() {
     };
     schema(
         Command::new("env").arg("--"),
-        &desk.path().join("user-data"),
+        &sandbox.path().join("user-data"),
     );
 }
 
@@ -205,8 +205,8 @@ fn the_seed_example_runs_on_this_machine() {
         skip("the seed's example needs ruby");
         return;
     }
-    let desk = Desk::new();
-    let output = desk.output();
+    let sandbox = Sandbox::new();
+    let output = sandbox.output();
     let args = [
         SEED,
         "v1.0",
@@ -214,8 +214,8 @@ fn the_seed_example_runs_on_this_machine() {
         "--output",
         output.to_str().unwrap(),
     ];
-    run(desk.collect(&args)).expect(0);
-    let sample = desk.sample("v1.0");
+    run(sandbox.collect(&args)).expect(0);
+    let sample = sandbox.sample("v1.0");
     assert!(
         sample
             .file_name()
@@ -226,7 +226,7 @@ fn the_seed_example_runs_on_this_machine() {
     );
     expect_seed_results(&sample, "");
     assert!(
-        fs::read_dir(desk.path().join("state/instances"))
+        fs::read_dir(sandbox.path().join("state/instances"))
             .unwrap()
             .next()
             .is_none()
@@ -238,13 +238,14 @@ fn an_instance_that_nobody_remembers_ends_itself() {
     let Some(lab) = Lab::start(Guest::Booted) else {
         return;
     };
-    let desk = Desk::new();
-    desk.config(
-        &lab.main("performance_results: /tmp/*.out\nmax_lifetime: 12s"),
-        "run:\n  - wait.sh\n",
-    )
-    .script("wait.sh", "echo waiting\nsleep 600");
-    Running::spawn(lab.collect(&desk, &["config.yml", "v1"])).kill_after("waiting");
+    let sandbox = Sandbox::new();
+    sandbox
+        .config(
+            &lab.main("performance_results: /tmp/*.out\nmax_lifetime: 12s"),
+            "run:\n  - wait.sh\n",
+        )
+        .script("wait.sh", "echo waiting\nsleep 600");
+    Running::spawn(lab.collect(&sandbox, &["config.yml", "v1"])).kill_after("waiting");
     let instance = lab.wait_for_state("terminated");
     assert_eq!(lab.calls("TerminateInstances").len(), 0, "{instance}");
 }
@@ -254,19 +255,19 @@ fn a_cut_connection_costs_no_line_and_runs_nothing_twice() {
     let Some(lab) = Lab::start(Guest::Sshd) else {
         return;
     };
-    let desk = Desk::new();
-    desk.config(&lab.main("performance_results: /tmp/*.out"), "run:\n  - count.sh\n")
+    let sandbox = Sandbox::new();
+    sandbox.config(&lab.main("performance_results: /tmp/*.out"), "run:\n  - count.sh\n")
         .script(
             "count.sh",
             "echo begun >> /tmp/begun.out\nn=0\nwhile [ $n -lt 60 ]; do n=$((n + 1)); echo \"line $n\"; sleep 0.05; done",
         );
-    let mut running = Running::spawn(lab.collect(&desk, &["config.yml", "v1"]));
+    let mut running = Running::spawn(lab.collect(&sandbox, &["config.yml", "v1"]));
     for line in ["line 5\n", "line 20\n", "line 40\n"] {
         running.wait_for_output(line);
         lab.cut(lab.instance()["id"].as_str().unwrap());
     }
     running.finish().expect(0);
-    let sample = desk.sample("v1");
+    let sample = sandbox.sample("v1");
     let lines = (1..=60).fold(String::new(), |lines, n| format!("{lines}line {n}\n"));
     assert_eq!(
         read(&sample.join("collector/logs/01-run-count.sh.log")),
@@ -287,47 +288,50 @@ fn a_timed_out_step_leaves_no_process_on_the_instance() {
     let Some(lab) = Lab::start(Guest::Sshd) else {
         return;
     };
-    let desk = Desk::new();
-    desk.config(
-        &lab.main("performance_results: /tmp/*.out"),
-        "run:\n  - stubborn.sh: {timeout: 2s}\nbefore_collect:\n  - look.sh\n",
-    )
-    .script("stubborn.sh", STUBBORN)
-    .script(
-        "look.sh",
-        "cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -c '[s]leep 4711' > /tmp/left.out\n:",
-    );
-    let finished = run(lab.collect(&desk, &["config.yml", "v1"])).expect(0);
+    let sandbox = Sandbox::new();
+    sandbox
+        .config(
+            &lab.main("performance_results: /tmp/*.out"),
+            "run:\n  - stubborn.sh: {timeout: 2s}\nbefore_collect:\n  - look.sh\n",
+        )
+        .script("stubborn.sh", STUBBORN)
+        .script(
+            "look.sh",
+            "cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -c '[s]leep 4711' > /tmp/left.out\n:",
+        );
+    let finished = run(lab.collect(&sandbox, &["config.yml", "v1"])).expect(0);
     assert!(finished.stdout.contains("timed out"), "{}", finished.stdout);
-    assert_eq!(read(&desk.sample("v1").join("left.out")), "0\n");
+    assert_eq!(read(&sandbox.sample("v1").join("left.out")), "0\n");
     lab.expect_nothing_left();
 }
 
 #[test]
 fn a_timed_out_step_leaves_no_process_on_this_machine() {
-    let desk = Desk::new();
+    let sandbox = Sandbox::new();
     let own = STUBBORN.replace("4711", &std::process::id().to_string());
-    desk.config(
-        "performance_results: /etc/os-release",
-        "run:\n  - stubborn.sh: {timeout: 1s}\n",
-    )
-    .script("stubborn.sh", &own);
-    run(desk.collect(&["config.yml", "v1", "--local"])).expect(0);
+    sandbox
+        .config(
+            "performance_results: /etc/os-release",
+            "run:\n  - stubborn.sh: {timeout: 1s}\n",
+        )
+        .script("stubborn.sh", &own);
+    run(sandbox.collect(&["config.yml", "v1", "--local"])).expect(0);
     let left = processes_with(&format!("sleep\0{}.", std::process::id()));
     assert!(left.is_empty(), "{left:?}");
 }
 
 #[test]
 fn a_step_hears_every_signal() {
-    let desk = Desk::new();
-    desk.config(
-        "performance_results: /etc/os-release",
-        "run:\n  - ignored.sh\n",
-    )
-    .script("ignored.sh", "grep SigIgn /proc/self/status");
-    run(desk.collect(&["config.yml", "v1", "--local"])).expect(0);
+    let sandbox = Sandbox::new();
+    sandbox
+        .config(
+            "performance_results: /etc/os-release",
+            "run:\n  - ignored.sh\n",
+        )
+        .script("ignored.sh", "grep SigIgn /proc/self/status");
+    run(sandbox.collect(&["config.yml", "v1", "--local"])).expect(0);
     let log = read(
-        &desk
+        &sandbox
             .sample("v1")
             .join("collector/logs/01-run-ignored.sh.log"),
     );
@@ -341,8 +345,8 @@ fn hostile_names_do_no_harm() {
     let Some(lab) = Lab::start(Guest::Sshd) else {
         return;
     };
-    let desk = Desk::new();
-    desk.config(
+    let sandbox = Sandbox::new();
+    sandbox.config(
         &lab.main("performance_results: ['/tmp/r/**', '/tmp/r/$(touch pwned)*', '/tmp/r/`id`']"),
         "run:\n  - 'odd $(touch pwned) name;.sh':\n      args: ['$(touch pwned)', \"a'b\", '-x']\n      env: {ODD: \"`touch pwned`'\\\"\"}\n",
     )
@@ -354,8 +358,8 @@ fn hostile_names_do_no_harm() {
          echo e > \"$(printf 'bytes\\377')\"; echo f > sub/deep; ln -s /etc leads-out; ln -s args link; mkfifo fifo\n\
          mkdir config collector; echo g > config/version; echo h > collector/run.json",
     );
-    let finished = run(lab.collect(&desk, &["config.yml", "feature/a@b+c"])).expect(0);
-    let sample = desk.sample("feature~a@b+c");
+    let finished = run(lab.collect(&sandbox, &["config.yml", "feature/a@b+c"])).expect(0);
+    let sample = sandbox.sample("feature~a@b+c");
     assert_eq!(
         read(&sample.join("args")),
         "$(touch pwned)|a'b|-x|`touch pwned`'\"|"
@@ -370,7 +374,7 @@ fn hostile_names_do_no_harm() {
     assert_eq!(read(&sample.join("collector.2/run.json")), "h\n");
     finished.says("fifo is not a regular file");
     let pwned = Command::new("find")
-        .arg(desk.path())
+        .arg(sandbox.path())
         .args(["-name", "pwned"])
         .output()
         .unwrap();
@@ -388,10 +392,10 @@ fn a_lost_answer_to_a_launch_is_one_instance() {
     let Some(lab) = Lab::start(Guest::Sshd) else {
         return;
     };
-    let desk = Desk::new();
-    desk.config(&lab.main("performance_results: /etc/os-release"), "");
+    let sandbox = Sandbox::new();
+    sandbox.config(&lab.main("performance_results: /etc/os-release"), "");
     lab.fault(&json!({"action": "RunInstances", "count": 1, "kill": "after"}));
-    run(lab.collect(&desk, &["config.yml", "v1"])).expect(0);
+    run(lab.collect(&sandbox, &["config.yml", "v1"])).expect(0);
     assert_eq!(lab.instances().len(), 1);
     lab.expect_nothing_left();
 }
@@ -401,10 +405,10 @@ fn each_refusal_is_a_sentence_with_a_remedy() {
     let Some(lab) = Lab::start(Guest::None) else {
         return;
     };
-    let desk = Desk::new();
+    let sandbox = Sandbox::new();
     let refused = |main: &str, status: i32, words: &[&str]| {
-        desk.config(main, "");
-        let finished = run(lab.collect(&desk, &["config.yml", "v1"])).expect(status);
+        sandbox.config(main, "");
+        let finished = run(lab.collect(&sandbox, &["config.yml", "v1"])).expect(status);
         for word in words.iter().chain(&["error: ", "hint: "]) {
             assert!(
                 finished.stderr.contains(word),
@@ -450,12 +454,12 @@ fn each_refusal_is_a_sentence_with_a_remedy() {
         ],
     );
 
-    desk.config(&good, "");
-    let mut nowhere = lab.collect(&desk, &["config.yml", "v1"]);
+    sandbox.config(&good, "");
+    let mut nowhere = lab.collect(&sandbox, &["config.yml", "v1"]);
     nowhere.env_remove("AWS_REGION");
     let finished = run(nowhere).expect(2);
     finished.says("no AWS region is configured");
-    let mut nobody = lab.collect(&desk, &["config.yml", "v1"]);
+    let mut nobody = lab.collect(&sandbox, &["config.yml", "v1"]);
     nobody.env_remove("AWS_ACCESS_KEY_ID");
     let finished = run(nobody).expect(3);
     finished.says("no usable AWS credentials");
@@ -466,14 +470,14 @@ fn a_missing_key_pair_is_only_a_warning() {
     let Some(lab) = Lab::start(Guest::Sshd) else {
         return;
     };
-    let desk = Desk::new();
-    desk.config(
+    let sandbox = Sandbox::new();
+    sandbox.config(
         &lab.main(
             "performance_results: [/etc/os-release, /none]\nkeypair: absent\naddress: private",
         ),
         "",
     );
-    let finished = run(lab.collect(&desk, &["config.yml", "v1"])).expect(0);
+    let finished = run(lab.collect(&sandbox, &["config.yml", "v1"])).expect(0);
     finished.says("key pair `absent` does not exist");
     finished.says("`/none` matches no file");
 }
@@ -489,14 +493,14 @@ fn samples_run_side_by_side_in_a_temporary_group() {
     let Some(lab) = Lab::start(Guest::Sshd) else {
         return;
     };
-    let desk = Desk::new();
-    desk.config(
+    let sandbox = Sandbox::new();
+    sandbox.config(
         &lab.main("performance_results: result\nsamples: 3\nssh_from: 192.0.2.7/32")
             .replace("security_group: collector\n", ""),
         "run:\n  - measure.sh\n",
     );
-    desk.script("measure.sh", "echo $COLLECTOR_SAMPLE > result");
-    let finished = run(lab.collect(&desk, &["config.yml", "v1"])).expect(0);
+    sandbox.script("measure.sh", "echo $COLLECTOR_SAMPLE > result");
+    let finished = run(lab.collect(&sandbox, &["config.yml", "v1"])).expect(0);
     assert!(
         finished.stdout.contains("all 3 instances are gone"),
         "{}",
@@ -516,7 +520,7 @@ fn samples_run_side_by_side_in_a_temporary_group() {
         "{allowed}"
     );
     lab.expect_nothing_left();
-    let revision = desk.output().join("v1");
+    let revision = sandbox.output().join("v1");
     let index = json_file(&revision.join("index.json"));
     let samples = index["samples"].as_array().unwrap();
     assert_eq!(samples.len(), 3);
@@ -537,8 +541,8 @@ fn samples_run_side_by_side_in_a_temporary_group() {
     // Nothing of the group stays when its instances are gone.
     let id = samples[0]["run"].as_str().unwrap().to_owned();
     wait_for("the group is deleted", || {
-        run(lab.collect(&desk, &["reap", "--run", &id])).expect(0);
-        let listed = run(lab.collect(&desk, &["list"])).expect(0);
+        run(lab.collect(&sandbox, &["reap", "--run", &id])).expect(0);
+        let listed = run(lab.collect(&sandbox, &["list"])).expect(0);
         (!listed.stdout.contains("security group")).then_some(())
     });
     assert!(!lab.calls("DeleteSecurityGroup").is_empty());
@@ -549,28 +553,29 @@ fn what_a_killed_collector_left_is_listed_and_reaped() {
     let Some(lab) = Lab::start(Guest::Sshd) else {
         return;
     };
-    let desk = Desk::new();
-    desk.config(
-        &lab.main("performance_results: /etc/os-release"),
-        "run:\n  - wait.sh\n",
-    )
-    .script("wait.sh", "echo waiting\nsleep 600");
-    Running::spawn(lab.collect(&desk, &["config.yml", "v1"])).kill_after("waiting");
+    let sandbox = Sandbox::new();
+    sandbox
+        .config(
+            &lab.main("performance_results: /etc/os-release"),
+            "run:\n  - wait.sh\n",
+        )
+        .script("wait.sh", "echo waiting\nsleep 600");
+    Running::spawn(lab.collect(&sandbox, &["config.yml", "v1"])).kill_after("waiting");
     let instance = lab.instance();
     let id = instance["id"].as_str().unwrap();
     let run_id = instance["tags"]["collector:run"].as_str().unwrap();
 
-    let listed = run(lab.collect(&desk, &["list"])).expect(0).stdout;
+    let listed = run(lab.collect(&sandbox, &["list"])).expect(0).stdout;
     assert!(listed.contains(id) && listed.contains(run_id), "{listed}");
-    run(lab.collect(&desk, &["reap", "--expired"])).expect(0);
+    run(lab.collect(&sandbox, &["reap", "--expired"])).expect(0);
     assert_eq!(lab.instance()["state"], "running");
-    let reaped = run(lab.collect(&desk, &["reap", "--run", run_id]))
+    let reaped = run(lab.collect(&sandbox, &["reap", "--run", run_id]))
         .expect(0)
         .stdout;
     assert!(reaped.contains(&format!("terminated {id}")), "{reaped}");
     lab.expect_nothing_left();
     assert!(
-        fs::read_dir(desk.path().join("state/leases"))
+        fs::read_dir(sandbox.path().join("state/leases"))
             .unwrap()
             .next()
             .is_none()
@@ -579,40 +584,42 @@ fn what_a_killed_collector_left_is_listed_and_reaped() {
 
 #[test]
 fn a_killed_rehearsal_is_listed_and_reaped() {
-    let desk = Desk::new();
+    let sandbox = Sandbox::new();
     let nap = format!("sleep 600.{}", std::process::id());
-    desk.config(
-        "performance_results: /etc/os-release",
-        "run:\n  - wait.sh\n",
-    )
-    .script("wait.sh", &format!("echo waiting\n{nap}"));
-    Running::spawn(desk.collect(&["config.yml", "v1", "--local"])).kill_after("waiting");
-    let listed = run(desk.collect(&["list", "--local"])).expect(0).stdout;
+    sandbox
+        .config(
+            "performance_results: /etc/os-release",
+            "run:\n  - wait.sh\n",
+        )
+        .script("wait.sh", &format!("echo waiting\n{nap}"));
+    Running::spawn(sandbox.collect(&["config.yml", "v1", "--local"])).kill_after("waiting");
+    let listed = run(sandbox.collect(&["list", "--local"])).expect(0).stdout;
     assert!(listed.contains("local-"), "{listed}");
-    run(desk.collect(&["reap", "--local", "--all"])).expect(0);
+    run(sandbox.collect(&["reap", "--local", "--all"])).expect(0);
     let left = processes_with(&nap.replace(' ', "\0"));
     assert!(left.is_empty(), "{left:?}");
-    let listed = run(desk.collect(&["list", "--local"])).expect(0).stdout;
+    let listed = run(sandbox.collect(&["list", "--local"])).expect(0).stdout;
     assert!(!listed.contains("local-"), "{listed}");
 }
 
 #[test]
 fn a_rehearsal_that_nobody_ends_expires() {
-    let desk = Desk::new();
+    let sandbox = Sandbox::new();
     let nap = format!("sleep 700.{}", std::process::id());
-    desk.config(
-        "performance_results: /etc/os-release\nmax_lifetime: 10s",
-        "run:\n  - wait.sh\n",
-    )
-    .script("wait.sh", &format!("echo waiting\n{nap}"));
-    Running::spawn(desk.collect(&["config.yml", "v1", "--local"])).kill_after("waiting");
+    sandbox
+        .config(
+            "performance_results: /etc/os-release\nmax_lifetime: 10s",
+            "run:\n  - wait.sh\n",
+        )
+        .script("wait.sh", &format!("echo waiting\n{nap}"));
+    Running::spawn(sandbox.collect(&["config.yml", "v1", "--local"])).kill_after("waiting");
     wait_for("the timer", || {
         processes_with(&nap.replace(' ', "\0"))
             .is_empty()
             .then_some(())
     });
     wait_for("the home to go", || {
-        fs::read_dir(desk.path().join("state/instances"))
+        fs::read_dir(sandbox.path().join("state/instances"))
             .unwrap()
             .next()
             .is_none()
@@ -624,33 +631,34 @@ fn a_rehearsal_that_nobody_ends_expires() {
 const MOUNTS: &str = "mkdir 'a home'\nmount --bind \"$PRECIOUS\" 'a home'\nls 'a home'";
 
 /// The directory that a rehearsal mounts, with a file in it; `None`, and a line that says so, where nobody may mount.
-fn precious(desk: &Desk) -> Option<std::path::PathBuf> {
+fn precious(sandbox: &Sandbox) -> Option<std::path::PathBuf> {
     if !rustix::process::geteuid().is_root() {
         skip("only root can mount");
         return None;
     }
-    desk.file("precious/file", "theirs\n");
-    Some(desk.path().join("precious"))
+    sandbox.file("precious/file", "theirs\n");
+    Some(sandbox.path().join("precious"))
 }
 
 #[test]
 fn what_a_rehearsal_mounts_survives_it() {
-    let desk = Desk::new();
-    let Some(precious) = precious(&desk) else {
+    let sandbox = Sandbox::new();
+    let Some(precious) = precious(&sandbox) else {
         return;
     };
-    desk.config(
-        "performance_results: 'a home/file'",
-        &format!(
-            "run:\n  - mount.sh: {{env: {{PRECIOUS: '{}'}}}}\n",
-            precious.display()
-        ),
-    )
-    .script("mount.sh", MOUNTS);
-    run(desk.collect(&["config.yml", "v1", "--local"])).expect(0);
+    sandbox
+        .config(
+            "performance_results: 'a home/file'",
+            &format!(
+                "run:\n  - mount.sh: {{env: {{PRECIOUS: '{}'}}}}\n",
+                precious.display()
+            ),
+        )
+        .script("mount.sh", MOUNTS);
+    run(sandbox.collect(&["config.yml", "v1", "--local"])).expect(0);
     assert_eq!(read(&precious.join("file")), "theirs\n");
-    assert_eq!(read(&desk.sample("v1").join("file")), "theirs\n");
-    let instances = desk.path().join("state/instances");
+    assert_eq!(read(&sandbox.sample("v1").join("file")), "theirs\n");
+    let instances = sandbox.path().join("state/instances");
     assert!(fs::read_dir(&instances).unwrap().next().is_none());
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
     assert!(!mounts.contains(&instances.display().to_string()));
@@ -658,21 +666,22 @@ fn what_a_rehearsal_mounts_survives_it() {
 
 #[test]
 fn what_an_expired_rehearsal_mounted_survives_it() {
-    let desk = Desk::new();
-    let Some(precious) = precious(&desk) else {
+    let sandbox = Sandbox::new();
+    let Some(precious) = precious(&sandbox) else {
         return;
     };
-    desk.config(
-        "performance_results: /etc/os-release\nmax_lifetime: 10s",
-        &format!(
-            "run:\n  - mount.sh: {{env: {{PRECIOUS: '{}'}}}}\n",
-            precious.display()
-        ),
-    )
-    .script("mount.sh", &format!("{MOUNTS}\nsleep 600"));
-    Running::spawn(desk.collect(&["config.yml", "v1", "--local"])).kill_after("file\n");
+    sandbox
+        .config(
+            "performance_results: /etc/os-release\nmax_lifetime: 10s",
+            &format!(
+                "run:\n  - mount.sh: {{env: {{PRECIOUS: '{}'}}}}\n",
+                precious.display()
+            ),
+        )
+        .script("mount.sh", &format!("{MOUNTS}\nsleep 600"));
+    Running::spawn(sandbox.collect(&["config.yml", "v1", "--local"])).kill_after("file\n");
     wait_for("the home to go", || {
-        fs::read_dir(desk.path().join("state/instances"))
+        fs::read_dir(sandbox.path().join("state/instances"))
             .unwrap()
             .next()
             .is_none()
@@ -691,9 +700,9 @@ fn the_rootfs_of_the_booted_guest_accepts_the_user_data() {
         skip("there is no root file system for booted guests");
         return;
     }
-    let desk = Desk::new();
-    desk.config(&lab.main("performance_results: /etc/os-release"), "");
-    let running = Running::spawn(lab.collect(&desk, &["config.yml", "v1"]));
+    let sandbox = Sandbox::new();
+    sandbox.config(&lab.main("performance_results: /etc/os-release"), "");
+    let running = Running::spawn(lab.collect(&sandbox, &["config.yml", "v1"]));
     let instance = wait_for("the launch", || lab.instances().pop());
     running.signal(Signal::TERM);
     running.finish().expect(143);
@@ -713,13 +722,14 @@ fn the_rootfs_of_the_booted_guest_accepts_the_user_data() {
 
 #[test]
 fn check_reports_all_problems_and_rents_nothing() {
-    let desk = Desk::new();
-    desk.config(
-        "performance_results: x\nkeypare: x",
-        "run:\n  - absent.sh\n  - plain.sh\n",
-    )
-    .file("plain.sh", "echo\n");
-    let finished = run(desk.collect(&["check", "."])).expect(2);
+    let sandbox = Sandbox::new();
+    sandbox
+        .config(
+            "performance_results: x\nkeypare: x",
+            "run:\n  - absent.sh\n  - plain.sh\n",
+        )
+        .file("plain.sh", "echo\n");
+    let finished = run(sandbox.collect(&["check", "."])).expect(2);
     for words in [
         "config.yml:4:3: unknown key `keypare`",
         "did you mean `keypair`?",
@@ -740,15 +750,15 @@ fn check_reports_all_problems_and_rents_nothing() {
         ("../x", "starts with"),
         ("a b", "contains ' '"),
     ] {
-        let finished = run(desk.collect(&[".", revision])).expect(2);
+        let finished = run(sandbox.collect(&[".", revision])).expect(2);
         assert!(
             finished.stderr.contains(why),
             "{revision:?}: {}",
             finished.stderr
         );
     }
-    assert!(!desk.output().exists());
-    let names: BTreeSet<_> = fs::read_dir(desk.path())
+    assert!(!sandbox.output().exists());
+    let names: BTreeSet<_> = fs::read_dir(sandbox.path())
         .unwrap()
         .map(|entry| entry.unwrap().file_name())
         .collect();

@@ -10,7 +10,7 @@ use std::thread;
 use collector::config::{FIGURE_KEYS, FILE_KEYS, Key, Kind, MAIN_KEYS, STEP_KEYS};
 use serde_json::{Value, json};
 
-use crate::command::{Desk, PATIENCE, run, skip};
+use crate::command::{PATIENCE, Sandbox, run, skip};
 
 /// The server; `None` where it is not installed and need not be.
 #[track_caller]
@@ -238,9 +238,9 @@ impl Drop for Editor {
 }
 
 /// An editor with the config that `collect init` made, and that config.
-fn editor(desk: &Desk, server: &Path) -> (Editor, String) {
-    run(desk.collect(&["init", "--yes"])).expect(0);
-    let config = desk.path().join("config.yml");
+fn editor(sandbox: &Sandbox, server: &Path) -> (Editor, String) {
+    run(sandbox.collect(&["init", "--yes"])).expect(0);
+    let config = sandbox.path().join("config.yml");
     let text = fs::read_to_string(&config).unwrap();
     (Editor::open(server, &config), text)
 }
@@ -257,8 +257,8 @@ fn modeline(config: &str) -> String {
 #[test]
 fn every_key_is_offered_where_it_belongs() {
     let Some(server) = server() else { return };
-    let desk = Desk::new();
-    let (mut editor, config) = editor(&desk, &server);
+    let sandbox = Sandbox::new();
+    let (mut editor, config) = editor(&sandbox, &server);
     let head = modeline(&config);
     for (text, line, character, keys) in [
         ("\n", 1, 0, &FILE_KEYS[..]),
@@ -292,8 +292,8 @@ fn every_key_is_offered_where_it_belongs() {
 #[test]
 fn every_key_is_described_under_the_pointer() {
     let Some(server) = server() else { return };
-    let desk = Desk::new();
-    let (mut editor, config) = editor(&desk, &server);
+    let sandbox = Sandbox::new();
+    let (mut editor, config) = editor(&sandbox, &server);
     let lines = |indent: &str, keys: &[Key]| -> String {
         let lines = supported(keys).map(|key| format!("{indent}{}: {}\n", key.name, key.example));
         lines.collect()
@@ -329,8 +329,8 @@ fn every_key_is_described_under_the_pointer() {
 #[test]
 fn mistakes_are_underlined_and_what_init_writes_has_none() {
     let Some(server) = server() else { return };
-    let desk = Desk::new();
-    let (mut editor, config) = editor(&desk, &server);
+    let sandbox = Sandbox::new();
+    let (mut editor, config) = editor(&sandbox, &server);
     assert_eq!(editor.write(&config), [""; 0]);
     let wrong = config.replace("  output:", "  ouput:");
     let faults = editor.write(&wrong).join("; ");

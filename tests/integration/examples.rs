@@ -7,32 +7,32 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::command::{Desk, run};
+use crate::command::{Sandbox, run};
 use crate::documents::Document;
 
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
 
 #[test]
 fn every_example_is_valid() {
-    let desk = Desk::new();
+    let sandbox = Sandbox::new();
     for entry in fs::read_dir(EXAMPLES).unwrap() {
         let example = entry.unwrap().path();
         let example = example.to_str().unwrap();
-        run(desk.collect(&["check", example])).expect(0);
+        run(sandbox.collect(&["check", example])).expect(0);
     }
 }
 
 /// The example with a server, with its config changed: copied, since it is rehearsed beside its scripts.
-fn http_server(change: (&str, &str)) -> Desk {
-    let desk = Desk::new();
+fn http_server(change: (&str, &str)) -> Sandbox {
+    let sandbox = Sandbox::new();
     for entry in fs::read_dir(Path::new(EXAMPLES).join("http-server")).unwrap() {
         let file = entry.unwrap().path();
-        fs::copy(&file, desk.path().join(file.file_name().unwrap())).unwrap();
+        fs::copy(&file, sandbox.path().join(file.file_name().unwrap())).unwrap();
     }
-    let config = fs::read_to_string(desk.path().join("config.yml")).unwrap();
+    let config = fs::read_to_string(sandbox.path().join("config.yml")).unwrap();
     assert!(config.contains(change.0));
-    desk.file("config.yml", &config.replace(change.0, change.1));
-    desk
+    sandbox.file("config.yml", &config.replace(change.0, change.1));
+    sandbox
 }
 
 fn server_is_up() -> bool {
@@ -42,16 +42,16 @@ fn server_is_up() -> bool {
 // One test, since both runs have the same port and the same directory.
 #[test]
 fn a_server_that_setup_starts_is_measured_and_ends_even_after_a_time_out() {
-    let desk = http_server(("SECONDS_EACH: 3", "SECONDS_EACH: 0.2"));
-    run(desk.collect(&[
+    let sandbox = http_server(("SECONDS_EACH: 3", "SECONDS_EACH: 0.2"));
+    run(sandbox.collect(&[
         "--local",
         "--output",
-        desk.output().to_str().unwrap(),
+        sandbox.output().to_str().unwrap(),
         ".",
         "v1",
     ]))
     .expect(0);
-    let csv = fs::read_to_string(desk.sample("v1").join("load.csv")).unwrap();
+    let csv = fs::read_to_string(sandbox.sample("v1").join("load.csv")).unwrap();
     let rows: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
     assert_eq!(rows.len(), 4, "{csv}");
     for row in &rows[1..] {
@@ -62,11 +62,11 @@ fn a_server_that_setup_starts_is_measured_and_ends_even_after_a_time_out() {
     }
     assert!(!server_is_up());
 
-    let desk = http_server(("timeout: 5m", "timeout: 1s"));
-    let finished = run(desk.collect(&[
+    let sandbox = http_server(("timeout: 5m", "timeout: 1s"));
+    let finished = run(sandbox.collect(&[
         "--local",
         "--output",
-        desk.output().to_str().unwrap(),
+        sandbox.output().to_str().unwrap(),
         ".",
         "v2",
     ]));
@@ -87,8 +87,8 @@ pub(crate) fn make_repository(directory: &Path) -> String {
 /// Their speed is not asserted: on a busy machine it would say something about the machine.
 #[test]
 fn each_of_two_revisions_is_measured_as_it_is() {
-    let desk = Desk::new();
-    let clone = desk.path().join("wordcount");
+    let sandbox = Sandbox::new();
+    let clone = sandbox.path().join("wordcount");
     let log = make_repository(&clone);
     // Everywhere the same commits, so what the page shows is what a reader gets.
     let page = Document::open("examples/two-revisions/README.md");
@@ -98,7 +98,7 @@ fn each_of_two_revisions_is_measured_as_it_is() {
         ("v1.0", "38a819e", "50579 different"),
         ("v1.1", "60fc164", "31059 different"),
     ] {
-        let mut command = desk.collect(&["--local", ".", revision]);
+        let mut command = sandbox.collect(&["--local", ".", revision]);
         command.current_dir(&clone);
         run(command).expect(0).says(answer);
 

@@ -4,16 +4,16 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::command::{Desk, Running, run, wait_for};
+use crate::command::{Running, Sandbox, run, wait_for};
+use crate::fake_github::{FakeGitHub, Job};
 use crate::lab::{Guest, Lab};
-use crate::stand::{Job, Stand};
 use crate::workflow::{step, values};
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/collector";
 
 /// The program in a job, on the laboratory's EC2, without a credential of its own.
-fn step_on_ec2(lab: &Lab, desk: &Desk, job: &mut Job, inputs: &[(&str, &str)]) -> Command {
-    let mut command = step(desk, job, &[("local", "false"), ("comment", "never")]);
+fn step_on_ec2(lab: &Lab, sandbox: &Sandbox, job: &mut Job, inputs: &[(&str, &str)]) -> Command {
+    let mut command = step(sandbox, job, &[("local", "false"), ("comment", "never")]);
     lab.surround(&mut command);
     command
         .env_remove("AWS_ACCESS_KEY_ID")
@@ -24,27 +24,28 @@ fn step_on_ec2(lab: &Lab, desk: &Desk, job: &mut Job, inputs: &[(&str, &str)]) -
     command
 }
 
-fn desk(lab: &Lab, more: &str, phases: &str) -> Desk {
-    let desk = Desk::new();
-    desk.config(
-        &lab.main(&format!("performance_results: /etc/os-release\n{more}")),
-        phases,
-    )
-    .script("ok.sh", "true")
-    .script("wait.sh", "echo waiting\nexec sleep 600");
-    desk
+fn sandbox(lab: &Lab, more: &str, phases: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox
+        .config(
+            &lab.main(&format!("performance_results: /etc/os-release\n{more}")),
+            phases,
+        )
+        .script("ok.sh", "true")
+        .script("wait.sh", "echo waiting\nexec sleep 600");
+    sandbox
 }
 
 #[test]
 fn a_role_is_assumed_with_the_jobs_id_token() {
-    let (Some(stand), Some(lab)) = (Stand::start(), Lab::start(Guest::Sshd)) else {
+    let (Some(github), Some(lab)) = (FakeGitHub::start(), Lab::start(Guest::Sshd)) else {
         return;
     };
-    let desk = desk(&lab, "", "run:\n  - ok.sh\n");
-    let mut job = stand.job();
+    let sandbox = sandbox(&lab, "", "run:\n  - ok.sh\n");
+    let mut job = github.job();
     run(step_on_ec2(
         &lab,
-        &desk,
+        &sandbox,
         &mut job,
         &[("role-to-assume", ROLE), ("role-duration", "900")],
     ))
@@ -62,23 +63,23 @@ fn a_role_is_assumed_with_the_jobs_id_token() {
             .count(),
         3
     );
-    let asked = stand.requests("idtoken");
+    let asked = github.requests("idtoken");
     assert!(!asked.is_empty());
     assert_eq!(values(&job.state())["role"], ROLE);
 }
 
 #[test]
 fn the_credentials_are_renewed_while_the_run_lasts() {
-    let (Some(stand), Some(lab)) = (Stand::start(), Lab::start(Guest::Sshd)) else {
+    let (Some(github), Some(lab)) = (FakeGitHub::start(), Lab::start(Guest::Sshd)) else {
         return;
     };
     // A session that is about to end whenever it is looked at.
     lab.session(5);
-    let desk = desk(&lab, "", "run:\n  - ok.sh\n");
+    let sandbox = sandbox(&lab, "", "run:\n  - ok.sh\n");
     run(step_on_ec2(
         &lab,
-        &desk,
-        &mut stand.job(),
+        &sandbox,
+        &mut github.job(),
         &[("role-to-assume", ROLE)],
     ))
     .expect(0);
@@ -101,16 +102,16 @@ fn the_credentials_are_renewed_while_the_run_lasts() {
 
 #[test]
 fn without_an_id_token_nothing_is_launched_and_the_permission_is_named() {
-    let (Some(stand), Some(lab)) = (Stand::start(), Lab::start(Guest::None)) else {
+    let (Some(github), Some(lab)) = (FakeGitHub::start(), Lab::start(Guest::None)) else {
         return;
     };
-    let desk = desk(&lab, "", "");
-    let mut job = stand.job();
+    let sandbox = sandbox(&lab, "", "");
+    let mut job = github.job();
     job.set("ACTIONS_ID_TOKEN_REQUEST_URL", "")
         .set("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "");
     let finished = run(step_on_ec2(
         &lab,
-        &desk,
+        &sandbox,
         &mut job,
         &[("role-to-assume", ROLE)],
     ))
@@ -121,18 +122,18 @@ fn without_an_id_token_nothing_is_launched_and_the_permission_is_named() {
 
 #[test]
 fn a_role_that_does_not_trust_the_job_is_told() {
-    let (Some(stand), Some(lab)) = (Stand::start(), Lab::start(Guest::None)) else {
+    let (Some(github), Some(lab)) = (FakeGitHub::start(), Lab::start(Guest::None)) else {
         return;
     };
     lab.fault(&json!({
         "action": "AssumeRoleWithWebIdentity", "count": -1, "code": "AccessDenied", "status": 403,
         "message": "Not authorized to perform sts:AssumeRoleWithWebIdentity",
     }));
-    let desk = desk(&lab, "", "");
+    let sandbox = sandbox(&lab, "", "");
     let finished = run(step_on_ec2(
         &lab,
-        &desk,
-        &mut stand.job(),
+        &sandbox,
+        &mut github.job(),
         &[("role-to-assume", ROLE)],
     ))
     .expect(3);
@@ -157,15 +158,15 @@ fn with_session(mut command: Command, minutes: Option<i64>) -> Command {
 
 #[test]
 fn credentials_that_end_before_the_run_may_are_refused_before_anything_is_launched() {
-    let (Some(stand), Some(lab)) = (Stand::start(), Lab::start(Guest::Sshd)) else {
+    let (Some(github), Some(lab)) = (FakeGitHub::start(), Lab::start(Guest::Sshd)) else {
         return;
     };
-    let endless = desk(
+    let endless = sandbox(
         &lab,
         "",
         "before_aws_start:\n  - ok.sh: {local: true}\nrun:\n  - ok.sh\n",
     );
-    let mut job = stand.job();
+    let mut job = github.job();
     let finished = run(with_session(
         step_on_ec2(&lab, &endless, &mut job, &[]),
         Some(50),
@@ -176,14 +177,14 @@ fn credentials_that_end_before_the_run_may_are_refused_before_anything_is_launch
     assert!(lab.instances().is_empty() && !finished.stdout.contains("ok.sh"));
     assert_eq!(values(&job.output())["status"], "refused");
 
-    let bounded = desk(&lab, "", "run:\n  - ok.sh: {timeout: 10}\n");
+    let bounded = sandbox(&lab, "", "run:\n  - ok.sh: {timeout: 10}\n");
     run(with_session(
         step_on_ec2(&lab, &bounded, &mut job, &[]),
         Some(50),
     ))
     .expect(0);
 
-    let unknown = desk(&lab, "", "run:\n  - ok.sh\n");
+    let unknown = sandbox(&lab, "", "run:\n  - ok.sh\n");
     let finished = run(with_session(
         step_on_ec2(&lab, &unknown, &mut job, &[]),
         None,
@@ -194,19 +195,19 @@ fn credentials_that_end_before_the_run_may_are_refused_before_anything_is_launch
 }
 
 /// The post step of a job, with the state that its run saved.
-fn post(desk: &Desk, job: &Job, lab: &Lab) -> Command {
+fn post(sandbox: &Sandbox, job: &Job, lab: &Lab) -> Command {
     // The image has the same program under this name.
-    let name = desk.path().join("collect-post");
+    let name = sandbox.path().join("collect-post");
     if !name.exists() {
         std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_collect"), &name).unwrap();
     }
     let mut command = Command::new(name);
     command
         .env_clear()
-        .current_dir(desk.path())
+        .current_dir(sandbox.path())
         .envs(job.variables());
     for (variable, value) in [("HOME", "home"), ("COLLECTOR_STATE_DIR", "elsewhere")] {
-        command.env(variable, desk.path().join(value));
+        command.env(variable, sandbox.path().join(value));
     }
     lab.surround(&mut command);
     for (name, value) in values(&job.state()) {
@@ -217,14 +218,14 @@ fn post(desk: &Desk, job: &Job, lab: &Lab) -> Command {
 
 #[test]
 fn the_post_step_ends_what_a_killed_run_left_with_the_same_role() {
-    let (Some(stand), Some(lab)) = (Stand::start(), Lab::start(Guest::Sshd)) else {
+    let (Some(github), Some(lab)) = (FakeGitHub::start(), Lab::start(Guest::Sshd)) else {
         return;
     };
-    let desk = desk(&lab, "", "run:\n  - wait.sh\n");
-    let mut job = stand.job();
+    let sandbox = sandbox(&lab, "", "run:\n  - wait.sh\n");
+    let mut job = github.job();
     let running = Running::spawn(step_on_ec2(
         &lab,
-        &desk,
+        &sandbox,
         &mut job,
         &[("role-to-assume", ROLE)],
     ));
@@ -239,7 +240,7 @@ fn the_post_step_ends_what_a_killed_run_left_with_the_same_role() {
     running.finish();
     let id = lab.instance()["id"].as_str().unwrap().to_owned();
 
-    let mut sweeping = post(&desk, &job, &lab);
+    let mut sweeping = post(&sandbox, &job, &lab);
     sweeping
         .env_remove("AWS_ACCESS_KEY_ID")
         .env_remove("AWS_SECRET_ACCESS_KEY");
@@ -251,15 +252,15 @@ fn the_post_step_ends_what_a_killed_run_left_with_the_same_role() {
 
 #[test]
 fn the_post_step_says_in_one_line_that_nothing_was_left() {
-    let (Some(stand), Some(lab)) = (Stand::start(), Lab::start(Guest::Sshd)) else {
+    let (Some(github), Some(lab)) = (FakeGitHub::start(), Lab::start(Guest::Sshd)) else {
         return;
     };
-    let desk = desk(&lab, "", "run:\n  - ok.sh\n");
-    let mut job = stand.job();
-    let mut command = step_on_ec2(&lab, &desk, &mut job, &[]);
+    let sandbox = sandbox(&lab, "", "run:\n  - ok.sh\n");
+    let mut job = github.job();
+    let mut command = step_on_ec2(&lab, &sandbox, &mut job, &[]);
     lab.surround(&mut command);
     run(command).expect(0);
-    let finished = run(post(&desk, &job, &lab)).expect(0);
+    let finished = run(post(&sandbox, &job, &lab)).expect(0);
     assert!(
         finished
             .stdout
@@ -268,18 +269,18 @@ fn the_post_step_says_in_one_line_that_nothing_was_left() {
         finished.stdout
     );
     assert_eq!(finished.stdout.lines().count(), 1);
-    let nothing = run(post(&desk, &stand.job(), &lab)).expect(0);
+    let nothing = run(post(&sandbox, &github.job(), &lab)).expect(0);
     nothing.logs("this job never got far enough");
 }
 
 #[test]
 fn a_post_step_that_cannot_look_says_so_and_fails() {
-    let (Some(stand), Some(lab)) = (Stand::start(), Lab::start(Guest::None)) else {
+    let (Some(github), Some(lab)) = (FakeGitHub::start(), Lab::start(Guest::None)) else {
         return;
     };
-    let desk = desk(&lab, "", "");
-    let job = stand.job();
-    let mut nobody = post(&desk, &job, &lab);
+    let sandbox = sandbox(&lab, "", "");
+    let job = github.job();
+    let mut nobody = post(&sandbox, &job, &lab);
     for (name, value) in [
         ("run", "20261122T120000Z-00000000"),
         ("provider", "ec2"),
@@ -298,19 +299,21 @@ fn a_post_step_that_cannot_look_says_so_and_fails() {
 
 #[test]
 fn the_post_step_deletes_the_group_that_the_instance_still_held() {
-    let (Some(stand), Some(lab)) = (Stand::start(), Lab::shutting_down_for(Guest::Sshd, "3"))
-    else {
+    let (Some(github), Some(lab)) = (
+        FakeGitHub::start(),
+        Lab::shutting_down_for(Guest::Sshd, "3"),
+    ) else {
         return;
     };
-    let desk = Desk::new();
+    let sandbox = Sandbox::new();
     let main = lab.main("performance_results: /etc/os-release\nssh_from: 192.0.2.7/32");
-    desk.config(&main.replace("security_group: collector\n", ""), "");
-    let mut job = stand.job();
-    let mut command = step_on_ec2(&lab, &desk, &mut job, &[]);
+    sandbox.config(&main.replace("security_group: collector\n", ""), "");
+    let mut job = github.job();
+    let mut command = step_on_ec2(&lab, &sandbox, &mut job, &[]);
     lab.surround(&mut command);
     run(command).expect(0);
-    let listed = || run(lab.collect(&desk, &["list"])).expect(0).stdout;
+    let listed = || run(lab.collect(&sandbox, &["list"])).expect(0).stdout;
     assert!(listed().contains("security group"), "{}", listed());
-    run(post(&desk, &job, &lab)).expect(0);
+    run(post(&sandbox, &job, &lab)).expect(0);
     assert!(!listed().contains("security group"), "{}", listed());
 }

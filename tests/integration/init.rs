@@ -4,15 +4,15 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 
-use crate::command::{Desk, run};
+use crate::command::{Sandbox, run};
 use crate::terminal::Terminal;
 
 const FILES: [&str; 4] = ["config.yml", "setup.sh", "run.sh", "collector.schema.json"];
 
 #[test]
 fn what_it_writes_is_valid_and_can_be_rehearsed() {
-    let desk = Desk::new();
-    let made = run(desk.collect(&["init", "--yes", "new/My program"])).expect(0);
+    let sandbox = Sandbox::new();
+    let made = run(sandbox.collect(&["init", "--yes", "new/My program"])).expect(0);
     assert_eq!(made.stderr, "");
     assert!(
         made.stdout
@@ -20,12 +20,12 @@ fn what_it_writes_is_valid_and_can_be_rehearsed() {
         "{}",
         made.stdout
     );
-    let directory = desk.path().join("new/My program");
+    let directory = sandbox.path().join("new/My program");
     for name in FILES {
         assert!(directory.join(name).is_file(), "{name}");
     }
-    run(desk.collect(&["check", "new/My program"])).expect(0);
-    let mut rehearsal = desk.collect(&["--local", ".", "demo"]);
+    run(sandbox.collect(&["check", "new/My program"])).expect(0);
+    let mut rehearsal = sandbox.collect(&["--local", ".", "demo"]);
     rehearsal.current_dir(&directory);
     run(rehearsal).expect(0);
     let samples = fs::read_dir(directory.join("results/demo")).unwrap();
@@ -41,9 +41,9 @@ fn what_it_writes_is_valid_and_can_be_rehearsed() {
 
 #[test]
 fn the_config_that_it_writes() {
-    let desk = Desk::new();
-    run(desk.collect(&["init", "--yes", "w3af"])).expect(0);
-    let read = |name: &str| fs::read_to_string(desk.path().join("w3af").join(name)).unwrap();
+    let sandbox = Sandbox::new();
+    run(sandbox.collect(&["init", "--yes", "w3af"])).expect(0);
+    let read = |name: &str| fs::read_to_string(sandbox.path().join("w3af").join(name)).unwrap();
     insta::assert_snapshot!("init_config", read("config.yml"));
     insta::assert_snapshot!("init_setup", read("setup.sh"));
     insta::assert_snapshot!("init_run", read("run.sh"));
@@ -51,7 +51,7 @@ fn the_config_that_it_writes() {
 
 #[test]
 fn the_answers_can_be_given() {
-    let desk = Desk::new();
+    let sandbox = Sandbox::new();
     let answers = [
         "init",
         "here",
@@ -62,19 +62,19 @@ fn the_answers_can_be_given() {
         "--measure",
         "cd src\ntest \"$(sh add 1 2)\" = 3",
     ];
-    run(desk.collect(&answers)).expect(0);
-    run(desk.collect(&["--local", "--output", "out", "here", "v1"])).expect(0);
-    assert!(desk.sample("v1").join("adder.csv").is_file());
-    let bad = run(desk.collect(&["init", "--yes", "--program", "a/b", "there"])).expect(2);
+    run(sandbox.collect(&answers)).expect(0);
+    run(sandbox.collect(&["--local", "--output", "out", "here", "v1"])).expect(0);
+    assert!(sandbox.sample("v1").join("adder.csv").is_file());
+    let bad = run(sandbox.collect(&["init", "--yes", "--program", "a/b", "there"])).expect(2);
     bad.says("cannot name files");
-    run(desk.collect(&["init", "--yes", "--measure", "", "there"])).expect(2);
-    assert!(!desk.path().join("there").exists());
+    run(sandbox.collect(&["init", "--yes", "--measure", "", "there"])).expect(2);
+    assert!(!sandbox.path().join("there").exists());
 }
 
 #[test]
 fn a_person_is_asked_and_may_press_enter() {
-    let desk = Desk::new();
-    let (mut terminal, mut program) = Terminal::spawn(desk.collect(&["init", "gzip speed"]));
+    let sandbox = Sandbox::new();
+    let (mut terminal, mut program) = Terminal::spawn(sandbox.collect(&["init", "gzip speed"]));
     terminal.wait_for("Name of the program");
     terminal.press(b"a b\r");
     terminal.wait_for("cannot name files");
@@ -87,7 +87,7 @@ fn a_person_is_asked_and_may_press_enter() {
     program.expect(0);
     let shown = terminal.rest();
     assert!(shown.contains("wrote config.yml"), "{shown}");
-    let script = fs::read_to_string(desk.path().join("gzip speed/run.sh")).unwrap();
+    let script = fs::read_to_string(sandbox.path().join("gzip speed/run.sh")).unwrap();
     assert!(
         script.contains("\ngzip --version\n") && script.contains("figures/gzip.csv"),
         "{script}"
@@ -96,26 +96,28 @@ fn a_person_is_asked_and_may_press_enter() {
 
 #[test]
 fn without_a_terminal_nobody_is_asked() {
-    let desk = Desk::new();
-    let refused = run(desk.collect(&["init", "new"])).expect(2);
+    let sandbox = Sandbox::new();
+    let refused = run(sandbox.collect(&["init", "new"])).expect(2);
     refused.says("there is no terminal to ask on");
     refused.says("`--yes`");
-    assert!(!desk.path().join("new").exists());
+    assert!(!sandbox.path().join("new").exists());
 }
 
 #[test]
 fn no_file_is_overwritten() {
-    let desk = Desk::new();
-    desk.file("run.sh", "mine").file("config.yml", "mine too");
-    let refused = run(desk.collect(&["init", "--yes"])).expect(2);
+    let sandbox = Sandbox::new();
+    sandbox
+        .file("run.sh", "mine")
+        .file("config.yml", "mine too");
+    let refused = run(sandbox.collect(&["init", "--yes"])).expect(2);
     refused.says("config.yml, run.sh");
     assert_eq!(
-        fs::read_to_string(desk.path().join("run.sh")).unwrap(),
+        fs::read_to_string(sandbox.path().join("run.sh")).unwrap(),
         "mine"
     );
-    assert!(!desk.path().join("setup.sh").exists());
+    assert!(!sandbox.path().join("setup.sh").exists());
     // A link that leads nowhere is there, too.
-    let linked = Desk::new();
+    let linked = Sandbox::new();
     std::os::unix::fs::symlink("absent", linked.path().join("setup.sh")).unwrap();
     run(linked.collect(&["init", "--yes"]))
         .expect(2)
@@ -124,30 +126,32 @@ fn no_file_is_overwritten() {
 
 #[test]
 fn scripts_are_executable_whatever_the_umask() {
-    let desk = Desk::new();
+    let sandbox = Sandbox::new();
     let status = Command::new("sh")
         .args([
             "-c",
             "umask 077; exec \"$0\" init --yes",
             env!("CARGO_BIN_EXE_collect"),
         ])
-        .current_dir(desk.path())
+        .current_dir(sandbox.path())
         .stdout(Stdio::null())
         .status();
     assert!(status.unwrap().success());
-    let mode = fs::metadata(desk.path().join("run.sh"))
+    let mode = fs::metadata(sandbox.path().join("run.sh"))
         .unwrap()
         .permissions()
         .mode();
     assert_eq!(mode & 0o777, 0o700);
-    run(desk.collect(&["check", "."])).expect(0);
+    run(sandbox.collect(&["check", "."])).expect(0);
 }
 
 #[test]
 fn the_completions_of_each_shell_have_every_command() {
-    let desk = Desk::new();
+    let sandbox = Sandbox::new();
     for shell in ["bash", "zsh", "fish"] {
-        let printed = run(desk.collect(&["completions", shell])).expect(0).stdout;
+        let printed = run(sandbox.collect(&["completions", shell]))
+            .expect(0)
+            .stdout;
         for word in ["check", "plan", "init", "schema", "reap", "samples"] {
             assert!(printed.contains(word), "{word} in {shell}");
         }
@@ -156,10 +160,12 @@ fn the_completions_of_each_shell_have_every_command() {
 
 #[test]
 fn bash_completes_a_command() {
-    let desk = Desk::new();
-    desk.file(
+    let sandbox = Sandbox::new();
+    sandbox.file(
         "completions",
-        &run(desk.collect(&["completions", "bash"])).expect(0).stdout,
+        &run(sandbox.collect(&["completions", "bash"]))
+            .expect(0)
+            .stdout,
     );
     let script = "source completions\n\
         COMP_WORDS=(collect ch) COMP_CWORD=1\n\
@@ -167,7 +173,7 @@ fn bash_completes_a_command() {
         echo \"${COMPREPLY[@]}\"";
     let completed = Command::new("bash")
         .args(["-c", script])
-        .current_dir(desk.path())
+        .current_dir(sandbox.path())
         .output()
         .unwrap();
     assert_eq!(
@@ -179,21 +185,21 @@ fn bash_completes_a_command() {
 
 #[test]
 fn there_is_a_manual_page_for_every_command() {
-    let desk = Desk::new();
-    run(desk.collect(&["man", "."])).expect(0);
+    let sandbox = Sandbox::new();
+    run(sandbox.collect(&["man", "."])).expect(0);
     for (name, words) in [
         ("collect.1", "Measures a revision"),
         ("collect-plan.1", "what a run would do"),
         ("collect-init.1", "to start from"),
         ("collect-reap.1", "left over"),
     ] {
-        let page = fs::read_to_string(desk.path().join(name)).unwrap();
+        let page = fs::read_to_string(sandbox.path().join(name)).unwrap();
         assert!(
             page.starts_with(".ie") && page.contains(".TH") && page.contains(words),
             "{page}"
         );
     }
-    run(desk.collect(&["man", "absent"]))
+    run(sandbox.collect(&["man", "absent"]))
         .expect(3)
         .says("manual pages");
 }

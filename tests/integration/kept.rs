@@ -7,39 +7,40 @@ use std::process::Command;
 use collector::report::{Release, SampleReport};
 use collector::results::SampleDirectory;
 
-use crate::command::{Desk, Finished, Running, processes_with, run, wait_for};
+use crate::command::{Finished, Running, Sandbox, processes_with, run, wait_for};
 
 const FAIL: &str = "echo 42 > speed; echo oh no; exit 3";
 
-fn failing(desk: &Desk) -> Finished {
-    desk.config("performance_results: '*speed'", "run:\n  - measure.sh\n")
+fn failing(sandbox: &Sandbox) -> Finished {
+    sandbox
+        .config("performance_results: '*speed'", "run:\n  - measure.sh\n")
         .script("measure.sh", FAIL);
-    run(desk.collect(&["config.yml", "v1", "--local", "--keep-on-failure", "30m"])).expect(1)
+    run(sandbox.collect(&["config.yml", "v1", "--local", "--keep-on-failure", "30m"])).expect(1)
 }
 
 fn report(sample: &Path) -> SampleReport {
     SampleDirectory::new(sample).read().unwrap()
 }
 
-fn run_of(desk: &Desk) -> String {
-    report(&desk.sample("v1")).run.to_string()
+fn run_of(sandbox: &Sandbox) -> String {
+    report(&sandbox.sample("v1")).run.to_string()
 }
 
 #[test]
 fn the_end_of_the_run_tells_the_ways_back_and_they_work() {
-    let desk = Desk::new();
-    let finished = failing(&desk);
-    let id = run_of(&desk);
+    let sandbox = Sandbox::new();
+    let finished = failing(&sandbox);
+    let id = run_of(&sandbox);
     finished.says("then it ends itself\n");
     finished.says(&format!("look at it     collect ssh {id}\n"));
     finished.says(&format!("collect again  collect fetch {id}\n"));
-    let released = report(&desk.sample("v1")).released;
+    let released = report(&sandbox.sample("v1")).released;
     assert!(matches!(released, Release::Kept { .. }), "{released:?}");
 
-    let listed = run(desk.collect(&["list", "--local"])).expect(0).stdout;
+    let listed = run(sandbox.collect(&["list", "--local"])).expect(0).stdout;
     assert!(listed.contains("kept") && listed.contains(&id), "{listed}");
 
-    let shell = run(desk.collect(&[
+    let shell = run(sandbox.collect(&[
         "ssh",
         &id,
         "--",
@@ -47,35 +48,36 @@ fn the_end_of_the_run_tells_the_ways_back_and_they_work() {
     ]));
     assert_eq!((shell.status, shell.stdout.as_str()), (7, "42\n"));
 
-    let fetched = run(desk.collect(&["fetch", &id])).expect(0).stdout;
+    let fetched = run(sandbox.collect(&["fetch", &id])).expect(0).stdout;
     assert!(fetched.starts_with("2 files,"), "{fetched}");
-    let more = fs::read_to_string(desk.sample("v1").join("more-speed")).unwrap();
+    let more = fs::read_to_string(sandbox.sample("v1").join("more-speed")).unwrap();
     assert_eq!(more, "43\n");
-    let newer = fs::read_to_string(desk.sample("v1").join("speed")).unwrap();
+    let newer = fs::read_to_string(sandbox.sample("v1").join("speed")).unwrap();
     assert_eq!(newer, "44\n", "it takes the place of the one that was here");
-    assert!(!desk.sample("v1").join("speed.2").exists());
-    assert_eq!(report(&desk.sample("v1")).collected.files, 2);
+    assert!(!sandbox.sample("v1").join("speed.2").exists());
+    assert_eq!(report(&sandbox.sample("v1")).collected.files, 2);
 
-    run(desk.collect(&["reap", "--expired", "--local"])).expect(0);
-    run(desk.collect(&["ssh", &id, "--", "true"])).expect(0);
-    run(desk.collect(&["reap", "--run", &id, "--local"])).expect(0);
-    let gone = run(desk.collect(&["ssh", &id, "--", "true"])).expect(2);
+    run(sandbox.collect(&["reap", "--expired", "--local"])).expect(0);
+    run(sandbox.collect(&["ssh", &id, "--", "true"])).expect(0);
+    run(sandbox.collect(&["reap", "--run", &id, "--local"])).expect(0);
+    let gone = run(sandbox.collect(&["ssh", &id, "--", "true"])).expect(2);
     gone.says("no way to an instance");
     gone.says("--keep-on-failure");
-    let leases = fs::read_dir(desk.path().join("state/leases")).unwrap();
+    let leases = fs::read_dir(sandbox.path().join("state/leases")).unwrap();
     assert_eq!(leases.count(), 0);
 }
 
 #[test]
 fn an_instance_that_stays_ends_itself() {
-    let desk = Desk::new();
-    desk.config(
-        "performance_results: speed\nkeep_on_failure: 10s",
-        "run:\n  - measure.sh\n",
-    )
-    .script("measure.sh", FAIL);
-    run(desk.collect(&["config.yml", "v1", "--local"])).expect(1);
-    let instances = desk.path().join("state/instances");
+    let sandbox = Sandbox::new();
+    sandbox
+        .config(
+            "performance_results: speed\nkeep_on_failure: 10s",
+            "run:\n  - measure.sh\n",
+        )
+        .script("measure.sh", FAIL);
+    run(sandbox.collect(&["config.yml", "v1", "--local"])).expect(1);
+    let instances = sandbox.path().join("state/instances");
     assert_eq!(fs::read_dir(&instances).unwrap().count(), 1);
     wait_for("the end of the instance", || {
         (fs::read_dir(&instances).unwrap().count() == 0).then_some(())
@@ -87,31 +89,32 @@ fn an_instance_that_stays_ends_itself() {
     });
     // The timer may be a moment early, and the record goes by the clock.
     wait_for("the end of the way back", || {
-        let gone = run(desk.collect(&["fetch", &run_of(&desk)]));
+        let gone = run(sandbox.collect(&["fetch", &run_of(&sandbox)]));
         gone.stderr.contains("no way to an instance").then_some(())
     });
 }
 
 #[test]
 fn what_a_killed_collector_left_behind_is_fetched() {
-    let desk = Desk::new();
-    desk.config("performance_results: speed", "run:\n  - measure.sh\n")
+    let sandbox = Sandbox::new();
+    sandbox
+        .config("performance_results: speed", "run:\n  - measure.sh\n")
         .script(
             "measure.sh",
             "echo measuring; while [ ! -e go ]; do sleep 0.05; done; echo 42 > speed; echo done",
         );
     let args = ["config.yml", "v1", "--local", "--keep-on-failure", "30m"];
-    let mut running = Running::spawn(desk.collect(&args));
+    let mut running = Running::spawn(sandbox.collect(&args));
     running.wait_for_output("measuring\n");
-    let leases = fs::read_dir(desk.path().join("state/leases")).unwrap();
+    let leases = fs::read_dir(sandbox.path().join("state/leases")).unwrap();
     let names = leases.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut names = names.filter_map(|name| Some(name.strip_suffix("-1.json")?.to_owned()));
     let id = names.next().unwrap();
-    run(desk.collect(&["fetch", &id]))
+    run(sandbox.collect(&["fetch", &id]))
         .expect(2)
         .says("still going on");
     running.kill_after("measuring\n");
-    run(desk.collect(&[
+    run(sandbox.collect(&[
         "ssh",
         &id,
         "--",
@@ -119,14 +122,14 @@ fn what_a_killed_collector_left_behind_is_fetched() {
     ]))
     .expect(0);
     wait_for("the end of the step", || {
-        let log = desk.path().join("state/instances");
+        let log = sandbox.path().join("state/instances");
         let instance = fs::read_dir(log).unwrap().next()?.unwrap().path();
         let log = fs::read_to_string(instance.join("jobs/01/log")).unwrap();
         log.ends_with("done\n").then_some(())
     });
-    let fetched = run(desk.collect(&["fetch", &id])).expect(0).stdout;
+    let fetched = run(sandbox.collect(&["fetch", &id])).expect(0).stdout;
     assert!(fetched.starts_with("1 file,"), "{fetched}");
-    let sample = desk.sample("v1");
+    let sample = sandbox.sample("v1");
     assert!(
         !sample
             .file_name()
@@ -137,41 +140,42 @@ fn what_a_killed_collector_left_behind_is_fetched() {
     assert_eq!(fs::read_to_string(sample.join("speed")).unwrap(), "42\n");
     let log = sample.join("collector/logs/01-run-measure.sh.log");
     assert_eq!(fs::read_to_string(log).unwrap(), "measuring\ndone\n");
-    run(desk.collect(&["reap", "--run", &id, "--local"])).expect(0);
+    run(sandbox.collect(&["reap", "--run", &id, "--local"])).expect(0);
 }
 
 #[test]
 fn the_post_step_of_the_job_leaves_it_alone() {
-    let desk = Desk::new();
-    desk.config("performance_results: speed", "run:\n  - measure.sh\n")
+    let sandbox = Sandbox::new();
+    sandbox
+        .config("performance_results: speed", "run:\n  - measure.sh\n")
         .script("measure.sh", FAIL)
         .file("state-file", "");
-    let state = desk.path().join("state-file");
-    let mut main = desk.collect(&["config.yml", "v1", "--local", "--keep-on-failure", "30m"]);
+    let state = sandbox.path().join("state-file");
+    let mut main = sandbox.collect(&["config.yml", "v1", "--local", "--keep-on-failure", "30m"]);
     main.env("GITHUB_ACTIONS", "true")
-        .env("GITHUB_WORKSPACE", desk.path())
+        .env("GITHUB_WORKSPACE", sandbox.path())
         .env("GITHUB_STATE", &state);
     let log = run(main).expect(1).stdout;
-    let id = run_of(&desk);
+    let id = run_of(&sandbox);
     assert!(log.contains(&format!("collect ssh {id}")), "{log}");
     assert!(fs::read_to_string(&state).unwrap().contains("released"));
-    let name = desk.path().join("collect-post");
+    let name = sandbox.path().join("collect-post");
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_collect"), &name).unwrap();
     let mut post = Command::new(name);
     post.env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap())
-        .env("HOME", desk.path().join("home"))
-        .env("COLLECTOR_STATE_DIR", desk.path().join("state"))
+        .env("HOME", sandbox.path().join("home"))
+        .env("COLLECTOR_STATE_DIR", sandbox.path().join("state"))
         .env("GITHUB_ACTIONS", "true")
-        .env("GITHUB_WORKSPACE", desk.path())
+        .env("GITHUB_WORKSPACE", sandbox.path())
         .env("STATE_run", &id)
         .env("STATE_provider", "local")
         .env("STATE_region", "local")
-        .env("STATE_results", desk.output())
-        .env("STATE_directory", desk.path())
+        .env("STATE_results", sandbox.output())
+        .env("STATE_directory", sandbox.path())
         .env("STATE_released", "true");
     let post = run(post).expect(0).stdout;
     assert!(post.contains("as was asked for"), "{post}");
-    run(desk.collect(&["ssh", &id, "--", "true"])).expect(0);
-    run(desk.collect(&["reap", "--run", &id, "--local"])).expect(0);
+    run(sandbox.collect(&["ssh", &id, "--", "true"])).expect(0);
+    run(sandbox.collect(&["reap", "--run", &id, "--local"])).expect(0);
 }

@@ -8,11 +8,11 @@ use collector::report::{Release, SampleReport};
 use collector::results::SampleDirectory;
 use serde_json::Value;
 
-use crate::command::{Desk, run};
+use crate::command::{Sandbox, run};
 use crate::lab::{Guest, Lab};
 
-fn report(desk: &Desk) -> SampleReport {
-    SampleDirectory::new(desk.sample("v1")).read().unwrap()
+fn report(sandbox: &Sandbox) -> SampleReport {
+    SampleDirectory::new(sandbox.sample("v1")).read().unwrap()
 }
 
 fn state(lab: &Lab) -> Value {
@@ -20,21 +20,21 @@ fn state(lab: &Lab) -> Value {
 }
 
 /// The post step of a job whose main step left the instance alive.
-fn post(lab: &Lab, desk: &Desk, run: &str) -> Command {
-    let name = desk.path().join("collect-post");
+fn post(lab: &Lab, sandbox: &Sandbox, run: &str) -> Command {
+    let name = sandbox.path().join("collect-post");
     symlink(env!("CARGO_BIN_EXE_collect"), &name).unwrap();
     let mut post = Command::new(name);
     post.env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap())
-        .env("HOME", desk.path().join("home"))
-        .env("COLLECTOR_STATE_DIR", desk.path().join("state"))
+        .env("HOME", sandbox.path().join("home"))
+        .env("COLLECTOR_STATE_DIR", sandbox.path().join("state"))
         .env("GITHUB_ACTIONS", "true")
-        .env("GITHUB_WORKSPACE", desk.path())
+        .env("GITHUB_WORKSPACE", sandbox.path())
         .env("STATE_run", run)
         .env("STATE_provider", "ec2")
         .env("STATE_region", "us-east-1")
-        .env("STATE_results", desk.output())
-        .env("STATE_directory", desk.path())
+        .env("STATE_results", sandbox.output())
+        .env("STATE_directory", sandbox.path())
         .env("STATE_released", "true");
     lab.surround(&mut post);
     post
@@ -45,16 +45,17 @@ fn it_can_be_logged_in_to_and_collected_from_again_until_it_is_ended() {
     let Some(lab) = Lab::start(Guest::Booted) else {
         return;
     };
-    let desk = Desk::new();
-    desk.config(
-        &lab.main("performance_results: '/tmp/*speed'\nkeep_on_failure: 30m"),
-        "run:\n  - measure.sh\n",
-    )
-    .script("measure.sh", "echo 42 > /tmp/speed; exit 3");
-    let finished = run(lab.collect(&desk, &["config.yml", "v1"])).expect(1);
+    let sandbox = Sandbox::new();
+    sandbox
+        .config(
+            &lab.main("performance_results: '/tmp/*speed'\nkeep_on_failure: 30m"),
+            "run:\n  - measure.sh\n",
+        )
+        .script("measure.sh", "echo 42 > /tmp/speed; exit 3");
+    let finished = run(lab.collect(&sandbox, &["config.yml", "v1"])).expect(1);
     let SampleReport {
         run: id, released, ..
-    } = report(&desk);
+    } = report(&sandbox);
     let id = id.to_string();
     finished.says("and costs $0.0440 an hour, then it ends itself");
     finished.says(&format!("look at it     collect ssh {id}\n"));
@@ -72,7 +73,7 @@ fn it_can_be_logged_in_to_and_collected_from_again_until_it_is_ended() {
         "{tag}"
     );
     let timers = "systemctl list-timers --no-legend 'run-*'";
-    let timers = run(lab.collect(&desk, &["ssh", &id, "--", timers]))
+    let timers = run(lab.collect(&sandbox, &["ssh", &id, "--", timers]))
         .expect(0)
         .stdout;
     let short = ["27min", "28min", "29min"];
@@ -82,22 +83,22 @@ fn it_can_be_logged_in_to_and_collected_from_again_until_it_is_ended() {
     );
 
     let command = "cat /tmp/speed; echo 43 > /tmp/more-speed; exit 7";
-    let shell = run(lab.collect(&desk, &["ssh", &id, "--", command]));
+    let shell = run(lab.collect(&sandbox, &["ssh", &id, "--", command]));
     assert_eq!((shell.status, shell.stdout.as_str()), (7, "42\n"));
-    let fetched = run(lab.collect(&desk, &["fetch", &id])).expect(0).stdout;
+    let fetched = run(lab.collect(&sandbox, &["fetch", &id])).expect(0).stdout;
     assert!(fetched.starts_with("2 files,"), "{fetched}");
-    let more = fs::read_to_string(desk.sample("v1").join("more-speed")).unwrap();
+    let more = fs::read_to_string(sandbox.sample("v1").join("more-speed")).unwrap();
     assert_eq!(more, "43\n");
 
     // Nobody ends it who was not asked to.
-    let words = run(post(&lab, &desk, &id)).expect(0).stdout;
+    let words = run(post(&lab, &sandbox, &id)).expect(0).stdout;
     assert!(words.contains("as was asked for"), "{words}");
-    run(lab.collect(&desk, &["reap", "--expired"])).expect(0);
+    run(lab.collect(&sandbox, &["reap", "--expired"])).expect(0);
     assert_eq!(state(&lab), "running");
-    run(lab.collect(&desk, &["reap", "--run", &id])).expect(0);
+    run(lab.collect(&sandbox, &["reap", "--run", &id])).expect(0);
     lab.expect_nothing_left();
-    let gone = run(lab.collect(&desk, &["ssh", &id, "--", "true"])).expect(2);
+    let gone = run(lab.collect(&sandbox, &["ssh", &id, "--", "true"])).expect(2);
     gone.says("no way to an instance");
-    let leases = fs::read_dir(desk.path().join("state/leases")).unwrap();
+    let leases = fs::read_dir(sandbox.path().join("state/leases")).unwrap();
     assert_eq!(leases.count(), 0);
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::command::{Companion, Desk, skip, wait_for};
+use crate::command::{Sandbox, Service, skip, wait_for};
 
 /// What stands behind the API.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(crate) enum Guest {
 
 /// A laboratory; it goes when this is dropped, with everything in it.
 pub(crate) struct Lab {
-    companion: Companion,
+    service: Service,
     address: String,
 }
 
@@ -57,39 +57,39 @@ impl Lab {
             Guest::Sshd => "sshd",
             Guest::Booted => "nspawn",
         };
-        let companion = Companion::start(
+        let service = Service::start(
             Command::new(cache().join("venv/bin/python"))
                 .arg(directory().join("lab.py"))
                 .args(["--guest", kind, "--pending", "0.3"])
                 .args(args),
         );
-        let companion = match companion {
-            Ok(companion) => companion,
+        let service = match service {
+            Ok(service) => service,
             Err(reason) => {
                 skip(&format!("`{kind}` guests are missing: {reason}"));
                 return None;
             }
         };
-        let address = companion.facts["endpoint"]
+        let address = service.facts["endpoint"]
             .as_str()
             .unwrap()
             .strip_prefix("http://")
             .unwrap()
             .to_owned();
-        Some(Self { companion, address })
+        Some(Self { service, address })
     }
 
     /// The `main` lines of a config for this laboratory.
     pub(crate) fn main(&self, more: &str) -> String {
         format!(
             "ec2_instance_size: m1.small\nami: {}\nsecurity_group: collector\nuser: ubuntu\ncalibrate: off\n{more}",
-            self.companion.facts["ami"].as_str().unwrap()
+            self.service.facts["ami"].as_str().unwrap()
         )
     }
 
     /// What makes AWS of this laboratory, for the environment of a command.
     pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
-        let region = self.companion.facts["region"].as_str().unwrap();
+        let region = self.service.facts["region"].as_str().unwrap();
         vec![
             ("AWS_ENDPOINT_URL", format!("http://{}", self.address)),
             ("AWS_REGION", region.to_owned()),
@@ -99,8 +99,8 @@ impl Lab {
     }
 
     /// The program, with this laboratory for AWS.
-    pub(crate) fn collect(&self, desk: &Desk, args: &[&str]) -> Command {
-        let mut command = desk.collect(args);
+    pub(crate) fn collect(&self, sandbox: &Sandbox, args: &[&str]) -> Command {
+        let mut command = sandbox.collect(args);
         self.surround(&mut command);
         command
     }

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::command::{Desk, run, say, skip};
+use crate::command::{Sandbox, run, say, skip};
+use crate::fake_github::FakeGitHub;
 use crate::lab::{Guest, Lab};
-use crate::stand::Stand;
 use crate::workflow::step;
 
 const MIB: u64 = 1 << 20;
@@ -18,16 +18,17 @@ fn a_gibibyte_comes_home_in_64_mebibytes_of_memory() {
     let Some(lab) = Lab::start(Guest::Sshd) else {
         return;
     };
-    let desk = Desk::new();
-    desk.config(
-        &lab.main("performance_results: /tmp/*.bin"),
-        "run:\n  - make.sh\n",
-    )
-    .script(
-        "make.sh",
-        "for n in 1 2 3 4; do head -c 268435456 /dev/urandom > /tmp/$n.bin; done",
-    );
-    let finished = run(lab.collect(&desk, &["config.yml", "v1"])).expect(0);
+    let sandbox = Sandbox::new();
+    sandbox
+        .config(
+            &lab.main("performance_results: /tmp/*.bin"),
+            "run:\n  - make.sh\n",
+        )
+        .script(
+            "make.sh",
+            "for n in 1 2 3 4; do head -c 268435456 /dev/urandom > /tmp/$n.bin; done",
+        );
+    let finished = run(lab.collect(&sandbox, &["config.yml", "v1"])).expect(0);
     assert!(
         finished.stdout.contains("4 files, 1.00 GiB"),
         "{}",
@@ -50,15 +51,16 @@ fn a_gibibyte_is_uploaded_in_64_mebibytes_of_memory() {
         skip("this is measured in the release build only");
         return;
     }
-    let Some(stand) = Stand::start() else {
+    let Some(github) = FakeGitHub::start() else {
         return;
     };
-    let desk = Desk::new();
-    desk.config("performance_results: big", "run:\n  - make.sh\n")
+    let sandbox = Sandbox::new();
+    sandbox
+        .config("performance_results: big", "run:\n  - make.sh\n")
         .script("make.sh", "head -c 1073741824 /dev/urandom > big");
-    let mut job = stand.job();
-    let finished = run(step(&desk, &mut job, &[("comment", "never")])).expect(0);
-    let artifact = &stand.artifacts()[0];
+    let mut job = github.job();
+    let finished = run(step(&sandbox, &mut job, &[("comment", "never")])).expect(0);
+    let artifact = &github.artifacts()[0];
     assert!(artifact["size"].as_u64().unwrap() > 1 << 30, "{artifact}");
     assert!(
         finished.peak_memory < 64 * MIB,
@@ -81,12 +83,12 @@ fn the_program_is_small_and_starts_at_once() {
         .unwrap()
         .len();
     assert!(size < 28_000_000, "{size} bytes");
-    let desk = Desk::new();
+    let sandbox = Sandbox::new();
     // The best of several: what else the machine does is not the program's fault.
     let best = (0..20)
         .map(|_| {
             let since = Instant::now();
-            let status = desk.collect(&["--version"]).output().unwrap().status;
+            let status = sandbox.collect(&["--version"]).output().unwrap().status;
             assert!(status.success());
             since.elapsed()
         })

@@ -1,6 +1,6 @@
 //! What `collect list` says of a run that goes on.
 
-use crate::command::{Desk, Running, run, wait_for};
+use crate::command::{Running, Sandbox, run, wait_for};
 
 /// A cell of a table with one row.
 pub(crate) fn cell(table: &str, head: &str) -> Option<String> {
@@ -11,14 +11,15 @@ pub(crate) fn cell(table: &str, head: &str) -> Option<String> {
 
 #[test]
 fn the_phase_of_a_run_is_shown_for_as_long_as_its_collector_lives() {
-    let desk = Desk::new();
-    desk.config("performance_results: speed", "run:\n  - measure.sh\n")
+    let sandbox = Sandbox::new();
+    sandbox
+        .config("performance_results: speed", "run:\n  - measure.sh\n")
         .script("measure.sh", "echo begun; sleep 600");
-    let running = Running::spawn(desk.collect(&["config.yml", "v1", "--local"]));
-    let list = || run(desk.collect(&["list", "--local"])).expect(0).stdout;
+    let running = Running::spawn(sandbox.collect(&["config.yml", "v1", "--local"]));
+    let list = || run(sandbox.collect(&["list", "--local"])).expect(0).stdout;
     let phase = || cell(&list(), "phase");
     wait_for("the phase", || (phase()? == "run").then_some(()));
     running.kill_after("begun");
     assert_eq!(phase().as_deref(), Some(""), "{}", list());
-    run(desk.collect(&["reap", "--all", "--local"])).expect(0);
+    run(sandbox.collect(&["reap", "--all", "--local"])).expect(0);
 }

@@ -44,6 +44,8 @@ mod examples;
 #[cfg(test)]
 mod failure;
 #[cfg(test)]
+mod fake_github;
+#[cfg(test)]
 mod figures;
 #[cfg(test)]
 mod floors;
@@ -96,8 +98,6 @@ mod shards;
 mod signals;
 #[cfg(test)]
 mod ssh;
-#[cfg(test)]
-mod stand;
 #[cfg(test)]
 mod status_lines;
 #[cfg(test)]

@@ -8,7 +8,7 @@ use collector::report::SampleReport;
 use collector::results::SampleDirectory;
 use serde_json::json;
 
-use crate::command::{Desk, Running, run, wait_for};
+use crate::command::{Running, Sandbox, run, wait_for};
 use crate::lab::{Guest, Lab, cache};
 
 /// boto3, in the environment of the laboratory.
@@ -44,18 +44,18 @@ fn download(lab: &Lab, key: &str, to: &Path) {
 }
 
 /// A run whose results are so many bytes that no compression makes smaller.
-fn measuring(lab: &Lab, main: &str, bytes: u32) -> Desk {
-    let desk = Desk::new();
+fn measuring(lab: &Lab, main: &str, bytes: u32) -> Sandbox {
+    let sandbox = Sandbox::new();
     let main = lab.main(&format!("performance_results: [noise, speed]\n{main}"));
-    desk.config(&main, "run:\n  - measure.sh\n").script(
+    sandbox.config(&main, "run:\n  - measure.sh\n").script(
         "measure.sh",
         &format!("head -c {bytes} /dev/urandom > noise; echo 42 > speed"),
     );
-    desk
+    sandbox
 }
 
-fn report(desk: &Desk) -> SampleReport {
-    SampleDirectory::new(desk.sample("v1")).read().unwrap()
+fn report(sandbox: &Sandbox) -> SampleReport {
+    SampleDirectory::new(sandbox.sample("v1")).read().unwrap()
 }
 
 #[test]
@@ -64,18 +64,18 @@ fn the_archive_is_read_back_from_the_bucket_as_it_is_here() {
         return;
     };
     make_bucket(&lab);
-    let desk = measuring(&lab, "S3: results/nightly runs/", 20 << 20);
+    let sandbox = measuring(&lab, "S3: results/nightly runs/", 20 << 20);
     lab.fault(&json!({ "action": "UploadPart", "code": "SlowDown", "status": 503, "count": 1 }));
     lab.fault(&json!({ "action": "UploadPart", "kill": "before", "count": 1 }));
-    let finished = run(lab.collect(&desk, &["config.yml", "v1"])).expect(0);
+    let finished = run(lab.collect(&sandbox, &["config.yml", "v1"])).expect(0);
     let id = lab.instance()["id"].as_str().unwrap().to_owned();
     let key = format!("nightly runs/v1/{id}.tar.gz");
     finished.says(&format!("s3://results/{key}"));
     assert_eq!(keys(&lab), format!("{key}\n"));
-    assert_eq!(report(&desk).stored, Some(format!("s3://results/{key}")));
-    let copy = desk.path().join("copy");
+    assert_eq!(report(&sandbox).stored, Some(format!("s3://results/{key}")));
+    let copy = sandbox.path().join("copy");
     download(&lab, &key, &copy);
-    let here = fs::read(desk.output().join(format!("v1/{id}.tar.gz"))).unwrap();
+    let here = fs::read(sandbox.output().join(format!("v1/{id}.tar.gz"))).unwrap();
     assert!(fs::read(&copy).unwrap() == here, "the copy differs");
     lab.expect_nothing_left();
 }
@@ -85,13 +85,13 @@ fn a_bucket_that_cannot_be_used_is_told_before_anything_is_launched() {
     let Some(lab) = Lab::start(Guest::None) else {
         return;
     };
-    let desk = measuring(&lab, "S3: results", 1);
-    let refused = run(lab.collect(&desk, &["config.yml", "v1"])).expect(3);
+    let sandbox = measuring(&lab, "S3: results", 1);
+    let refused = run(lab.collect(&sandbox, &["config.yml", "v1"])).expect(3);
     refused.says("there is no bucket `results`");
     refused.says("aws s3 mb");
     make_bucket(&lab);
     lab.fault(&json!({ "action": "HeadBucket", "code": "AccessDenied", "status": 403 }));
-    let refused = run(lab.collect(&desk, &["config.yml", "v1"])).expect(3);
+    let refused = run(lab.collect(&sandbox, &["config.yml", "v1"])).expect(3);
     refused.says("docs/s3.md");
     assert!(lab.calls("RunInstances").is_empty());
 }
@@ -102,13 +102,13 @@ fn what_arrives_changed_is_not_taken_and_costs_the_copy_only() {
         return;
     };
     make_bucket(&lab);
-    let desk = measuring(&lab, "S3: results", 1);
+    let sandbox = measuring(&lab, "S3: results", 1);
     lab.fault(&json!({ "action": "UploadPart", "spoil": true, "count": -1 }));
-    let finished = run(lab.collect(&desk, &["config.yml", "v1"])).expect(0);
+    let finished = run(lab.collect(&sandbox, &["config.yml", "v1"])).expect(0);
     finished.says("the archive is not in the bucket");
     finished.says("BadDigest");
     assert_eq!(keys(&lab), "", "the upload was given up");
-    assert_eq!(report(&desk).stored, None);
+    assert_eq!(report(&sandbox).stored, None);
     lab.expect_nothing_left();
 }
 
@@ -127,13 +127,13 @@ fn unpacked(archive: &Path) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-fn sending_straight(lab: &Lab, bytes: u32) -> Desk {
-    let desk = measuring(lab, "S3: results\ndownload: false", bytes);
-    desk.script(
+fn sending_straight(lab: &Lab, bytes: u32) -> Sandbox {
+    let sandbox = measuring(lab, "S3: results\ndownload: false", bytes);
+    sandbox.script(
         "measure.sh",
         &format!("head -c {bytes} /dev/urandom > noise; echo 42 > speed; sha256sum noise speed"),
     );
-    desk
+    sandbox
 }
 
 #[test]
@@ -142,11 +142,11 @@ fn without_a_download_the_results_go_straight_from_the_instance_to_the_bucket() 
         return;
     };
     make_bucket(&lab);
-    let desk = sending_straight(&lab, 40 << 20);
+    let sandbox = sending_straight(&lab, 40 << 20);
     lab.fault(&json!({ "action": "UploadPart", "code": "SlowDown", "status": 503, "count": 1 }));
     lab.fault(&json!({ "action": "UploadPart", "kill": "before", "count": 1 }));
     lab.fault(&json!({ "action": "UploadPart", "delay": 1.5, "kill": "after", "count": 1 }));
-    let running = Running::spawn(lab.collect(&desk, &["config.yml", "v1"]));
+    let running = Running::spawn(lab.collect(&sandbox, &["config.yml", "v1"]));
     let id = wait_for("the third part on its way", || {
         (lab.calls("UploadPart").len() >= 3).then(|| lab.instance()["id"].clone())
     });
@@ -158,16 +158,16 @@ fn without_a_download_the_results_go_straight_from_the_instance_to_the_bucket() 
         keys(&lab),
         format!("v1/{id}.records.tar.gz\nv1/{id}.tar.gz\n")
     );
-    let sample = desk.sample("v1");
+    let sample = sandbox.sample("v1");
     assert!(!sample.join("noise").exists() && !sample.join("speed").exists());
-    assert_eq!(report(&desk).collected.files, 2);
+    assert_eq!(report(&sandbox).collected.files, 2);
 
-    let copy = desk.path().join("copy.tar.gz");
+    let copy = sandbox.path().join("copy.tar.gz");
     download(&lab, &format!("v1/{id}.tar.gz"), &copy);
     let log = fs::read_to_string(sample.join("collector/logs/01-run-measure.sh.log")).unwrap();
     let measured = log.replace("  ", &format!("  ./v1/{id}/"));
     assert_eq!(unpacked(&copy), measured.lines().collect::<Vec<_>>());
-    let records = desk.path().join("records.tar.gz");
+    let records = sandbox.path().join("records.tar.gz");
     download(&lab, &format!("v1/{id}.records.tar.gz"), &records);
     let log = format!("./v1/{id}/collector/logs/01-run-measure.sh.log");
     assert!(unpacked(&records).iter().any(|line| line.ends_with(&log)));
@@ -188,12 +188,12 @@ fn what_does_not_get_straight_to_the_bucket_comes_here_and_goes_from_here() {
         return;
     };
     make_bucket(&lab);
-    let desk = sending_straight(&lab, 1000);
+    let sandbox = sending_straight(&lab, 1000);
     lab.fault(&json!({ "action": "UploadPart", "spoil": true, "count": 1 }));
-    let finished = run(lab.collect(&desk, &["config.yml", "v1"])).expect(0);
+    let finished = run(lab.collect(&sandbox, &["config.yml", "v1"])).expect(0);
     finished.says("the results did not get straight to the bucket");
     finished.says("BadDigest");
-    let sample = desk.sample("v1");
+    let sample = sandbox.sample("v1");
     assert_eq!(fs::read(sample.join("noise")).unwrap().len(), 1000);
     let id = sample.file_name().unwrap().to_str().unwrap();
     assert_eq!(keys(&lab), format!("v1/{id}.tar.gz\n"));
@@ -206,9 +206,9 @@ fn a_signal_while_the_instance_sends_leaves_no_part_behind() {
         return;
     };
     make_bucket(&lab);
-    let desk = sending_straight(&lab, 1000);
+    let sandbox = sending_straight(&lab, 1000);
     lab.fault(&json!({ "action": "UploadPart", "delay": 2, "count": -1 }));
-    let running = Running::spawn(lab.collect(&desk, &["config.yml", "v1"]));
+    let running = Running::spawn(lab.collect(&sandbox, &["config.yml", "v1"]));
     wait_for("a part on its way", || {
         (!lab.calls("UploadPart").is_empty()).then_some(())
     });

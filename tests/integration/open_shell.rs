@@ -8,9 +8,9 @@ use collector::shell::Shell as _;
 use collector::shell::ssh::{Keys, SshShell};
 use rustix::process::Signal;
 
-use crate::command::{Desk, run, say};
+use crate::command::{Sandbox, run, say};
+use crate::fake_github::FakeGitHub;
 use crate::ssh::{Sshd, block_on};
-use crate::stand::Stand;
 use crate::terminal::{Attached, Terminal};
 
 const CTRL_C: &[u8] = b"\x03";
@@ -75,26 +75,27 @@ fn give_terminal_to_sshd() {
 }
 
 /// A rehearsal on a terminal, with a step that ends so.
-fn rehearsal(status: u8, option: &str) -> (Desk, Terminal, Attached) {
-    let desk = Desk::new();
-    desk.config("performance_results: speed", "run:\n  - measure.sh\n")
+fn rehearsal(status: u8, option: &str) -> (Sandbox, Terminal, Attached) {
+    let sandbox = Sandbox::new();
+    sandbox
+        .config("performance_results: speed", "run:\n  - measure.sh\n")
         .script("measure.sh", &format!("echo 42 > speed; exit {status}"));
-    let mut command = desk.collect(&["config.yml", "v1", "--local", option]);
+    let mut command = sandbox.collect(&["config.yml", "v1", "--local", option]);
     command
         .env("SHELL", "/bin/sh")
         .env("PS1", PROMPT)
         .env("NO_COLOR", "1")
         .env("TERM", "xterm-256color");
     let (terminal, running) = Terminal::controlling(&command);
-    (desk, terminal, running)
+    (sandbox, terminal, running)
 }
 
 #[test]
 fn after_a_failure_everything_is_home_before_the_shell_and_the_run_goes_on_after_it() {
-    let (desk, mut terminal, mut running) = rehearsal(3, "--shell-on-fail");
+    let (sandbox, mut terminal, mut running) = rehearsal(3, "--shell-on-fail");
     terminal.wait_for("a shell on local-");
     assert_eq!(
-        fs::read_to_string(desk.sample("v1").join("speed")).unwrap(),
+        fs::read_to_string(sandbox.sample("v1").join("speed")).unwrap(),
         "42\n"
     );
     terminal.wait_for(PROMPT);
@@ -120,7 +121,7 @@ fn after_a_failure_everything_is_home_before_the_shell_and_the_run_goes_on_after
         "{shell:?}"
     );
     assert!(text.contains("failed"), "{text:?}");
-    let instances = desk.path().join("state/instances");
+    let instances = sandbox.path().join("state/instances");
     assert_eq!(fs::read_dir(instances).unwrap().count(), 0);
 }
 
@@ -140,41 +141,42 @@ fn a_run_that_passes_opens_a_shell_only_where_it_is_always_wanted() {
 
 #[test]
 fn a_signal_ends_the_shell_and_the_run() {
-    let (desk, mut terminal, mut running) = rehearsal(0, "--shell-before-terminate");
+    let (sandbox, mut terminal, mut running) = rehearsal(0, "--shell-before-terminate");
     terminal.wait_for(PROMPT);
     terminal.press(b"echo open-$((1))\n");
     terminal.wait_for("open-1");
     running.signal(Signal::TERM);
     terminal.wait_for("terminate: done");
     running.expect(143);
-    let instances = desk.path().join("state/instances");
+    let instances = sandbox.path().join("state/instances");
     assert_eq!(fs::read_dir(instances).unwrap().count(), 0);
 }
 
 #[test]
 fn without_a_terminal_for_it_there_is_no_run() {
     for option in ["--shell-on-fail", "--shell-before-terminate"] {
-        let desk = Desk::new();
-        desk.config("performance_results: speed", "run:\n  - measure.sh\n")
+        let sandbox = Sandbox::new();
+        sandbox
+            .config("performance_results: speed", "run:\n  - measure.sh\n")
             .script("measure.sh", "echo 42 > speed");
-        let refused = run(desk.collect(&["config.yml", "v1", "--local", option])).expect(2);
+        let refused = run(sandbox.collect(&["config.yml", "v1", "--local", option])).expect(2);
         refused.says(&format!("there is no terminal for the shell of `{option}`"));
         refused.says("--keep-on-failure 30m");
-        assert!(desk.samples("v1").is_empty());
+        assert!(sandbox.samples("v1").is_empty());
     }
-    if let Some(stand) = Stand::start() {
-        let desk = Desk::new();
-        desk.config("performance_results: speed", "");
-        let mut job = stand.job();
-        job.set("GITHUB_WORKSPACE", desk.path().to_str().unwrap());
-        let mut command = desk.collect(&["config.yml", "v1", "--local", "--shell-on-fail"]);
+    if let Some(github) = FakeGitHub::start() {
+        let sandbox = Sandbox::new();
+        sandbox.config("performance_results: speed", "");
+        let mut job = github.job();
+        job.set("GITHUB_WORKSPACE", sandbox.path().to_str().unwrap());
+        let mut command = sandbox.collect(&["config.yml", "v1", "--local", "--shell-on-fail"]);
         command.envs(job.variables()).env("INPUT_COMMENT", "never");
         let refused = run(command).expect(2);
         assert!(refused.stdout.contains("has no terminal"), "{refused:?}");
     }
-    let desk = Desk::new();
-    desk.config("performance_results: speed\nsamples: 2", "");
-    let command = desk.collect(&["config.yml", "v1", "--local", "--shell-on-fail"]);
+    let sandbox = Sandbox::new();
+    sandbox.config("performance_results: speed\nsamples: 2", "");
+    let command = sandbox.collect(&["config.yml", "v1", "--local", "--shell-on-fail"]);
     let (terminal, mut running) = Terminal::controlling(&command);
     let text = terminal.rest();
     running.expect(2);

@@ -5,12 +5,12 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::command::{Desk, run};
+use crate::command::{Sandbox, run};
 
 /// A config that says everything.
-fn desk() -> Desk {
-    let desk = Desk::new();
-    desk.config(
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.config(
         "performance_results: ['/tmp/*.{csv,txt}', out/]\n\
          ec2_instance_size: c7i.large\n\
          ami: resolve:ssm:/aws/service/debian/release/13/latest/amd64\n\
@@ -24,25 +24,25 @@ fn desk() -> Desk {
          run:\n  - measure.sh: {timeout: 30m, warn_only: true}\n  - measure.sh\n",
     );
     for name in ["check.sh", "prepare.sh", "install.sh", "measure.sh"] {
-        desk.script(name, "env >names");
+        sandbox.script(name, "env >names");
     }
-    desk
+    sandbox
 }
 
-/// The answer to a person, without the desk's path.
-fn plan(desk: &Desk, words: &[&str], region: Option<&str>) -> String {
-    let mut command = desk.collect(&[&["plan"], words].concat());
+/// The answer to a person, without the sandbox's path.
+fn plan(sandbox: &Sandbox, words: &[&str], region: Option<&str>) -> String {
+    let mut command = sandbox.collect(&[&["plan"], words].concat());
     command.envs(region.map(|region| ("AWS_REGION", region)));
     let finished = run(command).expect(0);
     assert_eq!(finished.stderr, "");
     finished
         .stdout
-        .replace(&desk.path().display().to_string(), "…")
+        .replace(&sandbox.path().display().to_string(), "…")
 }
 
-fn json_plan(desk: &Desk, words: &[&str]) -> Value {
+fn json_plan(sandbox: &Sandbox, words: &[&str]) -> Value {
     let words = [&["--json", "config.yml", "v1"], words].concat();
-    serde_json::from_str(&plan(desk, &words, None)).unwrap()
+    serde_json::from_str(&plan(sandbox, &words, None)).unwrap()
 }
 
 fn setting<'a>(plan: &'a Value, key: &str) -> &'a Value {
@@ -57,20 +57,23 @@ fn setting<'a>(plan: &'a Value, key: &str) -> &'a Value {
 fn a_run_on_ec2_is_shown_without_aws() {
     insta::assert_snapshot!(
         "plan_ec2",
-        plan(&desk(), &["config.yml", "feature/x"], None)
+        plan(&sandbox(), &["config.yml", "feature/x"], None)
     );
 }
 
 #[test]
 fn a_rehearsal_is_shown() {
-    insta::assert_snapshot!("plan_local", plan(&desk(), &["--local", ".", "v1"], None));
+    insta::assert_snapshot!(
+        "plan_local",
+        plan(&sandbox(), &["--local", ".", "v1"], None)
+    );
 }
 
 #[test]
 fn arguments_outrank_the_config_and_the_config_the_environment() {
-    let desk = desk();
+    let sandbox = sandbox();
     let words = ["--samples", "5", "--parallel", "2", "--output", "elsewhere"];
-    let shown = json_plan(&desk, &words);
+    let shown = json_plan(&sandbox, &words);
     assert_eq!(setting(&shown, "samples")["value"], 5);
     assert_eq!(setting(&shown, "parallel")["value"], 2);
     assert_eq!(
@@ -78,16 +81,16 @@ fn arguments_outrank_the_config_and_the_config_the_environment() {
         "…/elsewhere/v1/<instance>"
     );
     assert_eq!(setting(&shown, "region")["value"], Value::Null);
-    let shown = plan(&desk, &["config.yml", "v1"], Some("eu-central-1"));
+    let shown = plan(&sandbox, &["config.yml", "v1"], Some("eu-central-1"));
     assert!(shown.contains("eu-central-1 (from AWS_REGION)"), "{shown}");
     let words = ["--region", "us-east-1", "config.yml", "v1"];
-    let shown = plan(&desk, &words, Some("eu-central-1"));
+    let shown = plan(&sandbox, &words, Some("eu-central-1"));
     assert!(shown.contains("us-east-1\n"), "{shown}");
 }
 
 #[test]
 fn as_json_it_has_every_step_with_its_arguments_and_variables() {
-    let shown = json_plan(&desk(), &[]);
+    let shown = json_plan(&sandbox(), &[]);
     assert_eq!(shown["format"], 1);
     let stages: Vec<&str> = shown["schedule"]
         .as_array()
@@ -125,8 +128,8 @@ fn as_json_it_has_every_step_with_its_arguments_and_variables() {
 
 #[test]
 fn a_step_has_the_variables_that_were_announced() {
-    let desk = desk();
-    let shown = json_plan(&desk, &["--local"]);
+    let sandbox = sandbox();
+    let shown = json_plan(&sandbox, &["--local"]);
     let entries = shown["schedule"].as_array().unwrap();
     let announced = |stage: &str| -> BTreeSet<String> {
         let entry = entries
@@ -144,17 +147,17 @@ fn a_step_has_the_variables_that_were_announced() {
         local.contains("VERSION") && local.contains("COLLECTOR_OUTPUT"),
         "{local:?}"
     );
-    desk.script("measure.sh", "mkdir -p out; env >out/names");
-    run(desk.collect(&["--local", "--samples", "1", "config.yml", "v1"])).expect(0);
+    sandbox.script("measure.sh", "mkdir -p out; env >out/names");
+    run(sandbox.collect(&["--local", "--samples", "1", "config.yml", "v1"])).expect(0);
     let given = |text: String| -> BTreeSet<String> {
         let names = text
             .lines()
             .map(|line| line.split('=').next().unwrap().to_owned());
         names.filter(|name| is_collectors(name)).collect()
     };
-    let names = fs::read_to_string(desk.path().join("names")).unwrap();
+    let names = fs::read_to_string(sandbox.path().join("names")).unwrap();
     assert_eq!(given(names), local);
-    let names = fs::read_to_string(desk.sample("v1").join("out/names")).unwrap();
+    let names = fs::read_to_string(sandbox.sample("v1").join("out/names")).unwrap();
     assert_eq!(given(names), announced("run"));
 }
 
@@ -166,12 +169,12 @@ fn is_collectors(name: &str) -> bool {
 
 #[test]
 fn a_config_that_is_not_valid_has_no_plan() {
-    let desk = desk();
-    fs::remove_file(desk.path().join("check.sh")).unwrap();
-    let finished = run(desk.collect(&["plan", ".", "v1"])).expect(2);
+    let sandbox = sandbox();
+    fs::remove_file(sandbox.path().join("check.sh")).unwrap();
+    let finished = run(sandbox.collect(&["plan", ".", "v1"])).expect(2);
     assert_eq!(finished.stdout, "");
     finished.says("the script `check.sh` does not exist");
-    run(self::desk().collect(&["plan", ".", "a b"]))
+    run(self::sandbox().collect(&["plan", ".", "a b"]))
         .expect(2)
         .says("contains ' '");
 }

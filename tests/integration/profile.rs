@@ -4,37 +4,37 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::command::{Desk, Finished, run};
+use crate::command::{Finished, Sandbox, run};
 use crate::turns::measurement;
 
 /// A rehearsal of two revisions, of which `v2` takes so many percent more.
-fn desk(slower: u32, main: &str) -> Desk {
-    let desk = Desk::new();
-    desk.config(
+fn sandbox(slower: u32, main: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.config(
         &format!("performance_results: out/*\nrepeat: 8\n{main}"),
         "setup: [build.sh]\nrun: [measure.sh]\non_regression:\n  - flame_graph.sh: {timeout: 5m}\n",
     );
-    desk.script("build.sh", "mkdir out");
-    desk.script("measure.sh", &measurement(slower));
-    desk.script(
+    sandbox.script("build.sh", "mkdir out");
+    sandbox.script("measure.sh", &measurement(slower));
+    sandbox.script(
         "flame_graph.sh",
         "echo \"$VERSION against $BASELINE in $COLLECTOR_PHASE\" > out/flame.svg",
     );
-    desk
+    sandbox
 }
 
-fn collect(desk: &Desk, words: &[&str]) -> Finished {
+fn collect(sandbox: &Sandbox, words: &[&str]) -> Finished {
     let words = [&["--local", "config.yml", "v2", "--seed", "1"], words].concat();
-    run(desk.collect(&words))
+    run(sandbox.collect(&words))
 }
 
 const COMPARED: &str = "figures: figures.txt\nmetrics: off\nbaseline: v1";
 
 #[test]
 fn the_flame_graphs_of_a_slower_revision_come_home_with_the_verdict() {
-    let desk = desk(10, COMPARED);
-    let finished = collect(&desk, &[]).expect(0);
-    let sample = desk.sample("v2");
+    let sandbox = sandbox(10, COMPARED);
+    let finished = collect(&sandbox, &[]).expect(0);
+    let sample = sandbox.sample("v2");
     let instance = sample.file_name().unwrap().to_str().unwrap();
     for (arm, version) in [("baseline", "v1"), ("candidate", "v2")] {
         let flame = fs::read_to_string(sample.join(arm).join("on_regression/flame.svg")).unwrap();
@@ -51,9 +51,14 @@ fn the_flame_graphs_of_a_slower_revision_come_home_with_the_verdict() {
 
 #[test]
 fn a_revision_that_is_not_slower_is_not_profiled() {
-    let desk = desk(0, COMPARED);
-    let finished = collect(&desk, &[]).expect(0);
-    assert!(!desk.sample("v2").join("candidate/on_regression").exists());
+    let sandbox = sandbox(0, COMPARED);
+    let finished = collect(&sandbox, &[]).expect(0);
+    assert!(
+        !sandbox
+            .sample("v2")
+            .join("candidate/on_regression")
+            .exists()
+    );
     assert!(
         !finished.stdout.contains("on_regression"),
         "{}",
@@ -63,17 +68,17 @@ fn a_revision_that_is_not_slower_is_not_profiled() {
 
 #[test]
 fn a_shard_says_that_it_profiles_by_its_own_samples() {
-    let desk = desk(10, COMPARED);
+    let sandbox = sandbox(10, COMPARED);
     let shard = ["--samples", "2", "--shard", "1/2", "--run", "a"];
-    let finished = collect(&desk, &shard).expect(0);
+    let finished = collect(&sandbox, &shard).expect(0);
     finished.says("on_regression goes by the samples of shard 1/2 only");
     finished.says("2 figures are slower: on_regression of both revisions");
 }
 
 #[test]
 fn a_plan_shows_the_phase_before_the_collection() {
-    let desk = desk(10, COMPARED);
-    let plan = run(desk.collect(&["plan", "--json", "--local", "config.yml", "v2"])).expect(0);
+    let sandbox = sandbox(10, COMPARED);
+    let plan = run(sandbox.collect(&["plan", "--json", "--local", "config.yml", "v2"])).expect(0);
     let plan: Value = serde_json::from_str(&plan.stdout).unwrap();
     let schedule = plan["schedule"].as_array().unwrap();
     let place = schedule
@@ -86,10 +91,10 @@ fn a_plan_shows_the_phase_before_the_collection() {
 
 #[test]
 fn without_a_comparison_the_phase_is_refused() {
-    let no_figures = desk(10, "baseline: v1");
+    let no_figures = sandbox(10, "baseline: v1");
     let refused = collect(&no_figures, &[]).expect(2);
     refused.says("`on_regression` without `figures`");
-    let no_baseline = desk(10, "figures: figures.txt");
+    let no_baseline = sandbox(10, "figures: figures.txt");
     let refused = collect(&no_baseline, &[]).expect(2);
     refused.says("`on_regression` without a baseline");
     assert!(no_baseline.samples("v2").is_empty());

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::command::{Desk, run, skip};
+use crate::command::{Sandbox, run, skip};
 
 /// Names and logs that would do something anywhere but in a text.
 const HOSTILE: &str = "</script><script>window.owned=1</script><img src=x onerror=owned=1><style>*{display:none}</style><link rel=stylesheet href=//example.org/x><!--\u{2028}\u{1b}[31m";
@@ -128,14 +128,14 @@ fn stored(output: &Path, samples: u32, seconds: i64) -> PathBuf {
 #[test]
 fn an_hour_of_eight_samples_is_one_quiet_page_that_anyone_can_use() {
     let Some(driver) = driver() else { return };
-    let desk = Desk::new();
-    let results = stored(&desk.path().join("results"), 8, 3600);
+    let sandbox = Sandbox::new();
+    let results = stored(&sandbox.path().join("results"), 8, 3600);
     let results = results.to_str().unwrap();
-    run(desk.collect(&["report", results, "--output", "page.html"])).expect(0);
+    run(sandbox.collect(&["report", results, "--output", "page.html"])).expect(0);
     let mut look = Command::new("node");
     look.arg(Path::new(TESTS).join("look.mjs"))
         .arg(driver)
-        .arg(desk.path().join("page.html"));
+        .arg(sandbox.path().join("page.html"));
     let output = look.output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     let seen: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{said}"));
@@ -168,18 +168,18 @@ fn an_hour_of_eight_samples_is_one_quiet_page_that_anyone_can_use() {
 
 #[test]
 fn a_page_holds_no_markup_from_the_results_and_nothing_to_fetch() {
-    let desk = Desk::new();
+    let sandbox = Sandbox::new();
     if Command::new("node").arg("--version").output().is_err() {
         skip("node is missing");
         return;
     }
-    stored(&desk.path().join("results"), 1, 120);
-    run(desk.collect(&["report", "results", "--output", "page.html"])).expect(0);
-    let page = fs::read_to_string(desk.path().join("page.html")).unwrap();
+    stored(&sandbox.path().join("results"), 1, 120);
+    run(sandbox.collect(&["report", "results", "--output", "page.html"])).expect(0);
+    let page = fs::read_to_string(sandbox.path().join("page.html")).unwrap();
     assert!(!page.contains("<img") && !page.contains("<!--") && !page.contains("owned=1</script>"));
     assert_eq!(page.matches("</script>").count(), 3);
     assert!(page.contains("default-src 'none'"));
-    let shown = run(desk.collect(&["report", "results", "--terminal"])).expect(0);
+    let shown = run(sandbox.collect(&["report", "results", "--terminal"])).expect(0);
     assert!(
         shown.stdout.contains("1 slower; 1 instance") || shown.stdout.contains("no verdict"),
         "{}",
@@ -190,5 +190,5 @@ fn a_page_holds_no_markup_from_the_results_and_nothing_to_fetch() {
         "{}",
         shown.stdout
     );
-    run(desk.collect(&["report", "nowhere"])).expect(2);
+    run(sandbox.collect(&["report", "nowhere"])).expect(2);
 }

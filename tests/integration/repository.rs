@@ -8,8 +8,8 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::command::{Desk, Finished, run};
-use crate::stand::{Job, SHA, Stand};
+use crate::command::{Finished, Sandbox, run};
+use crate::fake_github::{FakeGitHub, Job, SHA};
 
 /// git with nobody's settings.
 fn git(directory: &Path, words: &[&str]) -> String {
@@ -47,8 +47,8 @@ struct Software {
     second: String,
 }
 
-fn software(desk: &Desk) -> Software {
-    let clone = desk.path().join("software");
+fn software(sandbox: &Sandbox) -> Software {
+    let clone = sandbox.path().join("software");
     fs::create_dir(&clone).unwrap();
     git(&clone, &["init", "--quiet"]);
     let first = commit(&clone, "speed", "slow");
@@ -62,18 +62,19 @@ fn software(desk: &Desk) -> Software {
 }
 
 /// A rehearsal that writes down what its step sees.
-fn desk(main: &str) -> Desk {
-    let desk = Desk::new();
-    desk.config(
-        &format!("performance_results: seen\nprovider: local\n{main}"),
-        "run:\n  - see.sh\n",
-    )
-    .script("see.sh", "echo \"$VERSION $COLLECTOR_COMMIT\" > seen");
-    desk
+fn sandbox(main: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox
+        .config(
+            &format!("performance_results: seen\nprovider: local\n{main}"),
+            "run:\n  - see.sh\n",
+        )
+        .script("see.sh", "echo \"$VERSION $COLLECTOR_COMMIT\" > seen");
+    sandbox
 }
 
-fn collect(desk: &Desk, revision: &str) -> Finished {
-    let mut command = desk.collect(&["config.yml", revision]);
+fn collect(sandbox: &Sandbox, revision: &str) -> Finished {
+    let mut command = sandbox.collect(&["config.yml", revision]);
     command.env("GIT_CONFIG_GLOBAL", "/dev/null");
     run(command)
 }
@@ -83,22 +84,22 @@ fn record(sample: &Path) -> Value {
     serde_json::from_slice(&json).unwrap()
 }
 
-fn seen(desk: &Desk, revision: &str) -> String {
-    fs::read_to_string(desk.sample(revision).join("seen")).unwrap()
+fn seen(sandbox: &Sandbox, revision: &str) -> String {
+    fs::read_to_string(sandbox.sample(revision).join("seen")).unwrap()
 }
 
 #[test]
 fn the_commit_is_recorded_and_the_version_stays_as_it_was_given() {
     for url in [false, true] {
-        let desk = desk("repository: PLACE");
-        let software = software(&desk);
+        let sandbox = sandbox("repository: PLACE");
+        let software = software(&sandbox);
         let place = if url {
             format!("file://{}", software.clone.display())
         } else {
             "software".into()
         };
-        let config = fs::read_to_string(desk.path().join("config.yml")).unwrap();
-        desk.file("config.yml", &config.replace("PLACE", &place));
+        let config = fs::read_to_string(sandbox.path().join("config.yml")).unwrap();
+        sandbox.file("config.yml", &config.replace("PLACE", &place));
         for (revision, hash) in [
             ("v1.0", &software.first),
             ("main", &software.second),
@@ -106,12 +107,12 @@ fn the_commit_is_recorded_and_the_version_stays_as_it_was_given() {
             (&software.second[..8], &software.second),
             (&software.first, &software.first),
         ] {
-            collect(&desk, revision).expect(0);
-            assert_eq!(seen(&desk, revision), format!("{revision} {hash}\n"));
-            assert_eq!(record(&desk.sample(revision))["commit"], **hash);
+            collect(&sandbox, revision).expect(0);
+            assert_eq!(seen(&sandbox, revision), format!("{revision} {hash}\n"));
+            assert_eq!(record(&sandbox.sample(revision))["commit"], **hash);
         }
         assert_eq!(
-            fs::read_dir(desk.path().join("state/checkouts")).map_or(0, Iterator::count),
+            fs::read_dir(sandbox.path().join("state/checkouts")).map_or(0, Iterator::count),
             0
         );
     }
@@ -119,54 +120,58 @@ fn the_commit_is_recorded_and_the_version_stays_as_it_was_given() {
 
 #[test]
 fn without_a_repository_nothing_is_looked_up() {
-    let desk = desk("");
-    collect(&desk, "v1").expect(0);
-    assert_eq!(seen(&desk, "v1"), "v1 \n");
-    assert!(record(&desk.sample("v1")).get("commit").is_none());
+    let sandbox = sandbox("");
+    collect(&sandbox, "v1").expect(0);
+    assert_eq!(seen(&sandbox, "v1"), "v1 \n");
+    assert!(record(&sandbox.sample("v1")).get("commit").is_none());
 }
 
 #[test]
 fn a_typing_error_is_refused_before_anything_is_done() {
-    let desk = desk("repository: software");
-    let software = software(&desk);
-    let refused = collect(&desk, "mian").expect(2);
+    let sandbox = sandbox("repository: software");
+    let software = software(&sandbox);
+    let refused = collect(&sandbox, "mian").expect(2);
     refused.says("/software has no revision `mian`; did you mean `main`?");
     refused.says("fetch it into the clone");
-    collect(&desk, "v1.o")
+    collect(&sandbox, "v1.o")
         .expect(2)
         .says("did you mean `v1.0`?");
     let absent = "0".repeat(40);
-    collect(&desk, &absent).expect(2).says("has no revision");
+    collect(&sandbox, &absent).expect(2).says("has no revision");
 
     let url = format!("file://{}", software.clone.display());
-    desk.config(
+    sandbox.config(
         &format!("performance_results: seen\nprovider: local\nrepository: {url}"),
         "run:\n  - see.sh\n",
     );
-    let refused = collect(&desk, "mian").expect(2);
+    let refused = collect(&sandbox, "mian").expect(2);
     refused.says(&format!(
         "{url} has no revision `mian`; did you mean `main`?"
     ));
     refused.says("push it");
-    collect(&desk, &absent).expect(2).says("push it");
+    collect(&sandbox, &absent).expect(2).says("push it");
     let part = &software.first[..10];
-    collect(&desk, part).expect(2).says("give the whole hash");
-    assert!(!desk.output().exists());
+    collect(&sandbox, part)
+        .expect(2)
+        .says("give the whole hash");
+    assert!(!sandbox.output().exists());
 }
 
 #[test]
 fn a_repository_that_cannot_be_used_is_told_with_its_place() {
-    let desk = desk("repository: elsewhere");
-    let refused = collect(&desk, "v1").expect(2);
+    let sandbox = sandbox("repository: elsewhere");
+    let refused = collect(&sandbox, "v1").expect(2);
     refused.says("/elsewhere cannot be used as a clone");
-    let path = desk.path().join("elsewhere");
+    let path = sandbox.path().join("elsewhere");
     fs::create_dir(&path).unwrap();
-    collect(&desk, "v1").expect(2).says("not a git repository");
+    collect(&sandbox, "v1")
+        .expect(2)
+        .says("not a git repository");
     fs::remove_dir(&path).unwrap();
-    let mut command = desk.collect(&["config.yml", "v1"]);
-    fs::create_dir(desk.path().join("bin")).unwrap();
-    std::os::unix::fs::symlink("/bin/sh", desk.path().join("bin/sh")).unwrap();
-    command.env("PATH", desk.path().join("bin"));
+    let mut command = sandbox.collect(&["config.yml", "v1"]);
+    fs::create_dir(sandbox.path().join("bin")).unwrap();
+    std::os::unix::fs::symlink("/bin/sh", sandbox.path().join("bin/sh")).unwrap();
+    command.env("PATH", sandbox.path().join("bin"));
     run(command).expect(2).says("git is not installed");
 }
 
@@ -189,13 +194,13 @@ fn nobody_is_asked_for_a_password() {
             stream.write_all(answer.as_bytes()).unwrap();
         }
     });
-    let private = desk(&format!("repository: http://{address}/private"));
+    let private = sandbox(&format!("repository: http://{address}/private"));
     let refused = collect(&private, "v1").expect(3);
     refused.says("/private cannot be read");
     refused.says("terminal prompts disabled");
     refused.says("without asking for a password");
 
-    let by_ssh = desk("repository: git@host.invalid:o/r.git");
+    let by_ssh = sandbox("repository: git@host.invalid:o/r.git");
     by_ssh.script("ssh", "echo \"$@\" > \"$HOME/asked\"; exit 255");
     let mut command = by_ssh.collect(&["config.yml", "v1"]);
     let ssh = by_ssh.path().join("ssh");
@@ -208,32 +213,33 @@ fn nobody_is_asked_for_a_password() {
 }
 
 /// Steps that look at the checkout, one here and one there.
-fn desk_that_sends() -> Desk {
-    let desk = Desk::new();
-    desk.config(
-        "performance_results: seen*\nprovider: local\nrepository: software\nsend: true",
-        "before_aws_start:\n  - here.sh\nafter_aws_start:\n  - there.sh\n",
-    )
-    .script(
-        "here.sh",
-        "cp \"$COLLECTOR_SOURCE/speed\" \"$COLLECTOR_OUTPUT/here\"; echo \"$COLLECTOR_SOURCE\"",
-    )
-    .script(
-        "there.sh",
-        "set -e\nunset GIT_DIR\ncase $COLLECTOR_SOURCE in \"$HOME\"/*) ;; *) exit 1 ;; esac\n\
+fn desk_that_sends() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox
+        .config(
+            "performance_results: seen*\nprovider: local\nrepository: software\nsend: true",
+            "before_aws_start:\n  - here.sh\nafter_aws_start:\n  - there.sh\n",
+        )
+        .script(
+            "here.sh",
+            "cp \"$COLLECTOR_SOURCE/speed\" \"$COLLECTOR_OUTPUT/here\"; echo \"$COLLECTOR_SOURCE\"",
+        )
+        .script(
+            "there.sh",
+            "set -e\nunset GIT_DIR\ncase $COLLECTOR_SOURCE in \"$HOME\"/*) ;; *) exit 1 ;; esac\n\
          cp \"$COLLECTOR_SOURCE/speed\" seen\n\
          cd \"$COLLECTOR_SOURCE\"\n\
          [ -x run.sh ] && [ -z \"$(git status --porcelain)\" ] && git describe > ../seen-version\n\
          [ \"$(git rev-parse HEAD)\" = \"$COLLECTOR_COMMIT\" ]\n\
          find . -name '*.sh' -o -name secret > ../seen-files",
-    );
-    desk
+        );
+    sandbox
 }
 
 #[test]
 fn code_that_nobody_has_pushed_is_measured() {
-    let desk = desk_that_sends();
-    let Software { clone, .. } = software(&desk);
+    let sandbox = desk_that_sends();
+    let Software { clone, .. } = software(&sandbox);
     git(&clone, &["checkout", "--quiet", "-b", "other"]);
     commit(&clone, "secret", "of another branch");
     git(&clone, &["checkout", "--quiet", "main"]);
@@ -244,13 +250,13 @@ fn code_that_nobody_has_pushed_is_measured() {
     fs::write(clone.join("speed"), "not committed").unwrap();
 
     // A hook of git's gives its own repository to every git that it starts.
-    let mut command = desk.collect(&["config.yml", "main"]);
+    let mut command = sandbox.collect(&["config.yml", "main"]);
     command
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .env("GIT_DIR", "/nonexistent");
     let finished = run(command).expect(0);
     finished.says("changes to 1 file in");
-    let sample = desk.sample("main");
+    let sample = sandbox.sample("main");
     let read = |name: &str| fs::read_to_string(sample.join(name)).unwrap();
     assert_eq!(read("seen"), "faster");
     assert_eq!(read("here"), "faster");
@@ -259,43 +265,46 @@ fn code_that_nobody_has_pushed_is_measured() {
     let warnings = record(&sample)["warnings"].to_string();
     assert!(warnings.contains("not committed"), "{warnings}");
     assert_eq!(git(&clone, &["status", "--porcelain"]), "M speed");
-    let left = desk.path().join("state/checkouts");
+    let left = sandbox.path().join("state/checkouts");
     assert_eq!(fs::read_dir(left).unwrap().count(), 0);
 }
 
 #[test]
 fn every_sample_gets_the_commit_of_a_shallow_clone() {
-    let desk = desk_that_sends();
-    let Software { clone, second, .. } = software(&desk);
-    let shallow = desk.path().join("shallow");
+    let sandbox = desk_that_sends();
+    let Software { clone, second, .. } = software(&sandbox);
+    let shallow = sandbox.path().join("shallow");
     let url = format!("file://{}", clone.display());
     let words = ["clone", "--quiet", "--depth=1", &url, "shallow"];
-    git(desk.path(), &words);
-    desk.config(
+    git(sandbox.path(), &words);
+    sandbox.config(
         "performance_results: seen*\nprovider: local\nrepository: shallow\nsend: true\nsamples: 2",
         "run:\n  - there.sh\n",
     )
     .script("there.sh", "cp \"$COLLECTOR_SOURCE/speed\" seen");
-    collect(&desk, "main").expect(0);
-    let found = desk.samples("main");
+    collect(&sandbox, "main").expect(0);
+    let found = sandbox.samples("main");
     let measured = found.iter().filter(|sample| sample.join("seen").exists());
     assert_eq!(measured.count(), 2, "{found:?}");
     assert_eq!(git(&shallow, &["rev-parse", "HEAD"]), second);
-    let refused = collect(&desk, "v1.0").expect(2);
+    let refused = collect(&sandbox, "v1.0").expect(2);
     refused.says("which is a shallow one");
 }
 
 #[test]
 fn submodules_are_missed_aloud() {
-    let desk = desk_that_sends();
-    let Software { clone, .. } = software(&desk);
+    let sandbox = desk_that_sends();
+    let Software { clone, .. } = software(&sandbox);
     commit(&clone, ".gitmodules", "[submodule \"x\"]\n");
-    desk.config(
-        "performance_results: seen\nprovider: local\nrepository: software\nsend: true",
-        "run:\n  - there.sh\n",
-    )
-    .script("there.sh", "cp \"$COLLECTOR_SOURCE/speed\" seen");
-    collect(&desk, "main").expect(0).says("the submodules of");
+    sandbox
+        .config(
+            "performance_results: seen\nprovider: local\nrepository: software\nsend: true",
+            "run:\n  - there.sh\n",
+        )
+        .script("there.sh", "cp \"$COLLECTOR_SOURCE/speed\" seen");
+    collect(&sandbox, "main")
+        .expect(0)
+        .says("the submodules of");
 }
 
 #[test]
@@ -312,17 +321,17 @@ fn what_cannot_be_sent_is_a_fault_of_the_config() {
         ),
         ("repository: --upload-pack=x", "neither a URL nor a path"),
     ] {
-        let desk = desk(main);
-        let refused = run(desk.collect(&["check", "config.yml"])).expect(2);
+        let sandbox = sandbox(main);
+        let refused = run(sandbox.collect(&["check", "config.yml"])).expect(2);
         refused.says(fault);
         refused.says("config.yml:");
     }
 }
 
 /// A rehearsal in a job whose event is this one.
-fn in_job(desk: &Desk, job: &mut Job, revision: &str) -> Finished {
-    job.set("GITHUB_WORKSPACE", desk.path().to_str().unwrap());
-    let mut command = desk.collect(&[]);
+fn in_job(sandbox: &Sandbox, job: &mut Job, revision: &str) -> Finished {
+    job.set("GITHUB_WORKSPACE", sandbox.path().to_str().unwrap());
+    let mut command = sandbox.collect(&[]);
     command
         .envs(job.variables())
         .env("INPUT_CONFIG", "config.yml")
@@ -333,11 +342,11 @@ fn in_job(desk: &Desk, job: &mut Job, revision: &str) -> Finished {
 
 #[test]
 fn in_a_job_head_is_the_head_of_the_pull_request() {
-    let Some(stand) = Stand::with_prism() else {
+    let Some(github) = FakeGitHub::with_prism() else {
         return;
     };
     let head = "a".repeat(40);
-    stand.add_pull(&json!({ "number": 7, "sha": head }));
+    github.add_pull(&json!({ "number": 7, "sha": head }));
     let pull = json!({ "pull_request": { "number": 7, "head": { "sha": head } } });
     let comment = json!({ "issue": { "number": 7, "pull_request": {} } });
     let after = json!({ "workflow_run": { "head_sha": head, "pull_requests": [] } });
@@ -346,22 +355,22 @@ fn in_a_job_head_is_the_head_of_the_pull_request() {
         ("issue_comment", &comment),
         ("workflow_run", &after),
     ] {
-        let desk = desk("");
-        let mut job = stand.job();
+        let sandbox = sandbox("");
+        let mut job = github.job();
         job.event(event, payload);
-        let finished = in_job(&desk, &mut job, "head").expect(0);
+        let finished = in_job(&sandbox, &mut job, "head").expect(0);
         assert!(!finished.stdout.contains("::notice"), "{}", finished.stdout);
-        assert_eq!(seen(&desk, &head), format!("{head} \n"), "{event}");
+        assert_eq!(seen(&sandbox, &head), format!("{head} \n"), "{event}");
     }
-    let desk = desk("");
-    let refused = in_job(&desk, &mut stand.job(), "head").expect(2);
+    let sandbox = sandbox("");
+    let refused = in_job(&sandbox, &mut github.job(), "head").expect(2);
     refused.logs("`revision: head`: `push` is about no pull request");
 }
 
 /// What the step saw as the revision and the baseline of each arm.
-fn compared(desk: &Desk, revision: &str) -> [String; 2] {
+fn compared(sandbox: &Sandbox, revision: &str) -> [String; 2] {
     let seen = |arm: &str| {
-        let path = desk.sample(revision).join(arm).join("turn-01/seen");
+        let path = sandbox.sample(revision).join(arm).join("turn-01/seen");
         fs::read_to_string(path).unwrap().trim().to_owned()
     };
     ["baseline", "candidate"].map(seen)
@@ -369,13 +378,13 @@ fn compared(desk: &Desk, revision: &str) -> [String; 2] {
 
 #[test]
 fn in_a_job_the_baseline_is_what_the_commit_came_from() {
-    let Some(stand) = Stand::with_prism() else {
+    let Some(github) = FakeGitHub::with_prism() else {
         return;
     };
     let [base, newer, head, merge] = ["a", "b", "c", "d"].map(|letter| letter.repeat(40));
-    stand.add_commit(&newer, &[&base]);
-    stand.add_commit(&head, &[&base]);
-    stand.add_commit(&merge, &[&newer, &head]);
+    github.add_commit(&newer, &[&base]);
+    github.add_commit(&head, &[&base]);
+    github.add_commit(&merge, &[&newer, &head]);
     let pull = json!({ "pull_request": { "number": 7, "head": { "sha": head }, "base": { "sha": newer } } });
     let push = json!({ "before": base });
     for (event, payload, revision, baseline) in [
@@ -383,47 +392,47 @@ fn in_a_job_the_baseline_is_what_the_commit_came_from() {
         ("pull_request", &pull, &head, &base),
         ("push", &push, &newer, &base),
     ] {
-        let desk = desk("baseline: auto\nrepeat: 1");
-        let mut job = stand.job();
+        let sandbox = sandbox("baseline: auto\nrepeat: 1");
+        let mut job = github.job();
         job.event(event, payload);
-        in_job(&desk, &mut job, revision).expect(0);
+        in_job(&sandbox, &mut job, revision).expect(0);
         assert_eq!(
-            compared(&desk, revision),
+            compared(&sandbox, revision),
             [baseline, revision].map(String::as_str),
             "{event}"
         );
     }
-    let desk = desk("baseline: auto");
-    let mut job = stand.job();
+    let sandbox = sandbox("baseline: auto");
+    let mut job = github.job();
     job.event("schedule", &json!({}));
-    let refused = in_job(&desk, &mut job, &head).expect(2);
+    let refused = in_job(&sandbox, &mut job, &head).expect(2);
     refused.logs("nothing tells what");
     refused.logs("name a revision as the `baseline`");
 }
 
 #[test]
 fn both_revisions_are_looked_up_and_sent() {
-    let desk = Desk::new();
-    desk.config(
+    let sandbox = Sandbox::new();
+    sandbox.config(
         "performance_results: seen\nprovider: local\nrepository: software\nsend: true\nbaseline: v1.0\nrepeat: 2",
         "setup: [build.sh]\nrun: [see.sh]\n",
     )
     .script("build.sh", "cp \"$COLLECTOR_SOURCE/speed\" built")
     .script("see.sh", "echo \"$VERSION $COLLECTOR_COMMIT $(cat built)\" > seen");
-    let Software { first, second, .. } = software(&desk);
-    collect(&desk, "main").expect(0);
+    let Software { first, second, .. } = software(&sandbox);
+    collect(&sandbox, "main").expect(0);
     assert_eq!(
-        compared(&desk, "main"),
+        compared(&sandbox, "main"),
         [format!("v1.0 {first} slow"), format!("main {second} fast")]
     );
-    let typo = self::desk("repository: software\nbaseline: v1.O");
+    let typo = self::sandbox("repository: software\nbaseline: v1.O");
     software(&typo);
     collect(&typo, "main").expect(2).says("v1.0");
 }
 
 #[test]
 fn a_commit_that_the_event_is_not_about_is_noticed() {
-    let Some(stand) = Stand::start() else {
+    let Some(github) = FakeGitHub::start() else {
         return;
     };
     for (event, noticed) in [
@@ -433,10 +442,10 @@ fn a_commit_that_the_event_is_not_about_is_noticed() {
         ("issue_comment", true),
         ("workflow_run", true),
     ] {
-        let desk = desk("");
-        let mut job = stand.job();
+        let sandbox = sandbox("");
+        let mut job = github.job();
         job.event(event, &Value::Null);
-        let finished = in_job(&desk, &mut job, SHA).expect(0);
+        let finished = in_job(&sandbox, &mut job, SHA).expect(0);
         let notice = finished.stdout.contains("::notice title=collector::");
         assert_eq!(notice, noticed, "{event}: {}", finished.stdout);
         if noticed {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use crate::command::{Desk, Finished, Running, say, skip};
+use crate::command::{Finished, Running, Sandbox, say, skip};
 use crate::lab::{Guest, Lab};
 
 const MIB: u64 = 1 << 20;
@@ -14,18 +14,19 @@ const MEMORY_PER_SAMPLE: u64 = 2 * MIB;
 
 /// A run of so many samples on guests with OpenSSH, which each do this and hand over what `result` matches.
 fn measure(lab: &Lab, samples: u32, script: &str) -> (Finished, usize) {
-    let desk = Desk::new();
-    desk.config(
-        &lab.main(&format!(
-            "performance_results: result\nsamples: {samples}\nmax_lifetime: 15m"
-        )),
-        "run:\n  - measure.sh\n",
-    )
-    .script("measure.sh", script);
-    let running = Running::spawn(lab.collect(&desk, &["config.yml", "v1"]));
+    let sandbox = Sandbox::new();
+    sandbox
+        .config(
+            &lab.main(&format!(
+                "performance_results: result\nsamples: {samples}\nmax_lifetime: 15m"
+            )),
+            "run:\n  - measure.sh\n",
+        )
+        .script("measure.sh", script);
+    let running = Running::spawn(lab.collect(&sandbox, &["config.yml", "v1"]));
     let descriptors = running.watch_descriptors();
     let finished = running.finish().expect(0);
-    let measured = desk.samples("v1").into_iter();
+    let measured = sandbox.samples("v1").into_iter();
     let measured = measured.filter(|sample| sample.join("result").exists());
     assert_eq!(measured.count(), usize::try_from(samples).unwrap());
     lab.expect_nothing_left();

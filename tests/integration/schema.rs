@@ -7,7 +7,7 @@ use collector::config::{Config, FIGURE_KEYS, Key, MAIN_KEYS, STEP_KEYS, Source, 
 use jsonschema::Validator;
 use serde_json::Value;
 
-use crate::command::{Desk, run};
+use crate::command::{Sandbox, run};
 use crate::documents::Document;
 
 fn validator() -> Validator {
@@ -79,8 +79,8 @@ fn supported(keys: &[Key]) -> impl Iterator<Item = &Key> {
 
 #[test]
 fn it_is_printed() {
-    let desk = Desk::new();
-    let finished = run(desk.collect(&["schema"])).expect(0);
+    let sandbox = Sandbox::new();
+    let finished = run(sandbox.collect(&["schema"])).expect(0);
     assert_eq!(finished.stderr, "");
     let printed: Value = serde_json::from_str(&finished.stdout).unwrap();
     assert_eq!(printed, schema());

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::command::{Desk, Finished, run};
+use crate::command::{Finished, Sandbox, run};
 use crate::compare::{figures, stored};
 use crate::documents::Document;
 use crate::lab;
@@ -13,47 +13,47 @@ use crate::lab;
 const SAMPLES: usize = 4;
 
 /// A rehearsal of a candidate that takes a tenth longer, with figures that a sample and a turn always have alike.
-fn desk(main: &str) -> Desk {
-    let desk = Desk::new();
+fn sandbox(main: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
     let main = format!(
         "metrics: off\nperformance_results: speed.csv\nfigures: speed.csv\nbaseline: v1\nrepeat: 2\nsamples: {SAMPLES}\n{main}"
     );
-    desk.config(&main, "run:\n  - measure.sh\n");
-    desk.script(
+    sandbox.config(&main, "run:\n  - measure.sh\n");
+    sandbox.script(
         "measure.sh",
         "n=$COLLECTOR_SAMPLE; [ $VERSION = v1 ] && t=100$n || t=110$n\n\
          echo 'name,value,unit' > speed.csv; echo \"time,$t,ms\" >> speed.csv\n\
          echo \"$COLLECTOR_SAMPLE $COLLECTOR_ARM $COLLECTOR_ROUND\" >> \"$ORDER\"",
     );
-    desk
+    sandbox
 }
 
 /// A rehearsal; what its turns were, in their order, goes to the file `order`.
-fn rehearse(desk: &Desk, words: &[&str]) -> Finished {
-    let mut command = desk.collect(&[&["config.yml", "v2", "--local"], words].concat());
-    command.env("ORDER", desk.path().join("order"));
+fn rehearse(sandbox: &Sandbox, words: &[&str]) -> Finished {
+    let mut command = sandbox.collect(&[&["config.yml", "v2", "--local"], words].concat());
+    command.env("ORDER", sandbox.path().join("order"));
     run(command)
 }
 
-fn order(desk: &Desk) -> String {
-    let path = desk.path().join("order");
+fn order(sandbox: &Sandbox) -> String {
+    let path = sandbox.path().join("order");
     let order = fs::read_to_string(&path).unwrap();
     fs::remove_file(path).unwrap();
     order
 }
 
-fn record(desk: &Desk, directory: &str) -> Value {
-    let text = fs::read(desk.path().join(directory).join("figures.json")).unwrap();
+fn record(sandbox: &Sandbox, directory: &str) -> Value {
+    let text = fs::read(sandbox.path().join(directory).join("figures.json")).unwrap();
     serde_json::from_slice(&text).unwrap()
 }
 
 /// The record of the only run that a directory has one of.
-fn record_of_run(desk: &Desk, output: &str) -> Value {
-    let of_runs = desk.path().join(output).join("v2");
+fn record_of_run(sandbox: &Sandbox, output: &str) -> Value {
+    let of_runs = sandbox.path().join(output).join("v2");
     let mut runs = fs::read_dir(of_runs).unwrap().map(|entry| entry.unwrap());
     let run = runs.find(|run| run.path().join("figures.json").exists());
     let run = run.unwrap().file_name().into_string().unwrap();
-    record(desk, &format!("{output}/v2/{run}"))
+    record(sandbox, &format!("{output}/v2/{run}"))
 }
 
 /// A record without the names that differ from run to run.
@@ -67,24 +67,25 @@ fn without_names(mut record: Value) -> Value {
 
 #[test]
 fn joined_shards_are_what_one_process_would_have_measured() {
-    let desk = desk("confirm: false");
+    let sandbox = sandbox("confirm: false");
     let seed = ["--seed", "7"];
-    let whole = rehearse(&desk, &[&["--output", "whole"], &seed[..]].concat()).expect(0);
-    let order_of_whole = order(&desk);
+    let whole = rehearse(&sandbox, &[&["--output", "whole"], &seed[..]].concat()).expect(0);
+    let order_of_whole = order(&sandbox);
     // Not in their order: nothing tells which one ends first.
     for shard in ["3/3", "1/3", "2/3"] {
         let words = ["--output", shard, "--run", "nightly-7", "--shard", shard];
-        rehearse(&desk, &[&words, &seed[..]].concat()).expect(0);
+        rehearse(&sandbox, &[&words, &seed[..]].concat()).expect(0);
     }
-    let mut of_shards: Vec<String> = order(&desk).lines().map(str::to_owned).collect();
+    let mut of_shards: Vec<String> = order(&sandbox).lines().map(str::to_owned).collect();
     of_shards.sort_by_key(|line| line.split(' ').next().map(str::to_owned));
     assert_eq!(of_shards.join("\n"), order_of_whole.trim_end());
     let merged =
-        run(desk.collect(&["merge", "--output", "joined", "3/3/v2", "1/3/v2", "2/3/v2"])).expect(0);
-    let expected = record_of_run(&desk, "whole");
+        run(sandbox.collect(&["merge", "--output", "joined", "3/3/v2", "1/3/v2", "2/3/v2"]))
+            .expect(0);
+    let expected = record_of_run(&sandbox, "whole");
     assert_eq!(expected["samples"].as_array().unwrap().len(), SAMPLES);
     assert!(expected["comparison"]["rows"][0]["ratio"].is_f64());
-    let joined = record(&desk, "joined");
+    let joined = record(&sandbox, "joined");
     assert_eq!(without_names(joined.clone()), without_names(expected));
     assert_eq!(joined["runs"].as_array().unwrap().len(), 3);
     // The table that a person sees is the same, too.
@@ -96,14 +97,14 @@ fn joined_shards_are_what_one_process_would_have_measured() {
 
 #[test]
 fn shards_of_one_name_agree_on_a_seed_and_others_do_not() {
-    let desk = desk("");
+    let sandbox = sandbox("");
     let seeds = |name: &str, shard: &str| {
         let output = format!("{name}-{}", &shard[..1]);
         let words = ["--output", &output, "--run", name, "--shard", shard];
-        let finished = rehearse(&desk, &words).expect(0);
+        let finished = rehearse(&sandbox, &words).expect(0);
         // There are no stages, and no verdict, where the others are not known.
         finished.says("`confirm` is for the whole run, which `collect merge` joins");
-        let record = record_of_run(&desk, &output);
+        let record = record_of_run(&sandbox, &output);
         let reasons = record["comparison"]["rows"][0]["reasons"].to_string();
         assert!(
             reasons.contains(&format!("shard {shard} only")),
@@ -116,22 +117,22 @@ fn shards_of_one_name_agree_on_a_seed_and_others_do_not() {
     assert_ne!(seeds("b", "1/2"), seed);
     // What was measured under this name is not written over.
     let words = ["--output", "a-1", "--run", "a", "--shard", "1/2"];
-    rehearse(&desk, &words).expect(2).says("File exists");
+    rehearse(&sandbox, &words).expect(2).says("File exists");
 }
 
 #[test]
 fn a_shard_has_the_same_name_whenever_it_is_started_and_the_engine_names_the_run() {
-    let desk = desk("confirm: false");
+    let sandbox = sandbox("confirm: false");
     let run_of = |variables: &[(&str, &str)], words: &[&str]| {
-        let output = tempfile::tempdir_in(desk.path()).unwrap();
+        let output = tempfile::tempdir_in(sandbox.path()).unwrap();
         let place = output.path().to_str().unwrap();
         let words = [&["config.yml", "v2", "--local", "--output", place], words].concat();
-        let mut command = desk.collect(&words);
+        let mut command = sandbox.collect(&words);
         command.env("ORDER", "/dev/null");
         command.envs(variables.iter().copied());
         run(command).expect(0);
         let name = output.path().file_name().unwrap().to_str().unwrap();
-        let record = record_of_run(&desk, name);
+        let record = record_of_run(&sandbox, name);
         record["runs"][0].as_str().unwrap().to_owned()
     };
     let child = |index: &'static str, attempt: &'static str| {
@@ -151,10 +152,10 @@ fn a_shard_has_the_same_name_whenever_it_is_started_and_the_engine_names_the_run
 
 #[test]
 fn what_is_no_shard_of_the_run_is_refused_before_anything_is_launched() {
-    let desk = desk("");
+    let sandbox = sandbox("");
     let refused = |words: &[&str]| {
         let words = [&["config.yml", "v2", "--local"], words].concat();
-        run(desk.collect(&words)).expect(2)
+        run(sandbox.collect(&words)).expect(2)
     };
     let named = |shard: &str| refused(&["--run", "a", "--shard", shard]);
     named("3/2").says("has a number beyond that of the shards");
@@ -167,21 +168,21 @@ fn what_is_no_shard_of_the_run_is_refused_before_anything_is_launched() {
     refused(&["--run", "a"]).says("--shard");
     refused(&["--run", "a*", "--shard", "1/2"]).says("letters, digits and hyphens");
     refused(&["--samples", "257"]).says("257 samples are more than one process measures, 256");
-    assert!(!desk.output().exists());
+    assert!(!sandbox.output().exists());
 }
 
 #[test]
 fn a_plan_shows_the_samples_of_its_shard() {
-    let desk = desk("fail_on: {slower: 5%}");
+    let sandbox = sandbox("fail_on: {slower: 5%}");
     let words = ["plan", "config.yml", "v2", "--local", "--shard", "2/3"];
-    let plan = run(desk.collect(&words)).expect(0).stdout;
+    let plan = run(sandbox.collect(&words)).expect(0).stdout;
     assert!(plan.contains("4 (shard 2/3: 3 to 3)"), "{plan}");
     let confirm = plan.lines().find(|line| line.starts_with("confirm"));
     assert!(confirm.unwrap().ends_with("false"), "{plan}");
 }
 
 /// Two shards of a run at rest, with a candidate that is slower by a tenth on three instances each.
-fn stored_shards(desk: &Desk, config: &str) {
+fn stored_shards(sandbox: &Sandbox, config: &str) {
     for number in [1, 2] {
         let run = format!("r-{number}of3");
         let mut record = figures(
@@ -191,9 +192,9 @@ fn stored_shards(desk: &Desk, config: &str) {
             &[(1.0, 1.1), (1.0, 1.102), (1.0, 1.099)],
         );
         record["share"] = json!({ "number": number, "of": 3, "samples": 9 });
-        stored(desk, &record, "c7i.large", "6.8");
+        stored(sandbox, &record, "c7i.large", "6.8");
         for sample in 1..=3 {
-            desk.file(
+            sandbox.file(
                 &format!("out/v2/i-{run}-{sample}/config/config.yml"),
                 config,
             );
@@ -201,7 +202,7 @@ fn stored_shards(desk: &Desk, config: &str) {
     }
 }
 
-fn merge(desk: &Desk, words: &[&str]) -> Command {
+fn merge(sandbox: &Sandbox, words: &[&str]) -> Command {
     let merge = [
         "merge",
         "--output",
@@ -209,19 +210,19 @@ fn merge(desk: &Desk, words: &[&str]) -> Command {
         "out/v2/r-1of3",
         "out/v2/r-2of3",
     ];
-    desk.collect(&[&merge[..], words].concat())
+    sandbox.collect(&[&merge[..], words].concat())
 }
 
 #[test]
 fn a_merge_is_judged_as_a_run_is() {
-    let desk = Desk::new();
+    let sandbox = Sandbox::new();
     let config = |limit: &str| {
         format!(
             "main: {{output: out, performance_results: x, provider: local{limit}}}\nrun: [gone.sh]\n"
         )
     };
-    stored_shards(&desk, &config(", fail_on: {slower: 5%}"));
-    let worse = run(merge(&desk, &[])).expect(5);
+    stored_shards(&sandbox, &config(", fail_on: {slower: 5%}"));
+    let worse = run(merge(&sandbox, &[])).expect(5);
     worse.says("surely more than 5.0 % slower");
     // What is missing is told: the answer is of less than was measured.
     worse.says("1 shard of the run without figures: 3/3");
@@ -232,26 +233,26 @@ fn a_merge_is_judged_as_a_run_is() {
         "{}",
         worse.stdout
     );
-    assert_eq!(record(&desk, "joined")["share"], Value::Null);
-    run(merge(&desk, &["--fail-on", "20%"])).expect(0);
-    stored_shards(&desk, &config(""));
-    run(merge(&desk, &[])).expect(0);
-    run(merge(&desk, &["--fail-on", "5%"])).expect(5);
-    run(merge(&desk, &["--fail-on", "5"]))
+    assert_eq!(record(&sandbox, "joined")["share"], Value::Null);
+    run(merge(&sandbox, &["--fail-on", "20%"])).expect(0);
+    stored_shards(&sandbox, &config(""));
+    run(merge(&sandbox, &[])).expect(0);
+    run(merge(&sandbox, &["--fail-on", "5%"])).expect(5);
+    run(merge(&sandbox, &["--fail-on", "5"]))
         .expect(2)
         .says("has no `%` at its end");
 }
 
 #[test]
 fn what_disturbed_a_sample_of_a_shard_counts_in_the_joined_table() {
-    let desk = Desk::new();
-    stored_shards(&desk, "main: {}\n");
-    let path = desk.path().join("out/v2/r-2of3/figures.json");
+    let sandbox = Sandbox::new();
+    stored_shards(&sandbox, "main: {}\n");
+    let path = sandbox.path().join("out/v2/r-2of3/figures.json");
     let mut second: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
     let reason = "sample 1 lost 7.0 % to steal";
     second["samples"][0]["reservations"] = json!([{ "reason": reason, "voids": true }]);
     fs::write(path, second.to_string()).unwrap();
-    let merged = run(merge(&desk, &["--fail-on", "5%"])).expect(0);
+    let merged = run(merge(&sandbox, &["--fail-on", "5%"])).expect(0);
     let answer = "v2 against v1: 1 no verdict; 6 instances";
     assert!(merged.stdout.starts_with(answer), "{}", merged.stdout);
     assert!(merged.stdout.contains(reason), "{}", merged.stdout);
@@ -279,11 +280,11 @@ with mock_aws():
 #[test]
 fn the_job_definition_of_the_page_is_one_to_batch_and_its_command_is_one_to_the_program() {
     let definition = Document::open("docs/scale.md").blocks("json").remove(0);
-    let desk = desk("");
-    desk.file("definition.json", &definition);
+    let sandbox = sandbox("");
+    sandbox.file("definition.json", &definition);
     let register = Command::new(lab::cache().join("venv/bin/python"))
         .args(["-c", REGISTER])
-        .stdin(fs::File::open(desk.path().join("definition.json")).unwrap())
+        .stdin(fs::File::open(sandbox.path().join("definition.json")).unwrap())
         .output()
         .unwrap();
     let error = String::from_utf8_lossy(&register.stderr);
@@ -300,7 +301,7 @@ fn the_job_definition_of_the_page_is_one_to_batch_and_its_command_is_one_to_the_
         .chain(command)
         .chain(["--local"])
         .collect();
-    let mut plan = desk.collect(&words);
+    let mut plan = sandbox.collect(&words);
     plan.env("AWS_BATCH_JOB_ARRAY_INDEX", "0");
     plan.env("AWS_BATCH_JOB_ARRAY_SIZE", "4");
     let plan = run(plan).expect(0).stdout;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::command::{Desk, Running};
+use crate::command::{Running, Sandbox};
 use crate::lab::{Guest, Lab};
 
 /// A runner kills the process 10 s after its first signal; DESIGN promises to be gone before that.
@@ -21,11 +21,12 @@ pub(crate) const PHASES: [&str; 7] = [
     "before_aws_terminate",
 ];
 
-pub(crate) fn desk_that_waits_in(phase: &str, main: &str) -> Desk {
-    let desk = Desk::new();
-    desk.config(main, &format!("{phase}:\n  - wait.sh\n"))
+pub(crate) fn desk_that_waits_in(phase: &str, main: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox
+        .config(main, &format!("{phase}:\n  - wait.sh\n"))
         .script("wait.sh", "echo waiting\nexec sleep 600");
-    desk
+    sandbox
 }
 
 #[test]
@@ -35,19 +36,20 @@ fn a_signal_in_any_phase_ends_the_instance_in_time() {
     };
     let signals = [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)];
     for (phase, (signal, status)) in PHASES.into_iter().zip(signals.into_iter().cycle()) {
-        let desk = desk_that_waits_in(phase, &lab.main("performance_results: /etc/os-release"));
-        let mut running = Running::spawn(lab.collect(&desk, &["config.yml", "v1"]));
+        let sandbox = desk_that_waits_in(phase, &lab.main("performance_results: /etc/os-release"));
+        let mut running = Running::spawn(lab.collect(&sandbox, &["config.yml", "v1"]));
         running.wait_for_output("waiting\n");
         let since = Instant::now();
         running.signal(signal);
         running.finish().expect(status);
         assert!(since.elapsed() < GONE, "{phase}: {:?}", since.elapsed());
         lab.expect_nothing_left();
-        let log = desk
+        let log = sandbox
             .sample("v1")
             .join(format!("collector/logs/01-{phase}-wait.sh.log"));
         assert_eq!(std::fs::read_to_string(log).unwrap(), "waiting\n");
-        let report = std::fs::read_to_string(desk.sample("v1").join("collector/run.json")).unwrap();
+        let report =
+            std::fs::read_to_string(sandbox.sample("v1").join("collector/run.json")).unwrap();
         assert!(report.contains("\"interrupted\""), "{report}");
     }
 }
@@ -57,8 +59,8 @@ fn a_signal_while_the_instance_boots_ends_it() {
     let Some(lab) = Lab::start(Guest::None) else {
         return;
     };
-    let desk = desk_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
-    let mut running = Running::spawn(lab.collect(&desk, &["config.yml", "v1", "--verbose"]));
+    let sandbox = desk_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
+    let mut running = Running::spawn(lab.collect(&sandbox, &["config.yml", "v1", "--verbose"]));
     running.wait_for_output("is up at");
     let since = Instant::now();
     running.signal(Signal::TERM);
@@ -72,9 +74,9 @@ fn a_signal_during_the_launch_ends_what_was_launched() {
     let Some(lab) = Lab::start(Guest::None) else {
         return;
     };
-    let desk = desk_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
+    let sandbox = desk_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
     lab.fault(&json!({"action": "RunInstances", "count": 1, "delay": 1.0}));
-    let mut running = Running::spawn(lab.collect(&desk, &["config.yml", "v1"]));
+    let mut running = Running::spawn(lab.collect(&sandbox, &["config.yml", "v1"]));
     running.wait_for_output("launch …");
     crate::command::wait_for("the call", || {
         (!lab.calls("RunInstances").is_empty()).then_some(())
@@ -90,9 +92,9 @@ fn what_cannot_be_confirmed_is_the_last_line_and_outranks_the_signal() {
     let Some(lab) = Lab::start(Guest::None) else {
         return;
     };
-    let desk = desk_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
+    let sandbox = desk_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
     lab.fault(&json!({"action": "TerminateInstances", "count": -1, "code": "Unavailable", "message": "later", "status": 503}));
-    let mut running = Running::spawn(lab.collect(&desk, &["config.yml", "v1"]));
+    let mut running = Running::spawn(lab.collect(&sandbox, &["config.yml", "v1"]));
     running.wait_for_output("is up at");
     let since = Instant::now();
     running.signal(Signal::TERM);
@@ -104,13 +106,13 @@ fn what_cannot_be_confirmed_is_the_last_line_and_outranks_the_signal() {
         last.contains(&id) && last.contains("us-east-1") && last.contains("https://"),
         "{last}"
     );
-    let leases = desk.path().join("state/leases");
+    let leases = sandbox.path().join("state/leases");
     assert!(
         std::fs::read_dir(leases).unwrap().next().is_some(),
         "the lease is kept for reap"
     );
     lab.clear_faults();
-    crate::command::run(lab.collect(&desk, &["reap", "--all"])).expect(0);
+    crate::command::run(lab.collect(&sandbox, &["reap", "--all"])).expect(0);
     lab.expect_nothing_left();
 }
 
@@ -118,13 +120,14 @@ fn what_cannot_be_confirmed_is_the_last_line_and_outranks_the_signal() {
 fn a_signal_ends_a_rehearsal_and_all_of_its_processes() {
     let nap = format!("600.{}1", std::process::id());
     for place in ["", ": {local: true}"] {
-        let desk = Desk::new();
-        desk.config(
-            "performance_results: none",
-            &format!("run:\n  - wait.sh{place}\n"),
-        )
-        .script("wait.sh", &format!("echo waiting\nsleep {nap}"));
-        let mut running = Running::spawn(desk.collect(&["config.yml", "v1", "--local"]));
+        let sandbox = Sandbox::new();
+        sandbox
+            .config(
+                "performance_results: none",
+                &format!("run:\n  - wait.sh{place}\n"),
+            )
+            .script("wait.sh", &format!("echo waiting\nsleep {nap}"));
+        let mut running = Running::spawn(sandbox.collect(&["config.yml", "v1", "--local"]));
         running.wait_for_output("waiting\n");
         let since = Instant::now();
         running.signal(Signal::TERM);

@@ -4,18 +4,19 @@ use std::process::Command;
 
 use console::strip_ansi_codes;
 
-use crate::command::{Desk, run};
+use crate::command::{Sandbox, run};
 use crate::terminal::Terminal;
 
 /// Every line that a terminal of so many columns has shown of a run whose step says nothing for some seconds.
 fn shown(columns: usize) -> Vec<String> {
-    let desk = Desk::new();
-    desk.config(
-        "performance_results: speed.csv",
-        "run:\n  - measure.sh: {timeout: 2m}\n",
-    )
-    .script("measure.sh", "sleep 5\necho 42 > speed.csv");
-    let mut command = desk.collect(&["config.yml", "v1", "--local"]);
+    let sandbox = Sandbox::new();
+    sandbox
+        .config(
+            "performance_results: speed.csv",
+            "run:\n  - measure.sh: {timeout: 2m}\n",
+        )
+        .script("measure.sh", "sleep 5\necho 42 > speed.csv");
+    let mut command = sandbox.collect(&["config.yml", "v1", "--local"]);
     command.env("TERM", "xterm-256color");
     let (terminal, mut running) = Terminal::of_columns(columns, command);
     let text = terminal.rest();
@@ -83,35 +84,39 @@ fn broken_by_the_terminal(lines: &[String], columns: usize) -> Vec<&String> {
 #[test]
 fn what_is_said_is_broken_between_words() {
     for columns in [40, 80, 120] {
-        let desk = Desk::new();
-        desk.config("performance_results: speed", "run:\n  - measure-everything.sh\n")
+        let sandbox = Sandbox::new();
+        sandbox.config("performance_results: speed", "run:\n  - measure-everything.sh\n")
             .script(
                 "measure-everything.sh",
                 "echo 42 > speed; echo mistake in a/path/of/a/file: there is no such file, and this line is long; exit 3",
             );
         let keep = ["config.yml", "v1", "--local", "--keep-on-failure", "1m"];
-        let failed = left(columns, desk.collect(&keep), 1);
+        let failed = left(columns, sandbox.collect(&keep), 1);
         assert!(
             failed.iter().any(|line| line.contains("hint: ")),
             "{failed:#?}"
         );
-        let output = desk.output();
+        let output = sandbox.output();
         let results = ["results", "--output", output.to_str().unwrap()];
-        let results = left(columns, desk.collect(&results), 0);
-        let listed = left(columns, desk.collect(&["list", "--local"]), 0);
+        let results = left(columns, sandbox.collect(&results), 0);
+        let listed = left(columns, sandbox.collect(&["list", "--local"]), 0);
         assert!(
             listed.iter().any(|line| line.contains("local-")),
             "{listed:#?}"
         );
-        desk.file(
+        sandbox.file(
             "bad.yml",
             "main:\n  ouput: a\nrun:\n  - there-is-no-such-script.sh\n",
         );
-        let refused = left(columns, desk.collect(&["check", "--local", "bad.yml"]), 2);
+        let refused = left(
+            columns,
+            sandbox.collect(&["check", "--local", "bad.yml"]),
+            2,
+        );
         for lines in [&failed, &results, &listed, &refused] {
             let broken = broken_by_the_terminal(lines, columns);
             assert!(broken.is_empty(), "{columns}: {broken:#?} in {lines:#?}");
         }
-        run(desk.collect(&["reap", "--all", "--local"])).expect(0);
+        run(sandbox.collect(&["reap", "--all", "--local"])).expect(0);
     }
 }

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, test_kill_process};
 
-use crate::command::{Desk, PATIENCE, Running, run, wait_for};
+use crate::command::{PATIENCE, Running, Sandbox, run, wait_for};
 
 fn is_alive(pid: i32) -> bool {
     let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
@@ -29,8 +29,8 @@ fn variables_that_a_shell_has_for_itself_arrive_as_they_are() {
     let env = names
         .map(|name| format!("        {name}: \"value of {name}\"\n"))
         .concat();
-    let desk = Desk::new();
-    desk.config(
+    let sandbox = Sandbox::new();
+    sandbox.config(
         "performance_results: seen-*",
         &format!(
             "run:\n  - see.sh:\n    - env:\n{env}  - see=here.sh:\n    - env:\n        UID: 1\n  - see-here.sh:\n    - local: true\n    - env:\n{env}"
@@ -42,9 +42,9 @@ fn variables_that_a_shell_has_for_itself_arrive_as_they_are() {
         "see-here.sh",
         "tr '\\0' '\\n' < /proc/$$/environ > \"$COLLECTOR_OUTPUT/seen-here\"",
     );
-    run(desk.collect(&["config.yml", "v1", "--local"])).expect(0);
+    run(sandbox.collect(&["config.yml", "v1", "--local"])).expect(0);
     for file in ["seen-there", "seen-here"] {
-        let seen = fs::read_to_string(desk.sample("v1").join(file)).unwrap();
+        let seen = fs::read_to_string(sandbox.sample("v1").join(file)).unwrap();
         for name in names {
             let line = format!("{name}=value of {name}");
             assert!(seen.lines().any(|seen| seen == line), "{line} in {seen}");
@@ -54,21 +54,22 @@ fn variables_that_a_shell_has_for_itself_arrive_as_they_are() {
 
 #[test]
 fn what_a_server_prints_after_its_step_comes_home() {
-    let desk = Desk::new();
-    desk.config(
-        "performance_results: done",
-        "setup:\n  - serve.sh\nrun:\n  - measure.sh\n",
-    )
-    .script(
-        "serve.sh",
-        "echo begins\n(while [ ! -e go ]; do sleep 0.05; done; echo served; echo > served) &",
-    )
-    .script(
-        "measure.sh",
-        "echo > go; while [ ! -e served ]; do sleep 0.05; done; echo > done",
-    );
-    run(desk.collect(&["config.yml", "v1", "--local"])).expect(0);
-    let log = desk
+    let sandbox = Sandbox::new();
+    sandbox
+        .config(
+            "performance_results: done",
+            "setup:\n  - serve.sh\nrun:\n  - measure.sh\n",
+        )
+        .script(
+            "serve.sh",
+            "echo begins\n(while [ ! -e go ]; do sleep 0.05; done; echo served; echo > served) &",
+        )
+        .script(
+            "measure.sh",
+            "echo > go; while [ ! -e served ]; do sleep 0.05; done; echo > done",
+        );
+    run(sandbox.collect(&["config.yml", "v1", "--local"])).expect(0);
+    let log = sandbox
         .sample("v1")
         .join("collector/logs/01-setup-serve.sh.log");
     assert_eq!(fs::read_to_string(log).unwrap(), "begins\nserved\n");
@@ -76,9 +77,9 @@ fn what_a_server_prints_after_its_step_comes_home() {
 
 #[test]
 fn a_local_step_does_not_outlive_a_collector_that_was_killed() {
-    let desk = Desk::new();
-    let pids = desk.path().join("pid");
-    desk.config(
+    let sandbox = Sandbox::new();
+    let pids = sandbox.path().join("pid");
+    sandbox.config(
         "performance_results: done",
         "before_aws_start:\n  - stay.sh:\n    - local: true\n",
     )
@@ -86,12 +87,12 @@ fn a_local_step_does_not_outlive_a_collector_that_was_killed() {
         "stay.sh",
         "trap '' TERM HUP; setsid sh -c 'echo $$ > pid.part; mv pid.part pid; exec sleep 1000' & echo here; wait",
     );
-    let running = Running::spawn(desk.collect(&["config.yml", "v1", "--local"]));
+    let running = Running::spawn(sandbox.collect(&["config.yml", "v1", "--local"]));
     let pid = pid_in(&pids);
     assert!(is_alive(pid));
     running.kill_after("here");
     wait_for("the end of the step", || (!is_alive(pid)).then_some(()));
-    let steps = desk.path().join("state/steps");
+    let steps = sandbox.path().join("state/steps");
     wait_for("an empty directory", || {
         (fs::read_dir(&steps).ok()?.count() == 0).then_some(())
     });
@@ -100,18 +101,18 @@ fn a_local_step_does_not_outlive_a_collector_that_was_killed() {
 /// A process without a marker, of a parent that carries it: only the family tree shows that it belongs to the job.
 #[test]
 fn a_process_with_a_line_break_in_its_name_is_ended_with_its_family() {
-    let desk = Desk::new();
+    let sandbox = Sandbox::new();
     let marker = format!("lease-of-{}/", std::process::id());
-    let odd = desk.path().join("x\n1 (y) S 1");
+    let odd = sandbox.path().join("x\n1 (y) S 1");
     fs::copy("/bin/sleep", &odd).unwrap();
     let mut parent = Command::new("sh")
         .args(["-c", "env -i \"$0\" 1000 & echo $! > pid; wait"])
         .arg(&odd)
         .env("COLLECTOR_JOB", format!("{marker}01-"))
-        .current_dir(desk.path())
+        .current_dir(sandbox.path())
         .spawn()
         .unwrap();
-    let pid = pid_in(&desk.path().join("pid"));
+    let pid = pid_in(&sandbox.path().join("pid"));
     wait_for("the program", || {
         fs::read_to_string(format!("/proc/{pid}/comm"))
             .is_ok_and(|name| name.contains("(y)"))
@@ -130,9 +131,9 @@ fn a_process_with_a_line_break_in_its_name_is_ended_with_its_family() {
 /// The follower of a log is a shell on the instance, and anything may end it there.
 #[test]
 fn a_follower_that_is_killed_leaves_nothing_that_holds_its_output() {
-    let desk = Desk::new();
-    desk.file("job/log", "line\n").file("job/lock", "");
-    let job = desk.path().join("job");
+    let sandbox = Sandbox::new();
+    sandbox.file("job/log", "line\n").file("job/lock", "");
+    let job = sandbox.path().join("job");
     let mut held = Command::new("flock")
         .arg(job.join("lock"))
         .args(["sh", "-c", "echo; read -r _"])

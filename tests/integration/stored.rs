@@ -8,37 +8,39 @@ use std::process::Command;
 use rustix::process::geteuid;
 use serde_json::Value;
 
-use crate::command::{Desk, Running, run};
+use crate::command::{Running, Sandbox, run};
 use crate::terminal::Terminal;
 
-/// A desk with a measurement that writes one file.
-fn measured(revisions: &[&str]) -> Desk {
-    let desk = Desk::new();
-    desk.config("performance_results: speed.csv", "run:\n  - measure.sh\n")
+/// A sandbox with a measurement that writes one file.
+fn measured(revisions: &[&str]) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox
+        .config("performance_results: speed.csv", "run:\n  - measure.sh\n")
         .script("measure.sh", "echo 42 > speed.csv");
     for revision in revisions {
         let args = ["config.yml", revision, "--local", "--description", "a try"];
-        run(desk.collect(&args)).expect(0);
+        run(sandbox.collect(&args)).expect(0);
     }
-    desk
+    sandbox
 }
 
-/// A desk with what a collector left that was killed, as its step went on.
-fn broken_off() -> (Desk, PathBuf) {
-    let desk = Desk::new();
-    desk.config("performance_results: speed.csv", "run:\n  - wait.sh\n")
+/// A sandbox with what a collector left that was killed, as its step went on.
+fn broken_off() -> (Sandbox, PathBuf) {
+    let sandbox = Sandbox::new();
+    sandbox
+        .config("performance_results: speed.csv", "run:\n  - wait.sh\n")
         .script("wait.sh", "echo waiting\nexec sleep 1000");
-    Running::spawn(desk.collect(&["config.yml", "v1", "--local"])).kill_after("waiting");
-    run(desk.collect(&["reap", "--local", "--all"])).expect(0);
-    let partial = desk.sample("v1");
-    (desk, partial)
+    Running::spawn(sandbox.collect(&["config.yml", "v1", "--local"])).kill_after("waiting");
+    run(sandbox.collect(&["reap", "--local", "--all"])).expect(0);
+    let partial = sandbox.sample("v1");
+    (sandbox, partial)
 }
 
 /// What `collect results` prints as JSON.
 #[track_caller]
-fn stored(desk: &Desk, args: &[&str]) -> Vec<Value> {
+fn stored(sandbox: &Sandbox, args: &[&str]) -> Vec<Value> {
     let args = [&["results", "--json"], args].concat();
-    let finished = run(desk.collect(&args)).expect(0);
+    let finished = run(sandbox.collect(&args)).expect(0);
     let lines = finished.stdout.lines();
     lines
         .map(|line| serde_json::from_str(line).unwrap())
@@ -47,8 +49,8 @@ fn stored(desk: &Desk, args: &[&str]) -> Vec<Value> {
 
 /// What `collect results` prints.
 #[track_caller]
-fn listed(desk: &Desk) -> String {
-    run(desk.collect(&["results"])).expect(0).stdout
+fn listed(sandbox: &Sandbox) -> String {
+    run(sandbox.collect(&["results"])).expect(0).stdout
 }
 
 fn name(path: &Path) -> &str {
@@ -57,8 +59,8 @@ fn name(path: &Path) -> &str {
 
 #[test]
 fn results_are_listed_newest_first() {
-    let desk = measured(&["v1", "feature/x", "v1"]);
-    let listed = listed(&desk);
+    let sandbox = measured(&["v1", "feature/x", "v1"]);
+    let listed = listed(&sandbox);
     let rows: Vec<&str> = listed.lines().collect();
     assert_eq!(rows.len(), 4, "{listed}");
     assert!(rows[0].starts_with("when "), "{listed}");
@@ -68,7 +70,7 @@ fn results_are_listed_newest_first() {
         assert!(row.contains("3 B") && row.contains("a try"), "{listed}");
         assert!(Path::new(words.last().unwrap()).is_dir(), "{listed}");
     }
-    let of_revision = stored(&desk, &["feature/x"]);
+    let of_revision = stored(&sandbox, &["feature/x"]);
     assert_eq!(of_revision.len(), 1);
     assert_eq!(of_revision[0]["revision"], "feature/x");
     assert_eq!(of_revision[0]["state"], "complete");
@@ -78,48 +80,49 @@ fn results_are_listed_newest_first() {
 
 #[test]
 fn results_lie_where_they_are_said_to_lie() {
-    let desk = measured(&["v1"]);
-    assert_eq!(stored(&desk, &["--output", "out"]).len(), 1);
-    assert_eq!(stored(&desk, &["--config", "config.yml"]).len(), 1);
-    desk.file("elsewhere/.keep", "");
-    assert!(stored(&desk, &["--output", "elsewhere"]).is_empty());
-    let absent = run(desk.collect(&["results", "--output", "absent"])).expect(2);
+    let sandbox = measured(&["v1"]);
+    assert_eq!(stored(&sandbox, &["--output", "out"]).len(), 1);
+    assert_eq!(stored(&sandbox, &["--config", "config.yml"]).len(), 1);
+    sandbox.file("elsewhere/.keep", "");
+    assert!(stored(&sandbox, &["--output", "elsewhere"]).is_empty());
+    let absent = run(sandbox.collect(&["results", "--output", "absent"])).expect(2);
     absent.says("reading absent: No such file or directory");
     absent.says("`--output` or `--config` says where the results are");
     // Without a config here, they are where the examples put them.
     fs::rename(
-        desk.path().join("config.yml"),
-        desk.path().join("other.yml"),
+        sandbox.path().join("config.yml"),
+        sandbox.path().join("other.yml"),
     )
     .unwrap();
-    fs::rename(desk.output(), desk.path().join("results")).unwrap();
-    assert_eq!(stored(&desk, &[]).len(), 1);
+    fs::rename(sandbox.output(), sandbox.path().join("results")).unwrap();
+    assert_eq!(stored(&sandbox, &[]).len(), 1);
 }
 
 #[test]
 fn a_step_that_ran_out_of_time_is_shown_beside_the_result() {
-    let desk = Desk::new();
-    desk.config(
-        "performance_results: speed.csv",
-        "run:\n  - measure.sh: {timeout: 1s}\n",
-    )
-    .script("measure.sh", "echo 42 > speed.csv\nexec sleep 1000");
-    let finished = run(desk.collect(&["config.yml", "v1", "--local"])).expect(0);
+    let sandbox = Sandbox::new();
+    sandbox
+        .config(
+            "performance_results: speed.csv",
+            "run:\n  - measure.sh: {timeout: 1s}\n",
+        )
+        .script("measure.sh", "echo 42 > speed.csv\nexec sleep 1000");
+    let finished = run(sandbox.collect(&["config.yml", "v1", "--local"])).expect(0);
     let last = finished.stdout.lines().last().unwrap();
     assert!(
         last.starts_with("passed, measure.sh timed out after "),
         "{last}"
     );
-    assert!(listed(&desk).contains("passed, measure.sh timed out"));
-    assert_eq!(stored(&desk, &[])[0]["timed_out"][0], "measure.sh");
+    assert!(listed(&sandbox).contains("passed, measure.sh timed out"));
+    assert_eq!(stored(&sandbox, &[])[0]["timed_out"][0], "measure.sh");
 }
 
 #[test]
 fn what_cannot_be_read_is_a_line_with_the_reason() {
-    let desk = measured(&["v1", "v2"]);
-    fs::write(desk.sample("v1").join("collector/run.json"), "{").unwrap();
-    fs::remove_file(desk.output().join("v1/index.json")).unwrap();
-    let text = listed(&desk);
+    let sandbox = measured(&["v1", "v2"]);
+    fs::write(sandbox.sample("v1").join("collector/run.json"), "{").unwrap();
+    fs::remove_file(sandbox.output().join("v1/index.json")).unwrap();
+    let text = listed(&sandbox);
     assert!(text.contains("v2"), "{text}");
     let line = text.lines().last().unwrap();
     assert!(line.starts_with("cannot be read: "), "{text}");
@@ -127,7 +130,7 @@ fn what_cannot_be_read_is_a_line_with_the_reason() {
         line.contains("run.json is not a record of collector's"),
         "{text}"
     );
-    assert_eq!(stored(&desk, &["v1"])[0]["state"], "unreadable");
+    assert_eq!(stored(&sandbox, &["v1"])[0]["state"], "unreadable");
 }
 
 /// The same command, without what lets root read everything.
@@ -157,10 +160,10 @@ fn bound_by_permissions(command: Command) -> Command {
 #[test]
 fn a_directory_that_nobody_may_read_is_a_line_with_the_reason() {
     use std::os::unix::fs::PermissionsExt as _;
-    let desk = measured(&["v1", "v2"]);
-    let closed = desk.output().join("v1");
+    let sandbox = measured(&["v1", "v2"]);
+    let closed = sandbox.output().join("v1");
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
-    let text = run(bound_by_permissions(desk.collect(&["results"])))
+    let text = run(bound_by_permissions(sandbox.collect(&["results"])))
         .expect(0)
         .stdout;
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o755)).unwrap();
@@ -172,35 +175,39 @@ fn a_directory_that_nobody_may_read_is_a_line_with_the_reason() {
 
 #[test]
 fn a_run_that_was_broken_off_is_listed_and_removed() {
-    let (desk, partial) = broken_off();
-    let finished = run(desk.collect(&["results"])).expect(0);
+    let (sandbox, partial) = broken_off();
+    let finished = run(sandbox.collect(&["results"])).expect(0);
     assert!(
         finished.stdout.contains("broken off"),
         "{}",
         finished.stdout
     );
     finished.says("left its logs in `collector/logs`");
-    let entry = &stored(&desk, &[])[0];
+    let entry = &stored(&sandbox, &[])[0];
     assert_eq!(
         (&entry["state"], &entry["running"]),
         (&"partial".into(), &false.into())
     );
     let id = entry["run"].as_str().unwrap();
-    run(desk.collect(&["rm", "--yes", id])).expect(0);
+    run(sandbox.collect(&["rm", "--yes", id])).expect(0);
     assert!(!partial.exists());
-    assert!(!desk.output().join("v1").exists(), "the revision is empty");
+    assert!(
+        !sandbox.output().join("v1").exists(),
+        "the revision is empty"
+    );
 }
 
 #[test]
 fn what_a_run_still_writes_to_is_not_removed() {
-    let desk = Desk::new();
-    desk.config("performance_results: speed.csv", "run:\n  - wait.sh\n")
+    let sandbox = Sandbox::new();
+    sandbox
+        .config("performance_results: speed.csv", "run:\n  - wait.sh\n")
         .script("wait.sh", "echo waiting\nexec sleep 1000");
-    let mut running = Running::spawn(desk.collect(&["config.yml", "v1", "--local"]));
+    let mut running = Running::spawn(sandbox.collect(&["config.yml", "v1", "--local"]));
     running.wait_for_output("waiting");
-    assert!(listed(&desk).contains("running"));
-    let partial = desk.sample("v1");
-    let refused = run(desk.collect(&["rm", "--yes", partial.to_str().unwrap()])).expect(2);
+    assert!(listed(&sandbox).contains("running"));
+    let partial = sandbox.sample("v1");
+    let refused = run(sandbox.collect(&["rm", "--yes", partial.to_str().unwrap()])).expect(2);
     refused.says("a run that is going on writes to");
     assert!(partial.is_dir());
     running.signal(rustix::process::Signal::TERM);
@@ -209,18 +216,18 @@ fn what_a_run_still_writes_to_is_not_removed() {
 
 #[test]
 fn a_sample_is_removed_with_its_archive_and_its_entry_in_the_index() {
-    let desk = measured(&["v1", "v1"]);
-    let samples = desk.samples("v1");
+    let sandbox = measured(&["v1", "v1"]);
+    let samples = sandbox.samples("v1");
     let archive = |sample: &Path| sample.with_file_name(format!("{}.tar.gz", name(sample)));
     assert!(archive(&samples[0]).exists());
     // Not without a word: neither at this standard input, nor on a terminal.
-    let unasked = run(desk.collect(&["rm", name(&samples[0])])).expect(2);
+    let unasked = run(sandbox.collect(&["rm", name(&samples[0])])).expect(2);
     unasked.says("`--yes`");
     assert!(samples[0].is_dir());
-    run(desk.collect(&["rm", "--yes", name(&samples[0])])).expect(0);
+    run(sandbox.collect(&["rm", "--yes", name(&samples[0])])).expect(0);
     assert!(!samples[0].exists() && !archive(&samples[0]).exists());
     assert!(samples[1].is_dir() && archive(&samples[1]).exists());
-    let index = fs::read(desk.output().join("v1/index.json")).unwrap();
+    let index = fs::read(sandbox.output().join("v1/index.json")).unwrap();
     let index: Value = serde_json::from_slice(&index).unwrap();
     assert_eq!(index["samples"].as_array().unwrap().len(), 1);
     assert_eq!(index["samples"][0]["directory"], name(&samples[1]));
@@ -228,28 +235,28 @@ fn a_sample_is_removed_with_its_archive_and_its_entry_in_the_index() {
 
 #[test]
 fn a_run_is_removed_with_all_of_its_samples() {
-    let desk = measured(&[]);
+    let sandbox = measured(&[]);
     let args = ["config.yml", "v1", "--local", "--samples", "2"];
-    run(desk.collect(&args)).expect(0);
-    run(desk.collect(&["config.yml", "v1", "--local"])).expect(0);
+    run(sandbox.collect(&args)).expect(0);
+    run(sandbox.collect(&["config.yml", "v1", "--local"])).expect(0);
     assert_eq!(
-        desk.samples("v1").len(),
+        sandbox.samples("v1").len(),
         4,
         "two samples, their run, and one more"
     );
-    let all = stored(&desk, &[]);
+    let all = stored(&sandbox, &[]);
     let run_id = all[1]["run"].as_str().unwrap();
-    run(desk.collect(&["rm", "--yes", run_id])).expect(0);
-    assert_eq!(stored(&desk, &[]).len(), 1);
-    assert_eq!(desk.samples("v1").len(), 1);
+    run(sandbox.collect(&["rm", "--yes", run_id])).expect(0);
+    assert_eq!(stored(&sandbox, &[]).len(), 1);
+    assert_eq!(sandbox.samples("v1").len(), 1);
 }
 
 #[test]
 fn on_a_terminal_a_removal_is_asked_for() {
-    let desk = measured(&["v1"]);
-    let sample = desk.sample("v1");
+    let sandbox = measured(&["v1"]);
+    let sample = sandbox.sample("v1");
     for (answer, stays) in [("\n", true), ("n\n", true), ("y\n", false)] {
-        let command = desk.collect(&["rm", name(&sample)]);
+        let command = sandbox.collect(&["rm", name(&sample)]);
         let (mut terminal, mut running) = Terminal::of_columns(80, command);
         terminal.wait_for("remove 1 sample for good? [y/N] ");
         terminal.press(answer.as_bytes());
@@ -260,8 +267,8 @@ fn on_a_terminal_a_removal_is_asked_for() {
 
 #[test]
 fn on_a_narrow_terminal_the_table_is_a_list() {
-    let desk = measured(&["v1"]);
-    let command = desk.collect(&["results", "--output", "out"]);
+    let sandbox = measured(&["v1"]);
+    let command = sandbox.collect(&["results", "--output", "out"]);
     let (terminal, mut running) = Terminal::of_columns(60, command);
     let text = terminal.rest();
     running.expect(0);
@@ -276,16 +283,17 @@ fn on_a_narrow_terminal_the_table_is_a_list() {
 
 #[test]
 fn samples_that_are_measured_one_after_the_other_do_not_mix() {
-    let desk = Desk::new();
-    desk.config(
-        "performance_results: '*.csv'",
-        "before_aws_start:\n  - check.sh\nrun:\n  - measure.sh\n",
-    )
-    .script("check.sh", "echo checked")
-    .script("measure.sh", "echo $COLLECTOR_SAMPLE > speed.csv");
+    let sandbox = Sandbox::new();
+    sandbox
+        .config(
+            "performance_results: '*.csv'",
+            "before_aws_start:\n  - check.sh\nrun:\n  - measure.sh\n",
+        )
+        .script("check.sh", "echo checked")
+        .script("measure.sh", "echo $COLLECTOR_SAMPLE > speed.csv");
     let args = ["config.yml", "v1", "--local", "--samples", "3"];
-    run(desk.collect(&args)).expect(0);
-    let all = stored(&desk, &[]);
+    run(sandbox.collect(&args)).expect(0);
+    let all = stored(&sandbox, &[]);
     assert_eq!(all.len(), 3, "{all:#?}");
     for sample in &all {
         let directory = Path::new(sample["path"].as_str().unwrap());
@@ -304,12 +312,12 @@ fn samples_that_are_measured_one_after_the_other_do_not_mix() {
 
 #[test]
 fn nothing_but_samples_is_removed_and_no_link_is_followed() {
-    let desk = measured(&["v1"]);
-    let sample = desk.sample("v1");
-    desk.file("precious/file", "x");
-    symlink(desk.path().join("precious"), sample.join("link")).unwrap();
-    symlink(&sample, desk.output().join("v1/alias")).unwrap();
-    let refused = |what: &str| run(desk.collect(&["rm", "--yes", what])).expect(2);
+    let sandbox = measured(&["v1"]);
+    let sample = sandbox.sample("v1");
+    sandbox.file("precious/file", "x");
+    symlink(sandbox.path().join("precious"), sample.join("link")).unwrap();
+    symlink(&sample, sandbox.output().join("v1/alias")).unwrap();
+    let refused = |what: &str| run(sandbox.collect(&["rm", "--yes", what])).expect(2);
     refused("out/v1").says("is not a sample of collector's");
     refused("precious").says("is not a sample of collector's");
     refused("out/v1/index.json").says("is not a sample of collector's");
@@ -318,40 +326,42 @@ fn nothing_but_samples_is_removed_and_no_link_is_followed() {
     refused("i-0123").says("is of an instance or a run `i-0123`");
     // One that is refused keeps the others.
     let path = sample.to_str().unwrap();
-    run(desk.collect(&["rm", "--yes", path, "out/absent"])).expect(2);
+    run(sandbox.collect(&["rm", "--yes", path, "out/absent"])).expect(2);
     assert!(sample.is_dir());
-    run(desk.collect(&["rm", "--yes", path])).expect(0);
+    run(sandbox.collect(&["rm", "--yes", path])).expect(0);
     assert!(!sample.exists());
-    assert!(desk.path().join("precious/file").exists());
+    assert!(sandbox.path().join("precious/file").exists());
 }
 
 #[test]
 fn an_empty_file_is_a_warning_and_no_file_a_failure() {
-    let desk = Desk::new();
-    desk.config("performance_results: '*.csv'", "run:\n  - measure.sh\n")
+    let sandbox = Sandbox::new();
+    sandbox
+        .config("performance_results: '*.csv'", "run:\n  - measure.sh\n")
         .script("measure.sh", "touch empty.csv");
-    run(desk.collect(&["config.yml", "v1", "--local"]))
+    run(sandbox.collect(&["config.yml", "v1", "--local"]))
         .expect(0)
         .says("empty.csv is empty");
-    desk.script("measure.sh", ":");
-    run(desk.collect(&["config.yml", "v2", "--local"]))
+    sandbox.script("measure.sh", ":");
+    run(sandbox.collect(&["config.yml", "v2", "--local"]))
         .expect(1)
         .says("no file was collected");
 }
 
 #[test]
 fn a_script_that_fails_before_the_launch_keeps_its_log_also_with_several_samples() {
-    let desk = Desk::new();
-    desk.config(
-        "performance_results: x",
-        "before_aws_start:\n  - check.sh\n",
-    )
-    .script("check.sh", "echo no disk; exit 7");
+    let sandbox = Sandbox::new();
+    sandbox
+        .config(
+            "performance_results: x",
+            "before_aws_start:\n  - check.sh\n",
+        )
+        .script("check.sh", "echo no disk; exit 7");
     for samples in ["1", "2"] {
         let args = ["config.yml", "v1", "--local", "--samples", samples];
-        run(desk.collect(&args)).expect(1);
+        run(sandbox.collect(&args)).expect(1);
     }
-    let logs = desk.samples("v1").into_iter().filter(|sample| {
+    let logs = sandbox.samples("v1").into_iter().filter(|sample| {
         let log = sample.join("collector/logs/01-before_aws_start-check.sh.log");
         fs::read_to_string(log).is_ok_and(|log| log == "no disk\n")
     });

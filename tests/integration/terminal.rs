@@ -16,7 +16,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 use serde_json::Value;
 
-use crate::command::{Desk, PATIENCE, wait_for};
+use crate::command::{PATIENCE, Sandbox, wait_for};
 use crate::lab::{Guest, Lab};
 use crate::signals::GONE;
 
@@ -166,16 +166,17 @@ impl Terminal {
 }
 
 /// A config whose measurement floods whoever listens, and then waits.
-fn flood(desk: &Desk, main: &str, then: &str) {
-    desk.config(
-        main,
-        "run:\n  - flood.sh\nbefore_collect:\n  - afterwards.sh\n",
-    )
-    .script(
-        "flood.sh",
-        &format!("echo begun\nyes 'a line of output' | head -c {FLOOD}\ntouch result\n{then}"),
-    )
-    .script("afterwards.sh", "echo afterwards");
+fn flood(sandbox: &Sandbox, main: &str, then: &str) {
+    sandbox
+        .config(
+            main,
+            "run:\n  - flood.sh\nbefore_collect:\n  - afterwards.sh\n",
+        )
+        .script(
+            "flood.sh",
+            &format!("echo begun\nyes 'a line of output' | head -c {FLOOD}\ntouch result\n{then}"),
+        )
+        .script("afterwards.sh", "echo afterwards");
 }
 
 fn pipe_that_nobody_reads(command: &mut Command) -> Attached {
@@ -184,8 +185,8 @@ fn pipe_that_nobody_reads(command: &mut Command) -> Attached {
 }
 
 /// The names of the events in a file of `--events`, each line of which is whole.
-fn events(desk: &Desk) -> Vec<String> {
-    let text = fs::read_to_string(desk.path().join("events.jsonl")).unwrap();
+fn events(sandbox: &Sandbox) -> Vec<String> {
+    let text = fs::read_to_string(sandbox.path().join("events.jsonl")).unwrap();
     assert!(text.ends_with('\n'));
     text.lines()
         .map(|line| {
@@ -197,8 +198,8 @@ fn events(desk: &Desk) -> Vec<String> {
 
 #[test]
 fn a_pipe_that_nobody_reads_costs_nothing_but_its_own_lines() {
-    let desk = Desk::new();
-    flood(&desk, "performance_results: result", "");
+    let sandbox = Sandbox::new();
+    flood(&sandbox, "performance_results: result", "");
     let args = [
         "config.yml",
         "v1",
@@ -207,13 +208,13 @@ fn a_pipe_that_nobody_reads_costs_nothing_but_its_own_lines() {
         "events.jsonl",
         "-v",
     ];
-    let mut running = pipe_that_nobody_reads(&mut desk.collect(&args));
+    let mut running = pipe_that_nobody_reads(&mut sandbox.collect(&args));
     running.expect(0);
-    let sample = desk.sample("v1");
+    let sample = sandbox.sample("v1");
     assert!(sample.join("result").exists());
     let log = fs::metadata(sample.join("collector/logs/01-run-flood.sh.log")).unwrap();
     assert_eq!(log.len(), FLOOD + 6);
-    let events = events(&desk);
+    let events = events(&sandbox);
     assert_eq!(
         events.last().unwrap(),
         "finished",
@@ -227,15 +228,15 @@ fn a_stopped_terminal_holds_up_no_signal_and_no_termination() {
     let Some(lab) = Lab::start(Guest::Sshd) else {
         return;
     };
-    let desk = Desk::new();
+    let sandbox = Sandbox::new();
     let main = lab.main("performance_results: result");
-    flood(&desk, &main, "exec sleep 600");
-    let command = lab.collect(&desk, &["config.yml", "v1", "--events", "events.jsonl"]);
+    flood(&sandbox, &main, "exec sleep 600");
+    let command = lab.collect(&sandbox, &["config.yml", "v1", "--events", "events.jsonl"]);
     let (mut terminal, mut running) = Terminal::spawn(command);
     terminal.wait_for("begun");
     terminal.press(CTRL_S);
     let log = wait_for("the flood", || {
-        let partial = fs::read_dir(desk.output().join("v1")).ok()?.flatten();
+        let partial = fs::read_dir(sandbox.output().join("v1")).ok()?.flatten();
         let logs = partial.map(|entry| entry.path().join("collector/logs/01-run-flood.sh.log"));
         let log = logs.filter(|path| path.exists()).last()?;
         (fs::metadata(&log).ok()?.len() == FLOOD + 6).then_some(log)
@@ -246,7 +247,7 @@ fn a_stopped_terminal_holds_up_no_signal_and_no_termination() {
     running.expect(143);
     assert!(since.elapsed() < GONE, "{:?}", since.elapsed());
     lab.expect_nothing_left();
-    let text = fs::read_to_string(desk.path().join("events.jsonl")).unwrap();
+    let text = fs::read_to_string(sandbox.path().join("events.jsonl")).unwrap();
     assert!(text.contains("\"terminated\"") && text.ends_with('\n'));
 }
 
@@ -255,13 +256,13 @@ fn a_pipe_that_nobody_reads_holds_up_no_signal_and_no_termination() {
     let Some(lab) = Lab::start(Guest::Sshd) else {
         return;
     };
-    let desk = Desk::new();
+    let sandbox = Sandbox::new();
     let main = lab.main("performance_results: result");
-    flood(&desk, &main, "exec sleep 600");
-    let command = &mut lab.collect(&desk, &["config.yml", "v1"]);
+    flood(&sandbox, &main, "exec sleep 600");
+    let command = &mut lab.collect(&sandbox, &["config.yml", "v1"]);
     let mut running = pipe_that_nobody_reads(command);
     wait_for("the flood", || {
-        let partial = fs::read_dir(desk.output().join("v1")).ok()?.flatten();
+        let partial = fs::read_dir(sandbox.output().join("v1")).ok()?.flatten();
         let mut logs = partial.map(|entry| entry.path().join("collector/logs/01-run-flood.sh.log"));
         logs.any(|log| fs::metadata(log).is_ok_and(|log| log.len() == FLOOD + 6))
             .then_some(())
@@ -276,10 +277,11 @@ fn a_pipe_that_nobody_reads_holds_up_no_signal_and_no_termination() {
 #[test]
 fn a_terminal_shows_what_goes_on_in_colours_where_they_are_wanted() {
     let shown = |name: &str, value: &str| {
-        let desk = Desk::new();
-        desk.config("performance_results: result", "run:\n  - quick.sh\n")
+        let sandbox = Sandbox::new();
+        sandbox
+            .config("performance_results: result", "run:\n  - quick.sh\n")
             .script("quick.sh", "touch result\nsleep 2");
-        let mut command = desk.collect(&["config.yml", "v1", "--local"]);
+        let mut command = sandbox.collect(&["config.yml", "v1", "--local"]);
         command.env("TERM", "xterm-256color").env(name, value);
         let (terminal, mut running) = Terminal::spawn(command);
         let text = terminal.rest();
@@ -305,9 +307,10 @@ fn a_terminal_shows_what_goes_on_in_colours_where_they_are_wanted() {
 
 #[test]
 fn a_run_under_nohup_outlives_its_terminal() {
-    let desk = Desk::new();
-    let go = desk.path().join("go");
-    desk.config("performance_results: result", "run:\n  - slow.sh\n")
+    let sandbox = Sandbox::new();
+    let go = sandbox.path().join("go");
+    sandbox
+        .config("performance_results: result", "run:\n  - slow.sh\n")
         .script(
             "slow.sh",
             &format!(
@@ -315,36 +318,37 @@ fn a_run_under_nohup_outlives_its_terminal() {
                 go.display()
             ),
         );
-    let collect = desk.collect(&["config.yml", "v1", "--local"]);
+    let collect = sandbox.collect(&["config.yml", "v1", "--local"]);
     let mut nohup = Command::new("nohup");
     nohup
         .arg(collect.get_program())
         .args(collect.get_args())
-        .current_dir(desk.path())
+        .current_dir(sandbox.path())
         .env_clear();
     for (name, value) in collect.get_envs() {
         nohup.env(name, value.unwrap());
     }
     let (terminal, mut running) = Terminal::spawn(nohup);
-    let said = || fs::read_to_string(desk.path().join("nohup.out")).unwrap_or_default();
+    let said = || fs::read_to_string(sandbox.path().join("nohup.out")).unwrap_or_default();
     wait_for("the step", || said().contains("begun").then_some(()));
     drop(terminal);
     running.signal(Signal::HUP);
-    desk.file("go", "");
+    sandbox.file("go", "");
     running.expect(0);
     assert!(said().contains("passed"), "{}", said());
 }
 
 #[test]
 fn a_signal_of_another_kind_ends_what_ctrl_c_let_go_on() {
-    let desk = Desk::new();
-    desk.config(
-        "performance_results: none",
-        "run:\n  - wait.sh\nbefore_collect:\n  - tidy.sh\n",
-    )
-    .script("wait.sh", "echo begun to wait\nsleep 600")
-    .script("tidy.sh", "echo begun to tidy\nsleep 600");
-    let command = desk.collect(&["config.yml", "v1", "--local"]);
+    let sandbox = Sandbox::new();
+    sandbox
+        .config(
+            "performance_results: none",
+            "run:\n  - wait.sh\nbefore_collect:\n  - tidy.sh\n",
+        )
+        .script("wait.sh", "echo begun to wait\nsleep 600")
+        .script("tidy.sh", "echo begun to tidy\nsleep 600");
+    let command = sandbox.collect(&["config.yml", "v1", "--local"]);
     let (mut terminal, mut running) = Terminal::controlling(&command);
     terminal.wait_for("begun to wait");
     terminal.press(b"\x03");

@@ -1,6 +1,6 @@
 //! What `tracing` tells of a run: nothing unless it is asked for.
 
-use crate::command::{Desk, run};
+use crate::command::{Sandbox, run};
 use crate::lab::{Guest, Lab};
 
 const MEASURE: &str = "run:\n  - measure.sh\n";
@@ -10,10 +10,11 @@ fn verbose_twice_shows_every_call_with_its_sample_and_step() {
     let Some(lab) = Lab::start(Guest::Sshd) else {
         return;
     };
-    let desk = Desk::new();
-    desk.config(&lab.main("performance_results: result"), MEASURE)
+    let sandbox = Sandbox::new();
+    sandbox
+        .config(&lab.main("performance_results: result"), MEASURE)
         .script("measure.sh", "echo 1 > result");
-    let finished = run(lab.collect(&desk, &["-v", "-v", "config.yml", "v1"])).expect(0);
+    let finished = run(lab.collect(&sandbox, &["-v", "-v", "config.yml", "v1"])).expect(0);
     for part in [
         "operation=\"RunInstances\" status=Some(200)",
         "operation=\"TerminateInstances\" status=Some(200)",
@@ -31,11 +32,12 @@ fn verbose_twice_shows_every_call_with_its_sample_and_step() {
 
 #[test]
 fn rust_log_chooses_what_is_traced() {
-    let desk = Desk::new();
-    desk.config("performance_results: result\nprovider: local", MEASURE)
+    let sandbox = Sandbox::new();
+    sandbox
+        .config("performance_results: result\nprovider: local", MEASURE)
         .script("measure.sh", "echo 1 > result");
     let traced = |log: Option<&str>| {
-        let mut command = desk.collect(&["config.yml", "v1"]);
+        let mut command = sandbox.collect(&["config.yml", "v1"]);
         if let Some(log) = log {
             command.env("RUST_LOG", log);
         }

@@ -63,7 +63,7 @@ impl Shell for Faulty<'_> {
         }
         let mut tap = Tap {
             output,
-            world: self,
+            simulation: self,
             cut: false,
         };
         let exit = self.shell.execute(command, stdin, &mut tap).await;
@@ -79,23 +79,23 @@ impl Shell for Faulty<'_> {
 
 struct Tap<'a, O> {
     output: &'a mut O,
-    world: &'a Faulty<'a>,
+    simulation: &'a Faulty<'a>,
     cut: bool,
 }
 
 impl<O: Output> Output for Tap<'_, O> {
     async fn out(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let before = self.world.sent.get();
+        let before = self.simulation.sent.get();
         let after = before + bytes.len();
-        self.world.sent.set(after);
-        match self.world.fault.get() {
+        self.simulation.sent.set(after);
+        match self.simulation.fault.get() {
             Some(Fault::Cut(at)) if at < after => {
-                self.world.fault.set(None);
+                self.simulation.fault.set(None);
                 self.cut = true;
                 Err(io::ErrorKind::ConnectionReset.into())
             }
             Some(Fault::Damaged(at)) if at < after => {
-                self.world.fault.set(None);
+                self.simulation.fault.set(None);
                 let mut damaged = bytes.to_vec();
                 damaged[at - before] ^= 1;
                 self.output.out(&damaged).await

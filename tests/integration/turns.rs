@@ -6,45 +6,45 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::command::{Desk, Finished, run};
+use crate::command::{Finished, Sandbox, run};
 use crate::lab::{Guest, Lab};
 
 /// A rehearsal in turns; `main` are further keys.
-fn desk(main: &str, measure: &str) -> Desk {
-    let desk = Desk::new();
+fn sandbox(main: &str, measure: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
     let main = format!("performance_results: ['out/*']\n{main}");
-    desk.config(
+    sandbox.config(
         &main,
         "setup: [build.sh]\nrun: [measure.sh]\nbefore_collect: [sum.sh]\n",
     );
-    desk.script(
+    sandbox.script(
         "build.sh",
         "[ ! -e built ] && echo \"$VERSION\" > built && mkdir out",
     );
-    desk.script("measure.sh", measure);
-    desk.script("sum.sh", "cat out/* > out/sum");
-    desk
+    sandbox.script("measure.sh", measure);
+    sandbox.script("sum.sh", "cat out/* > out/sum");
+    sandbox
 }
 
 const MEASURE: &str = "[ -z \"$(ls out)\" ] && [ \"$(cat built)\" = \"$VERSION\" ] \
      && echo \"$VERSION $BASELINE $COLLECTOR_ARM $COLLECTOR_ROUND ${PWD##*/}\" > out/seen";
 
-pub(crate) fn collect(desk: &Desk, words: &[&str]) -> Finished {
-    run(desk.collect(&[&["--local", "config.yml", "v2"], words].concat()))
+pub(crate) fn collect(sandbox: &Sandbox, words: &[&str]) -> Finished {
+    run(sandbox.collect(&[&["--local", "config.yml", "v2"], words].concat()))
 }
 
-pub(crate) fn read(desk: &Desk, path: &str) -> String {
-    let path = desk.sample("v2").join(path);
+pub(crate) fn read(sandbox: &Sandbox, path: &str) -> String {
+    let path = sandbox.sample("v2").join(path);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-pub(crate) fn report(desk: &Desk) -> Value {
-    serde_json::from_str(&read(desk, "collector/run.json")).unwrap()
+pub(crate) fn report(sandbox: &Sandbox) -> Value {
+    serde_json::from_str(&read(sandbox, "collector/run.json")).unwrap()
 }
 
 /// The revisions of the turns, in their order.
-fn order(desk: &Desk) -> String {
-    let report = report(desk);
+fn order(sandbox: &Sandbox) -> String {
+    let report = report(sandbox);
     let turns = report["turns"].as_array().unwrap();
     let letter = |turn: &Value| match turn["arm"].as_str() {
         Some("baseline") => 'A',
@@ -55,13 +55,13 @@ fn order(desk: &Desk) -> String {
 
 #[test]
 fn both_revisions_have_their_turns_in_homes_of_their_own() {
-    let desk = desk("baseline: v1\nrepeat: 5", MEASURE);
-    collect(&desk, &["--seed", "7"]).expect(0);
+    let sandbox = sandbox("baseline: v1\nrepeat: 5", MEASURE);
+    collect(&sandbox, &["--seed", "7"]).expect(0);
     let mut homes = BTreeMap::new();
     for (arm, version) in [("baseline", "v1"), ("candidate", "v2")] {
         for turn in 1..=5 {
-            let seen = read(&desk, &format!("{arm}/turn-{turn:02}/seen"));
-            assert_eq!(read(&desk, &format!("{arm}/turn-{turn:02}/sum")), seen);
+            let seen = read(&sandbox, &format!("{arm}/turn-{turn:02}/seen"));
+            assert_eq!(read(&sandbox, &format!("{arm}/turn-{turn:02}/sum")), seen);
             let (known, home) = seen.trim().rsplit_once(' ').unwrap();
             assert_eq!(known, format!("{version} v1 {arm} {}", (turn + 1) / 2));
             homes.insert(arm, home.to_owned());
@@ -73,7 +73,7 @@ fn both_revisions_have_their_turns_in_homes_of_their_own() {
         "{homes:?}"
     );
     // Four turns make a round, the last two a pair.
-    let order = order(&desk);
+    let order = order(&sandbox);
     for round in [&order[..4], &order[4..8]] {
         assert!(["ABBA", "BAAB"].contains(&round), "{order}");
     }
@@ -82,21 +82,21 @@ fn both_revisions_have_their_turns_in_homes_of_their_own() {
 
 #[test]
 fn without_a_baseline_a_revision_is_measured_several_times() {
-    let desk = desk("repeat: 3", MEASURE);
-    collect(&desk, &[]).expect(0);
+    let sandbox = sandbox("repeat: 3", MEASURE);
+    collect(&sandbox, &[]).expect(0);
     for turn in 1..=3 {
-        let seen = read(&desk, &format!("turn-{turn:02}/seen"));
+        let seen = read(&sandbox, &format!("turn-{turn:02}/seen"));
         assert!(seen.starts_with(&format!("v2   {turn} ")), "{seen}");
     }
-    assert_eq!(order(&desk), "BBB");
+    assert_eq!(order(&sandbox), "BBB");
 }
 
 #[test]
 fn a_turn_that_fails_costs_its_round_and_no_other() {
     let fails = format!("{MEASURE}; [ \"$COLLECTOR_ARM $COLLECTOR_ROUND\" != 'candidate 2' ]");
-    let desk = desk("baseline: v1\nrepeat: 6", &fails);
-    collect(&desk, &[]).expect(1);
-    let report = report(&desk);
+    let sandbox = sandbox("baseline: v1\nrepeat: 6", &fails);
+    collect(&sandbox, &[]).expect(1);
+    let report = report(&sandbox);
     let turns = report["turns"].as_array().unwrap();
     let failed: Vec<_> = turns.iter().filter(|turn| turn["ok"] == false).collect();
     assert_eq!(failed.len(), 1, "{turns:#?}");
@@ -108,19 +108,19 @@ fn a_turn_that_fails_costs_its_round_and_no_other() {
 
 #[test]
 fn a_revision_that_never_works_is_given_up_after_two_rounds() {
-    let desk = desk("baseline: v1\nrepeat: 20", "exit 3");
-    let finished = collect(&desk, &[]).expect(1);
+    let sandbox = sandbox("baseline: v1\nrepeat: 20", "exit 3");
+    let finished = collect(&sandbox, &[]).expect(1);
     finished.says("turns were not begun");
-    assert_eq!(report(&desk)["turns"].as_array().unwrap().len(), 2);
+    assert_eq!(report(&sandbox)["turns"].as_array().unwrap().len(), 2);
 }
 
 #[test]
 fn a_file_that_an_earlier_turn_left_behind_is_not_measured_again() {
-    let desk = Desk::new();
-    let shared = desk.path().join("shared");
+    let sandbox = Sandbox::new();
+    let shared = sandbox.path().join("shared");
     fs::create_dir(&shared).unwrap();
     fs::write(shared.join("old"), "from before").unwrap();
-    desk.config(
+    sandbox.config(
         &format!(
             "performance_results: ['{}/*', out]\nbaseline: v1\nrepeat: 2",
             shared.display()
@@ -131,12 +131,12 @@ fn a_file_that_an_earlier_turn_left_behind_is_not_measured_again() {
         "echo \"$VERSION\" > out; echo x > '{}/new'",
         shared.display()
     );
-    desk.script("measure.sh", &measure);
-    let finished = collect(&desk, &[]).expect(0);
+    sandbox.script("measure.sh", &measure);
+    let finished = collect(&sandbox, &[]).expect(0);
     finished.says("shared/old was there before turn 1");
     for arm in ["baseline", "candidate"] {
         for turn in ["turn-01", "turn-02"] {
-            let directory = desk.sample("v2").join(arm).join(turn);
+            let directory = sandbox.sample("v2").join(arm).join(turn);
             assert!(directory.join("new").exists() && directory.join("out").exists());
             assert!(!directory.join("old").exists());
         }
@@ -155,16 +155,16 @@ pub(crate) fn measurement(slower: u32) -> String {
     )
 }
 
-fn compared(slower: u32, main: &str, words: &[&str]) -> (Desk, Finished) {
+fn compared(slower: u32, main: &str, words: &[&str]) -> (Sandbox, Finished) {
     let main = format!("figures: figures.txt\nmetrics: off\nbaseline: v1\n{main}");
-    let desk = desk(&main, &measurement(slower));
-    let finished = collect(&desk, &[&["--seed", "1"], words].concat());
-    (desk, finished)
+    let sandbox = sandbox(&main, &measurement(slower));
+    let finished = collect(&sandbox, &[&["--seed", "1"], words].concat());
+    (sandbox, finished)
 }
 
 #[test]
 fn a_slower_revision_is_found_and_said_first() {
-    let (desk, finished) = compared(10, "repeat: 6\nsamples: 3", &[]);
+    let (sandbox, finished) = compared(10, "repeat: 6\nsamples: 3", &[]);
     let finished = finished.expect(0);
     let lines: Vec<_> = finished.stdout.lines().map(str::trim).collect();
     assert!(
@@ -182,7 +182,7 @@ fn a_slower_revision_is_found_and_said_first() {
         let verdict = row.split_whitespace().nth(1);
         assert_eq!(verdict, Some("slower"), "{row}");
     }
-    let runs = fs::read_dir(desk.path().join("out/v2")).unwrap();
+    let runs = fs::read_dir(sandbox.path().join("out/v2")).unwrap();
     let figures = runs
         .map(|entry| entry.unwrap().path().join("figures.json"))
         .find(|path| path.exists())
@@ -225,16 +225,16 @@ fn what_is_slower_than_allowed_fails_the_run() {
 
 #[test]
 fn a_revision_without_figures_is_measured_as_before() {
-    let desk = desk("figures: none.txt", MEASURE);
-    let finished = collect(&desk, &[]).expect(0);
+    let sandbox = sandbox("figures: none.txt", MEASURE);
+    let finished = collect(&sandbox, &[]).expect(0);
     finished.says("`figures`: `none.txt` matches no file");
-    assert!(!desk.sample("v2").join("collector/figures.json").exists());
+    assert!(!sandbox.sample("v2").join("collector/figures.json").exists());
 }
 
 #[test]
 fn the_instances_after_the_third_are_for_what_looks_different() {
-    let samples = |desk: &Desk| {
-        let entries = fs::read_dir(desk.path().join("out/v2")).unwrap();
+    let samples = |sandbox: &Sandbox| {
+        let entries = fs::read_dir(sandbox.path().join("out/v2")).unwrap();
         let records = entries.map(|entry| entry.unwrap().path().join("collector/run.json"));
         records.filter(|path| path.exists()).count()
     };
@@ -243,31 +243,31 @@ fn the_instances_after_the_third_are_for_what_looks_different() {
         let main = format!(
             "figures: figures.txt\nmetrics: off\nbaseline: v1\nrepeat: 2\nsamples: 4{main}"
         );
-        let desk = desk(
+        let sandbox = sandbox(
             &main,
             "echo \"latency: 10$COLLECTOR_SAMPLE.$COLLECTOR_ROUND ms\" > out/figures.txt",
         );
-        let finished = collect(&desk, &[]).expect(0);
-        (desk, finished)
+        let finished = collect(&sandbox, &[]).expect(0);
+        (sandbox, finished)
     };
-    let (desk, finished) = same("");
+    let (sandbox, finished) = same("");
     finished.says("the other 1 are not needed");
-    assert_eq!(samples(&desk), 3);
-    let (desk, finished) = compared(10, "repeat: 2\nsamples: 4", &[]);
+    assert_eq!(samples(&sandbox), 3);
+    let (sandbox, finished) = compared(10, "repeat: 2\nsamples: 4", &[]);
     let finished = finished.expect(0);
     assert!(
         finished.stdout.contains("4 instances, 4 rounds"),
         "{}",
         finished.stdout
     );
-    assert_eq!(samples(&desk), 4);
-    let (desk, _) = same("\nconfirm: false");
-    assert_eq!(samples(&desk), 4);
+    assert_eq!(samples(&sandbox), 4);
+    let (sandbox, _) = same("\nconfirm: false");
+    assert_eq!(samples(&sandbox), 4);
 }
 
 /// The rounds that were begun on each instance.
-fn rounds(desk: &Desk) -> Vec<u64> {
-    let entries = fs::read_dir(desk.path().join("out/v2")).unwrap();
+fn rounds(sandbox: &Sandbox) -> Vec<u64> {
+    let entries = fs::read_dir(sandbox.path().join("out/v2")).unwrap();
     let records = entries.map(|entry| entry.unwrap().path().join("collector/run.json"));
     let reports = records.filter_map(|path| fs::read(path).ok());
     let last = reports.map(|report| {
@@ -281,7 +281,7 @@ fn rounds(desk: &Desk) -> Vec<u64> {
 #[test]
 fn rounds_are_added_until_the_interval_is_as_narrow_as_asked_for() {
     // The noise is below 0.3 %, so that six turns of each are enough, and four are not.
-    let (desk, finished) = compared(10, "repeat: 4\nprecision: 1%", &[]);
+    let (sandbox, finished) = compared(10, "repeat: 4\nprecision: 1%", &[]);
     let finished = finished.expect(0);
     finished.says("there are too few rounds for an interval, ±1% is asked for: further round 1");
     assert!(
@@ -291,22 +291,23 @@ fn rounds_are_added_until_the_interval_is_as_narrow_as_asked_for() {
         "{}",
         finished.stdout
     );
-    assert_eq!(rounds(&desk), [3]);
+    assert_eq!(rounds(&sandbox), [3]);
     assert!(
-        desk.sample("v2")
+        sandbox
+            .sample("v2")
             .join("candidate/turn-06/figures.txt")
             .exists()
     );
-    let figures: Value = serde_json::from_str(&read(&desk, "collector/figures.json")).unwrap();
+    let figures: Value = serde_json::from_str(&read(&sandbox, "collector/figures.json")).unwrap();
     assert_eq!(figures["precision"]["planned_rounds"], 2);
     assert_eq!(figures["comparison"]["precision"]["further_rounds"], 1);
 }
 
 #[test]
 fn a_precision_that_is_out_of_reach_ends_with_ten_times_the_turns() {
-    let (desk, finished) = compared(10, "repeat: 1", &["--precision", "0.001%"]);
+    let (sandbox, finished) = compared(10, "repeat: 1", &["--precision", "0.001%"]);
     let finished = finished.expect(0);
-    assert_eq!(rounds(&desk), [10]);
+    assert_eq!(rounds(&sandbox), [10]);
     assert!(
         finished.stdout.contains("10 rounds (9 added), ±0."),
         "{}",
@@ -323,10 +324,10 @@ fn a_precision_that_is_out_of_reach_ends_with_ten_times_the_turns() {
 fn no_round_is_begun_that_the_life_of_the_instance_has_no_time_for() {
     let slow = format!("sleep 0.5; {}", measurement(10));
     let main = "figures: figures.txt\nmetrics: off\nbaseline: v1\nrepeat: 6\nmax_lifetime: 25s";
-    let desk = desk(main, &slow);
-    let finished = collect(&desk, &["--precision", "0.001%"]).expect(0);
+    let sandbox = sandbox(main, &slow);
+    let finished = collect(&sandbox, &["--precision", "0.001%"]).expect(0);
     finished.says("there is no time for another round");
-    assert!(rounds(&desk)[0] < 30);
+    assert!(rounds(&sandbox)[0] < 30);
 }
 
 #[test]
@@ -339,9 +340,9 @@ fn instances_are_added_until_the_interval_is_as_narrow_as_asked_for() {
         let main = format!(
             "figures: figures.txt\nmetrics: off\nbaseline: v1\nrepeat: 6\nsamples: {samples}\nprecision: {precision}"
         );
-        let desk = desk(&main, measure);
-        let finished = collect(&desk, &[]).expect(0);
-        (rounds(&desk), finished)
+        let sandbox = sandbox(&main, measure);
+        let finished = collect(&sandbox, &[]).expect(0);
+        (rounds(&sandbox), finished)
     };
     let (rounds, finished) = on_up_to(6, "5%");
     finished.says("every interval is within ±5% on 3 instances: the other 3 are not needed");
@@ -361,19 +362,20 @@ fn both_revisions_are_compared_on_instances_of_ec2() {
     let Some(lab) = Lab::start(Guest::Sshd) else {
         return;
     };
-    let desk = Desk::new();
-    desk.config(
+    let sandbox = Sandbox::new();
+    sandbox.config(
         &lab.main(
             "performance_results: out/*\nfigures: figures.txt\nmetrics: off\nbaseline: v1\nrepeat: 4\nsamples: 3",
         ),
         "setup: [build.sh]\nrun: [measure.sh]\n",
     );
-    desk.script(
-        "build.sh",
-        "[ ! -e built ] && echo \"$VERSION\" > built && mkdir out",
-    )
-    .script("measure.sh", &measurement(10));
-    let finished = run(lab.collect(&desk, &["config.yml", "v2", "--seed", "1"])).expect(0);
+    sandbox
+        .script(
+            "build.sh",
+            "[ ! -e built ] && echo \"$VERSION\" > built && mkdir out",
+        )
+        .script("measure.sh", &measurement(10));
+    let finished = run(lab.collect(&sandbox, &["config.yml", "v2", "--seed", "1"])).expect(0);
     assert!(
         finished.stdout.contains("2 slower; 3 instances, 6 rounds"),
         "{}",
@@ -398,8 +400,8 @@ fn figures_are_written_for_other_tools_where_that_is_asked_for() {
         "figures.bigger-is-better.json",
         "figures.csv",
     ];
-    let (desk, _) = compared(10, asked, &[]);
-    let sample = desk.sample("v2");
+    let (sandbox, _) = compared(10, asked, &[]);
+    let sample = sandbox.sample("v2");
     let archive = sample.with_file_name(format!(
         "{}.tar.gz",
         sample.file_name().unwrap().to_str().unwrap()
@@ -417,8 +419,8 @@ fn figures_are_written_for_other_tools_where_that_is_asked_for() {
         assert!(packed.contains(&format!("/collector/{name}\n")), "{packed}");
     }
     assert!(!packed.contains("figures.prom"), "{packed}");
-    let (desk, _) = compared(10, &format!("{asked}\nsamples: 2"), &[]);
-    let of_run = desk
+    let (sandbox, _) = compared(10, &format!("{asked}\nsamples: 2"), &[]);
+    let of_run = sandbox
         .samples("v2")
         .into_iter()
         .find(|path| path.join("run.json").is_file())
@@ -434,6 +436,6 @@ fn figures_are_written_for_other_tools_where_that_is_asked_for() {
     );
     let (_, refused) = compared(10, "exports: [bmf, xml]", &[]);
     refused.expect(2).says("unknown format `xml`");
-    let refused = collect(&self::desk("exports: csv", MEASURE), &[]).expect(2);
+    let refused = collect(&self::sandbox("exports: csv", MEASURE), &[]).expect(2);
     refused.says("`exports` without `figures`");
 }

@@ -4,10 +4,10 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::command::{Desk, run};
+use crate::command::{Sandbox, run};
 use crate::examples::make_repository;
+use crate::fake_github::{FakeGitHub, SHA};
 use crate::lab::{Guest, Lab};
-use crate::stand::{SHA, Stand};
 use crate::workflow::{step, values};
 
 /// How many repetitions a turn has here; the example has ten.
@@ -16,13 +16,13 @@ const REPETITIONS: &str = "repetitions=3";
 /// Which verdict it is depends on what else this machine does, and is not asserted; that all places tell the same is.
 #[test]
 fn a_maintainer_gets_the_answer_with_what_it_rests_on_and_how_to_see_it_again() {
-    let (Some(lab), Some(stand)) = (Lab::start(Guest::Sshd), Stand::with_prism()) else {
+    let (Some(lab), Some(github)) = (Lab::start(Guest::Sshd), FakeGitHub::with_prism()) else {
         return;
     };
-    let desk = Desk::new();
-    make_repository(&desk.path().join("wordcount"));
+    let sandbox = Sandbox::new();
+    make_repository(&sandbox.path().join("wordcount"));
     let change = |name: &str, from: &str, to: &str| {
-        let path = desk.path().join("wordcount").join(name);
+        let path = sandbox.path().join("wordcount").join(name);
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.contains(from), "{text}");
         fs::write(path, text.replacen(from, to, 1)).unwrap();
@@ -38,8 +38,8 @@ fn a_maintainer_gets_the_answer_with_what_it_rests_on_and_how_to_see_it_again() 
     );
     change("measure.sh", "repetitions=10", REPETITIONS);
 
-    stand.add_pull(&json!({ "number": 7, "sha": SHA }));
-    let mut job = stand.job();
+    github.add_pull(&json!({ "number": 7, "sha": SHA }));
+    let mut job = github.job();
     job.event("pull_request", &json!({ "pull_request": { "number": 7 } }));
     let inputs = [
         ("config", "wordcount"),
@@ -50,13 +50,13 @@ fn a_maintainer_gets_the_answer_with_what_it_rests_on_and_how_to_see_it_again() 
         ("output", "out"),
         ("local", "false"),
     ];
-    let mut command = step(&desk, &mut job, &inputs);
+    let mut command = step(&sandbox, &mut job, &inputs);
     lab.surround(&mut command);
     run(command).expect(0);
     lab.expect_nothing_left();
     assert_eq!(lab.instances().len(), 3);
 
-    let runs = fs::read_dir(desk.output().join("v1.1")).unwrap();
+    let runs = fs::read_dir(sandbox.output().join("v1.1")).unwrap();
     let figures = runs
         .map(|entry| entry.unwrap().path().join("figures.json"))
         .find(|path| path.exists())
@@ -67,7 +67,7 @@ fn a_maintainer_gets_the_answer_with_what_it_rests_on_and_how_to_see_it_again() 
     assert_eq!(rows.len(), 1, "{rows:#?}");
     let verdict = rows[0]["verdict"].as_str().unwrap().replace('_', " ");
 
-    let [comment] = stand.comments(7).try_into().unwrap();
+    let [comment] = github.comments(7).try_into().unwrap();
     let comment = comment["body"].as_str().unwrap();
     let sentence = &values(&job.output())["comparison"];
     let begins = format!("v1.1 against v1.0: 1 {verdict}");

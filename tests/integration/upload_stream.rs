@@ -16,12 +16,12 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 /// Counts the events that are about progress.
 #[derive(Default)]
-struct Watcher {
+struct RecordingReporter {
     transfers: Cell<u32>,
     last: Cell<(u64, u64)>,
 }
 
-impl Reporter for Watcher {
+impl Reporter for RecordingReporter {
     fn take(&self, event: TimedEvent) {
         if let Event::Transferred { done, total } = event.event {
             self.transfers.set(self.transfers.get() + 1);
@@ -56,12 +56,12 @@ impl Shell for Breaking {
 }
 
 /// A home and a directory beside it, with what is sent.
-struct Desk {
+struct Sandbox {
     directory: tempfile::TempDir,
     files: Vec<ProjectFile>,
 }
 
-impl Desk {
+impl Sandbox {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         fs::create_dir(directory.path().join("home")).unwrap();
@@ -94,10 +94,10 @@ impl Desk {
         self
     }
 
-    async fn send(&self, shell: &impl Shell) -> (Result<Uploads, ShellError>, Watcher) {
-        let watcher = Watcher::default();
+    async fn send(&self, shell: &impl Shell) -> (Result<Uploads, ShellError>, RecordingReporter) {
+        let reporter = RecordingReporter::default();
         let files = self.files.clone().into();
-        (upload(shell, files, &watcher).await, watcher)
+        (upload(shell, files, &reporter).await, reporter)
     }
 
     fn shell(&self) -> ProcessShell {
@@ -118,42 +118,42 @@ fn noise(length: usize) -> Vec<u8> {
 #[tokio::test]
 async fn files_directories_and_links_arrive_as_they_are() {
     let long = format!("{}/{}", "d".repeat(120), "f".repeat(120));
-    let mut desk = Desk::new()
+    let mut sandbox = Sandbox::new()
         .file("run.sh", b"#!/bin/sh\n", 0o755)
         .file("a b\n$(id)'\u{fc}", b"odd", 0o600)
         .file(&long, b"long", 0o644);
-    fs::create_dir(desk.source().join("empty")).unwrap();
+    fs::create_dir(sandbox.source().join("empty")).unwrap();
     fs::set_permissions(
-        desk.source().join("empty"),
+        sandbox.source().join("empty"),
         fs::Permissions::from_mode(0o550),
     )
     .unwrap();
-    symlink("run.sh", desk.source().join("link")).unwrap();
-    desk.files.push(ProjectFile {
+    symlink("run.sh", sandbox.source().join("link")).unwrap();
+    sandbox.files.push(ProjectFile {
         destination: "empty".into(),
         content: Content::Directory {
-            source: desk.source().join("empty"),
+            source: sandbox.source().join("empty"),
         },
     });
-    desk.files.push(ProjectFile {
+    sandbox.files.push(ProjectFile {
         destination: "link".into(),
         content: Content::Link {
             target: "run.sh".into(),
         },
     });
-    let (uploads, watcher) = desk.send(&desk.shell()).await;
+    let (uploads, reporter) = sandbox.send(&sandbox.shell()).await;
     let uploads = uploads.unwrap();
     assert_eq!(uploads.files.len(), 4, "directories are not on record");
     let mode = |name: &str| {
-        let metadata = fs::symlink_metadata(desk.home().join(name)).unwrap();
+        let metadata = fs::symlink_metadata(sandbox.home().join(name)).unwrap();
         metadata.permissions().mode() & 0o777
     };
     assert_eq!(mode("run.sh"), 0o755);
     assert_eq!(mode("a b\n$(id)'\u{fc}"), 0o600);
     assert_eq!(mode("empty"), 0o750);
-    assert_eq!(fs::read(desk.home().join(&long)).unwrap(), b"long");
+    assert_eq!(fs::read(sandbox.home().join(&long)).unwrap(), b"long");
     assert_eq!(
-        fs::read_link(desk.home().join("link")).unwrap(),
+        fs::read_link(sandbox.home().join("link")).unwrap(),
         Path::new("run.sh")
     );
     let modified = |path: PathBuf| fs::metadata(path).unwrap().modified().unwrap();
@@ -163,11 +163,11 @@ async fn files_directories_and_links_arrive_as_they_are() {
             .as_secs()
     };
     assert_eq!(
-        seconds(modified(desk.home().join("run.sh"))),
-        seconds(modified(desk.source().join("run.sh")))
+        seconds(modified(sandbox.home().join("run.sh"))),
+        seconds(modified(sandbox.source().join("run.sh")))
     );
     assert_eq!(
-        watcher.transfers.get(),
+        reporter.transfers.get(),
         0,
         "small files are not worth a bar"
     );
@@ -176,29 +176,29 @@ async fn files_directories_and_links_arrive_as_they_are() {
 #[tokio::test]
 async fn after_a_lost_connection_everything_is_sent_again() {
     let content = noise(3 << 20);
-    let desk = Desk::new()
+    let sandbox = Sandbox::new()
         .file("large", &content, 0o644)
         .file("small", b"x", 0o644);
     let shell = Breaking {
-        shell: desk.shell(),
+        shell: sandbox.shell(),
         broken: Cell::new(false),
     };
-    let (uploads, watcher) = desk.send(&shell).await;
+    let (uploads, reporter) = sandbox.send(&shell).await;
     assert_eq!(uploads.unwrap().files.len(), 2);
-    assert!(fs::read(desk.home().join("large")).unwrap() == content);
-    assert!(desk.home().join("small").exists());
-    assert!(watcher.transfers.get() > 1);
+    assert!(fs::read(sandbox.home().join("large")).unwrap() == content);
+    assert!(sandbox.home().join("small").exists());
+    assert!(reporter.transfers.get() > 1);
     let total = (3 << 20) + 1;
-    assert_eq!(watcher.last.get(), (total, total));
+    assert_eq!(reporter.last.get(), (total, total));
 }
 
 #[tokio::test]
 async fn a_file_that_is_gone_or_shorter_is_named() {
-    let desk = Desk::new()
+    let sandbox = Sandbox::new()
         .file("here", b"x", 0o644)
         .file("gone", b"x", 0o644);
-    fs::remove_file(desk.source().join("gone")).unwrap();
-    let error = desk.send(&desk.shell()).await.0.unwrap_err();
+    fs::remove_file(sandbox.source().join("gone")).unwrap();
+    let error = sandbox.send(&sandbox.shell()).await.0.unwrap_err();
     assert!(
         error
             .to_string()
@@ -210,9 +210,9 @@ async fn a_file_that_is_gone_or_shorter_is_named() {
 
 #[tokio::test]
 async fn a_machine_that_does_not_take_it_is_quoted() {
-    let desk = Desk::new().file("large", &noise(3 << 20), 0o644);
-    fs::create_dir_all(desk.home().join("large/in-the-way")).unwrap();
-    let error = desk.send(&desk.shell()).await.0.unwrap_err();
+    let sandbox = Sandbox::new().file("large", &noise(3 << 20), 0o644);
+    fs::create_dir_all(sandbox.home().join("large/in-the-way")).unwrap();
+    let error = sandbox.send(&sandbox.shell()).await.0.unwrap_err();
     assert!(matches!(error, ShellError::Command { .. }), "{error}");
     assert!(error.to_string().contains("large"), "{error}");
 }

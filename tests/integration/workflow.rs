@@ -6,13 +6,13 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::command::{Desk, Finished, Running, run};
-use crate::stand::{Job, SHA, Stand};
+use crate::command::{Finished, Running, Sandbox, run};
+use crate::fake_github::{FakeGitHub, Job, SHA};
 
-/// The program in a job whose workspace is the desk; a rehearsal of `config.yml` unless the inputs say otherwise.
-pub(crate) fn step(desk: &Desk, job: &mut Job, inputs: &[(&str, &str)]) -> Command {
-    job.set("GITHUB_WORKSPACE", desk.path().to_str().unwrap());
-    let mut command = desk.collect(&[]);
+/// The program in a job whose workspace is the sandbox; a rehearsal of `config.yml` unless the inputs say otherwise.
+pub(crate) fn step(sandbox: &Sandbox, job: &mut Job, inputs: &[(&str, &str)]) -> Command {
+    job.set("GITHUB_WORKSPACE", sandbox.path().to_str().unwrap());
+    let mut command = sandbox.collect(&[]);
     command.envs(job.variables());
     let usual = [
         ("config", "config.yml"),
@@ -25,12 +25,13 @@ pub(crate) fn step(desk: &Desk, job: &mut Job, inputs: &[(&str, &str)]) -> Comma
     command
 }
 
-/// A desk with a measurement that takes no time and leaves a file.
-pub(crate) fn quick_desk() -> Desk {
-    let desk = Desk::new();
-    desk.config("performance_results: out.csv", "run:\n  - measure.sh\n")
+/// A sandbox with a measurement that takes no time and leaves a file.
+pub(crate) fn quick_desk() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox
+        .config("performance_results: out.csv", "run:\n  - measure.sh\n")
         .script("measure.sh", "echo 1,2 > out.csv");
-    desk
+    sandbox
 }
 
 impl Finished {
@@ -60,15 +61,15 @@ pub(crate) fn values(file: &str) -> BTreeMap<String, String> {
 
 #[test]
 fn a_run_tells_its_job_everything() {
-    let Some(stand) = Stand::with_prism() else {
+    let Some(github) = FakeGitHub::with_prism() else {
         return;
     };
-    stand.add_pull(&json!({ "number": 7, "sha": SHA }));
-    let mut job = stand.job();
+    github.add_pull(&json!({ "number": 7, "sha": SHA }));
+    let mut job = github.job();
     job.event("pull_request", &json!({ "pull_request": { "number": 7 } }));
-    let desk = quick_desk();
+    let sandbox = quick_desk();
     let finished = run(step(
-        &desk,
+        &sandbox,
         &mut job,
         &[("description", "a nightly @octocat")],
     ))
@@ -76,9 +77,9 @@ fn a_run_tells_its_job_everything() {
     assert_eq!(finished.stderr, "");
 
     let outputs = values(&job.output());
-    let sample = desk.sample(SHA);
+    let sample = sandbox.sample(SHA);
     let id = sample.file_name().unwrap().to_str().unwrap();
-    let artifact = &stand.artifacts()[0];
+    let artifact = &github.artifacts()[0];
     let number = artifact["id"].to_string();
     let report = fs::read_to_string(sample.join("collector/run.json")).unwrap();
     let report: serde_json::Value = serde_json::from_str(&report).unwrap();
@@ -113,16 +114,16 @@ fn a_run_tells_its_job_everything() {
     ] {
         assert!(summary.contains(words), "{words}: {summary}");
     }
-    let [comment] = stand.comments(7).try_into().unwrap();
+    let [comment] = github.comments(7).try_into().unwrap();
     assert!(comment["body"].as_str().unwrap().contains("✅ passed"));
 }
 
 #[test]
 fn the_run_is_noted_for_the_post_step_before_anything_is_launched() {
-    let Some(stand) = Stand::start() else {
+    let Some(github) = FakeGitHub::start() else {
         return;
     };
-    let mut job = stand.job();
+    let mut job = github.job();
     let state = values_of_state_when(&mut job, "before_aws_start");
     assert_eq!(
         (state["provider"].as_str(), state["region"].as_str()),
@@ -133,13 +134,14 @@ fn the_run_is_noted_for_the_post_step_before_anything_is_launched() {
 
 /// The state of a job whose run is in this phase.
 fn values_of_state_when(job: &mut Job, phase: &str) -> BTreeMap<String, String> {
-    let desk = Desk::new();
-    desk.config(
-        "performance_results: /etc/os-release",
-        &format!("{phase}:\n  - wait.sh\n"),
-    )
-    .script("wait.sh", "echo waiting >&2\nexec sleep 600");
-    let running = Running::spawn(step(&desk, job, &[]));
+    let sandbox = Sandbox::new();
+    sandbox
+        .config(
+            "performance_results: /etc/os-release",
+            &format!("{phase}:\n  - wait.sh\n"),
+        )
+        .script("wait.sh", "echo waiting >&2\nexec sleep 600");
+    let running = Running::spawn(step(&sandbox, job, &[]));
     crate::command::wait_for("the state", || {
         job.state().contains("results").then_some(())
     });
@@ -153,20 +155,21 @@ fn values_of_state_when(job: &mut Job, phase: &str) -> BTreeMap<String, String> 
 
 #[test]
 fn each_phase_is_a_group_and_output_is_no_command() {
-    let Some(stand) = Stand::start() else {
+    let Some(github) = FakeGitHub::start() else {
         return;
     };
-    let desk = Desk::new();
-    desk.config(
-        "performance_results: /etc/os-release",
-        "setup:\n  - a.sh\nrun:\n  - b.sh\n",
-    )
-    .script(
-        "a.sh",
-        "printf '::error::no command\\n##[error]neither\\nno end of line'",
-    )
-    .script("b.sh", "echo ::stop-commands::mine");
-    let finished = run(step(&desk, &mut stand.job(), &[])).expect(0);
+    let sandbox = Sandbox::new();
+    sandbox
+        .config(
+            "performance_results: /etc/os-release",
+            "setup:\n  - a.sh\nrun:\n  - b.sh\n",
+        )
+        .script(
+            "a.sh",
+            "printf '::error::no command\\n##[error]neither\\nno end of line'",
+        )
+        .script("b.sh", "echo ::stop-commands::mine");
+    let finished = run(step(&sandbox, &mut github.job(), &[])).expect(0);
     let log = &finished.stdout;
     for group in [
         "launch",
@@ -202,20 +205,21 @@ fn each_phase_is_a_group_and_output_is_no_command() {
 
 #[test]
 fn a_failing_script_is_marked_where_it_lies_and_its_last_lines_are_in_the_summary() {
-    let Some(stand) = Stand::start() else {
+    let Some(github) = FakeGitHub::start() else {
         return;
     };
-    let desk = Desk::new();
-    desk.file(
-        "perf/config.yml",
-        "main:\n  output: out\n  performance_results: /etc/os-release\nrun:\n  - bin/fail.sh\n",
-    )
-    .script(
-        "perf/bin/fail.sh",
-        "seq 1 100\necho '</details> @octocat'\nexit 3",
-    );
-    let mut job = stand.job();
-    let finished = run(step(&desk, &mut job, &[("config", "perf")])).expect(1);
+    let sandbox = Sandbox::new();
+    sandbox
+        .file(
+            "perf/config.yml",
+            "main:\n  output: out\n  performance_results: /etc/os-release\nrun:\n  - bin/fail.sh\n",
+        )
+        .script(
+            "perf/bin/fail.sh",
+            "seq 1 100\necho '</details> @octocat'\nexit 3",
+        );
+    let mut job = github.job();
+    let finished = run(step(&sandbox, &mut job, &[("config", "perf")])).expect(1);
     finished.logs("::error title=bin/fail.sh failed,file=perf/bin/fail.sh,line=1::run: bin/fail.sh exited with status 3%0A");
     let summary = job.summary();
     assert!(
@@ -229,7 +233,7 @@ fn a_failing_script_is_marked_where_it_lies_and_its_last_lines_are_in_the_summar
         ("step_failed", "1")
     );
     assert_eq!(
-        stand.artifacts().len(),
+        github.artifacts().len(),
         1,
         "a failed sample is an artifact too"
     );
@@ -237,16 +241,16 @@ fn a_failing_script_is_marked_where_it_lies_and_its_last_lines_are_in_the_summar
 
 #[test]
 fn a_config_that_is_not_sound_is_marked_line_by_line() {
-    let Some(stand) = Stand::start() else {
+    let Some(github) = FakeGitHub::start() else {
         return;
     };
-    let desk = Desk::new();
-    desk.file(
+    let sandbox = Sandbox::new();
+    sandbox.file(
         "perf/config.yml",
         "main:\n  output: out\n  performance_results: x\n  keypare: x\nrun:\n  - absent.sh\n",
     );
-    let mut job = stand.job();
-    let finished = run(step(&desk, &mut job, &[("config", "perf/config.yml")])).expect(2);
+    let mut job = github.job();
+    let finished = run(step(&sandbox, &mut job, &[("config", "perf/config.yml")])).expect(2);
     finished.logs(",file=perf/config.yml,line=4,col=3::unknown key `keypare`");
     finished.logs(",file=perf/config.yml,line=6,col=5::the script `absent.sh` does not exist");
     let outputs = values(&job.output());
@@ -260,11 +264,11 @@ fn a_config_that_is_not_sound_is_marked_line_by_line() {
 
 #[test]
 fn inputs_that_are_empty_count_as_missing() {
-    let Some(stand) = Stand::start() else {
+    let Some(github) = FakeGitHub::start() else {
         return;
     };
-    let desk = quick_desk();
-    let mut job = stand.job();
+    let sandbox = quick_desk();
+    let mut job = github.job();
     let empty = [
         "description",
         "region",
@@ -278,35 +282,36 @@ fn inputs_that_are_empty_count_as_missing() {
         "revision",
     ];
     let empty = empty.map(|name| (name, ""));
-    run(step(&desk, &mut job, &empty)).expect(0);
+    run(step(&sandbox, &mut job, &empty)).expect(0);
     assert_eq!(
         values(&job.output())["revision"],
         SHA,
         "GITHUB_SHA is the default"
     );
-    let mut wrong = step(&desk, &mut job, &[("retention-days", "many")]);
+    let mut wrong = step(&sandbox, &mut job, &[("retention-days", "many")]);
     wrong.env_remove("GITHUB_ACTIONS");
     run(wrong).expect(2).says("retention-days");
 }
 
 #[test]
 fn secrets_are_masked_and_ids_are_not() {
-    let Some(stand) = Stand::start() else {
+    let Some(github) = FakeGitHub::start() else {
         return;
     };
-    let desk = Desk::new();
-    desk.config(
-        "performance_results: /etc/os-release",
-        "run:\n  - env.sh: {local: true}\n",
-    )
-    .script("env.sh", "env; echo done");
-    let mut job = stand.job();
+    let sandbox = Sandbox::new();
+    sandbox
+        .config(
+            "performance_results: /etc/os-release",
+            "run:\n  - env.sh: {local: true}\n",
+        )
+        .script("env.sh", "env; echo done");
+    let mut job = github.job();
     let secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
-    let mut command = step(&desk, &mut job, &[]);
+    let mut command = step(&sandbox, &mut job, &[]);
     command.env("AWS_SECRET_ACCESS_KEY", secret);
     let finished = run(command).expect(0);
     finished.logs(&format!("::add-mask::{secret}\n"));
-    let id = desk
+    let id = sandbox
         .sample(SHA)
         .file_name()
         .unwrap()
@@ -314,7 +319,7 @@ fn secrets_are_masked_and_ids_are_not() {
         .unwrap()
         .to_owned();
     assert!(!finished.stdout.contains(&format!("::add-mask::{id}")));
-    let signature = stand.artifacts()[0]["upload_query"]
+    let signature = github.artifacts()[0]["upload_query"]
         .as_str()
         .unwrap()
         .to_owned();
@@ -343,10 +348,10 @@ fn secrets_are_masked_and_ids_are_not() {
 
 #[test]
 fn the_line_break_of_a_block_scalar_is_no_part_of_an_input() {
-    let Some(stand) = Stand::start() else {
+    let Some(github) = FakeGitHub::start() else {
         return;
     };
-    let desk = quick_desk();
+    let sandbox = quick_desk();
     let inputs = [
         ("config", " config.yml\n"),
         ("output", "elsewhere\n"),
@@ -355,18 +360,18 @@ fn the_line_break_of_a_block_scalar_is_no_part_of_an_input() {
         ("retention-days", "7\n"),
         ("revision", "v1\n"),
     ];
-    let mut job = stand.job();
-    run(step(&desk, &mut job, &inputs)).expect(0);
+    let mut job = github.job();
+    run(step(&sandbox, &mut job, &inputs)).expect(0);
     let results = values(&job.output())["results-path"].clone();
     assert!(results.starts_with("elsewhere/v1/local-"), "{results:?}");
 }
 
 #[test]
 fn what_is_wrong_with_an_input_is_told_in_the_words_of_a_workflow() {
-    let Some(stand) = Stand::start() else {
+    let Some(github) = FakeGitHub::start() else {
         return;
     };
-    let desk = quick_desk();
+    let sandbox = quick_desk();
     for (input, value, words) in [
         (
             "role-duration",
@@ -380,20 +385,20 @@ fn what_is_wrong_with_an_input_is_told_in_the_words_of_a_workflow() {
         ),
         ("config", "", "missing inputs: `config`"),
     ] {
-        let finished = run(step(&desk, &mut stand.job(), &[(input, value)])).expect(2);
+        let finished = run(step(&sandbox, &mut github.job(), &[(input, value)])).expect(2);
         finished.logs(words);
         assert!(!finished.stdout.contains("--"), "{}", finished.stdout);
     }
 }
 
 /// The post step of a job, with the state that its run saved.
-pub(crate) fn post(desk: &Desk, job: &mut Job, inputs: &[(&str, &str)]) -> Finished {
+pub(crate) fn post(sandbox: &Sandbox, job: &mut Job, inputs: &[(&str, &str)]) -> Finished {
     // The image has the same program under this name.
-    let name = desk.path().join("collect-post");
+    let name = sandbox.path().join("collect-post");
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_collect"), &name).unwrap();
-    let main = step(desk, job, inputs);
+    let main = step(sandbox, job, inputs);
     let mut command = Command::new(name);
-    command.env_clear().current_dir(desk.path());
+    command.env_clear().current_dir(sandbox.path());
     for (variable, value) in main.get_envs() {
         if let Some(value) = value {
             command.env(variable, value);
@@ -406,69 +411,70 @@ pub(crate) fn post(desk: &Desk, job: &mut Job, inputs: &[(&str, &str)]) -> Finis
 }
 
 /// A job for pull request 7.
-pub(crate) fn pull_request_job(stand: &Stand) -> Job {
-    let mut job = stand.job();
+pub(crate) fn pull_request_job(github: &FakeGitHub) -> Job {
+    let mut job = github.job();
     job.event("pull_request", &json!({ "pull_request": { "number": 7 } }));
     job
 }
 
 #[track_caller]
-pub(crate) fn the_body(stand: &Stand) -> String {
-    let [comment] = stand.comments(7).try_into().unwrap();
+pub(crate) fn the_body(github: &FakeGitHub) -> String {
+    let [comment] = github.comments(7).try_into().unwrap();
     comment["body"].as_str().unwrap().to_owned()
 }
 
 /// A run of an older commit has passed, and this one waits in its measurement.
-fn after_one_that_passed(stand: &Stand) -> (Desk, Job, Running) {
-    stand.add_pull(&json!({ "number": 7, "sha": SHA }));
-    let desk = Desk::new();
-    desk.config("performance_results: out.csv", "run:\n  - measure.sh\n")
+fn after_one_that_passed(github: &FakeGitHub) -> (Sandbox, Job, Running) {
+    github.add_pull(&json!({ "number": 7, "sha": SHA }));
+    let sandbox = Sandbox::new();
+    sandbox
+        .config("performance_results: out.csv", "run:\n  - measure.sh\n")
         .script("measure.sh", "echo 1,2 > out.csv");
-    run(step(&desk, &mut pull_request_job(stand), &[])).expect(0);
-    assert!(the_body(stand).contains("✅ passed"));
-    let started = desk.path().join("started");
+    run(step(&sandbox, &mut pull_request_job(github), &[])).expect(0);
+    assert!(the_body(github).contains("✅ passed"));
+    let started = sandbox.path().join("started");
     let script = format!("touch '{}'\nexec sleep 600", started.display());
-    desk.script("measure.sh", &script);
-    let mut job = pull_request_job(stand);
+    sandbox.script("measure.sh", &script);
+    let mut job = pull_request_job(github);
     job.set("GITHUB_RUN_ATTEMPT", "2");
-    let running = Running::spawn(step(&desk, &mut job, &[]));
+    let running = Running::spawn(step(&sandbox, &mut job, &[]));
     crate::command::wait_for("the measurement", || started.exists().then_some(()));
-    (desk, job, running)
+    (sandbox, job, running)
 }
 
 #[test]
 fn after_a_cancel_the_post_step_delivers() {
-    let Some(stand) = Stand::with_prism() else {
+    let Some(github) = FakeGitHub::with_prism() else {
         return;
     };
-    let (desk, mut job, running) = after_one_that_passed(&stand);
-    let artifacts = stand.artifacts().len();
+    let (sandbox, mut job, running) = after_one_that_passed(&github);
+    let artifacts = github.artifacts().len();
     running.signal(rustix::process::Signal::INT);
     running.finish().expect(130);
-    assert!(the_body(&stand).contains("✅ passed"), "main had no time");
-    let finished = post(&desk, &mut job, &[]).expect(0);
+    assert!(the_body(&github).contains("✅ passed"), "main had no time");
+    let finished = post(&sandbox, &mut job, &[]).expect(0);
     finished.logs("commented: ");
-    let body = the_body(&stand);
+    let body = the_body(&github);
     assert!(
         body.contains("⚠️ interrupted") && !body.contains("passed"),
         "{body}"
     );
-    assert_eq!(stand.artifacts().len(), artifacts + 1);
+    assert_eq!(github.artifacts().len(), artifacts + 1);
     assert!(body.contains("/artifacts/"), "{body}");
     assert!(job.summary().contains("interrupted"));
 }
 
 #[test]
 fn after_a_kill_the_post_step_says_that_the_run_was_killed() {
-    let Some(stand) = Stand::start() else {
+    let Some(github) = FakeGitHub::start() else {
         return;
     };
-    let (desk, mut job, running) = after_one_that_passed(&stand);
+    let (sandbox, mut job, running) = after_one_that_passed(&github);
     running.signal(rustix::process::Signal::KILL);
     running.finish();
     assert!(!job.summary().contains("ended before it could report"));
-    post(&desk, &mut job, &[]).expect(0).logs("commented: ");
-    let body = the_body(&stand);
+    post(&sandbox, &mut job, &[]).expect(0).logs("commented: ");
+    let body = the_body(&github);
     assert!(
         body.contains("⚠️ interrupted") && !body.contains("passed"),
         "{body}"
@@ -479,42 +485,46 @@ fn after_a_kill_the_post_step_says_that_the_run_was_killed() {
 
 #[test]
 fn a_refusal_takes_the_place_of_an_older_row() {
-    let Some(stand) = Stand::start() else {
+    let Some(github) = FakeGitHub::start() else {
         return;
     };
-    stand.add_pull(&json!({ "number": 7, "sha": SHA }));
-    let desk = quick_desk();
-    run(step(&desk, &mut pull_request_job(&stand), &[])).expect(0);
-    desk.config("performance_results: out.csv", "run:\n  - absent.sh\n");
-    let mut job = pull_request_job(&stand);
+    github.add_pull(&json!({ "number": 7, "sha": SHA }));
+    let sandbox = quick_desk();
+    run(step(&sandbox, &mut pull_request_job(&github), &[])).expect(0);
+    sandbox.config("performance_results: out.csv", "run:\n  - absent.sh\n");
+    let mut job = pull_request_job(&github);
     job.set("GITHUB_RUN_ATTEMPT", "2");
-    run(step(&desk, &mut job, &[]))
+    run(step(&sandbox, &mut job, &[]))
         .expect(2)
         .logs("commented: ");
-    let body = the_body(&stand);
+    let body = the_body(&github);
     assert!(
         body.contains("❌ failed") && body.contains("absent.sh"),
         "{body}"
     );
     // All is told: there is nothing left to do.
     assert_eq!(
-        post(&desk, &mut job, &[]).expect(0).stdout.lines().count(),
+        post(&sandbox, &mut job, &[])
+            .expect(0)
+            .stdout
+            .lines()
+            .count(),
         1
     );
-    assert!(!the_body(&stand).contains("interrupted"));
+    assert!(!the_body(&github).contains("interrupted"));
 }
 
 #[test]
 fn after_a_run_that_delivered_the_post_step_has_nothing_to_say() {
-    let Some(stand) = Stand::start() else {
+    let Some(github) = FakeGitHub::start() else {
         return;
     };
-    stand.add_pull(&json!({ "number": 7, "sha": SHA }));
-    let desk = quick_desk();
-    let mut job = pull_request_job(&stand);
-    run(step(&desk, &mut job, &[])).expect(0);
-    let before = stand.requests("/comments").len();
-    let finished = post(&desk, &mut job, &[]).expect(0);
+    github.add_pull(&json!({ "number": 7, "sha": SHA }));
+    let sandbox = quick_desk();
+    let mut job = pull_request_job(&github);
+    run(step(&sandbox, &mut job, &[])).expect(0);
+    let before = github.requests("/comments").len();
+    let finished = post(&sandbox, &mut job, &[]).expect(0);
     assert_eq!(finished.stdout.lines().count(), 1, "{}", finished.stdout);
-    assert_eq!(stand.requests("/comments").len(), before);
+    assert_eq!(github.requests("/comments").len(), before);
 }

@@ -21,7 +21,7 @@ use collector::shell::process::ProcessShell;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 
-use super::{Moment, Wire, World};
+use super::{FlakyShell, Simulation, Trigger};
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) enum Launch {
@@ -143,7 +143,7 @@ struct Book {
 
 #[derive(Debug)]
 pub(crate) struct Ledger {
-    world: Rc<World>,
+    simulation: Rc<Simulation>,
     faults: Faults,
     directory: PathBuf,
     records: LeaseRecords,
@@ -169,13 +169,13 @@ fn refused(action: &'static str) -> ProviderError {
 
 impl Ledger {
     pub(crate) fn new(
-        world: Rc<World>,
+        simulation: Rc<Simulation>,
         faults: Faults,
         directory: PathBuf,
         records: LeaseRecords,
     ) -> Self {
         Self {
-            world,
+            simulation,
             faults,
             directory,
             records,
@@ -295,7 +295,7 @@ impl Ledger {
             let grace = Duration::from_millis(100);
             let jobs = jobs.to_string_lossy();
             let killing = job::kill_all(&shell, &rental.owner, &jobs, grace);
-            self.world.out_of_time(killing).await.unwrap();
+            self.simulation.out_of_time(killing).await.unwrap();
         }
         for rental in &mut self.book.borrow_mut().rentals {
             rental.living &= rental.id != *id;
@@ -313,7 +313,7 @@ impl Sweep for Ledger {
     }
 
     async fn terminate(&self, ids: &[InstanceId]) -> Result<Vec<InstanceId>, ProviderError> {
-        self.world.at(Moment::Terminating);
+        self.simulation.at(Trigger::Terminating);
         self.book.borrow_mut().terminate_calls += 1;
         let refusals = self.book.borrow().refused;
         match self.faults.terminate {
@@ -325,7 +325,7 @@ impl Sweep for Ledger {
             }
             Terminate::Hangs => std::future::pending().await,
         }
-        self.world.thaw();
+        self.simulation.thaw();
         join_all(ids.iter().map(|id| self.switch_off(id))).await;
         Ok(ids.to_vec())
     }
@@ -334,7 +334,7 @@ impl Sweep for Ledger {
         &self,
         ids: &[InstanceId],
     ) -> Result<Vec<(InstanceId, InstanceState)>, ProviderError> {
-        self.world.at(Moment::BecomingReady);
+        self.simulation.at(Trigger::BecomingReady);
         let asked = self.book.borrow().states_asked;
         self.book.borrow_mut().states_asked += 1;
         let living = |id: &InstanceId| {
@@ -431,7 +431,7 @@ impl Images for Ledger {
     }
 
     async fn find_image(&self, _: &ImageName) -> Result<Option<BakedImage>, ProviderError> {
-        self.world.at(Moment::LookingForImage);
+        self.simulation.at(Trigger::LookingForImage);
         let there = matches!(self.faults.imaging, Imaging::Exists);
         Ok(there.then(|| BakedImage {
             id: ImageId::new("baked"),
@@ -458,7 +458,7 @@ impl Images for Ledger {
         let image = ImageId::new(format!("{name}-of-{id}"));
         let entry = (image.clone(), request.lease.clone(), state);
         self.book.borrow_mut().images.push(entry);
-        self.world.at(Moment::Imaging);
+        self.simulation.at(Trigger::Imaging);
         match self.faults.imaging {
             Imaging::AnswerLost => Err(unanswered("create an image")),
             _ => Ok(image),
@@ -480,11 +480,11 @@ impl Images for Ledger {
 
 impl Provider for Ledger {
     type Candidate = ();
-    type Shell = Wire;
+    type Shell = FlakyShell;
     type Store = std::convert::Infallible;
 
     async fn resolve(&self) -> Result<Resolved<()>, ProviderError> {
-        self.world.at(Moment::Resolving);
+        self.simulation.at(Trigger::Resolving);
         if let Launch::LookUpHangs = self.faults.launch {
             std::future::pending::<()>().await;
         }
@@ -517,17 +517,17 @@ impl Provider for Ledger {
                 });
             }
             Launch::RequestLost => {
-                self.world.at(Moment::Launching);
+                self.simulation.at(Trigger::Launching);
                 return Err(unanswered("launch"));
             }
             Launch::HangsBefore => {
-                self.world.at(Moment::Launching);
+                self.simulation.at(Trigger::Launching);
                 std::future::pending::<()>().await;
             }
             _ => {}
         }
         let ids = self.rent(request);
-        self.world.at(Moment::Launching);
+        self.simulation.at(Trigger::Launching);
         match self.faults.launch {
             Launch::AnswerLost => Err(unanswered("launch")),
             Launch::AnswerLostThenRefused if self.launch_calls() == 1 => Err(unanswered("launch")),
@@ -548,7 +548,7 @@ impl Provider for Ledger {
     }
 
     async fn keep(&self, id: &InstanceId, until: Timestamp) -> Result<(), ShellError> {
-        self.world.at(Moment::Keeping);
+        self.simulation.at(Trigger::Keeping);
         match self.faults.keep {
             Keep::Works => {}
             Keep::Fails => {
@@ -569,7 +569,7 @@ impl Provider for Ledger {
     async fn power_off(&self, id: &InstanceId) -> bool {
         let told = matches!(self.faults.terminate, Terminate::RefusedForGood);
         if told {
-            self.world.thaw();
+            self.simulation.thaw();
             self.switch_off(id).await;
         }
         told
@@ -579,10 +579,10 @@ impl Provider for Ledger {
         &self,
         instance: &Instance,
         _: &LeaseToken,
-    ) -> Result<RemoteHost<Wire>, ShellError> {
-        let shell = Wire {
+    ) -> Result<RemoteHost<FlakyShell>, ShellError> {
+        let shell = FlakyShell {
             shell: ProcessShell::at_home(self.home_of(&instance.id)),
-            world: self.world.clone(),
+            simulation: self.simulation.clone(),
             remote: true,
         };
         shell.trouble().map_or(Ok(()), Err)?;

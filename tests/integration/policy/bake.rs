@@ -4,7 +4,7 @@ use collector::phase::{Phase, Stage};
 use collector::report::{Outcome, Signal};
 
 use super::harness::{Scenario, run, script};
-use crate::doubles::{Deed, Faults, Imaging, Moment};
+use crate::doubles::{Faults, Imaging, Incident, Trigger};
 
 /// A run with a script in every phase, as `collect bake` has it.
 fn baking() -> Scenario {
@@ -41,8 +41,8 @@ fn one_that_is_there_is_not_made_again() {
 
 #[test]
 fn a_signal_leaves_no_image() {
-    let term = Deed::Cancel(Signal::Term);
-    for moment in [Moment::Imaging, Moment::Stage(Stage::Bake)] {
+    let term = Incident::Cancel(Signal::Term);
+    for moment in [Trigger::Imaging, Trigger::Stage(Stage::Bake)] {
         let done = baking()
             .faults(faults(Imaging::Hangs))
             .when(moment, term)
@@ -50,13 +50,13 @@ fn a_signal_leaves_no_image() {
         done.exits(143).gave_back();
         assert_eq!(done.images, [0, 0]);
     }
-    let done = baking().when(Moment::LookingForImage, term).go();
+    let done = baking().when(Trigger::LookingForImage, term).go();
     done.exits(143).launched_nothing();
 }
 
 #[test]
 fn a_panic_leaves_no_image() {
-    let done = baking().when(Moment::Imaging, Deed::Panic).go();
+    let done = baking().when(Trigger::Imaging, Incident::Panic).go();
     done.exits(3).gave_back();
     assert_eq!(done.images, [0, 0]);
 }
@@ -70,7 +70,7 @@ fn an_image_that_does_not_come_is_deleted() {
     }
     let done = baking()
         .faults(faults(Imaging::Hangs))
-        .in_no_time(Moment::Imaging)
+        .in_no_time(Trigger::Imaging)
         .go();
     done.exits(3).gave_back();
     assert!(done.sample().errors[0].message.contains("within 2 h"));

@@ -5,9 +5,9 @@ use collector::report::{Outcome, Signal};
 use collector::step::StepOutcome;
 
 use super::harness::{run, script};
-use crate::doubles::{Deed, Moment};
+use crate::doubles::{Incident, Trigger};
 
-const TERM: Deed = Deed::Cancel(Signal::Term);
+const TERM: Incident = Incident::Cancel(Signal::Term);
 
 fn up_to(phase: Phase) -> Vec<Phase> {
     Phase::ALL
@@ -20,7 +20,7 @@ fn up_to(phase: Phase) -> Vec<Phase> {
 fn a_signal_in_the_middle_of_a_step_ends_the_run_with_all_its_processes() {
     for phase in Phase::ALL {
         let step = "trap '' TERM; echo busy; setsid sleep 300 & sleep 300; sleep 300";
-        let done = run().on(phase, step).when(Moment::Says("busy"), TERM).go();
+        let done = run().on(phase, step).when(Trigger::Says("busy"), TERM).go();
         done.exits(143)
             .ran(&up_to(phase))
             .ended(phase, StepOutcome::Interrupted);
@@ -38,7 +38,7 @@ fn a_signal_ends_local_steps_beside_the_instance_too() {
         let step = script("trap '' TERM; echo busy; while :; do sleep 1; done").local();
         run()
             .on(phase, step)
-            .when(Moment::Says("busy"), Deed::Cancel(Signal::Int))
+            .when(Trigger::Says("busy"), Incident::Cancel(Signal::Int))
             .go()
             .exits(130)
             .ran(&up_to(phase))
@@ -52,7 +52,7 @@ fn a_signal_at_the_very_start_of_a_step_leaves_nothing_of_it() {
         for step in [script("sleep 300"), script("sleep 300").local()] {
             run()
                 .on(phase, step)
-                .when(Moment::Step(phase), TERM)
+                .when(Trigger::Step(phase), TERM)
                 .go()
                 .exits(143)
                 .ran(&up_to(phase));
@@ -63,7 +63,7 @@ fn a_signal_at_the_very_start_of_a_step_leaves_nothing_of_it() {
 #[test]
 fn a_signal_before_the_launch_saves_it() {
     run()
-        .when(Moment::Stage(Stage::Launch), TERM)
+        .when(Trigger::Stage(Stage::Launch), TERM)
         .go()
         .exits(143)
         .ran(&[Phase::BeforeAwsStart])
@@ -73,7 +73,7 @@ fn a_signal_before_the_launch_saves_it() {
 #[test]
 fn a_signal_during_the_launch_waits_for_the_answer() {
     run()
-        .when(Moment::Launching, TERM)
+        .when(Trigger::Launching, TERM)
         .go()
         .exits(143)
         .ran(&[Phase::BeforeAwsStart])
@@ -82,7 +82,7 @@ fn a_signal_during_the_launch_waits_for_the_answer() {
 
 #[test]
 fn a_signal_while_the_instance_becomes_ready() {
-    for moment in [Moment::Stage(Stage::Ready), Moment::BecomingReady] {
+    for moment in [Trigger::Stage(Stage::Ready), Trigger::BecomingReady] {
         run()
             .when(moment, TERM)
             .go()
@@ -95,7 +95,7 @@ fn a_signal_while_the_instance_becomes_ready() {
 #[test]
 fn a_signal_during_collect() {
     run()
-        .when(Moment::Stage(Stage::Collect), TERM)
+        .when(Trigger::Stage(Stage::Collect), TERM)
         .go()
         .exits(143)
         .ran(&up_to(Phase::BeforeCollect))
@@ -104,7 +104,7 @@ fn a_signal_during_collect() {
 
 #[test]
 fn a_signal_during_release_does_not_stop_it() {
-    for moment in [Moment::Stage(Stage::Terminate), Moment::Terminating] {
+    for moment in [Trigger::Stage(Stage::Terminate), Trigger::Terminating] {
         let done = run().when(moment, TERM).go();
         done.exits(143).ran(&Phase::ALL).gave_back().collected();
         assert_eq!(done.report.outcome, Outcome::Interrupted);
@@ -116,7 +116,7 @@ fn the_first_ctrl_c_ends_only_the_measurement() {
     let done = run()
         .measure("echo 42 > result; echo busy; exec sleep 300")
         .then(Phase::Run, "touch second-measurement")
-        .when(Moment::Says("busy"), Deed::CtrlC)
+        .when(Trigger::Says("busy"), Incident::CtrlC)
         .go();
     done.exits(130)
         .ran(&Phase::ALL)
@@ -130,13 +130,13 @@ fn the_first_ctrl_c_ends_only_the_measurement() {
 #[test]
 fn the_second_ctrl_c_ends_the_run() {
     for moment in [
-        Moment::Stage(Stage::Scripts(Phase::BeforeCollect)),
-        Moment::Stage(Stage::Collect),
+        Trigger::Stage(Stage::Scripts(Phase::BeforeCollect)),
+        Trigger::Stage(Stage::Collect),
     ] {
         run()
             .measure("echo busy; sleep 300")
-            .when(Moment::Says("busy"), Deed::CtrlC)
-            .when(moment, Deed::CtrlC)
+            .when(Trigger::Says("busy"), Incident::CtrlC)
+            .when(moment, Incident::CtrlC)
             .go()
             .exits(130)
             .ran(&up_to(Phase::BeforeCollect))
@@ -148,8 +148,8 @@ fn the_second_ctrl_c_ends_the_run() {
 fn two_at_once_end_the_run() {
     run()
         .measure("echo busy; sleep 300")
-        .when(Moment::Says("busy"), Deed::CtrlC)
-        .when(Moment::Says("busy"), Deed::CtrlC)
+        .when(Trigger::Says("busy"), Incident::CtrlC)
+        .when(Trigger::Says("busy"), Incident::CtrlC)
         .go()
         .exits(130)
         .ran(&up_to(Phase::Run))
@@ -160,7 +160,7 @@ fn two_at_once_end_the_run() {
 fn outside_of_the_measurement_the_first_ctrl_c_ends_the_run() {
     run()
         .setup("echo busy; sleep 300")
-        .when(Moment::Says("busy"), Deed::CtrlC)
+        .when(Trigger::Says("busy"), Incident::CtrlC)
         .go()
         .exits(130)
         .ran(&up_to(Phase::Setup))

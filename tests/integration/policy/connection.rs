@@ -6,7 +6,7 @@ use collector::phase::{Phase, Stage};
 use collector::step::StepOutcome;
 
 use super::harness::{run, script};
-use crate::doubles::{Deed, Faults, Moment, Ready};
+use crate::doubles::{Faults, Incident, Ready, Trigger};
 
 /// Prints thirty lines, not all at once, and counts how often it was started.
 const THIRTY: &str = "
@@ -23,9 +23,9 @@ fn in_the_middle_of_a_step_it_costs_no_line_and_starts_nothing_twice() {
     let done = run()
         .measure(THIRTY)
         .results("counter")
-        .when(Moment::Step(Phase::Run), Deed::LoseConnection)
-        .when(Moment::Says("line 5."), Deed::LoseConnection)
-        .when(Moment::Says("line 20."), Deed::LoseConnection)
+        .when(Trigger::Step(Phase::Run), Incident::LoseConnection)
+        .when(Trigger::Says("line 5."), Incident::LoseConnection)
+        .when(Trigger::Says("line 20."), Incident::LoseConnection)
         .go();
     done.exits(0).ran(&Phase::ALL).gave_back();
     assert_eq!(done.log(Phase::Run), thirty());
@@ -38,7 +38,7 @@ fn no_answer_that_is_lost_does_anything_twice() {
         .measure(THIRTY)
         .then(Phase::Run, script("sleep 300").timeout_ms(100))
         .results("counter")
-        .when(Moment::Step(Phase::Run), Deed::LoseAnswers)
+        .when(Trigger::Step(Phase::Run), Incident::LoseAnswers)
         .go();
     done.exits(0).ran(&Phase::ALL).gave_back();
     assert_eq!(done.log(Phase::Run), thirty());
@@ -48,7 +48,7 @@ fn no_answer_that_is_lost_does_anything_twice() {
 #[test]
 fn during_collect_it_is_made_anew() {
     run()
-        .when(Moment::Stage(Stage::Collect), Deed::LoseConnection)
+        .when(Trigger::Stage(Stage::Collect), Incident::LoseConnection)
         .go()
         .exits(0)
         .ran(&Phase::ALL)
@@ -61,7 +61,7 @@ fn for_an_hour_it_costs_nothing_while_the_instance_lives() {
     let done = run()
         .lifetime(Duration::from_hours(3))
         .measure("echo busy; sleep 0.3; echo done")
-        .when(Moment::Says("busy"), Deed::CutConnectionForAnHour)
+        .when(Trigger::Says("busy"), Incident::CutConnectionForAnHour)
         .go();
     done.exits(0).ran(&Phase::ALL).gave_back().collected();
     assert_eq!(done.log(Phase::Run), "busy\ndone\n");
@@ -80,7 +80,7 @@ fn for_ever_it_costs_what_is_on_the_instance_and_nothing_here() {
     for phase in remote {
         let done = run()
             .on(phase, "echo busy; sleep 300")
-            .when(Moment::Says("busy"), Deed::CutConnection)
+            .when(Trigger::Says("busy"), Incident::CutConnection)
             .go();
         let skipped = [Phase::Setup, Phase::Run];
         let ran: Vec<Phase> = Phase::ALL
@@ -99,7 +99,7 @@ fn for_ever_it_costs_what_is_on_the_instance_and_nothing_here() {
 #[test]
 fn for_ever_during_collect_or_after_it() {
     run()
-        .when(Moment::Stage(Stage::Collect), Deed::CutConnection)
+        .when(Trigger::Stage(Stage::Collect), Incident::CutConnection)
         .go()
         .exits(3)
         .ran(&Phase::ALL)
@@ -107,7 +107,7 @@ fn for_ever_during_collect_or_after_it() {
     for phase in [Phase::AfterCollect, Phase::BeforeAwsTerminate] {
         run()
             .on(phase, "echo busy; sleep 300")
-            .when(Moment::Says("busy"), Deed::CutConnection)
+            .when(Trigger::Says("busy"), Incident::CutConnection)
             .go()
             .exits(3)
             .ran(&Phase::ALL)
@@ -118,9 +118,9 @@ fn for_ever_during_collect_or_after_it() {
 
 #[test]
 fn before_the_instance_is_ready() {
-    for deed in [Deed::CutConnection, Deed::BreakShell] {
+    for incident in [Incident::CutConnection, Incident::BreakShell] {
         run()
-            .when(Moment::BecomingReady, deed)
+            .when(Trigger::BecomingReady, incident)
             .go()
             .exits(3)
             .ran(&[Phase::BeforeAwsStart])
@@ -133,7 +133,7 @@ fn a_shell_that_cannot_start_a_step() {
     for phase in Phase::ALL {
         let done = run()
             .on(phase, "true")
-            .when(Moment::Step(phase), Deed::BreakShell)
+            .when(Trigger::Step(phase), Incident::BreakShell)
             .go();
         done.exits(3).ended(phase, StepOutcome::Lost);
         match phase {
@@ -152,7 +152,7 @@ fn an_instance_that_vanishes_ends_the_run_at_once_with_the_reason_of_its_end() {
             ready: Ready::Vanishes,
             ..Faults::default()
         })
-        .when(Moment::Says("busy"), Deed::LoseConnection)
+        .when(Trigger::Says("busy"), Incident::LoseConnection)
         .go();
     done.exits(3)
         .ended(Phase::Run, StepOutcome::Lost)

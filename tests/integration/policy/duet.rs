@@ -10,7 +10,7 @@ use collector::step::StepOutcome;
 
 use super::done::Done;
 use super::harness::{run, script};
-use crate::doubles::{Deed, Moment};
+use crate::doubles::{Incident, Trigger};
 
 /// Goes on when the other revision is here as well: a FIFO is opened by two or by none. Two that run one after the other miss
 /// each other, and fail.
@@ -58,7 +58,7 @@ fn a_lost_connection_loses_no_line_of_either() {
     let done = run()
         .duet(1)
         .measure(script(measure))
-        .when(Moment::Says("met"), Deed::LoseConnection)
+        .when(Trigger::Says("met"), Incident::LoseConnection)
         .go();
     done.exits(0).gave_back();
     let numbers = |range: RangeInclusive<u32>| {
@@ -76,7 +76,7 @@ fn a_signal_ends_both() {
     let done = run()
         .duet(2)
         .measure(script(format!("{MEET}; echo busy; sleep 300")))
-        .when(Moment::Says("busy"), Deed::Cancel(Signal::Term))
+        .when(Trigger::Says("busy"), Incident::Cancel(Signal::Term))
         .go();
     done.exits(143).gave_back();
     assert_eq!(outcomes(&done), [StepOutcome::Interrupted; 2]);
@@ -89,7 +89,7 @@ fn the_first_ctrl_c_stops_both_and_collects() {
         .measure(script(format!(
             "{MEET}; echo 42 > result; echo busy; sleep 300"
         )))
-        .when(Moment::Says("busy"), Deed::CtrlC)
+        .when(Trigger::Says("busy"), Incident::CtrlC)
         .go();
     done.exits(130).gave_back();
     assert_eq!(outcomes(&done), [StepOutcome::Stopped; 2]);

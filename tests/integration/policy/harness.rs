@@ -25,7 +25,9 @@ use collector::step::{Place, ScriptPath, Step};
 use tempfile::TempDir;
 
 use super::done::Done;
-use crate::doubles::{Deed, Faults, Ledger, Moment, Watcher, Wire, World};
+use crate::doubles::{
+    Faults, FlakyShell, Incident, Ledger, RecordingReporter, Simulation, Trigger,
+};
 
 /// Past this a run hangs.
 const DEADLINE: Duration = Duration::from_mins(1);
@@ -100,14 +102,10 @@ enum Image {
     reason = "each is a switch of a run, and they are independent"
 )]
 #[derive(Debug, Clone, Default)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a thing of its own to ask for"
-)]
 pub(super) struct Scenario {
     scripts: BTreeMap<Phase, Vec<Script>>,
     patterns: Vec<String>,
-    deeds: Vec<(Moment, Deed)>,
+    incidents: Vec<(Trigger, Incident)>,
     faults: Faults,
     paused: bool,
     output: Option<PathBuf>,
@@ -170,8 +168,8 @@ impl Scenario {
         self
     }
 
-    pub(super) fn when(mut self, moment: Moment, deed: Deed) -> Self {
-        self.deeds.push((moment, deed));
+    pub(super) fn when(mut self, moment: Trigger, incident: Incident) -> Self {
+        self.incidents.push((moment, incident));
         self
     }
 
@@ -187,8 +185,8 @@ impl Scenario {
     }
 
     /// Deadlines pass at once from this moment on.
-    pub(super) fn in_no_time(self, from: Moment) -> Self {
-        self.when(from, Deed::FreezeTime)
+    pub(super) fn in_no_time(self, from: Trigger) -> Self {
+        self.when(from, Incident::FreezeTime)
     }
 
     /// Results go to this directory, not to one of their own.
@@ -310,18 +308,18 @@ impl Scenario {
             let taken = plan.output.join(plan.revision.directory()).join(name);
             fs::create_dir_all(taken.join("something")).unwrap();
         }
-        let world = Rc::new(World::new(self.deeds, self.paused));
+        let simulation = Rc::new(Simulation::new(self.incidents, self.paused));
         let ledger = Ledger::new(
-            world.clone(),
+            simulation.clone(),
             self.faults,
             directory.path().join("instance"),
             records.clone(),
         );
-        let watcher = Watcher::new(world.clone());
+        let reporter = RecordingReporter::new(simulation.clone());
         let local = LocalHost {
-            shell: Wire {
+            shell: FlakyShell {
                 shell: ProcessShell::in_directory(&plan.directory),
-                world: world.clone(),
+                simulation: simulation.clone(),
                 remote: false,
             },
             jobs_dir: directory.path().join("steps"),
@@ -331,8 +329,8 @@ impl Scenario {
             provider: &ledger,
             records: &records,
             local: &local,
-            reporter: &watcher,
-            interrupt: &world.interrupt,
+            reporter: &reporter,
+            interrupt: &simulation.interrupt,
         };
         let report: RunReport = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -341,8 +339,8 @@ impl Scenario {
             .unwrap()
             .block_on(fleet::run(run))
             .unwrap();
-        assert_eq!(watcher.finished.get(), 1, "the end is reported once");
-        assert_eq!(world.missed(), [], "every planned moment comes");
+        assert_eq!(reporter.finished.get(), 1, "the end is reported once");
+        assert_eq!(simulation.missed(), [], "every planned moment comes");
         Done {
             leases: records.all(),
             launched: ledger.launched(),
@@ -355,7 +353,7 @@ impl Scenario {
             launch_calls: ledger.launch_calls(),
             terminate_calls: ledger.terminate_calls(),
             home: ledger.home(),
-            notes: watcher.notes.take(),
+            notes: reporter.notes.take(),
             report,
             directory,
         }

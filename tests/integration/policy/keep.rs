@@ -5,7 +5,7 @@ use std::time::Duration;
 use collector::report::{Release, Signal};
 
 use super::harness::{Scenario, run, script};
-use crate::doubles::{Deed, Faults, Keep, Moment, Ready};
+use crate::doubles::{Faults, Incident, Keep, Ready, Trigger};
 
 const HALF_AN_HOUR: Duration = Duration::from_mins(30);
 const LIFE: Duration = Duration::from_hours(6);
@@ -51,7 +51,7 @@ fn an_instance_that_cannot_set_its_timer_is_terminated() {
             ..Faults::default()
         };
         let scenario = match keep {
-            Keep::Hangs => failing().in_no_time(Moment::Keeping),
+            Keep::Hangs => failing().in_no_time(Trigger::Keeping),
             _ => failing(),
         };
         let done = scenario.faults(faults).go();
@@ -88,10 +88,10 @@ fn an_instance_that_never_was_ready_is_terminated() {
 
 #[test]
 fn a_signal_terminates_at_once() {
-    for moment in [Moment::Says("measuring"), Moment::Keeping] {
+    for moment in [Trigger::Says("measuring"), Trigger::Keeping] {
         failing()
             .measure(script("echo measuring; exit 3"))
-            .when(moment, Deed::Cancel(Signal::Term))
+            .when(moment, Incident::Cancel(Signal::Term))
             .go()
             .exits(143)
             .gave_back();
@@ -102,7 +102,7 @@ fn a_signal_terminates_at_once() {
 fn a_panic_terminates() {
     keeping()
         .measure("echo measuring; exit 3")
-        .when(Moment::Says("measuring"), Deed::Panic)
+        .when(Trigger::Says("measuring"), Incident::Panic)
         .go()
         .exits(3)
         .gave_back();

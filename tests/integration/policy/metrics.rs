@@ -4,7 +4,7 @@ use collector::phase::Phase;
 
 use super::done::Done;
 use super::harness::run;
-use crate::doubles::{Deed, Moment};
+use crate::doubles::{Incident, Trigger};
 
 /// The rows with as many fields as the header has, each with its time and its step.
 fn rows(done: &Done) -> Vec<(f64, String)> {
@@ -54,7 +54,7 @@ fn a_cut_connection_costs_no_row() {
     let done = run()
         .with_metrics()
         .measure("echo busy; sleep 2.5")
-        .when(Moment::Says("busy"), Deed::LoseConnection)
+        .when(Trigger::Says("busy"), Incident::LoseConnection)
         .go();
     done.exits(0).gave_back();
     let rows = rows(&done);

@@ -4,7 +4,7 @@ use collector::phase::{Phase, Stage};
 use collector::step::StepOutcome;
 
 use super::harness::{run, script};
-use crate::doubles::{Deed, Moment};
+use crate::doubles::{Incident, Trigger};
 
 #[test]
 fn in_the_middle_of_a_step() {
@@ -16,7 +16,7 @@ fn in_the_middle_of_a_step() {
             }
             let done = run()
                 .on(phase, step)
-                .when(Moment::Says("busy"), Deed::Panic)
+                .when(Trigger::Says("busy"), Incident::Panic)
                 .go();
             done.exits(3).ended(phase, StepOutcome::Interrupted);
             assert_eq!(done.log(phase), "busy\n");
@@ -31,7 +31,7 @@ fn in_the_middle_of_a_step() {
 #[test]
 fn during_the_launch_the_instance_is_found_again() {
     run()
-        .when(Moment::Launching, Deed::Panic)
+        .when(Trigger::Launching, Incident::Panic)
         .go()
         .exits(3)
         .ran(&[Phase::BeforeAwsStart])
@@ -40,16 +40,16 @@ fn during_the_launch_the_instance_is_found_again() {
 
 #[test]
 fn while_the_instance_becomes_ready_or_results_come_home() {
-    for moment in [Moment::BecomingReady, Moment::Stage(Stage::Ready)] {
+    for moment in [Trigger::BecomingReady, Trigger::Stage(Stage::Ready)] {
         run()
-            .when(moment, Deed::Panic)
+            .when(moment, Incident::Panic)
             .go()
             .exits(3)
             .ran(&[Phase::BeforeAwsStart])
             .gave_back();
     }
     run()
-        .when(Moment::Stage(Stage::Collect), Deed::Panic)
+        .when(Trigger::Stage(Stage::Collect), Incident::Panic)
         .go()
         .exits(3)
         .ran(&Phase::ALL[..5])
@@ -59,7 +59,7 @@ fn while_the_instance_becomes_ready_or_results_come_home() {
 #[test]
 fn during_the_release_it_is_tried_again() {
     run()
-        .when(Moment::Terminating, Deed::Panic)
+        .when(Trigger::Terminating, Incident::Panic)
         .go()
         .exits(0)
         .ran(&Phase::ALL)

@@ -7,7 +7,7 @@ use collector::step::StepOutcome;
 
 use super::done::Done;
 use super::harness::{Scenario, bare_run, script};
-use crate::doubles::{Deed, Moment};
+use crate::doubles::{Incident, Trigger};
 use crate::turns::measurement;
 
 /// A comparison whose candidate takes so many percent more, and is profiled by this script if that is seen.
@@ -102,8 +102,8 @@ fn a_profile_that_fails_or_hangs_is_no_failure_of_the_run() {
 
 #[test]
 fn a_signal_while_a_revision_is_profiled_ends_the_run() {
-    let term = Deed::Cancel(Signal::Term);
-    let busy = compared(10, "echo busy; sleep 300").when(Moment::Says("busy"), term);
+    let term = Incident::Cancel(Signal::Term);
+    let busy = compared(10, "echo busy; sleep 300").when(Trigger::Says("busy"), term);
     busy.go().exits(143).gave_back();
 }
 

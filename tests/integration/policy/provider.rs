@@ -4,9 +4,9 @@ use collector::phase::Phase;
 use collector::report::Signal;
 
 use super::harness::{Scenario, bare_run, run};
-use crate::doubles::{Deed, Faults, Find, Launch, Moment, Ready, Terminate};
+use crate::doubles::{Faults, Find, Incident, Launch, Ready, Terminate, Trigger};
 
-const TERM: Deed = Deed::Cancel(Signal::Term);
+const TERM: Incident = Incident::Cancel(Signal::Term);
 
 /// A run that starts no process, so that its deadlines can pass at once.
 fn frozen(faults: Faults) -> Scenario {
@@ -74,13 +74,13 @@ fn an_instance_that_cannot_be_looked_for_may_be_left() {
 #[test]
 fn a_signal_does_not_wait_for_a_launch_that_hangs() {
     frozen(launch(Launch::Hangs))
-        .when(Moment::Launching, TERM)
+        .when(Trigger::Launching, TERM)
         .go()
         .exits(143)
         .gave_back();
     // That there is nothing to find says nothing while the request is under way.
     frozen(launch(Launch::HangsBefore))
-        .when(Moment::Launching, TERM)
+        .when(Trigger::Launching, TERM)
         .go()
         .leaked();
 }
@@ -88,7 +88,7 @@ fn a_signal_does_not_wait_for_a_launch_that_hangs() {
 #[test]
 fn after_a_signal_there_is_too_little_time_to_say_that_a_launch_without_an_answer_did_nothing() {
     frozen(launch(Launch::RequestLost))
-        .when(Moment::Launching, TERM)
+        .when(Trigger::Launching, TERM)
         .go()
         .leaked();
 }
@@ -101,7 +101,7 @@ fn an_instance_that_never_becomes_ready() {
         .ran(&[])
         .gave_back();
     frozen(ready(Ready::Hangs))
-        .when(Moment::BecomingReady, TERM)
+        .when(Trigger::BecomingReady, TERM)
         .go()
         .exits(143)
         .ran(&[])
@@ -130,7 +130,7 @@ fn an_instance_that_the_provider_does_not_take_back_is_told_to_power_itself_off(
         .collected();
     refused()
         .measure("echo busy; sleep 300")
-        .when(Moment::Says("busy"), TERM)
+        .when(Trigger::Says("busy"), TERM)
         .go()
         .exits(143)
         .gave_back();
@@ -140,12 +140,12 @@ fn an_instance_that_the_provider_does_not_take_back_is_told_to_power_itself_off(
 fn what_cannot_be_terminated_outranks_everything() {
     for fault in [Terminate::Never, Terminate::Hangs] {
         let faults = terminate(fault);
-        let at_release = Moment::Terminating;
+        let at_release = Trigger::Terminating;
         for script in ["", "exit 3"] {
             let done = run()
                 .on(Phase::AfterCollect, script)
                 .faults(faults)
-                .when(at_release, Deed::FreezeTime)
+                .when(at_release, Incident::FreezeTime)
                 .go();
             done.leaked().ran(&Phase::ALL).collected();
         }
@@ -159,10 +159,10 @@ fn what_cannot_be_terminated_outranks_everything() {
             ready: Ready::Hangs,
             ..faults
         })
-        .when(Moment::BecomingReady, TERM)
+        .when(Trigger::BecomingReady, TERM)
         .go()
         .leaked();
-        frozen(faults).when(Moment::Launching, TERM).go().leaked();
+        frozen(faults).when(Trigger::Launching, TERM).go().leaked();
     }
 }
 
@@ -179,7 +179,7 @@ fn a_refusal_after_a_lost_answer_does_not_hide_the_instance() {
 fn a_signal_during_the_look_ups_ends_a_run_that_launched_nothing() {
     run()
         .faults(launch(Launch::LookUpHangs))
-        .when(Moment::Resolving, TERM)
+        .when(Trigger::Resolving, TERM)
         .go()
         .exits(143)
         .launched_nothing();

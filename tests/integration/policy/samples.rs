@@ -9,7 +9,7 @@ use collector::step::StepOutcome;
 
 use super::done::Done;
 use super::harness::{Scenario, run, script};
-use crate::doubles::{Deed, Faults, Launch, Moment, Ready, Terminate};
+use crate::doubles::{Faults, Incident, Launch, Ready, Terminate, Trigger};
 
 const SAMPLES: u32 = 3;
 
@@ -32,7 +32,7 @@ fn outcomes(done: &Done) -> Vec<Outcome> {
 /// Every way in which a run can end that gets its instances and can give them back, and its exit status.
 fn endings() -> Vec<(&'static str, Scenario, u8)> {
     let busy = |phase| three().on(phase, "echo busy; sleep 300");
-    let term = Deed::Cancel(Signal::Term);
+    let term = Incident::Cancel(Signal::Term);
     let faulty = |faults| three().faults(faults);
     let launch = |launch| {
         faulty(Faults {
@@ -70,25 +70,25 @@ fn endings() -> Vec<(&'static str, Scenario, u8)> {
             "a connection that is lost",
             three()
                 .measure("echo busy; sleep 0.2")
-                .when(Moment::Says("busy"), Deed::LoseConnection),
+                .when(Trigger::Says("busy"), Incident::LoseConnection),
             0,
         ),
         (
             "a connection that is lost for ever",
-            busy(Phase::Run).when(Moment::Says("busy"), Deed::CutConnection),
+            busy(Phase::Run).when(Trigger::Says("busy"), Incident::CutConnection),
             3,
         ),
         (
             "an instance that vanishes",
             ready(Ready::Vanishes)
                 .measure("echo busy; sleep 1")
-                .when(Moment::Says("busy"), Deed::LoseConnection),
+                .when(Trigger::Says("busy"), Incident::LoseConnection),
             3,
         ),
         ("instances that never run", ready(Ready::Fails), 3),
         (
             "a launch without an answer",
-            launch(Launch::AnswerLost).in_no_time(Moment::Launching),
+            launch(Launch::AnswerLost).in_no_time(Trigger::Launching),
             3,
         ),
         (
@@ -99,8 +99,8 @@ fn endings() -> Vec<(&'static str, Scenario, u8)> {
         (
             "a signal in a launch that hangs",
             launch(Launch::Hangs)
-                .in_no_time(Moment::Launching)
-                .when(Moment::Launching, term),
+                .in_no_time(Trigger::Launching)
+                .when(Trigger::Launching, term),
             143,
         ),
         (
@@ -112,21 +112,21 @@ fn endings() -> Vec<(&'static str, Scenario, u8)> {
             "a bug of collector's",
             three()
                 .measure("echo busy; sleep 0.2")
-                .when(Moment::Says("busy"), Deed::Panic),
+                .when(Trigger::Says("busy"), Incident::Panic),
             3,
         ),
     ];
     for phase in Phase::ALL.into_iter().skip(1) {
         endings.push((
             "a signal in a phase",
-            busy(phase).when(Moment::Says("busy"), term),
+            busy(phase).when(Trigger::Says("busy"), term),
             143,
         ));
     }
     for moment in [
-        Moment::Launching,
-        Moment::BecomingReady,
-        Moment::Terminating,
+        Trigger::Launching,
+        Trigger::BecomingReady,
+        Trigger::Terminating,
     ] {
         endings.push(("a signal in between", three().when(moment, term), 143));
     }
@@ -171,17 +171,17 @@ fn what_is_not_launched_need_not_be_terminated() {
             3,
         ),
     ] {
-        let done = three().in_no_time(Moment::Resolving).faults(faults).go();
+        let done = three().in_no_time(Trigger::Resolving).faults(faults).go();
         done.exits(status).launched_nothing();
     }
-    let signal = Deed::Cancel(Signal::Term);
+    let signal = Incident::Cancel(Signal::Term);
     let look_ups = three()
         .faults(launch(Launch::LookUpHangs))
-        .when(Moment::Resolving, signal);
+        .when(Trigger::Resolving, signal);
     look_ups.go().exits(143).launched_nothing();
     let before = three()
         .on(Phase::BeforeAwsStart, "echo busy; sleep 300")
-        .when(Moment::Says("busy"), signal);
+        .when(Trigger::Says("busy"), signal);
     before.go().exits(143).launched_nothing();
 }
 
@@ -193,7 +193,7 @@ fn terminations_that_are_not_confirmed_are_told_of_each() {
                 terminate,
                 ..Faults::default()
             })
-            .when(Moment::Terminating, Deed::FreezeTime)
+            .when(Trigger::Terminating, Incident::FreezeTime)
             .go();
         done.leaked();
         assert_eq!((done.launched, done.terminated), (3, 0));
@@ -218,7 +218,7 @@ fn a_failure_that_ends_the_others_leaves_them_all_the_time_to_be_terminated() {
             terminate: Terminate::Fails(8),
             ..Faults::default()
         })
-        .when(Moment::Terminating, Deed::FreezeTime)
+        .when(Trigger::Terminating, Incident::FreezeTime)
         .go();
     done.exits(1);
     gave_all_back(&done);
@@ -332,7 +332,7 @@ fn a_signal_in_any_phase_ends_all_of_them() {
     for phase in Phase::ALL {
         let done = three()
             .on(phase, "echo busy; sleep 300")
-            .when(Moment::Says("busy"), Deed::Cancel(Signal::Term))
+            .when(Trigger::Says("busy"), Incident::Cancel(Signal::Term))
             .go();
         done.exits(143);
         if phase == Phase::BeforeAwsStart {
@@ -346,11 +346,11 @@ fn a_signal_in_any_phase_ends_all_of_them() {
 #[test]
 fn a_signal_while_they_become_ready_or_are_ended_ends_all_of_them() {
     for moment in [
-        Moment::Launching,
-        Moment::BecomingReady,
-        Moment::Terminating,
+        Trigger::Launching,
+        Trigger::BecomingReady,
+        Trigger::Terminating,
     ] {
-        let done = three().when(moment, Deed::Cancel(Signal::Int)).go();
+        let done = three().when(moment, Incident::Cancel(Signal::Int)).go();
         done.exits(130);
         gave_all_back(&done);
     }
@@ -360,7 +360,7 @@ fn a_signal_while_they_become_ready_or_are_ended_ends_all_of_them() {
 fn after_a_signal_one_call_ends_all_of_them() {
     let done = three()
         .measure("echo busy; sleep 300")
-        .when(Moment::Says("busy"), Deed::Cancel(Signal::Term))
+        .when(Trigger::Says("busy"), Incident::Cancel(Signal::Term))
         .go();
     gave_all_back(&done);
     assert_eq!(done.terminate_calls, 1);
@@ -371,7 +371,7 @@ fn the_first_ctrl_c_stops_the_measurement_of_all_and_collects() {
     let done = three()
         .on(Phase::AfterAwsStart, "echo 42 > result")
         .measure("echo busy; sleep 300")
-        .when(Moment::Says("busy"), Deed::CtrlC)
+        .when(Trigger::Says("busy"), Incident::CtrlC)
         .go();
     done.exits(130);
     gave_all_back(&done);
@@ -384,7 +384,7 @@ fn the_first_ctrl_c_stops_the_measurement_of_all_and_collects() {
 fn a_panic_in_one_costs_that_one() {
     let done = three()
         .measure("echo busy; sleep 0.2")
-        .when(Moment::Says("busy"), Deed::Panic)
+        .when(Trigger::Says("busy"), Incident::Panic)
         .go();
     done.exits(3);
     gave_all_back(&done);

@@ -7,13 +7,13 @@ use collector::shell::process::ProcessShell;
 use collector::shell::{Command, Exit, Output, Shell, ShellError};
 use tokio::io::AsyncRead;
 
-use super::World;
-use super::world::Line;
+use super::Simulation;
+use super::simulation::Line;
 
 #[derive(Debug)]
-pub(crate) struct Wire {
+pub(crate) struct FlakyShell {
     pub(crate) shell: ProcessShell,
-    pub(crate) world: Rc<World>,
+    pub(crate) simulation: Rc<Simulation>,
     /// There is a connection that can break.
     pub(crate) remote: bool,
 }
@@ -25,12 +25,12 @@ fn lost() -> ShellError {
     }
 }
 
-impl Wire {
+impl FlakyShell {
     /// Why no command gets through just now.
     pub(crate) fn trouble(&self) -> Option<ShellError> {
-        match self.world.line.get() {
+        match self.simulation.line.get() {
             Line::Broken => {
-                self.world.line.set(Line::Good);
+                self.simulation.line.set(Line::Good);
                 Some(ShellError::Start {
                     address: "the instance".into(),
                     what: "a command",
@@ -38,21 +38,21 @@ impl Wire {
                 })
             }
             Line::Lost if self.remote => {
-                self.world.line.set(Line::Good);
+                self.simulation.line.set(Line::Good);
                 Some(lost())
             }
-            Line::Cut if self.world.is_back() => {
-                self.world.thaw();
-                self.world.line.set(Line::Good);
+            Line::Cut if self.simulation.is_back() => {
+                self.simulation.thaw();
+                self.simulation.line.set(Line::Good);
                 None
             }
             Line::Cut if self.remote => {
-                self.world.freeze();
+                self.simulation.freeze();
                 Some(lost())
             }
             // A process of this machine is waited for under a deadline: it needs real time.
             Line::Cut => {
-                self.world.thaw();
+                self.simulation.thaw();
                 None
             }
             _ => None,
@@ -62,12 +62,12 @@ impl Wire {
     /// Whether the answer to this command is lost: the first one is.
     fn loses_answer(&self, command: &Command) -> bool {
         let argv = command.argv().map(str::to_owned).collect();
-        let mut unanswered = self.world.unanswered.borrow_mut();
+        let mut unanswered = self.simulation.unanswered.borrow_mut();
         self.remote && unanswered.as_mut().is_some_and(|seen| seen.insert(argv))
     }
 }
 
-impl Shell for Wire {
+impl Shell for FlakyShell {
     async fn execute(
         &self,
         command: &Command,
@@ -79,7 +79,7 @@ impl Shell for Wire {
         }
         let mut tap = Tap {
             output,
-            world: &self.world,
+            simulation: &self.simulation,
             remote: self.remote,
         };
         let result = self.shell.execute(command, stdin, &mut tap).await;
@@ -96,14 +96,14 @@ impl Shell for Wire {
 /// Passes output on until the connection breaks.
 struct Tap<'a, O> {
     output: &'a mut O,
-    world: &'a World,
+    simulation: &'a Simulation,
     remote: bool,
 }
 
 impl<O: Output> Output for Tap<'_, O> {
     async fn out(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.output.out(bytes).await?;
-        if self.remote && self.world.line.get() != Line::Good {
+        if self.remote && self.simulation.line.get() != Line::Good {
             return Err(io::ErrorKind::ConnectionReset.into());
         }
         Ok(())

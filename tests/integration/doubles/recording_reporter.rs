@@ -1,36 +1,36 @@
-//! A reporter that tells the world which moment has come.
+//! A reporter that tells the simulation which trigger has come.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use collector::reporter::{Event, Reporter, TimedEvent};
 
-use super::{Moment, World};
+use super::{Simulation, Trigger};
 
 #[derive(Debug)]
-pub(crate) struct Watcher {
-    world: Rc<World>,
+pub(crate) struct RecordingReporter {
+    simulation: Rc<Simulation>,
     /// How often the end of the run was reported.
     pub(crate) finished: Cell<u32>,
     pub(crate) notes: RefCell<Vec<String>>,
 }
 
-impl Watcher {
-    pub(crate) fn new(world: Rc<World>) -> Self {
+impl RecordingReporter {
+    pub(crate) fn new(simulation: Rc<Simulation>) -> Self {
         Self {
-            world,
+            simulation,
             finished: Cell::new(0),
             notes: RefCell::default(),
         }
     }
 }
 
-impl Reporter for Watcher {
+impl Reporter for RecordingReporter {
     fn take(&self, TimedEvent { event, .. }: TimedEvent) {
         match &event {
-            Event::StageStarted(stage) => self.world.at(Moment::Stage(*stage)),
-            Event::StepStarted { phase, .. } => self.world.at(Moment::Step(*phase)),
-            Event::Output(bytes) => self.world.says(bytes),
+            Event::StageStarted(stage) => self.simulation.at(Trigger::Stage(*stage)),
+            Event::StepStarted { phase, .. } => self.simulation.at(Trigger::Step(*phase)),
+            Event::Output(bytes) => self.simulation.says(bytes),
             Event::Note(note) => self.notes.borrow_mut().push(note.clone()),
             Event::Finished(_) => self.finished.set(self.finished.get() + 1),
             _ => {}

@@ -1,4 +1,4 @@
-//! What the doubles of one run share: which deed happens at which moment.
+//! What the doubles of one run share: which incident happens at which trigger.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 /// A point in a run that a test can name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Moment {
+pub(crate) enum Trigger {
     /// A stage begins.
     Stage(Stage),
     /// The first step of a phase begins.
@@ -36,7 +36,7 @@ pub(crate) enum Moment {
 
 /// What happens then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Deed {
+pub(crate) enum Incident {
     /// A signal ends the run.
     Cancel(Signal),
     /// Somebody presses Ctrl-C.
@@ -68,8 +68,8 @@ pub(crate) enum Line {
 
 /// The state of one run's doubles.
 #[derive(Debug)]
-pub(crate) struct World {
-    plan: RefCell<Vec<(Moment, Deed)>>,
+pub(crate) struct Simulation {
+    plan: RefCell<Vec<(Trigger, Incident)>>,
     said: RefCell<String>,
     frozen: Cell<bool>,
     held: Cell<u32>,
@@ -82,9 +82,9 @@ pub(crate) struct World {
     pub(crate) unanswered: RefCell<Option<HashSet<Vec<String>>>>,
 }
 
-impl World {
-    /// A world whose clock may be stopped from the start.
-    pub(crate) fn new(plan: Vec<(Moment, Deed)>, paused: bool) -> Self {
+impl Simulation {
+    /// A simulation whose clock may be stopped from the start.
+    pub(crate) fn new(plan: Vec<(Trigger, Incident)>, paused: bool) -> Self {
         Self {
             plan: RefCell::new(plan),
             said: RefCell::default(),
@@ -98,9 +98,9 @@ impl World {
         }
     }
 
-    /// This moment has come.
-    pub(crate) fn at(&self, moment: Moment) {
-        self.take(|planned| planned == moment);
+    /// This trigger has come.
+    pub(crate) fn at(&self, trigger: Trigger) {
+        self.take(|planned| planned == trigger);
     }
 
     /// A script has printed this.
@@ -109,37 +109,37 @@ impl World {
             .borrow_mut()
             .push_str(&String::from_utf8_lossy(bytes));
         let said = self.said.borrow().clone();
-        self.take(|planned| matches!(planned, Moment::Says(word) if said.contains(word)));
+        self.take(|planned| matches!(planned, Trigger::Says(word) if said.contains(word)));
     }
 
     /// Does what is planned, once.
-    fn take(&self, is_now: impl Fn(Moment) -> bool) {
+    fn take(&self, is_now: impl Fn(Trigger) -> bool) {
         loop {
             let mut plan = self.plan.borrow_mut();
-            let Some(index) = plan.iter().position(|(moment, _)| is_now(*moment)) else {
+            let Some(index) = plan.iter().position(|(trigger, _)| is_now(*trigger)) else {
                 return;
             };
-            let (moment, deed) = plan.remove(index);
+            let (trigger, incident) = plan.remove(index);
             drop(plan);
-            self.perform(moment, deed);
+            self.perform(trigger, incident);
         }
     }
 
-    fn perform(&self, moment: Moment, deed: Deed) {
-        match deed {
-            Deed::Cancel(signal) => self.interrupt.end_run(signal),
-            Deed::CtrlC => self.interrupt.end_measurement_or_run(Signal::Int),
-            Deed::Panic => panic!("planned at {moment:?}"),
-            Deed::LoseConnection => self.line.set(Line::Lost),
-            Deed::CutConnection => self.line.set(Line::Cut),
-            Deed::CutConnectionForAnHour => {
+    fn perform(&self, trigger: Trigger, incident: Incident) {
+        match incident {
+            Incident::Cancel(signal) => self.interrupt.end_run(signal),
+            Incident::CtrlC => self.interrupt.end_measurement_or_run(Signal::Int),
+            Incident::Panic => panic!("planned at {trigger:?}"),
+            Incident::LoseConnection => self.line.set(Line::Lost),
+            Incident::CutConnection => self.line.set(Line::Cut),
+            Incident::CutConnectionForAnHour => {
                 self.back_at
                     .set(Some(Instant::now() + Duration::from_hours(1)));
                 self.line.set(Line::Cut);
             }
-            Deed::LoseAnswers => *self.unanswered.borrow_mut() = Some(HashSet::new()),
-            Deed::BreakShell => self.line.set(Line::Broken),
-            Deed::FreezeTime => self.freeze(),
+            Incident::LoseAnswers => *self.unanswered.borrow_mut() = Some(HashSet::new()),
+            Incident::BreakShell => self.line.set(Line::Broken),
+            Incident::FreezeTime => self.freeze(),
         }
     }
 
@@ -188,7 +188,7 @@ impl World {
     }
 
     /// What the test planned and what never happened.
-    pub(crate) fn missed(&self) -> Vec<(Moment, Deed)> {
+    pub(crate) fn missed(&self) -> Vec<(Trigger, Incident)> {
         self.plan.borrow().clone()
     }
 }

@@ -1,4 +1,4 @@
-//! The stand of `tests/github` as tests see it: GitHub for a job, with real blob storage and GitHub's own client.
+//! `tests/github` as tests see it: GitHub for a job, with real blob storage and GitHub's own client.
 
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
@@ -9,14 +9,14 @@ use std::{fs, thread};
 
 use serde_json::{Value, json};
 
-use crate::command::{Companion, skip};
+use crate::command::{Service, skip};
 
 /// The commit that jobs run at.
 pub(crate) const SHA: &str = "6dcb09b5b57875f334f61aebed695e2e4193db5e";
 
-/// A stand; it goes when this is dropped, with everything in it.
-pub(crate) struct Stand {
-    companion: Companion,
+/// GitHub; it goes when this is dropped, with everything in it.
+pub(crate) struct FakeGitHub {
+    service: Service,
     address: String,
 }
 
@@ -36,7 +36,7 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }
 
-impl Stand {
+impl FakeGitHub {
     /// `None` where this machine cannot run it and need not.
     #[track_caller]
     pub(crate) fn start() -> Option<Self> {
@@ -44,7 +44,7 @@ impl Stand {
     }
 
     /// With every REST call, and its answer, held against GitHub's own description of its API. What does not agree
-    /// with that fails, and fails the test too: at the end of the stand.
+    /// with that fails, and fails the test too: at the end.
     #[track_caller]
     pub(crate) fn with_prism() -> Option<Self> {
         Self::run(&["--prism"])
@@ -52,15 +52,15 @@ impl Stand {
 
     #[track_caller]
     fn run(args: &[&str]) -> Option<Self> {
-        let companion = match Companion::start(Command::new(file("stand.py")).args(args)) {
-            Ok(companion) => companion,
+        let service = match Service::start(Command::new(file("stand.py")).args(args)) {
+            Ok(service) => service,
             Err(reason) => {
                 skip(&format!("GitHub's doubles are missing: {reason}"));
                 return None;
             }
         };
-        let address = text(&companion.facts["api_url"]).split_off("http://".len());
-        Some(Self { companion, address })
+        let address = text(&service.facts["api_url"]).split_off("http://".len());
+        Some(Self { service, address })
     }
 
     /// GitHub's examples of events.
@@ -79,7 +79,7 @@ impl Stand {
     /// A job whose runtime token is valid for so many seconds.
     pub(crate) fn job_that_expires_in(&self, seconds: i64) -> Job {
         let job = self.http("POST", "job", &json!({ "expires_in": seconds }));
-        let fact = |name: &str| text(&self.companion.facts[name]);
+        let fact = |name: &str| text(&self.service.facts[name]);
         let token = text(&job["token"]);
         let directory = tempfile::tempdir().unwrap();
         for name in ["workspace", "runner_temp"] {
@@ -133,17 +133,17 @@ impl Stand {
 
     /// The token of a fork's job: it may read, and write nothing.
     pub(crate) fn read_only_token(&self) -> String {
-        text(&self.companion.facts["read_only_token"])
+        text(&self.service.facts["read_only_token"])
     }
 
     /// The token of a person, `octocat`.
     pub(crate) fn user_token(&self) -> String {
-        text(&self.companion.facts["user_token"])
+        text(&self.service.facts["user_token"])
     }
 
     /// The token of a GitHub App, `reports[bot]`.
     pub(crate) fn app_token(&self) -> String {
-        text(&self.companion.facts["app_token"])
+        text(&self.service.facts["app_token"])
     }
 
     pub(crate) fn fault(&self, fault: &Value) {
@@ -246,7 +246,7 @@ impl Stand {
     }
 }
 
-impl Drop for Stand {
+impl Drop for FakeGitHub {
     fn drop(&mut self) {
         if !thread::panicking() {
             let violations = self.list("violations", |_| true);

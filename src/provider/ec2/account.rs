@@ -325,15 +325,15 @@ impl Sweep for Account {
 
     async fn find_resources(&self, owner: &Owner) -> Result<Vec<FoundResource>, ProviderError> {
         let mut found = self.find_groups(owner).await?;
-        found.extend(self.unfinished_images(owner).await?);
+        found.extend(Box::pin(self.unfinished_images(owner)).await?);
         Ok(found)
     }
 
     async fn delete(&self, resource: &Resource) -> Result<bool, ProviderError> {
         match resource {
             Resource::SecurityGroup(id) => self.delete_group(id).await,
-            Resource::Image(id) => self.deregister(id).await,
-            Resource::Snapshot(id) => self.delete_snapshot(id).await,
+            Resource::Image(id) => Box::pin(self.deregister(id)).await,
+            Resource::Snapshot(id) => Box::pin(self.delete_snapshot(id)).await,
         }
     }
 

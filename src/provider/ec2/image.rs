@@ -29,6 +29,9 @@ const PARAMETER: &str = "resolve:ssm:";
 
 impl Account {
     /// The images that collector made in this account, and that are available.
+    ///
+    /// # Errors
+    /// When EC2 cannot be asked, or refuses.
     pub async fn images(&self) -> Result<Vec<BakedImage>, ProviderError> {
         let images = self.describe_images(of_owner(&Owner::Anyone)).await?;
         let images = images.iter().filter(|image| is_finished(image));

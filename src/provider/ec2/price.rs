@@ -189,7 +189,7 @@ mod tests {
         let [hour, free, other] =
             ["0.0892500000", "0.0000000000", "0.2"].map(|price| product("Hrs", price));
         let known = Dollars::parse("0.08925");
-        assert_eq!(price(&[hour.clone()]), known);
+        assert_eq!(price(std::slice::from_ref(&hour)), known);
         assert_eq!(
             price(&[free.clone(), hour.clone(), product("Quantity", "7")]),
             known

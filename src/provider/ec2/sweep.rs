@@ -63,7 +63,7 @@ impl Sweep for Ec2 {
         let mut found = self.account.find_groups(owner).await?;
         // Most runs make no image, and need not ask for any.
         if self.makes_images.get() {
-            found.extend(self.account.unfinished_images(owner).await?);
+            found.extend(Box::pin(self.account.unfinished_images(owner)).await?);
         }
         Ok(found)
     }

@@ -17,7 +17,7 @@ pub enum Completion<T> {
 }
 
 /// Runs `work` until it ends, panics or is cancelled.
-pub async fn until_cancelled<T>(
+pub(crate) async fn until_cancelled<T>(
     cancel: &CancellationToken,
     work: impl Future<Output = T>,
 ) -> Completion<T> {
@@ -28,7 +28,7 @@ pub async fn until_cancelled<T>(
 }
 
 /// Runs `work` until it ends or panics.
-pub async fn until_panicked<T>(work: impl Future<Output = T>) -> Completion<T> {
+pub(crate) async fn until_panicked<T>(work: impl Future<Output = T>) -> Completion<T> {
     match AssertUnwindSafe(work).catch_unwind().await {
         Ok(value) => Completion::Returned(value),
         Err(panic) => Completion::Panicked(

@@ -20,13 +20,13 @@ use crate::results::{FiguresError, RemovalError, ResultsError, StoredRunsError};
 use crate::revision::RevisionError;
 use crate::shell::ssh::KeyError;
 
-pub use kept_instance::KeptInstanceError;
-pub use no_shell::NoShellError;
-pub use shard::ShardError;
+pub(crate) use kept_instance::KeptInstanceError;
+pub(crate) use no_shell::NoShellError;
+pub(crate) use shard::ShardError;
 
 /// Why there was no run.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// The command line or an input cannot be used.
     #[error("{0}")]
     Usage(String),
@@ -143,7 +143,7 @@ pub enum Error {
 
 impl Error {
     /// What the user can do about it.
-    pub fn hint(&self) -> Option<&'static str> {
+    pub(crate) fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Project(error) => error.hint(),
             Self::Prompt(error) => Some(error.hint()),
@@ -193,7 +193,7 @@ impl Error {
     }
 
     /// The exit status that says it.
-    pub const fn exit_status(&self) -> ExitStatus {
+    pub(crate) const fn exit_status(&self) -> ExitStatus {
         match self {
             Self::Interrupted(Some(signal)) => ExitStatus::Signalled(*signal),
             Self::Interrupted(None) => ExitStatus::Signalled(Signal::Int),

@@ -16,7 +16,7 @@ use crate::records::{FigureRecord, Figures, Record as _};
 
 /// A format of another tool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// Bencher Metric Format.
     Bmf,
     /// Bencher Metric Format, version 1.
@@ -36,7 +36,7 @@ impl Format {
     ///
     /// # Errors
     /// Those of the serializer.
-    pub fn write(self, figures: &Figures) -> serde_json::Result<String> {
+    pub(crate) fn write(self, figures: &Figures) -> serde_json::Result<String> {
         match self {
             Self::Bmf => bmf::write(figures),
             Self::BmfV1 => bmf_v1::write(figures),
@@ -51,7 +51,7 @@ impl Format {
     }
 
     /// The name of the file of this format among the results.
-    pub const fn file_name(self) -> &'static str {
+    pub(crate) const fn file_name(self) -> &'static str {
         match self {
             Self::Bmf => "figures.bmf.json",
             Self::BmfV1 => "figures.bmf-v1.json",
@@ -68,7 +68,7 @@ impl Format {
 ///
 /// # Errors
 /// Those of the serializer.
-pub fn files(
+pub(crate) fn files(
     exports: &[Export],
     figures: &Figures,
 ) -> serde_json::Result<Vec<(&'static str, String)>> {

@@ -1,16 +1,16 @@
 //! GitHub Actions: what a job is told, what it says, and what it leaves: an artifact, a summary, a comment.
 
-pub mod actions;
-pub mod artifact;
-pub mod comment;
-pub mod comparison;
-pub mod markdown;
-pub mod rest;
-pub mod summary;
+pub(crate) mod actions;
+pub(crate) mod artifact;
+pub(crate) mod comment;
+pub(crate) mod comparison;
+pub(crate) mod markdown;
+pub(crate) mod rest;
+pub(crate) mod summary;
 
-pub use actions::environment::WorkflowJob;
-pub use actions::{commands, environment, event, id_token, ownership, state};
-pub use rest::{api, http};
+pub(crate) use actions::environment::WorkflowJob;
+pub(crate) use actions::{commands, environment, event, id_token, ownership, state};
+pub(crate) use rest::{api, http};
 
 use crate::report::Outcome;
 

@@ -13,6 +13,8 @@
 //! A run flows from [`app`] through [`project`] (the config and its scripts, checked) into [`fleet`], which leases
 //! instances ([`lease`]) and carries out the [`schedule`] on each as a [`sample`]: it runs steps as detached jobs
 //! ([`job`]), brings the results home ([`collect`]) and writes them down ([`results`]).
+//!
+//! A module is public only where the program, the integration tests or a benchmark use it, so that dead code shows.
 
 #![expect(
     async_fn_in_trait,
@@ -21,42 +23,42 @@
 
 pub mod app;
 pub mod arm;
-pub mod cancel;
+mod cancel;
 pub mod cli;
 pub mod collect;
 pub mod comparison;
 pub mod config;
-pub mod error;
+mod error;
 pub mod exit_status;
-pub mod export;
+mod export;
 pub mod figures;
 pub mod fleet;
-pub mod github;
+mod github;
 pub mod instance;
 pub mod interrupt;
 pub mod job;
 pub mod lease;
-pub mod metrics;
-pub mod object_store;
+mod metrics;
+mod object_store;
 pub mod phase;
-pub mod preview;
-pub mod project;
+mod preview;
+mod project;
 pub mod project_file;
 pub mod provider;
 pub mod records;
 pub mod remote_host;
 pub mod report;
-pub mod report_page;
+mod report_page;
 pub mod reporter;
 pub mod repository;
 pub mod results;
 pub mod revision;
 pub mod sample;
-pub mod schedule;
+mod schedule;
 pub mod shard;
 pub mod shell;
-pub mod shutdown;
-pub mod starter;
+mod shutdown;
+mod starter;
 pub mod statistics;
 pub mod step;
 pub mod upload;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::comparison::{Reservation, percent};
 
 /// The name of the file, among the records of a sample.
-pub const FILE: &str = "metrics.csv";
+pub(crate) const FILE: &str = "metrics.csv";
 
 /// The share of CPU time that others may take, or a limit withhold, before it is said, and before nothing is concluded any more.
 const SAID_SHARE: f64 = 0.01;
@@ -20,7 +20,7 @@ const SAID_DRIFT: f64 = 0.02;
 
 /// What the metrics say of the time in which some steps ran.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Disturbances {
+pub(crate) struct Disturbances {
     /// The share of CPU time that the hypervisor gave to others.
     pub steal: f64,
     /// The share of time for which a limit held CPUs up.
@@ -53,7 +53,7 @@ impl Mean {
 
 impl Disturbances {
     /// Reads the metrics of the time in which these steps ran, named by their logs. What cannot be read is left out.
-    pub fn during(steps: &BTreeSet<String>, text: &[u8]) -> Self {
+    pub(crate) fn during(steps: &BTreeSet<String>, text: &[u8]) -> Self {
         let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text);
         let Ok(header) = reader.byte_headers().cloned() else {
             return Self::default();
@@ -116,7 +116,7 @@ impl Disturbances {
     }
 
     /// What limits the answer of a run that had this on a sample, in words.
-    pub fn reservations(&self, sample: u32) -> Vec<Reservation> {
+    pub(crate) fn reservations(&self, sample: u32) -> Vec<Reservation> {
         let mut reservations = Vec::new();
         let mut add = |size: f64, said: f64, void: f64, reason: String| {
             if size > said {

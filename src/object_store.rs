@@ -2,9 +2,6 @@
 
 use std::convert::Infallible;
 
-/// The smallest part in bytes, but for the last one of an object.
-pub const MIN_PART: u64 = 5 << 20;
-
 /// The size of a part in bytes, unless there would be too many.
 const PART: u64 = 8 << 20;
 
@@ -12,7 +9,7 @@ const PART: u64 = 8 << 20;
 const MAX_PARTS: u64 = 10_000;
 
 /// The size of the parts of so many bytes, with room for one part more.
-pub fn part_size(bytes: u64) -> u64 {
+pub(crate) fn part_size(bytes: u64) -> u64 {
     PART.max(bytes.div_ceil(MAX_PARTS - 1))
 }
 

@@ -19,7 +19,7 @@ use crate::step::{Place, ScriptPath, Step};
 use settings::settings;
 
 /// The variables of every step that only the run itself can fill.
-pub const LATE_VARIABLES: [&str; 10] = [
+pub(crate) const LATE_VARIABLES: [&str; 10] = [
     "BASELINE",
     "COLLECTOR_ARM",
     "COLLECTOR_ROUND",

@@ -12,16 +12,16 @@ use std::sync::Arc;
 
 use crate::config::{Config, ConfigErrors, MAX_FILE_SIZE, Nameable, Named, Source};
 
-pub use calls::unsent_calls;
-pub use create::{CreateError, create};
-pub use selection::{Selection, select};
+pub(crate) use calls::unsent_calls;
+pub(crate) use create::{CreateError, create};
+pub(crate) use selection::{Selection, select};
 
 /// The name of the config file in a directory, and in the results.
-pub const CONFIG_FILE: &str = "config.yml";
+pub(crate) const CONFIG_FILE: &str = "config.yml";
 
 /// A fault of something that a config names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Flaw {
+pub(crate) struct Flaw {
     /// The thing and its fault.
     pub message: String,
     /// A remedy.
@@ -49,7 +49,7 @@ impl Flaw {
 
 /// A reason why a config cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum ProjectError {
+pub(crate) enum ProjectError {
     /// It cannot be read.
     #[error("reading {}: {source}", path.display())]
     Unreadable {
@@ -79,7 +79,7 @@ pub enum ProjectError {
 
 impl ProjectError {
     /// A remedy.
-    pub fn hint(&self) -> Option<&'static str> {
+    pub(crate) fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Unreadable { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Some("give the path of a config file, or of a directory that holds `config.yml`")
@@ -95,7 +95,7 @@ impl ProjectError {
 
 /// A valid config and where it lies.
 #[derive(Debug)]
-pub struct Project {
+pub(crate) struct Project {
     /// The config.
     pub config: Config,
     /// The directory of the config file, absolute.
@@ -109,7 +109,7 @@ impl Project {
     ///
     /// # Errors
     /// Every problem of the file at once.
-    pub fn open(path: &Path, local: bool) -> Result<Self, ProjectError> {
+    pub(crate) fn open(path: &Path, local: bool) -> Result<Self, ProjectError> {
         let path = if path.is_dir() {
             path.join(CONFIG_FILE)
         } else {

@@ -17,8 +17,7 @@ use crate::comparison::hosts::{Difference, Host, between_samples};
 use crate::records::{Figures, HostFacts, Manifest, SampleOf};
 use crate::report::{RunReport, SampleReport};
 
-pub use history::{History, histories};
-pub use metrics::{Metrics, thinned};
+pub(crate) use metrics::{Metrics, thinned};
 
 /// What is known of a run.
 #[derive(Debug, Clone)]
@@ -63,7 +62,7 @@ pub struct Log {
 
 /// An answer that is not of one run: of two revisions that were measured in different ones.
 #[derive(Debug, Clone)]
-pub struct Across {
+pub(crate) struct Across {
     /// What is said of them.
     pub comparison: Comparison,
     /// What their hosts differ in.
@@ -117,7 +116,7 @@ impl SampleResults {
 ///
 /// # Errors
 /// When something has no form in JSON.
-pub fn page(
+pub(crate) fn page(
     runs: &[RunResults],
     across: Option<&Across>,
     made: Timestamp,

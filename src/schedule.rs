@@ -23,7 +23,7 @@ use crate::phase::Phase;
 
 /// One entry of a schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
+pub(crate) enum Action {
     /// Wait until the instance can be worked with, and send it the scripts.
     Ready,
     /// Run the scripts of a phase.
@@ -48,7 +48,7 @@ pub enum Action {
 
 /// When an instance is calibrated: before it is measured on, and when that is over, so that a drift shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CalibrationPoint {
+pub(crate) enum CalibrationPoint {
     /// Before `setup`.
     BeforeSetup,
     /// After the last turn.
@@ -66,7 +66,7 @@ impl fmt::Display for CalibrationPoint {
 
 impl Action {
     /// The turns that it is, which last at the same time.
-    pub const fn turns(&self) -> &[Turn] {
+    pub(crate) const fn turns(&self) -> &[Turn] {
         match self {
             Self::Turn(turn) => std::slice::from_ref(turn),
             Self::Duet(turns) => turns,
@@ -93,6 +93,7 @@ impl fmt::Display for Action {
 }
 
 /// A turn: `run` and `before_collect` of one revision.
+#[expect(clippy::struct_field_names, reason = "the records name the fields so")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Turn {
     /// The place among all turns on the instance, from 1.
@@ -116,7 +117,7 @@ impl fmt::Display for Turn {
 
 /// What is drawn for a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Draw {
+pub(crate) struct Draw {
     /// The seed of the run.
     pub seed: u64,
     /// The number of the sample.
@@ -126,7 +127,7 @@ pub struct Draw {
 impl Draw {
     /// The revision that gets the first of the two homes, and is set up first. Samples alternate from a drawn start: with few
     /// of them, independent draws often give all of them the same home, which nobody could tell from the revision then.
-    pub fn first_home(self) -> Arm {
+    pub(crate) fn first_home(self) -> Arm {
         let start = Self { sample: 0, ..self }.coin("homes", 0);
         if self.sample.is_multiple_of(2) {
             start
@@ -162,7 +163,7 @@ impl Draw {
 }
 
 /// What is done on the instance of a sample, from its launch to its end; phases without a script are left out.
-pub fn schedule(config: &Config, draw: Draw) -> Vec<Action> {
+pub(crate) fn schedule(config: &Config, draw: Draw) -> Vec<Action> {
     let phase = |phase| {
         config
             .phases
@@ -212,14 +213,14 @@ pub fn schedule(config: &Config, draw: Draw) -> Vec<Action> {
 }
 
 /// What is done on the instance of which an image is made.
-pub fn baking(config: &Config) -> Vec<Action> {
+pub(crate) fn baking(config: &Config) -> Vec<Action> {
     let phases = config.baked_phases().into_iter().map(Action::Phase);
     let ready = std::iter::once(Action::Ready);
     ready.chain(phases).chain([Action::Bake]).collect()
 }
 
 /// Whether the instance is measured on more than once, so that what each turn measured has a directory of its own.
-pub fn has_turns(config: &Config) -> bool {
+pub(crate) fn has_turns(config: &Config) -> bool {
     config.baseline.is_some() || config.turns() > 1
 }
 
@@ -245,12 +246,12 @@ fn turns(config: &Config, draw: Draw) -> Vec<Turn> {
 }
 
 /// The rounds of a comparison that are planned on each instance.
-pub fn planned_rounds(config: &Config) -> u32 {
+pub(crate) fn planned_rounds(config: &Config) -> u32 {
     config.turns().div_ceil(2)
 }
 
 /// A round after those that are planned, from 1: drawn as they are, so that the seed gives its order, too.
-pub fn further_round(config: &Config, draw: Draw, further: u32) -> Vec<Action> {
+pub(crate) fn further_round(config: &Config, draw: Draw, further: u32) -> Vec<Action> {
     let before = config.turns() + 2 * (further - 1);
     let number = planned_rounds(config) + further;
     measurements(config, round(config, draw, number, before, 2))

@@ -16,7 +16,7 @@ use crate::report::Signal;
 ///
 /// # Errors
 /// When the system takes no more handlers.
-pub fn listen(interrupt: &Interrupt) -> io::Result<()> {
+pub(crate) fn listen(interrupt: &Interrupt) -> io::Result<()> {
     let heard = Signal::ALL
         .into_iter()
         .filter(|signal| *signal != Signal::Hup || !is_ignored(*signal));

@@ -13,7 +13,7 @@ const WIDTH: usize = 100;
 const SCHEMA_FILE: &str = "collector.schema.json";
 
 /// A command that takes a moment everywhere, measured where no other one is given.
-pub const DEFAULT_MEASURE: &str = "gzip -9 <\"$(command -v sh)\" >/dev/null";
+pub(crate) const DEFAULT_MEASURE: &str = "gzip -9 <\"$(command -v sh)\" >/dev/null";
 
 /// The name of the program that is measured: it also names the file of its figures.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +61,7 @@ impl fmt::Display for ProgramName {
 
 /// What has to be known for a start.
 #[derive(Debug, Clone)]
-pub struct Answers {
+pub(crate) struct Answers {
     /// The program.
     pub program: ProgramName,
     /// Shell commands that install it at the revision `$VERSION`; empty for none.
@@ -72,7 +72,7 @@ pub struct Answers {
 
 /// A file to start from.
 #[derive(Debug)]
-pub struct StarterFile {
+pub(crate) struct StarterFile {
     /// Its name in the config's directory.
     pub name: &'static str,
     /// Permission bits.
@@ -83,7 +83,7 @@ pub struct StarterFile {
 
 impl Answers {
     /// The files to start from; the config is the first.
-    pub fn files(&self) -> Vec<StarterFile> {
+    pub(crate) fn files(&self) -> Vec<StarterFile> {
         let file = |name, mode, content| StarterFile {
             name,
             mode,

@@ -61,9 +61,6 @@ const POWER: f64 = 0.8;
 const FALSE_SUSPECTS: f64 = 0.7;
 const SUSPECT_LEVEL: f64 = 0.25;
 
-/// The fresh instances with which [`confirm`] is calibrated, after a first stage of three.
-pub const FRESH_INSTANCES: usize = 5;
-
 /// The pairs that a single instance needs: with five, no interval of 95 % is bounded by the pairs.
 const LEAST_PAIRS: usize = 6;
 
@@ -183,18 +180,6 @@ pub fn suspects(table: &[Series]) -> Vec<usize> {
     rows.filter(|(_, evidence)| matches!(evidence, Ok(evidence) if evidence.probability <= level))
         .map(|(figure, _)| figure)
         .collect()
-}
-
-/// Compares by the instances of both stages together: those that raised the suspicion and the fresh ones. The first
-/// stage only ever ends a run without a finding, so that the probability of a false one can only fall, and each figure
-/// is judged once, by all that was measured.
-pub fn confirm(first: &[Series], fresh: &[Series]) -> Vec<Estimate> {
-    let mut joined = first.to_vec();
-    joined.resize_with(first.len().max(fresh.len()), Series::default);
-    for (series, fresh) in joined.iter_mut().zip(fresh) {
-        series.instances.extend(fresh.instances.iter().cloned());
-    }
-    compare(&joined)
 }
 
 impl Interval {

@@ -3,7 +3,7 @@
 use std::num::NonZero;
 use std::thread;
 
-use collector::statistics::{self, Estimate, FRESH_INSTANCES, Finding, Series, compare};
+use collector::statistics::{Estimate, Finding, Series, compare, suspects};
 
 use crate::peers::Peer;
 use crate::simulation::{Design, Disturbance, Simulation};
@@ -182,16 +182,22 @@ pub(crate) fn power(seed: u64, runs: usize) {
     }
 }
 
+/// The instances of the first stage, and the fresh ones of the second.
+const FIRST_INSTANCES: usize = 3;
+const FRESH_INSTANCES: usize = 5;
+
 /// Both stages: whether the run went on, whether the first figure was found, and whether anything was.
 fn staged(simulation: &mut Simulation, design: &Design) -> Counts<3> {
-    const FIRST: usize = 3;
     let natures = simulation.natures(design);
-    let first = simulation.measure(design, &natures, FIRST);
-    if statistics::suspects(&first).is_empty() {
+    let mut table = simulation.measure(design, &natures, FIRST_INSTANCES);
+    if suspects(&table).is_empty() {
         return [0; 3];
     }
     let fresh = simulation.measure(design, &natures, FRESH_INSTANCES);
-    let estimates = statistics::confirm(&first, &fresh);
+    for (series, fresh) in table.iter_mut().zip(fresh) {
+        series.instances.extend(fresh.instances);
+    }
+    let estimates = compare(&table);
     [1, usize::from(higher(&estimates)), any(&estimates)]
 }
 

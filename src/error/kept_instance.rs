@@ -9,7 +9,7 @@ use crate::shell::ssh::KeyError;
 
 /// Why an instance cannot be come back to.
 #[derive(Debug, thiserror::Error)]
-pub enum KeptInstanceError {
+pub(crate) enum KeptInstanceError {
     /// No key was kept, or the instance is gone.
     #[error("no way to an instance of run `{run}` is on record here{known}")]
     NoWayBack {
@@ -56,7 +56,7 @@ pub enum KeptInstanceError {
 
 impl KeptInstanceError {
     /// What the user can do about it.
-    pub fn hint(&self) -> Option<&'static str> {
+    pub(crate) fn hint(&self) -> Option<&'static str> {
         match self {
             Self::NoWayBack { .. } => Some(
                 "only a run with `--keep-on-failure 30m` (or `keep_on_failure` in the config) leaves its key, in the state directory of the machine that it ran on and for as long as its instance lives; `collect list` shows living instances",
@@ -71,7 +71,7 @@ impl KeptInstanceError {
     }
 
     /// The exit status that says it.
-    pub const fn exit_status(&self) -> ExitStatus {
+    pub(crate) const fn exit_status(&self) -> ExitStatus {
         match self {
             Self::NoWayBack { .. } | Self::Several { .. } | Self::UnderWay(_) => {
                 ExitStatus::Misused

@@ -2,7 +2,7 @@
 
 /// Why no shell can be opened before an instance is terminated.
 #[derive(Debug, thiserror::Error)]
-pub enum NoShellError {
+pub(crate) enum NoShellError {
     /// Nobody could type into it.
     #[error("there is no terminal for the shell of `{0}`")]
     NoTerminal(&'static str),
@@ -21,7 +21,7 @@ pub enum NoShellError {
 
 impl NoShellError {
     /// What the user can do about it.
-    pub const fn hint(&self) -> &'static str {
+    pub(crate) const fn hint(&self) -> &'static str {
         match self {
             Self::NoTerminal(_) => {
                 "standard input and standard output must be a terminal, not a file or a pipe; `--keep-on-failure 30m` leaves the instance for `collect ssh`"

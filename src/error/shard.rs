@@ -4,7 +4,7 @@ use crate::shard::ShareError;
 
 /// Why a run is not divided among several processes.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
-pub enum ShardError {
+pub(crate) enum ShardError {
     /// Its samples cannot be divided like this.
     #[error(transparent)]
     Share(#[from] ShareError),
@@ -21,7 +21,7 @@ pub enum ShardError {
 
 impl ShardError {
     /// What the user can do about it.
-    pub const fn hint(self) -> &'static str {
+    pub(crate) const fn hint(self) -> &'static str {
         match self {
             Self::Share(error) => error.hint(),
             Self::NoName => {

@@ -1,8 +1,8 @@
 //! The runner's protocol: what it tells a step, and what it takes from one.
 
-pub mod commands;
-pub mod environment;
-pub mod event;
-pub mod id_token;
-pub mod ownership;
-pub mod state;
+pub(crate) mod commands;
+pub(crate) mod environment;
+pub(crate) mod event;
+pub(crate) mod id_token;
+pub(crate) mod ownership;
+pub(crate) mod state;

@@ -97,7 +97,7 @@ impl FromStr for ArtifactName {
 
 /// What is uploaded.
 #[derive(Debug)]
-pub struct Upload<'a> {
+pub(crate) struct Upload<'a> {
     /// The artifact's name.
     pub name: &'a ArtifactName,
     /// The archive.
@@ -110,7 +110,7 @@ pub struct Upload<'a> {
 
 /// An artifact that is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Artifact {
+pub(crate) struct Artifact {
     /// Its number.
     pub id: u64,
     /// Its name.
@@ -125,7 +125,7 @@ pub struct Artifact {
 
 /// Why there is no artifact. The results are on disk all the same.
 #[derive(Debug, thiserror::Error)]
-pub enum ArtifactError {
+pub(crate) enum ArtifactError {
     /// The step is no action, so it may not.
     #[error(
         "no artifact: this step was given no access to the artifact service (ACTIONS_RESULTS_URL, ACTIONS_RUNTIME_TOKEN)"
@@ -179,7 +179,7 @@ pub enum ArtifactError {
 
 impl ArtifactError {
     /// What the user can do about it.
-    pub fn hint(&self) -> Option<&'static str> {
+    pub(crate) fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::NoRuntime => {
                 "run collector with `uses:`, not in a `run:` step; or let actions/upload-artifact upload the output `results-path`"
@@ -210,7 +210,7 @@ impl ArtifactError {
     }
 
     /// Whether artifacts are not supported here at all, so that their absence is no failure.
-    pub const fn is_unsupported(&self) -> bool {
+    pub(crate) const fn is_unsupported(&self) -> bool {
         matches!(self, Self::NoRuntime | Self::Enterprise(_))
     }
 
@@ -228,7 +228,7 @@ impl ArtifactError {
 
 /// The right of a job to upload, as far as this machine can tell.
 #[derive(Debug)]
-pub struct Access<'a> {
+pub(crate) struct Access<'a> {
     job: &'a WorkflowJob,
     results_url: &'a str,
     token: Token,
@@ -239,7 +239,7 @@ impl<'a> Access<'a> {
     ///
     /// # Errors
     /// When there is no service for this job, or its token is of no use.
-    pub fn of(job: &'a WorkflowJob) -> Result<Self, ArtifactError> {
+    pub(crate) fn of(job: &'a WorkflowJob) -> Result<Self, ArtifactError> {
         let runtime = match &job.runtime {
             Some(runtime) => runtime,
             None if job.on_github() => return Err(ArtifactError::NoRuntime),
@@ -263,7 +263,7 @@ impl<'a> Access<'a> {
 ///
 /// # Errors
 /// [`ArtifactError`]; the results are on disk then as they were.
-pub async fn upload(
+pub(crate) async fn upload(
     access: Access<'_>,
     upload: &Upload<'_>,
     secret: impl Fn(&SecretString),

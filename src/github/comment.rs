@@ -5,7 +5,7 @@
 //! each other need only try again until their row has stayed.
 
 mod render;
-pub mod sync;
+pub(crate) mod sync;
 
 use std::collections::BTreeMap;
 use std::io::{self, Read as _};
@@ -24,7 +24,7 @@ use crate::instance::InstanceId;
 use crate::report::Outcome;
 
 /// GitHub refuses a comment of more than 65,536 characters, and no text has more characters than bytes.
-pub const MAX_BYTES: usize = 64_000;
+pub(crate) const MAX_BYTES: usize = 64_000;
 
 /// Of these, so many are for the rows in the form that can be read back.
 const HIDDEN_BYTES: usize = 24_000;
@@ -33,7 +33,7 @@ const HIDDEN_BYTES: usize = 24_000;
 const MAX_UNPACKED: u64 = 1 << 20;
 
 /// The longest comparison of a job, in bytes.
-pub const COMPARISON: usize = 16_000;
+pub(crate) const COMPARISON: usize = 16_000;
 
 /// The longest of each, in characters.
 const LABEL: usize = 100;
@@ -46,7 +46,7 @@ const END: &str = " -->";
 
 /// What a comment is about; each key has one comment on a pull request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CommentKey {
+pub(crate) struct CommentKey {
     /// The name of the workflow.
     pub workflow: String,
     /// The path of the config file in the repository.
@@ -55,7 +55,7 @@ pub struct CommentKey {
 
 impl CommentKey {
     /// The first line of the comment, which nobody sees.
-    pub fn marker(&self) -> String {
+    pub(crate) fn marker(&self) -> String {
         format!(
             "<!-- collector:{}{END}",
             fingerprint(&[&self.workflow, &self.config])
@@ -66,18 +66,18 @@ impl CommentKey {
 /// A job in all of its attempts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct JobKey(String);
+pub(crate) struct JobKey(String);
 
 impl JobKey {
     /// What tells the jobs of a workflow from each other: the job's id, the id of the action's step, and the matrix.
-    pub fn new(job: &str, step: &str, matrix: &str) -> Self {
+    pub(crate) fn new(job: &str, step: &str, matrix: &str) -> Self {
         Self(fingerprint(&[job, step, matrix]))
     }
 }
 
 /// What a job has to say. A later one of the same job is greater.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Row {
+pub(crate) struct Row {
     /// `GITHUB_RUN_ID`.
     pub run: u64,
     /// `GITHUB_RUN_ATTEMPT`.
@@ -142,7 +142,7 @@ impl Row {
 
 /// What a job was measured on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Machine {
+pub(crate) struct Machine {
     /// Its id.
     pub id: InstanceId,
     /// The instance type.
@@ -153,7 +153,7 @@ pub struct Machine {
 
 /// The latest row of each job, all of the newest workflow run that is known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Rows {
+pub(crate) struct Rows {
     rows: BTreeMap<JobKey, Row>,
 }
 
@@ -181,7 +181,7 @@ impl FromIterator<Row> for Rows {
 
 impl Rows {
     /// Reads back what a comment holds; `None` if it is another comment.
-    pub fn parse(body: &str, key: &CommentKey) -> Option<Self> {
+    pub(crate) fn parse(body: &str, key: &CommentKey) -> Option<Self> {
         let mut lines = body.lines();
         if lines.next()?.trim_end() != key.marker() {
             return None;
@@ -196,7 +196,7 @@ impl Rows {
 
     /// Joins two sets of rows.
     #[must_use]
-    pub fn merge(self, other: Self) -> Self {
+    pub(crate) fn merge(self, other: Self) -> Self {
         self.rows
             .into_values()
             .chain(other.rows.into_values())
@@ -204,7 +204,7 @@ impl Rows {
     }
 
     /// Whether they hold this row, or one that takes its place.
-    pub fn contains(&self, row: &Row) -> bool {
+    pub(crate) fn contains(&self, row: &Row) -> bool {
         let known = self.rows.get(&row.job);
         self.is_newer_than(row)
             || known.is_some_and(|known| {
@@ -213,7 +213,7 @@ impl Rows {
     }
 
     /// Whether they are of a newer workflow run than this row, which is not shown then.
-    pub fn is_newer_than(&self, row: &Row) -> bool {
+    pub(crate) fn is_newer_than(&self, row: &Row) -> bool {
         self.run() > Some(row.run)
     }
 
@@ -222,7 +222,7 @@ impl Rows {
     }
 
     /// The comment, of at most [`MAX_BYTES`].
-    pub fn body(&self, key: &CommentKey) -> String {
+    pub(crate) fn body(&self, key: &CommentKey) -> String {
         let rows = render::sorted(self.rows.values());
         let start = format!("{}\n{}\n\n", key.marker(), hidden(&rows));
         let room = MAX_BYTES - start.len();

@@ -23,7 +23,7 @@ const REASONS: Room = Room {
 
 /// What a comparison is from.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Origin<'a> {
+pub(crate) struct Origin<'a> {
     /// The command that measures the same again.
     pub command: Option<&'a str>,
     /// What the order of the turns was drawn from.
@@ -37,7 +37,7 @@ pub struct Origin<'a> {
 }
 
 /// The comparison in at most `room` bytes; its first line is the answer. Every row leads to where it is from.
-pub fn comparison(comparison: &Comparison, origin: &Origin<'_>, room: usize) -> String {
+pub(crate) fn comparison(comparison: &Comparison, origin: &Origin<'_>, room: usize) -> String {
     let (open, folded): (Vec<&Row>, Vec<&Row>) = {
         let without = comparison.of(Verdict::NoDifference).count();
         let rows = comparison.rows.iter();

@@ -23,7 +23,7 @@ const LONGEST_LINE: usize = 1000;
 
 /// How much of a list or a table is shown; what goes beyond is counted.
 #[derive(Debug, Clone, Copy)]
-pub struct Room {
+pub(crate) struct Room {
     /// At most so many items or rows.
     pub lines: usize,
     /// In at most so many bytes of Markdown.
@@ -31,7 +31,7 @@ pub struct Room {
 }
 
 /// Text as it is, on one line, for running text or the cell of a table.
-pub fn text(text: &str) -> String {
+pub(crate) fn text(text: &str) -> String {
     let line = one_line(text);
     let mut markdown = String::with_capacity(line.len());
     let mut digits = 0;
@@ -111,13 +111,13 @@ fn begins_emoji(text: &str) -> bool {
 }
 
 /// Text as code within a line; unlike backticks, this holds in the cell of a table and within HTML.
-pub fn code(code: &str) -> String {
+pub(crate) fn code(code: &str) -> String {
     format!("<code>{}</code>", text(code))
 }
 
 /// Code between backticks, for running text outside of tables. GitHub looks for nothing in it, so that it can be copied
 /// and read as it is.
-pub fn span(code: &str) -> String {
+pub(crate) fn span(code: &str) -> String {
     let line = one_line(code);
     if line.is_empty() {
         return line;
@@ -133,7 +133,7 @@ pub fn span(code: &str) -> String {
 }
 
 /// Text in which backticks stand around code, as in hints.
-pub fn prose(prose: &str) -> String {
+pub(crate) fn prose(prose: &str) -> String {
     let parts: Vec<&str> = prose.split('`').collect();
     if parts.len().is_multiple_of(2) {
         // One has no partner.
@@ -153,7 +153,7 @@ pub fn prose(prose: &str) -> String {
 }
 
 /// A block of code with every line of `text` as a terminal would show it, without colours.
-pub fn fenced(text: &str) -> String {
+pub(crate) fn fenced(text: &str) -> String {
     let lines: Vec<String> = text
         .lines()
         .map(|line| {
@@ -169,14 +169,14 @@ pub fn fenced(text: &str) -> String {
 }
 
 /// A part that opens on a click.
-pub fn fold(summary: &str, body: &str) -> String {
+pub(crate) fn fold(summary: &str, body: &str) -> String {
     let summary = text(summary);
     let body = body.trim_end();
     format!("<details>\n<summary>{summary}</summary>\n\n{body}\n\n</details>\n")
 }
 
 /// A link, if `url` is one that a browser opens over the web; else its text alone.
-pub fn link(label: &str, url: &str) -> String {
+pub(crate) fn link(label: &str, url: &str) -> String {
     let label = text(label);
     if !url.starts_with("https://") && !url.starts_with("http://") {
         return label;
@@ -197,7 +197,7 @@ pub fn link(label: &str, url: &str) -> String {
 }
 
 /// A table of Markdown cells; the rows that there is no room for are counted as `things`.
-pub fn table(
+pub(crate) fn table(
     head: &[impl AsRef<str>],
     rows: &[impl AsRef<[String]>],
     things: &str,
@@ -214,7 +214,7 @@ pub fn table(
 }
 
 /// A list of Markdown items; those that there is no room for are counted as `things`.
-pub fn list(items: &[String], things: &str, room: Room) -> String {
+pub(crate) fn list(items: &[String], things: &str, room: Room) -> String {
     within(items.iter().map(|item| format!("- {item}\n")), things, room)
 }
 
@@ -240,7 +240,7 @@ fn within(lines: impl Iterator<Item = String>, things: &str, room: Room) -> Stri
 }
 
 /// The beginning of a text, so that no single one crowds out the others.
-pub fn clipped(text: &str, most: usize) -> String {
+pub(crate) fn clipped(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),

@@ -1,4 +1,4 @@
 //! GitHub over HTTP.
 
-pub mod api;
-pub mod http;
+pub(crate) mod api;
+pub(crate) mod http;

@@ -12,7 +12,7 @@ use crate::report::{Outcome, Release, SampleReport, time_outs, utc_to_the_second
 use crate::report_page::Metrics;
 
 /// GitHub drops a longer summary. Each part has room of its own, and together they stay below.
-pub const MAX_BYTES: usize = 1_048_576;
+pub(crate) const MAX_BYTES: usize = 1_048_576;
 
 const ERRORS: Room = room(50, 150_000);
 const ROWS: Room = room(1000, 250_000);
@@ -32,7 +32,7 @@ const fn room(lines: usize, bytes: usize) -> Room {
 
 /// What GitHub knows about a run beyond its report.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Facts<'a> {
+pub(crate) struct Facts<'a> {
     /// The page of the workflow run.
     pub run_url: Option<&'a str>,
     /// The page of the measured commit.
@@ -49,7 +49,7 @@ pub struct Facts<'a> {
 
 /// A step that failed, and how its output ended.
 #[derive(Debug, Clone, Copy)]
-pub struct Failure<'a> {
+pub(crate) struct Failure<'a> {
     /// The script.
     pub script: &'a str,
     /// At least the end of what it wrote.
@@ -57,7 +57,7 @@ pub struct Failure<'a> {
 }
 
 /// The page.
-pub fn summary(report: &SampleReport, facts: &Facts<'_>) -> String {
+pub(crate) fn summary(report: &SampleReport, facts: &Facts<'_>) -> String {
     let heading = format!("## collector: {}\n", outcome(report));
     let parts = [
         Some(heading),
@@ -76,7 +76,7 @@ pub fn summary(report: &SampleReport, facts: &Facts<'_>) -> String {
 }
 
 /// The outcome in a few lines, for the step's outputs.
-pub fn short(report: &SampleReport) -> String {
+pub(crate) fn short(report: &SampleReport) -> String {
     let on = report
         .instance
         .as_ref()
@@ -101,7 +101,7 @@ pub fn short(report: &SampleReport) -> String {
 }
 
 /// The page of a run that was refused before anything was launched.
-pub fn refusal(message: &str, hint: Option<&str>) -> String {
+pub(crate) fn refusal(message: &str, hint: Option<&str>) -> String {
     let hint = hint.map(|hint| format!("\n{}\n", prose(hint)));
     format!(
         "## ❌ refused: nothing was launched\n\n{}\n{}",
@@ -111,7 +111,7 @@ pub fn refusal(message: &str, hint: Option<&str>) -> String {
 }
 
 /// The page of a run that was killed before it could report.
-pub fn unreported(leaked: bool) -> String {
+pub(crate) fn unreported(leaked: bool) -> String {
     let instance = if leaked {
         "an instance may still be running: see the log of the post step"
     } else {

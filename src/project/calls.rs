@@ -17,7 +17,7 @@ const MAX_READ: u64 = 1 << 20;
 const HOMES: [&str; 4] = ["./", "~/", "$HOME/", "${HOME}/"];
 
 /// The scripts for the instance whose text names a file beside the config that does not travel, and the file.
-pub fn unsent_calls(
+pub(crate) fn unsent_calls(
     directory: &Path,
     config: &Config,
     sent: &[ProjectFile],

@@ -9,7 +9,7 @@ use crate::starter::StarterFile;
 
 /// Why files could not be made.
 #[derive(Debug, thiserror::Error)]
-pub enum CreateError {
+pub(crate) enum CreateError {
     /// Some of them are there.
     #[error("{} holds {} already", directory.display(), files.join(", "))]
     Exists {
@@ -30,7 +30,7 @@ pub enum CreateError {
 
 impl CreateError {
     /// The remedy.
-    pub const fn hint(&self) -> &'static str {
+    pub(crate) const fn hint(&self) -> &'static str {
         match self {
             Self::Exists { .. } => {
                 "no file is overwritten: name another directory, or move them away"
@@ -44,7 +44,7 @@ impl CreateError {
 ///
 /// # Errors
 /// When one of the files is there already: then none is made.
-pub fn create(directory: &Path, files: &[StarterFile]) -> Result<(), CreateError> {
+pub(crate) fn create(directory: &Path, files: &[StarterFile]) -> Result<(), CreateError> {
     let there = |file: &&StarterFile| directory.join(file.name).symlink_metadata().is_ok();
     let there: Vec<&str> = files.iter().filter(there).map(|file| file.name).collect();
     if !there.is_empty() {

@@ -16,7 +16,7 @@ use crate::step::ScriptPath;
 
 /// What travels, as it was when it was looked at.
 #[derive(Debug, Clone, Default)]
-pub struct Selection {
+pub(crate) struct Selection {
     /// In the order of their places on the instance: a directory before what is in it.
     pub files: Vec<ProjectFile>,
     /// What stays here although it is named, and why.
@@ -26,7 +26,12 @@ pub struct Selection {
 }
 
 /// Looks up all that travels. `left_out` are directories that never do, such as that of the results.
-pub fn select(directory: &Path, config: &Config, text: &[u8], left_out: &[PathBuf]) -> Selection {
+pub(crate) fn select(
+    directory: &Path,
+    config: &Config,
+    text: &[u8],
+    left_out: &[PathBuf],
+) -> Selection {
     let mut search = Search::new(directory, &config.upload, left_out);
     let scripts: BTreeSet<&ScriptPath> = config.steps().map(|(_, step)| &step.script).collect();
     for script in scripts {

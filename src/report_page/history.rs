@@ -13,7 +13,7 @@ const MOST_RUNS: usize = 200;
 
 /// A figure over the runs that measured it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct History {
+pub(crate) struct History {
     /// The figure.
     pub name: String,
     /// Its unit.
@@ -28,7 +28,7 @@ pub struct History {
 
 /// What a run measured of a figure.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Point {
+pub(crate) struct Point {
     /// The place of the run.
     pub run: usize,
     /// The median of the turns of the revision itself.
@@ -40,7 +40,7 @@ pub struct Point {
 }
 
 /// The figures that more than one run has measured.
-pub fn histories(runs: &[RunResults]) -> Vec<History> {
+pub(crate) fn histories(runs: &[RunResults]) -> Vec<History> {
     let mut histories: Vec<History> = Vec::new();
     let skipped = runs.len().saturating_sub(MOST_RUNS);
     for (run, results) in runs.iter().enumerate().skip(skipped) {

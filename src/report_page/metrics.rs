@@ -262,7 +262,7 @@ impl Column {
 }
 
 /// The mean of each so many values, of those that are known.
-pub fn thinned(values: &[f32], every: usize) -> Vec<f32> {
+pub(crate) fn thinned(values: &[f32], every: usize) -> Vec<f32> {
     if every <= 1 {
         return values.to_vec();
     }

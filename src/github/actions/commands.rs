@@ -8,14 +8,14 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 /// How many annotations of a kind the runner keeps for a step.
-pub const ANNOTATIONS: usize = 10;
+pub(crate) const ANNOTATIONS: usize = 10;
 
 /// The runner cuts a message behind so many characters.
 const MESSAGE: usize = 4096;
 
 /// How grave an annotation is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Level {
+pub(crate) enum Level {
     /// Something failed.
     Error,
     /// Something is not as it should be.
@@ -36,7 +36,7 @@ impl Level {
 
 /// Where in the repository something is wrong.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Place {
+pub(crate) struct Place {
     /// The file, relative to the workspace.
     pub file: String,
     /// The line, from 1.
@@ -47,7 +47,7 @@ pub struct Place {
 
 /// A remark beside the code.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Annotation<'a> {
+pub(crate) struct Annotation<'a> {
     /// How grave it is.
     pub level: Level,
     /// Its heading.
@@ -69,7 +69,7 @@ fn escaped_property(text: &str) -> String {
 }
 
 /// The line that makes a remark.
-pub fn annotation(annotation: &Annotation<'_>) -> String {
+pub(crate) fn annotation(annotation: &Annotation<'_>) -> String {
     let Annotation {
         level,
         title,
@@ -90,37 +90,37 @@ pub fn annotation(annotation: &Annotation<'_>) -> String {
 }
 
 /// The line that opens a fold in the log; folds do not nest.
-pub fn group(title: &str) -> String {
+pub(crate) fn group(title: &str) -> String {
     format!("::group::{}", escaped(title))
 }
 
 /// The line that closes it.
-pub const END_GROUP: &str = "::endgroup::";
+pub(crate) const END_GROUP: &str = "::endgroup::";
 
 /// The line that keeps a secret out of the log from here on.
 ///
 /// The runner drops every job output that contains a masked text: an id must never be masked.
-pub fn mask(secret: &str) -> String {
+pub(crate) fn mask(secret: &str) -> String {
     format!("::add-mask::{}", escaped(secret))
 }
 
 /// Between its two lines the runner takes nothing for a command, in neither of the two notations.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fence(String);
+pub(crate) struct Fence(String);
 
 impl Fence {
     /// A fence that nothing behind it can know how to open.
-    pub fn random() -> Self {
+    pub(crate) fn random() -> Self {
         Self(format!("fence-{:032x}", rand::random::<u128>()))
     }
 
     /// The line after which nothing is a command.
-    pub fn stop_commands(&self) -> String {
+    pub(crate) fn stop_commands(&self) -> String {
         format!("::stop-commands::{}", self.0)
     }
 
     /// The line after which commands are commands again.
-    pub fn resume_commands(&self) -> String {
+    pub(crate) fn resume_commands(&self) -> String {
         format!("::{}::", self.0)
     }
 }
@@ -128,7 +128,7 @@ impl Fence {
 /// One line of the log that the runner takes for no command, whatever is in it.
 ///
 /// `::` counts at the start of a line, `##[` anywhere in it.
-pub fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let mut line: String = text
         .chars()
         .map(|c| match c {
@@ -149,7 +149,7 @@ pub fn plain(text: &str) -> String {
 ///
 /// # Errors
 /// When the file cannot be written to.
-pub fn set(file: &Path, name: &str, value: &str) -> io::Result<()> {
+pub(crate) fn set(file: &Path, name: &str, value: &str) -> io::Result<()> {
     let delimiter = format!("delimiter-{:032x}", rand::random::<u128>());
     append(
         file,
@@ -161,7 +161,7 @@ pub fn set(file: &Path, name: &str, value: &str) -> io::Result<()> {
 ///
 /// # Errors
 /// When the file cannot be written to.
-pub fn append(file: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn append(file: &Path, text: &str) -> io::Result<()> {
     OpenOptions::new()
         .create(true)
         .append(true)

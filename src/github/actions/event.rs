@@ -4,7 +4,7 @@ use serde_json::Value;
 
 /// What an event's payload tells about the pull request that it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Subject {
+pub(crate) enum Subject {
     /// This one.
     PullRequest(u64),
     /// Perhaps one that this commit is the head of; GitHub has to be asked.
@@ -18,7 +18,13 @@ pub enum Subject {
 
 impl Subject {
     /// Reads it from the name of the event, its payload, the ref and the commit of the run, and the repository.
-    pub fn of(event: &str, payload: &Value, git_ref: &str, sha: &str, repository: &str) -> Self {
+    pub(crate) fn of(
+        event: &str,
+        payload: &Value,
+        git_ref: &str,
+        sha: &str,
+        repository: &str,
+    ) -> Self {
         let number = match event {
             "issue_comment" => payload
                 .pointer("/issue/pull_request")
@@ -62,7 +68,7 @@ impl Subject {
 }
 
 /// The commit at the head of the pull request or the branch that an event is about, where its payload has it.
-pub fn head<'p>(event: &str, payload: &'p Value) -> Option<&'p str> {
+pub(crate) fn head<'p>(event: &str, payload: &'p Value) -> Option<&'p str> {
     let pointer = match event {
         "workflow_run" => "/workflow_run/head_sha",
         "merge_group" => "/merge_group/head_sha",
@@ -74,7 +80,7 @@ pub fn head<'p>(event: &str, payload: &'p Value) -> Option<&'p str> {
 
 /// How the commit that a measured one came from is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub(crate) enum Origin {
     /// It is this one.
     Commit(String),
     /// It is the merge base with this commit.
@@ -86,7 +92,7 @@ pub enum Origin {
 }
 
 /// How the commit is found that `revision` came from, by the event that it belongs to.
-pub fn origin(event: &str, payload: &Value, revision: &str) -> Origin {
+pub(crate) fn origin(event: &str, payload: &Value, revision: &str) -> Origin {
     let text = |pointer: &str| payload.pointer(pointer).and_then(Value::as_str);
     if event == "push" {
         // A new branch has nothing before it.
@@ -106,7 +112,7 @@ pub fn origin(event: &str, payload: &Value, revision: &str) -> Origin {
 }
 
 /// Whether the commit of a workflow run is the default branch's, whatever its event is about.
-pub fn is_elsewhere(event: &str) -> bool {
+pub(crate) fn is_elsewhere(event: &str) -> bool {
     matches!(
         event,
         "pull_request_target" | "issue_comment" | "workflow_run"

@@ -21,14 +21,14 @@ struct Answer {
 
 /// The runner's service, which gives ID tokens as long as the job runs; each is good for five minutes.
 #[derive(Debug)]
-pub struct JobIdTokens {
+pub(crate) struct JobIdTokens {
     client: reqwest::Client,
     request: IdTokenRequest,
 }
 
 impl JobIdTokens {
     /// The service that the job was told of.
-    pub fn new(client: reqwest::Client, request: IdTokenRequest) -> Self {
+    pub(crate) fn new(client: reqwest::Client, request: IdTokenRequest) -> Self {
         Self { client, request }
     }
 

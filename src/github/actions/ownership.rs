@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// Gives what this process wrote at `written`, and the directories between it and `directory`, to the owner of
 /// `directory`. What lies elsewhere, or belongs to somebody else, stays as it is.
-pub fn hand_over(directory: &Path, written: &Path) {
+pub(crate) fn hand_over(directory: &Path, written: &Path) {
     let (Ok(directory), Ok(written)) = (fs::canonicalize(directory), fs::canonicalize(written))
     else {
         return;

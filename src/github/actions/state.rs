@@ -24,7 +24,7 @@ const UNDELIVERED: &str = "undelivered";
 
 /// A run, as the post step needs to know it to end what is left of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct State {
+pub(crate) struct State {
     /// The run.
     pub run: RunId,
     /// `ec2` or `local`.
@@ -46,7 +46,7 @@ pub struct State {
 /// The state could not be saved, so nothing was launched.
 #[derive(Debug, thiserror::Error)]
 #[error("the run could not be noted in {}: {source}", path.display())]
-pub struct StateError {
+pub(crate) struct StateError {
     path: PathBuf,
     source: io::Error,
 }
@@ -56,7 +56,7 @@ impl State {
     ///
     /// # Errors
     /// When the runner's file cannot be written; nothing must be launched then.
-    pub fn save(&self, job: &WorkflowJob) -> Result<(), StateError> {
+    pub(crate) fn save(&self, job: &WorkflowJob) -> Result<(), StateError> {
         let results = self.results.to_string_lossy();
         let directory = self.directory.to_string_lossy();
         let first = self.first.to_string();
@@ -82,7 +82,7 @@ impl State {
     ///
     /// A local step may write anywhere, and what stays root's in the checkout or in `RUNNER_TEMP` makes the next job on
     /// the runner fail.
-    pub fn hand_over(&self, job: &WorkflowJob) {
+    pub(crate) fn hand_over(&self, job: &WorkflowJob) {
         for place in [Some(&job.workspace), job.temp.as_ref()]
             .into_iter()
             .flatten()
@@ -98,7 +98,7 @@ impl State {
     ///
     /// # Errors
     /// When the runner's file cannot be written.
-    pub fn save_undelivered(job: &WorkflowJob, since: Timestamp) -> Result<(), StateError> {
+    pub(crate) fn save_undelivered(job: &WorkflowJob, since: Timestamp) -> Result<(), StateError> {
         set(job.files.state.as_deref(), UNDELIVERED, &since.to_string())
     }
 
@@ -106,12 +106,12 @@ impl State {
     ///
     /// # Errors
     /// When the runner's file cannot be written.
-    pub fn save_delivered(job: &WorkflowJob) -> Result<(), StateError> {
+    pub(crate) fn save_delivered(job: &WorkflowJob) -> Result<(), StateError> {
         set(job.files.state.as_deref(), UNDELIVERED, "")
     }
 
     /// When the run began that has delivered nothing yet; `None` where all is delivered.
-    pub fn undelivered() -> Option<Timestamp> {
+    pub(crate) fn undelivered() -> Option<Timestamp> {
         saved_value(UNDELIVERED)?.parse().ok()
     }
 
@@ -119,12 +119,12 @@ impl State {
     ///
     /// # Errors
     /// When the runner's file cannot be written.
-    pub fn save_released(job: &WorkflowJob) -> Result<(), StateError> {
+    pub(crate) fn save_released(job: &WorkflowJob) -> Result<(), StateError> {
         set(job.files.state.as_deref(), RELEASED, "true")
     }
 
     /// What the run of this job saved, and whether its instance is known to be gone.
-    pub fn saved() -> Option<(Self, bool)> {
+    pub(crate) fn saved() -> Option<(Self, bool)> {
         let state = Self {
             run: RunId::new(saved_value(RUN)?),
             provider: saved_value(PROVIDER)?,

@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Why there is no comment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CommentError {
+pub(crate) enum CommentError {
     /// The token may not write.
     #[error("the token may not write it ({0})")]
     ReadOnly(HttpError),
@@ -45,7 +45,7 @@ pub enum CommentError {
 
 impl CommentError {
     /// A failure, told by what it means: a token that may not see something is told that it is not there.
-    pub fn of(error: HttpError) -> Self {
+    pub(crate) fn of(error: HttpError) -> Self {
         match &error {
             HttpError::Refused {
                 status: 403,
@@ -64,7 +64,7 @@ impl CommentError {
 
 /// A comment that has been written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Published {
+pub(crate) struct Published {
     /// Its page.
     pub url: String,
     /// It shows a newer workflow run instead.
@@ -85,7 +85,7 @@ enum Look {
 ///
 /// # Errors
 /// [`CommentError`]; there may be a comment all the same.
-pub async fn publish(
+pub(crate) async fn publish(
     api: &Api,
     thread: &Thread,
     key: &CommentKey,

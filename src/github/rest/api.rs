@@ -32,7 +32,7 @@ const ACTIONS: &str = "github-actions[bot]";
 
 /// The thread that a comment belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Thread {
+pub(crate) enum Thread {
     /// A pull request.
     PullRequest(u64),
     /// A commit.
@@ -41,7 +41,7 @@ pub enum Thread {
 
 /// A comment.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Comment {
+pub(crate) struct Comment {
     /// Its number; later ones are higher.
     pub id: u64,
     /// Its page.
@@ -54,12 +54,12 @@ pub struct Comment {
 
 impl Comment {
     /// The login of its author.
-    pub fn author(&self) -> &str {
+    pub(crate) fn author(&self) -> &str {
         self.user.as_ref().map_or("", |user| &user.login)
     }
 
     /// Its text.
-    pub fn body(&self) -> &str {
+    pub(crate) fn body(&self) -> &str {
         self.body.as_deref().unwrap_or_default()
     }
 }
@@ -104,7 +104,7 @@ struct Compared {
 
 /// One repository, seen with one token.
 #[derive(Debug)]
-pub struct Api {
+pub(crate) struct Api {
     octocrab: Octocrab,
     /// The API's address for the repository.
     repository: String,
@@ -117,7 +117,7 @@ impl Api {
     ///
     /// # Errors
     /// [`HttpError`], when the token or the API's address cannot be one.
-    pub fn new(
+    pub(crate) fn new(
         client: &reqwest::Client,
         job: &WorkflowJob,
         token: &SecretString,
@@ -146,7 +146,7 @@ impl Api {
     /// The login that comments written with this token have; a guess where the API does not say.
     ///
     /// `GET /user` refuses the tokens of jobs and of apps; a `viewer` has every token.
-    pub async fn login(&self) -> String {
+    pub(crate) async fn login(&self) -> String {
         let query = json!({ "query": "{ viewer { login } }" });
         let answer = retry(Instant::now() + LOGIN, || async {
             http::json::<ViewerAnswer>(self.post(&self.graphql, &query).await?).await
@@ -160,7 +160,7 @@ impl Api {
     ///
     /// # Errors
     /// [`HttpError`].
-    pub async fn pull_request(&self, subject: &Subject) -> Result<Option<u64>, HttpError> {
+    pub(crate) async fn pull_request(&self, subject: &Subject) -> Result<Option<u64>, HttpError> {
         match subject {
             Subject::PullRequest(number) => Ok(Some(*number)),
             Subject::Commit { sha, head } => {
@@ -174,7 +174,7 @@ impl Api {
     ///
     /// # Errors
     /// [`HttpError`].
-    pub async fn head(&self, number: u64) -> Result<String, HttpError> {
+    pub(crate) async fn head(&self, number: u64) -> Result<String, HttpError> {
         let url = self.url(&format!("pulls/{number}"), &[])?;
         let pull: PullRequest = retry(Instant::now() + PULL_REQUEST, || async {
             http::json(self.get(&url).await?).await
@@ -187,7 +187,7 @@ impl Api {
     ///
     /// # Errors
     /// [`HttpError`].
-    pub async fn first_parent(&self, sha: &str) -> Result<String, HttpError> {
+    pub(crate) async fn first_parent(&self, sha: &str) -> Result<String, HttpError> {
         let url = self.url(&format!("commits/{sha}"), &[])?;
         let commit: CommitWithParents = retry(Instant::now() + PULL_REQUEST, || async {
             http::json(self.get(&url).await?).await
@@ -201,7 +201,7 @@ impl Api {
     ///
     /// # Errors
     /// [`HttpError`].
-    pub async fn merge_base(&self, base: &str, head: &str) -> Result<String, HttpError> {
+    pub(crate) async fn merge_base(&self, base: &str, head: &str) -> Result<String, HttpError> {
         let query = [("per_page", "1")];
         let url = self.url(&format!("compare/{base}...{head}"), &query)?;
         let compared: Compared = retry(Instant::now() + PULL_REQUEST, || async {
@@ -245,7 +245,7 @@ impl Api {
     ///
     /// # Errors
     /// [`HttpError`].
-    pub async fn comments(&self, thread: &Thread) -> Result<Vec<Comment>, HttpError> {
+    pub(crate) async fn comments(&self, thread: &Thread) -> Result<Vec<Comment>, HttpError> {
         let mut url = self.url(&thread.path(), &[("per_page", PAGE)])?;
         let mut comments = Vec::new();
         for _ in 0..PAGES {
@@ -267,7 +267,11 @@ impl Api {
     ///
     /// # Errors
     /// [`HttpError`].
-    pub async fn comment(&self, thread: &Thread, id: u64) -> Result<Option<Comment>, HttpError> {
+    pub(crate) async fn comment(
+        &self,
+        thread: &Thread,
+        id: u64,
+    ) -> Result<Option<Comment>, HttpError> {
         match found(self.get(&self.address(thread, id)).await)? {
             Some(response) => http::json(response).await.map(Some),
             None => Ok(None),
@@ -278,7 +282,7 @@ impl Api {
     ///
     /// # Errors
     /// [`HttpError`].
-    pub async fn create(&self, thread: &Thread, body: &str) -> Result<Comment, HttpError> {
+    pub(crate) async fn create(&self, thread: &Thread, body: &str) -> Result<Comment, HttpError> {
         let url = self.url(&thread.path(), &[])?;
         http::json(self.post(&url, &json!({ "body": body })).await?).await
     }
@@ -287,7 +291,7 @@ impl Api {
     ///
     /// # Errors
     /// [`HttpError`].
-    pub async fn update(
+    pub(crate) async fn update(
         &self,
         thread: &Thread,
         id: u64,
@@ -307,7 +311,7 @@ impl Api {
     ///
     /// # Errors
     /// [`HttpError`], but not when it is gone already.
-    pub async fn delete(&self, thread: &Thread, id: u64) -> Result<(), HttpError> {
+    pub(crate) async fn delete(&self, thread: &Thread, id: u64) -> Result<(), HttpError> {
         let sent = self.octocrab._delete(self.address(thread, id), None::<&()>);
         let response = sent.await.map_err(http::from_octocrab)?;
         found(http::accept(response.map(reqwest::Body::wrap).into()).await).map(drop)

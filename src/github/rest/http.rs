@@ -29,7 +29,7 @@ const EXCERPT: usize = 300;
 
 /// Why there is no answer, or not the one that was hoped for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum HttpError {
+pub(crate) enum HttpError {
     /// The server said no.
     #[error("{status}: {message}")]
     Refused {
@@ -53,7 +53,7 @@ pub enum HttpError {
 
 impl HttpError {
     /// The status of a refusal.
-    pub fn status(&self) -> Option<u16> {
+    pub(crate) fn status(&self) -> Option<u16> {
         match self {
             Self::Refused { status, .. } => Some(*status),
             _ => None,
@@ -61,7 +61,7 @@ impl HttpError {
     }
 
     /// Whether the request may have taken effect in spite of the error.
-    pub fn may_have_taken_effect(&self) -> bool {
+    pub(crate) fn may_have_taken_effect(&self) -> bool {
         match self {
             Self::Unsent(_) => false,
             Self::Refused { status, .. } => *status >= 500,
@@ -70,7 +70,7 @@ impl HttpError {
     }
 
     /// Whether the same question may get another answer later.
-    pub fn is_transient(&self) -> bool {
+    pub(crate) fn is_transient(&self) -> bool {
         match self {
             Self::Unsent(_) => false,
             Self::Refused {
@@ -113,7 +113,7 @@ fn unanswered(error: reqwest::Error) -> HttpError {
 ///
 /// # Errors
 /// When this machine has no certificates to trust.
-pub fn client() -> Result<reqwest::Client, HttpError> {
+pub(crate) fn client() -> Result<reqwest::Client, HttpError> {
     // Somebody else may have chosen ring already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
@@ -130,7 +130,7 @@ pub fn client() -> Result<reqwest::Client, HttpError> {
 ///
 /// # Errors
 /// [`HttpError`], with the server's own words.
-pub async fn send(request: RequestBuilder) -> Result<reqwest::Response, HttpError> {
+pub(crate) async fn send(request: RequestBuilder) -> Result<reqwest::Response, HttpError> {
     accept(request.send().await.map_err(unanswered)?).await
 }
 
@@ -163,7 +163,9 @@ pub(in crate::github) async fn accept(
 ///
 /// # Errors
 /// [`HttpError`], with the server's own words.
-pub async fn send_json<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, HttpError> {
+pub(crate) async fn send_json<T: DeserializeOwned>(
+    request: RequestBuilder,
+) -> Result<T, HttpError> {
     json(send(request).await?).await
 }
 
@@ -171,7 +173,7 @@ pub async fn send_json<T: DeserializeOwned>(request: RequestBuilder) -> Result<T
 ///
 /// # Errors
 /// [`HttpError`]; what was asked for is done all the same.
-pub async fn json<T: DeserializeOwned>(response: reqwest::Response) -> Result<T, HttpError> {
+pub(crate) async fn json<T: DeserializeOwned>(response: reqwest::Response) -> Result<T, HttpError> {
     let body = response.bytes().await.map_err(unanswered)?;
     serde_json::from_slice(&body).map_err(|error| HttpError::Unreadable(error.to_string()))
 }

@@ -4,24 +4,24 @@
 //! before the start to the end. Everything that collector asks of it may be asked again, so a lost connection
 //! costs a new one and nothing else.
 
+mod follow;
 mod log;
 mod metrics;
 
-use std::io;
+use std::future::pending;
 use std::time::Duration;
 
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::instance::LeaseToken;
-use crate::shell::{Command, Output, Reconnect, Shell, ShellError, quote, run_idempotent};
+use crate::shell::{Command, Shell, ShellError, quote, run_idempotent};
+use follow::Follower;
 pub use log::{Log, log_sizes, read_log, read_rest};
 pub use metrics::Sampler;
 
 const START: &str = include_str!("job/start.sh");
 const SUPERVISE: &str = include_str!("job/supervise.sh");
-const FOLLOW: &str = include_str!("job/follow.sh");
-const WAIT: &str = include_str!("job/wait.sh");
 const STATE: &str = include_str!("job/state.sh");
 const KILL: &str = include_str!("job/kill.sh");
 const EXPIRE: &str = include_str!("job/expire.sh");
@@ -38,10 +38,6 @@ const GRACE: Duration = Duration::from_secs(5);
 /// thousands of processes several times that.
 const START_DEADLINE: Duration = Duration::from_mins(1);
 const KILL_DEADLINE: Duration = Duration::from_mins(2);
-
-/// The pause before a follower that was ended is followed by another, and how many may end without a byte.
-const FOLLOW_PAUSE: Duration = Duration::from_millis(500);
-const MAX_FAILED_FOLLOWERS: u32 = 100;
 
 /// How a job is to run.
 #[derive(Debug, Clone)]
@@ -94,6 +90,41 @@ pub struct Ended {
     pub log_size: u64,
 }
 
+/// Why a job was ended.
+#[derive(Debug, Clone, Copy)]
+enum Early {
+    OutOfTime,
+    Stopped,
+}
+
+/// What a job's directory tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct State {
+    /// The size of the log, in bytes.
+    log_size: u64,
+    /// The exit status, if one was written.
+    status: Option<i32>,
+}
+
+impl State {
+    /// Reads the line that `state.sh` prints; any other line is none.
+    fn read(line: &str) -> Option<Self> {
+        let mut words = line.strip_prefix("state ")?.split_whitespace();
+        Some(Self {
+            log_size: words.next()?.parse().ok()?,
+            status: words.next().and_then(|status| status.parse().ok()),
+        })
+    }
+}
+
+/// Sleeps, for ever where there is no end.
+async fn sleep_for(time: Option<Duration>) {
+    match time {
+        Some(time) => sleep(time).await,
+        None => pending().await,
+    }
+}
+
 fn path(directory: &str, number: u32) -> String {
     format!("{directory}/{number:02}")
 }
@@ -101,6 +132,21 @@ fn path(directory: &str, number: u32) -> String {
 /// The part of a marker that all jobs of a lease share.
 fn lease_marker(lease: &LeaseToken) -> String {
     format!("{lease}/")
+}
+
+/// The name of the control group of a job with this marker.
+fn control_group(marker: &str) -> String {
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || c == '-' {
+            c
+        } else {
+            '_'
+        }
+    };
+    format!(
+        "collector-{}",
+        marker.chars().map(plain).collect::<String>()
+    )
 }
 
 impl Job {
@@ -122,9 +168,11 @@ impl Job {
             .map(|(name, value)| quote(&format!("{name}={value}")))
             .collect();
         let environment = format!("set -- env -- {} \"$@\"\n", variables.join(" "));
+        let marker = self.marker();
         format!(
-            "marker={}\nlogin={}\nlabel={}\ncpus={}\n(umask 077; printf %s {} > environment) || {{ {NO_ROOM}; }}\nset -- \"$1\" {}\n{SUPERVISE}",
-            quote(&self.marker()),
+            "marker={}\ngroup={}\nlogin={}\nlabel={}\ncpus={}\n(umask 077; printf %s {} > environment) || {{ {NO_ROOM}; }}\nset -- \"$1\" {}\n{SUPERVISE}",
+            quote(&marker),
+            control_group(&marker),
             if self.login { "yes" } else { "no" },
             quote(&self.label),
             quote(self.cpus.as_deref().unwrap_or_default()),
@@ -145,34 +193,44 @@ impl Job {
         stop: &CancellationToken,
         log: &mut impl Log,
     ) -> Result<Ended, ShellError> {
-        self.start(shell).await?;
-        let why = {
-            let followed = self.follow(shell, log);
-            let out_of_time = async {
-                match timeout {
-                    Some(timeout) => sleep(timeout).await,
-                    None => std::future::pending().await,
+        let follower = Follower::new(self);
+        let mut begun = follower.begun();
+        let result = {
+            let following = follower.follow(shell, log);
+            // A step that has not begun has no time that runs out, and nothing to stop.
+            let ended_early = async {
+                if begun.wait_for(|begun| *begun).await.is_err() {
+                    return pending().await;
+                }
+                tokio::select! { biased;
+                    () = sleep_for(timeout) => Early::OutOfTime,
+                    () = stop.cancelled() => Early::Stopped,
                 }
             };
             tokio::select! { biased;
-                result = followed => { result?; None }
-                () = out_of_time => Some(true),
-                () = stop.cancelled() => Some(false),
+                state = following => Ok(state?),
+                early = ended_early => Err(early),
             }
         };
-        let survivors = match why {
-            None => 0,
-            Some(_) => self.kill(shell).await?,
-        };
-        let (log_size, status) = self.state(shell).await?;
-        let end = match (why, status) {
-            (Some(true), _) => JobEnd::TimedOut { survivors },
-            (Some(false), _) => JobEnd::Stopped { survivors },
-            (None, Some(status)) => JobEnd::Exited(status),
-            (None, None) => {
-                self.kill(shell).await?;
-                JobEnd::Lost
+        let early = match result {
+            Ok(State {
+                log_size,
+                status: Some(status),
+            }) => {
+                return Ok(Ended {
+                    end: JobEnd::Exited(status),
+                    log_size,
+                });
             }
+            Ok(_) => None,
+            Err(early) => Some(early),
+        };
+        let survivors = self.kill(shell).await?;
+        let State { log_size, .. } = self.state(shell).await?;
+        let end = match early {
+            Some(Early::OutOfTime) => JobEnd::TimedOut { survivors },
+            Some(Early::Stopped) => JobEnd::Stopped { survivors },
+            None => JobEnd::Lost,
         };
         Ok(Ended { end, log_size })
     }
@@ -195,61 +253,19 @@ impl Job {
         Ok(())
     }
 
-    async fn follow(&self, shell: &impl Shell, log: &mut impl Log) -> Result<(), ShellError> {
-        let mut reconnect = Reconnect::new(shell);
-        let mut failures = 0;
-        loop {
-            let before = log.next();
-            let command = if log.is_full() {
-                Command::new(WAIT, [self.path()])
-            } else {
-                Command::new(FOLLOW, [self.path(), before.to_string()])
-            };
-            let mut following = Following {
-                log: &mut *log,
-                heard: false,
-            };
-            let end = shell
-                .execute(&command.as_root(), tokio::io::empty(), &mut following)
-                .await;
-            if following.heard {
-                reconnect.progressed();
-            }
-            if log.next() > before {
-                failures = 0;
-            }
-            match end {
-                Ok(exit) if exit.success() => return Ok(()),
-                // A follower that was killed says nothing about the job.
-                Ok(_) if failures < MAX_FAILED_FOLLOWERS => {
-                    failures += 1;
-                    sleep(FOLLOW_PAUSE).await;
-                }
-                Ok(exit) => {
-                    return Err(ShellError::Command {
-                        what: "following a step",
-                        reason: format!("{exit:?}"),
-                    });
-                }
-                Err(ShellError::LocalIo { .. }) if log.is_full() => {}
-                Err(error) => reconnect.after(error).await?,
-            }
-        }
-    }
-
-    /// The size of the log, and the exit status if one was written.
-    async fn state(&self, shell: &impl Shell) -> Result<(u64, Option<i32>), ShellError> {
+    /// How far the job is.
+    async fn state(&self, shell: &impl Shell) -> Result<State, ShellError> {
         let what = "asking how a step ended";
         let command = Command::new(STATE, [self.path()]).as_root();
         let answer = run_idempotent(shell, what, &command, &[], START_DEADLINE).await?;
         let answer = String::from_utf8_lossy(&answer.stdout);
-        let mut lines = answer.lines().map(str::trim);
-        let size = lines.next().and_then(|size| size.parse().ok());
-        let size = size.ok_or_else(|| ShellError::Command {
-            what,
-            reason: format!("it answered {answer:?}"),
-        })?;
-        Ok((size, lines.next().and_then(|status| status.parse().ok())))
+        answer
+            .lines()
+            .find_map(State::read)
+            .ok_or_else(|| ShellError::Command {
+                what,
+                reason: format!("it answered {answer:?}"),
+            })
     }
 
     async fn kill(&self, shell: &impl Shell) -> Result<u32, ShellError> {
@@ -317,32 +333,12 @@ pub(crate) async fn kill(
     Ok(survivors.trim().parse().unwrap_or(0))
 }
 
-/// Passes a log on and notes that the machine is heard of.
-struct Following<'a, L> {
-    log: &'a mut L,
-    heard: bool,
-}
-
-impl<L: Log> Output for Following<'_, L> {
-    async fn out(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.heard = true;
-        self.log.out(bytes).await?;
-        if self.log.is_full() {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        Ok(())
-    }
-
-    fn err(&mut self, _: &[u8]) {
-        self.heard = true;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shell::{Exit, RECONNECT_DEADLINE};
+    use crate::shell::{Exit, Output, RECONNECT_DEADLINE};
     use std::cell::Cell;
+    use std::io;
     use tokio::io::AsyncRead;
     use tokio::time::Instant;
 
@@ -355,10 +351,10 @@ mod tests {
             &self,
             _: &Command,
             _: impl AsyncRead + Unpin,
-            _: &mut impl Output,
+            output: &mut impl Output,
         ) -> Result<Exit, ShellError> {
             if !self.0.replace(true) {
-                return Ok(Exit::Code(0));
+                output.err(b"following\n");
             }
             sleep(Duration::from_secs(1)).await;
             Err(ShellError::Lost {

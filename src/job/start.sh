@@ -5,7 +5,10 @@ trap '' HUP PIPE
 set -eu
 mask=$(umask)
 umask 077
-home=$(cd -- "$3" && pwd)
+back=$PWD
+cd -- "$3"
+home=$PWD
+cd -- "$back"
 mkdir -p "$1"
 cd "$1"
 incoming="program.$$"

@@ -1,4 +1,4 @@
-# Runs the step and writes down how it ended. In front of this stand: marker, login, label, cpus, variables
+# Runs the step and writes down how it ended. In front of this stand: marker, group, login, label, cpus, variables
 # in ./environment, and the step's words in "$@" behind the home directory.
 # shellcheck disable=SC1091,SC2154
 home=$1
@@ -17,11 +17,10 @@ job=$PWD
 
 # A control group of its own is the one thing that no child can leave; where none can be made, the marker
 # in the environment and the family tree have to do.
-name=collector-$(echo "$marker" | tr -c '0-9A-Za-z\n-' _)
 cgroup=
 for root in /sys/fs/cgroup /sys/fs/cgroup/unified; do
-    if [ -e "$root/cgroup.procs" ] && mkdir "$root/$name" 2> /dev/null; then
-        cgroup="$root/$name"
+    if [ -e "$root/cgroup.procs" ] && mkdir "$root/$group" 2> /dev/null; then
+        cgroup=$root/$group
         break
     fi
 done
@@ -39,7 +38,8 @@ tell begin
     cd "$home" || exit 126
     export COLLECTOR_JOB="$marker"
     if [ "$login" = yes ]; then
-        shell=$(command -v bash || command -v sh)
+        shell="bash"
+        command -v bash > /dev/null || shell="sh"
         exec "$shell" -l -c 'cd "$1" && shift && . "$0/environment" && exec "$@"' "$job" "$home" "$@"
     fi
     . "$job/environment" && exec "$@"

@@ -56,6 +56,8 @@ mod identity;
 #[cfg(test)]
 mod init;
 #[cfg(test)]
+mod jobs;
+#[cfg(test)]
 mod kept;
 #[cfg(test)]
 mod kept_on_ec2;

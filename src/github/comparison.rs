@@ -138,11 +138,11 @@ fn reasons(comparison: &Comparison) -> Option<String> {
         };
         format!("{}: {side}", code(&clipped(&figure.name, NAME)))
     }));
-    let body = list(&items, "reasons", REASONS);
+    let body = list(&items, "caveats", REASONS);
     match items.len() {
         0 => None,
         1..=OPEN_REASONS => Some(body),
-        count => Some(fold(&format!("{count} reasons"), &body)),
+        count => Some(fold(&format!("{count} caveats"), &body)),
     }
 }
 

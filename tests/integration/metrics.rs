@@ -19,8 +19,13 @@ struct Sampler {
 }
 
 impl Sampler {
-    /// With this awk, or the machine's own, and until the process `owner` is gone.
+    /// With this awk, or the machine's own, once a second and until the process `owner` is gone.
     fn start(awk: Option<&str>, owner: &str) -> Self {
+        Self::each(awk, "1", owner)
+    }
+
+    /// The same at an interval.
+    fn each(awk: Option<&str>, interval: &str, owner: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path();
         fs::write(path.join("cgroup"), "\n").unwrap();
@@ -34,7 +39,7 @@ impl Sampler {
         let process = Command::new("bash")
             .args(["-c", SAMPLE, "sample"])
             .arg(path)
-            .args(["1", owner, PROGRAM])
+            .args([interval, owner, PROGRAM])
             .env("PATH", format!("{}:{search}", path.join("bin").display()))
             .stdin(Stdio::null())
             .stdout(fs::File::create(path.join("log")).unwrap())
@@ -52,7 +57,7 @@ impl Sampler {
 
     fn tell(&self, line: &str) {
         let events = self.directory.path().join("events");
-        fs::write(events, format!("{line}\n")).unwrap();
+        fs::write(events, format!("{line}\n\n")).unwrap();
     }
 
     fn ends(&mut self) {
@@ -113,6 +118,26 @@ fn every_awk_samples_the_same() {
     }
     headers.dedup();
     assert!(headers.len() <= 1, "{headers:#?}");
+}
+
+#[test]
+fn what_a_step_tells_is_whole_when_it_comes_with_a_tick() {
+    let mut sampler = Sampler::each(None, "0.001", "");
+    let steps: Vec<String> = (0..500).map(|step| format!("{step:03}-run-a.sh")).collect();
+    for step in &steps {
+        sampler.tell(&format!("begin\t\t{step}"));
+        sampler.tell(&format!("end\t\t{step}"));
+    }
+    sampler.tell("quit");
+    sampler.ends();
+    let lines = sampler.lines();
+    let named = lines
+        .iter()
+        .skip(1)
+        .filter_map(|line| line.split(',').nth(2));
+    let mut named: Vec<&str> = named.filter(|step| !step.is_empty()).collect();
+    named.dedup();
+    assert_eq!(named, steps);
 }
 
 #[test]

@@ -12,12 +12,17 @@ case $(awk -W version < /dev/null) in mawk*) unbuffered=(-W interactive) ;; esac
 read -r own_group < "$directory/cgroup"
 
 tick() {
-    local line
+    local line begun=
     while [ -z "$owner" ] || kill -0 "$owner"; do
-        line=
-        IFS= read -r -t "$interval" line <&3
-        [ "$line" != quit ] || break
-        printf '%s\n' "$line"
+        if IFS= read -r -t "$interval" line <&3; then
+            line=$begun$line begun=
+            [ "$line" != quit ] || break
+            [ -z "$line" ] || printf '%s\n' "$line"
+        else
+            # The time may be over in the middle of a line, or with its end read and lost, which is why lines have two.
+            begun=$begun$line
+            echo
+        fi
     done
 }
 

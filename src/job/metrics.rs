@@ -14,6 +14,9 @@ const PROGRAM: &str = include_str!("metrics/sample.awk");
 const READY: &str = include_str!("metrics/ready.sh");
 const END: &str = include_str!("metrics/end.sh");
 
+/// Runs it by bash, and by the machine's own shell where there is none.
+const BY_SHELL: &str = r#"exec "$(command -v bash || command -v sh)" -c "$@""#;
+
 /// Its number among the jobs: steps count from 1.
 const NUMBER: u32 = 0;
 
@@ -40,14 +43,7 @@ impl Sampler<'_> {
         let interval = interval.as_secs_f64().to_string();
         let owner = owner.map_or_else(String::new, |process| process.to_string());
         let words = [
-            "/usr/bin/env",
-            "bash",
-            "-c",
-            SAMPLE,
-            "sample",
-            &directory,
-            &interval,
-            &owner,
+            "/bin/sh", "-c", BY_SHELL, "sh", SAMPLE, "sample", &directory, &interval, &owner,
             PROGRAM,
         ];
         let job = Job {

@@ -29,7 +29,7 @@ echo "$cgroup" > cgroup
 
 # Tells the sampler of the system metrics, where there is one. A FIFO that is opened for both never makes the step wait.
 tell() {
-    [ ! -p ../00/events ] || printf '%s\t%s\t%s\n\n' "$1" "$cgroup" "$label" 1<> ../00/events
+    [ ! -p ../00/events ] || printf '%s\t%s\t%s\n' "$1" "$cgroup" "$label" 1<> ../00/events
 }
 
 tell begin

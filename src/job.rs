@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::instance::LeaseToken;
 use crate::shell::{Command, Output, Reconnect, Shell, ShellError, quote, run_idempotent};
 pub use log::{Log, log_sizes, read_log, read_rest};
-pub use metrics::Sampler;
+pub use metrics::{Sampler, Sampling};
 
 const START: &str = include_str!("job/start.sh");
 const SUPERVISE: &str = include_str!("job/supervise.sh");

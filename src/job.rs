@@ -18,7 +18,7 @@ use crate::instance::LeaseToken;
 use crate::shell::{Command, Shell, ShellError, quote, run_idempotent};
 use follow::Follower;
 pub use log::{Log, log_sizes, read_log, read_rest};
-pub use metrics::Sampler;
+pub use metrics::{Sampler, Sampling};
 
 const START: &str = include_str!("job/start.sh");
 const SUPERVISE: &str = include_str!("job/supervise.sh");

@@ -1,6 +1,6 @@
 //! `metrics.csv`: the system metrics of an instance, as its sampler writes them, and what in them disturbs a measurement.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::comparison::{Reservation, percent};
 
@@ -20,15 +20,28 @@ const SAID_DRIFT: f64 = 0.02;
 
 /// What the metrics say of the time in which some steps ran.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(crate) struct Disturbances {
+struct Disturbances {
     /// The share of CPU time that the hypervisor gave to others.
-    pub steal: f64,
+    steal: f64,
     /// The share of time for which a limit held CPUs up.
-    pub throttled: f64,
+    throttled: f64,
     /// The bytes swapped in and out in a second.
-    pub swapped: f64,
+    swapped: f64,
     /// The distance between the lowest and the highest mean frequency of a step, to the mean of both.
-    pub drift: f64,
+    drift: f64,
+}
+
+/// A row of the metrics of a step that measured; what cannot be read is left out.
+#[derive(Debug)]
+struct Row {
+    step: String,
+    turn: Option<u32>,
+    seconds: f64,
+    steal: Option<f64>,
+    throttled: Option<f64>,
+    throttled_step: Option<f64>,
+    swapped: Option<f64>,
+    frequency: Option<f64>,
 }
 
 /// A mean over time.
@@ -51,52 +64,67 @@ impl Mean {
     }
 }
 
-impl Disturbances {
-    /// Reads the metrics of the time in which these steps ran, named by their logs. What cannot be read is left out.
-    pub(crate) fn during(steps: &BTreeSet<String>, text: &[u8]) -> Self {
-        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text);
-        let Ok(header) = reader.byte_headers().cloned() else {
-            return Self::default();
+/// The rows of these steps, which are named by their logs.
+fn rows(steps: &BTreeMap<String, Option<u32>>, text: &[u8]) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text);
+    let Ok(header) = reader.byte_headers().cloned() else {
+        return rows;
+    };
+    let place = |name: &str| header.iter().position(|other| other == name.as_bytes());
+    let (up, step) = (place("uptime_s"), place("step"));
+    let metrics = [
+        "cpu.steal_percent",
+        "cpu.throttled_percent",
+        "step.throttled_percent",
+        "swap.in_bytes_per_s",
+        "swap.out_bytes_per_s",
+        "cpu.frequency_mhz",
+    ];
+    let places = metrics.map(place);
+    let mut before = None;
+    for row in reader.byte_records().map_while(Result::ok) {
+        let number = |place: Option<usize>| {
+            let text = std::str::from_utf8(row.get(place?)?).ok()?;
+            text.parse::<f64>().ok().filter(|number| number.is_finite())
         };
-        let place = |name: &str| header.iter().position(|other| other == name.as_bytes());
-        let (up, step) = (place("uptime_s"), place("step"));
-        let metrics = [
-            "cpu.steal_percent",
-            "cpu.throttled_percent",
-            "step.throttled_percent",
-        ];
-        let [steal, throttled, of_step] = metrics.map(place);
-        let swap = ["swap.in_bytes_per_s", "swap.out_bytes_per_s"].map(place);
-        let frequency = place("cpu.frequency_mhz");
+        let Some(now) = number(up) else { break };
+        let seconds = before.map_or(0.0, |before: f64| (now - before).max(0.0));
+        before = Some(now);
+        let name = step.and_then(|step| row.get(step)).unwrap_or_default();
+        let name = String::from_utf8_lossy(name);
+        let Some((step, turn)) = steps.get_key_value(name.as_ref()) else {
+            continue;
+        };
+        let [steal, throttled, throttled_step, read, written, frequency] = places.map(number);
+        rows.push(Row {
+            step: step.clone(),
+            turn: *turn,
+            seconds,
+            steal,
+            throttled,
+            throttled_step,
+            swapped: read.zip(written).map(|(read, written)| read + written),
+            frequency,
+        });
+    }
+    rows
+}
+
+impl Disturbances {
+    fn of<'a>(rows: impl Iterator<Item = &'a Row>) -> Self {
         let [mut stolen, mut held_up, mut held_up_step, mut swapped] = [Mean::default(); 4];
-        let mut frequencies: Vec<(String, Mean)> = Vec::new();
-        let mut before = None;
-        for row in reader.byte_records().map_while(Result::ok) {
-            let number = |place: Option<usize>| {
-                let text = std::str::from_utf8(row.get(place?)?).ok()?;
-                text.parse::<f64>().ok().filter(|number| number.is_finite())
-            };
-            let Some(now) = number(up) else { break };
-            let seconds = before.map_or(0.0, |before: f64| (now - before).max(0.0));
-            before = Some(now);
-            let name = step.and_then(|step| row.get(step)).unwrap_or_default();
-            let name = String::from_utf8_lossy(name).into_owned();
-            if !steps.contains(&name) {
-                continue;
-            }
-            stolen.add(number(steal), seconds);
-            held_up.add(number(throttled), seconds);
-            held_up_step.add(number(of_step), seconds);
-            let [read, written] = swap.map(number);
-            swapped.add(
-                read.zip(written).map(|(read, written)| read + written),
-                seconds,
-            );
-            if frequencies.last().is_none_or(|(last, _)| *last != name) {
-                frequencies.push((name, Mean::default()));
+        let mut frequencies: Vec<(&str, Mean)> = Vec::new();
+        for row in rows {
+            stolen.add(row.steal, row.seconds);
+            held_up.add(row.throttled, row.seconds);
+            held_up_step.add(row.throttled_step, row.seconds);
+            swapped.add(row.swapped, row.seconds);
+            if frequencies.last().is_none_or(|(last, _)| *last != row.step) {
+                frequencies.push((&row.step, Mean::default()));
             }
             if let Some((_, mean)) = frequencies.last_mut() {
-                mean.add(number(frequency), seconds);
+                mean.add(row.frequency, row.seconds);
             }
         }
         let means = frequencies.into_iter().filter_map(|(_, mean)| mean.get());
@@ -114,43 +142,65 @@ impl Disturbances {
             }),
         }
     }
+}
 
-    /// What limits the answer of a run that had this on a sample, in words.
-    pub(crate) fn reservations(&self, sample: u32) -> Vec<Reservation> {
-        let mut reservations = Vec::new();
-        let mut add = |size: f64, said: f64, void: f64, reason: String| {
-            if size > said {
-                reservations.push(Reservation {
-                    reason,
-                    voids: size > void,
-                });
-            }
-        };
-        let Self {
-            steal,
-            throttled,
-            swapped,
-            drift,
-        } = *self;
-        let reason = format!("sample {sample} lost {} to steal", percent(steal));
-        add(steal, SAID_SHARE, VOID_SHARE, reason);
-        let reason = format!(
-            "sample {sample} was throttled for {} of the time",
-            percent(throttled)
-        );
-        add(throttled, SAID_SHARE, VOID_SHARE, reason);
-        let reason = format!(
-            "sample {sample} swapped {:.0} KiB a second",
-            swapped / 1024.0
-        );
-        add(swapped, SAID_SWAPPING, VOID_SWAPPING, reason);
-        let reason = format!(
-            "the CPU frequency of sample {sample} drifted by {}",
-            percent(drift)
-        );
-        add(drift, SAID_DRIFT, f64::INFINITY, reason);
-        reservations
-    }
+/// What limits the answer of a run with these metrics of a sample, in words. `steps` are those that measured, named by their
+/// logs, with the turn that each is of, where it is of one alone.
+pub(crate) fn reservations(
+    sample: u32,
+    steps: &BTreeMap<String, Option<u32>>,
+    text: &[u8],
+) -> Vec<Reservation> {
+    let rows = rows(steps, text);
+    let whole = Disturbances::of(rows.iter());
+    let numbers: BTreeSet<u32> = rows.iter().filter_map(|row| row.turn).collect();
+    let turns: Vec<(u32, Disturbances)> = numbers
+        .into_iter()
+        .map(|turn| {
+            let of_turn = rows.iter().filter(|row| row.turn == Some(turn));
+            (turn, Disturbances::of(of_turn))
+        })
+        .collect();
+    let mut reservations = Vec::new();
+    let mut add = |of: fn(&Disturbances) -> f64, said, void, words: &dyn Fn(f64) -> [String; 2]| {
+        let size = of(&whole);
+        let hit = turns.iter().filter(|(_, turn)| of(turn) > void);
+        let hit: Vec<String> = hit.map(|(turn, _)| turn.to_string()).collect();
+        if size <= said && hit.is_empty() {
+            return;
+        }
+        let [mut reason, _] = words(size);
+        // Where it is all of them, the mean says enough.
+        if !hit.is_empty() && hit.len() < turns.len() {
+            let [_, limit] = words(void);
+            let noun = if hit.len() == 1 { "turn" } else { "turns" };
+            let hit = hit.join(", ");
+            reason = format!("{reason}, and more than {limit} in {noun} {hit}");
+        }
+        reservations.push(Reservation {
+            reason,
+            voids: size > void,
+        });
+    };
+    add(|one| one.steal, SAID_SHARE, VOID_SHARE, &|size| {
+        let share = percent(size);
+        [format!("sample {sample} lost {share} to steal"), share]
+    });
+    add(|one| one.throttled, SAID_SHARE, VOID_SHARE, &|size| {
+        let share = percent(size);
+        let reason = format!("sample {sample} was throttled for {share} of the time");
+        [reason, share]
+    });
+    add(|one| one.swapped, SAID_SWAPPING, VOID_SWAPPING, &|size| {
+        let rate = format!("{:.0} KiB a second", size / 1024.0);
+        [format!("sample {sample} swapped {rate}"), rate]
+    });
+    add(|one| one.drift, SAID_DRIFT, f64::INFINITY, &|size| {
+        let share = percent(size);
+        let reason = format!("the CPU frequency of sample {sample} drifted by {share}");
+        [reason, share]
+    });
+    reservations
 }
 
 #[cfg(test)]
@@ -165,44 +215,66 @@ mod tests {
         8.0,18.0,03-run-a.sh,6,2700,0,0\n\
         9.0,19.0,03-ru";
 
-    fn during(steps: &[&str]) -> Disturbances {
-        let steps = steps.iter().map(|step| (*step).to_owned()).collect();
-        Disturbances::during(&steps, TEXT.as_bytes())
+    /// The words of the second sample, and whether each voids.
+    fn said(text: &str, steps: &[(&str, Option<u32>)]) -> Vec<(String, bool)> {
+        let steps = steps.iter();
+        let steps = steps.map(|(step, turn)| ((*step).to_owned(), *turn));
+        let said = reservations(2, &steps.collect(), text.as_bytes()).into_iter();
+        said.map(|one| (one.reason, one.voids)).collect()
+    }
+
+    /// A row of ten seconds for each share of steal, of a step of its own.
+    fn stolen(shares: &[u32]) -> String {
+        let mut text = "uptime_s,step,cpu.steal_percent\n0,,0\n".to_owned();
+        for (place, share) in shares.iter().enumerate() {
+            let row = format!("{},{place}-run-a.sh,{share}\n", 10 * (place + 1));
+            text.push_str(&row);
+        }
+        text
     }
 
     #[test]
     fn only_the_time_of_the_steps_counts_and_each_second_alike() {
-        let found = during(&["02-run-a.sh", "03-run-a.sh"]);
-        assert!((found.steal - 0.07).abs() < 1e-9, "{found:?}");
-        let reservations = found.reservations(2);
-        let words: Vec<(&str, bool)> = reservations
-            .iter()
-            .map(|one| (one.reason.as_str(), one.voids))
-            .collect();
+        let steps = [("02-run-a.sh", None), ("03-run-a.sh", None)];
         assert_eq!(
-            words,
+            said(TEXT, &steps),
             [
-                ("sample 2 lost 7.0 % to steal", true),
-                ("the CPU frequency of sample 2 drifted by 10.5 %", false)
+                ("sample 2 lost 7.0 % to steal".to_owned(), true),
+                (
+                    "the CPU frequency of sample 2 drifted by 10.5 %".to_owned(),
+                    false
+                )
             ]
         );
     }
 
     #[test]
     fn a_quiet_sample_has_no_reservation() {
-        assert_eq!(during(&[]).reservations(1), []);
-        let nothing = Disturbances::during(&BTreeSet::new(), b"nonsense");
-        assert_eq!(nothing, Disturbances::default());
+        assert_eq!(said(TEXT, &[]), []);
+        assert_eq!(said("nonsense", &[("02-run-a.sh", Some(1))]), []);
     }
 
     #[test]
     fn a_little_steal_is_said_and_voids_nothing() {
-        let some = Disturbances {
-            steal: 0.02,
-            ..Disturbances::default()
-        };
-        let reservations = some.reservations(1);
-        assert_eq!(reservations.len(), 1);
-        assert!(!reservations[0].voids);
+        let text = stolen(&[2]);
+        let reason = "sample 2 lost 2.0 % to steal".to_owned();
+        assert_eq!(said(&text, &[("0-run-a.sh", Some(1))]), [(reason, false)]);
+    }
+
+    #[test]
+    fn turns_that_were_hit_are_named_though_the_whole_was_not() {
+        let text = stolen(&[0, 6, 0, 0, 0, 0, 0, 0]);
+        let names: Vec<String> = (0..8).map(|place| format!("{place}-run-a.sh")).collect();
+        let numbers = (1..).map(Some);
+        let steps: Vec<(&str, Option<u32>)> =
+            names.iter().map(String::as_str).zip(numbers).collect();
+        let reason = "sample 2 lost 0.8 % to steal, and more than 5.0 % in turn 2".to_owned();
+        assert_eq!(said(&text, &steps), [(reason, false)]);
+        let text = stolen(&[30, 0, 30, 0, 0, 0, 0, 0]);
+        let reason = "sample 2 lost 7.5 % to steal, and more than 5.0 % in turns 1, 3".to_owned();
+        assert_eq!(said(&text, &steps), [(reason, true)]);
+        let text = stolen(&[9; 8]);
+        let reason = "sample 2 lost 9.0 % to steal".to_owned();
+        assert_eq!(said(&text, &steps), [(reason, true)]);
     }
 }

@@ -17,6 +17,7 @@ use crate::instance::{
     Owner, Resource,
 };
 use crate::object_store::{ObjectStore, StoreError};
+use crate::records::Ec2Facts;
 use crate::remote_host::RemoteHost;
 use crate::shell::{Shell, ShellError};
 
@@ -108,6 +109,12 @@ pub trait Provider: Sweep + Images {
         instance: &Instance,
         lease: &LeaseToken,
     ) -> Result<RemoteHost<Self::Shell>, ShellError>;
+
+    /// The facts about an instance that are not of the machine, where it is rented. Safe to drop.
+    async fn facts(&self, instance: &Instance, lease: &LeaseToken) -> Option<Ec2Facts> {
+        let _ = (instance, lease);
+        None
+    }
 
     /// The way back to an instance, where there is one for another process.
     fn access(&self, instance: &Instance) -> Option<InstanceAccess> {

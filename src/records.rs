@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 
 pub use figures::{AskedPrecision, FigureRecord, Figures, JoinError, SampleOf, TurnValues};
 pub use host::{
-    BootTimes, CState, Calibration, Calibrations, Disk, Ec2Facts, HostFacts, Network, QuietSetting,
+    BootTimes, CState, Calibration, Calibrations, Disk, EbsVolume, Ec2Facts, HostFacts, Network,
+    QuietSetting,
 };
 pub use index::{Index, IndexEntry};
 pub use manifest::{FilePath, FileState, Manifest, ManifestEntry, Sha256};

@@ -94,13 +94,17 @@ impl<S: Shell> RemoteHost<S> {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::path::Path;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::process::CommandExt as _;
+    use std::path::{Path, PathBuf};
     use std::process::Command;
+
+    use tempfile::TempDir;
 
     use super::*;
 
     /// What files of a machine hold, below its root.
-    const TREE: [(&str, &str); 26] = [
+    const TREE: [(&str, &str); 27] = [
         ("proc/sys/kernel/osrelease", "6.8.0-1018-aws\n"),
         ("proc/cmdline", "ro quiet\n"),
         ("proc/loadavg", "0.52 0.14 0.05 1/100 999\n"),
@@ -141,6 +145,7 @@ mod tests {
             "sys/block/nvme0n1/device/model",
             "Amazon Elastic Block Store              \n",
         ),
+        ("sys/block/nvme0n1/device/serial", "vol0123456789abcdef0\n"),
         ("sys/block/nvme0n1/size", "2048\n"),
         ("sys/block/nvme0n1/queue/rotational", "0\n"),
         ("sys/block/loop0/size", "2048\n"),
@@ -161,8 +166,13 @@ mod tests {
         let [program, args @ ..] = shell else {
             panic!("no shell")
         };
-        let output = Command::new(program)
-            .args(args)
+        let mut shell = Command::new(program);
+        shell.args(args);
+        facts_of(shell, root)
+    }
+
+    fn facts_of(mut shell: Command, root: &Path) -> HostFacts {
+        let output = shell
             .args(["-c", HOST, "collector"])
             .arg(root)
             .output()
@@ -171,14 +181,25 @@ mod tests {
         HostFacts::from_answer(&String::from_utf8(output.stdout).unwrap())
     }
 
-    #[test]
-    fn a_machine_tells_what_its_files_hold_to_every_shell() {
+    /// A machine of files.
+    fn machine() -> TempDir {
         let root = tempfile::tempdir().unwrap();
         for (name, content) in TREE {
-            let path = root.path().join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, content).unwrap();
+            write(root.path(), name, content);
         }
+        root
+    }
+
+    fn write(root: &Path, name: &str, content: &str) -> PathBuf {
+        let path = root.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    #[test]
+    fn a_machine_tells_what_its_files_hold_to_every_shell() {
+        let root = machine();
         let facts = facts_by(&["sh"], root.path());
         let text = |fact: &Option<String>| fact.clone().unwrap_or_default();
         assert_eq!(text(&facts.kernel), "6.8.0-1018-aws");
@@ -199,6 +220,7 @@ mod tests {
         assert_eq!(facts.c_states.len(), 1);
         assert_eq!(facts.disks.len(), 1, "{:?}", facts.disks);
         assert_eq!(facts.disks[0].bytes, Some(1 << 20));
+        assert_eq!(text(&facts.disks[0].volume), "vol-0123456789abcdef0");
         assert_eq!(facts.networks[0].mtu_bytes, Some(9001));
         let boot = [
             facts.boot.pending,
@@ -211,6 +233,41 @@ mod tests {
                 assert_eq!(facts_by(shell, root.path()), facts, "{shell:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_machine_with_nothing_but_busybox_and_musl_tells_as_much() {
+        let root = machine();
+        let mut facts = facts_by(&["sh"], root.path());
+        facts.libc = Some("musl 1.2.5".into());
+        let loader = "#!/bin/sh\nprintf 'musl libc (x86_64)\\nVersion 1.2.5\\n' >&2\n";
+        let loader = write(root.path(), "lib/ld-musl-x86_64.so.1", loader);
+        let applets = root.path().join("bin");
+        fs::create_dir(&applets).unwrap();
+        fs::set_permissions(loader, fs::Permissions::from_mode(0o755)).unwrap();
+        let mut busybox = Command::new("busybox");
+        let installing = busybox.args(["--install", "-s"]).arg(&applets).status();
+        if installing.is_ok_and(|status| status.success()) {
+            let mut shell = Command::new(applets.join("sh"));
+            shell.env_clear().env("PATH", &applets);
+            assert_eq!(facts_of(shell, root.path()), facts);
+        }
+    }
+
+    #[test]
+    fn a_user_without_rights_is_told_as_much_as_root() {
+        const NOBODY: u32 = 65534;
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        // Of the machine that runs the test.
+        let mut shell = Command::new("sh");
+        shell.uid(NOBODY).gid(NOBODY);
+        let mut facts = facts_of(shell, Path::new(""));
+        facts.load_average = None;
+        let mut of_root = facts_by(&["sh"], Path::new(""));
+        of_root.load_average = None;
+        assert_eq!(facts, of_root);
     }
 
     #[test]

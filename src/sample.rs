@@ -47,6 +47,7 @@ use crate::project_file::ProjectFile;
 use crate::provider::Provider;
 use crate::records::{BootTimes, HostFacts};
 use crate::remote_host::RemoteHost;
+use crate::remote_host::cpus::Division;
 use crate::report::{Collected, Outcome, Release, TurnReport};
 use crate::reporter::{Event, Reporter, SampleReporter};
 use crate::results::{Results, ResultsError};
@@ -125,8 +126,8 @@ pub(crate) struct Sample<'a, P: Provider, H, R> {
     sources: BTreeMap<Arm, String>,
     /// What steps run for.
     scope: Scope,
-    /// The CPUs of the two turns of a duet.
-    cpus: Option<[String; 2]>,
+    /// The CPUs of a duet.
+    cpus: Option<Division>,
     /// The turns that were begun.
     turns: Vec<TurnReport>,
     skipped_turns: usize,

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::calibration::{DISK_SPEED, INTEGER_SPEED, MEMORY_SPEED, Speed};
 use super::hosts::Host;
-use crate::records::HostFacts;
+use crate::records::{EbsVolume, HostFacts};
 
 /// What it means that no host of one side is like one of the other in a fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +50,7 @@ enum Told {
 }
 
 /// The facts that matter, the most important first. What differs after each boot, as the load or an address, is none of them.
-pub(super) const COMPARED_FACTS: [ComparedFact; 31] = [
+pub(super) const COMPARED_FACTS: [ComparedFact; 33] = [
     rented("instance type", Weight::NoVerdict, |host| {
         host.instance_type.clone()
     }),
@@ -127,6 +127,12 @@ pub(super) const COMPARED_FACTS: [ComparedFact; 31] = [
     }),
     told("tenancy", Weight::Reservation, |facts| {
         facts.ec2.as_ref()?.tenancy.clone()
+    }),
+    told("CPU credits", Weight::Reservation, |facts| {
+        facts.ec2.as_ref()?.cpu_credits.clone()
+    }),
+    told("volumes", Weight::Reservation, |facts| {
+        listed(facts.ec2.as_ref()?.volumes.iter().map(volume))
     }),
     told("what `quiet` set", Weight::Reservation, quiet),
     calibrated(INTEGER_SPEED),
@@ -210,6 +216,21 @@ fn number(count: Option<u32>) -> Option<String> {
 fn gibibytes(bytes: u64) -> String {
     let tenths = bytes.saturating_mul(10).div_euclid(1 << 30);
     format!("{}.{} GiB", tenths / 10, tenths % 10)
+}
+
+/// What a volume is made for, and how it gets its content.
+fn volume(volume: &EbsVolume) -> String {
+    let per_s = |bytes: u64| format!("{} MiB/s", bytes >> 20);
+    let parts = [
+        volume.kind.clone(),
+        volume.bytes.map(gibibytes),
+        volume.iops.map(|iops| format!("{iops} IOPS")),
+        volume.bytes_per_s.map(per_s),
+        volume.snapshot.as_ref().map(|_| "from a snapshot".into()),
+        volume.initialized_bytes_per_s.map(per_s),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    parts.join(" ")
 }
 
 /// The idle states that are in use.

@@ -14,8 +14,22 @@ const PROGRAM: &str = include_str!("metrics/sample.awk");
 const READY: &str = include_str!("metrics/ready.sh");
 const END: &str = include_str!("metrics/end.sh");
 
+/// Runs it by bash, and by the machine's own shell where there is none.
+const BY_SHELL: &str = r#"exec "$(command -v bash || command -v sh)" -c "$@""#;
+
 /// Its number among the jobs: steps count from 1.
 const NUMBER: u32 = 0;
+
+/// How it samples.
+#[derive(Debug, Clone)]
+pub struct Sampling {
+    /// The time from row to row.
+    pub interval: Duration,
+    /// A process of the same machine that it does not outlive.
+    pub owner: Option<u32>,
+    /// The CPUs that it is kept to, where nothing is measured.
+    pub cpus: Option<String>,
+}
 
 /// The sampler of an instance.
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +39,7 @@ pub struct Sampler<'a> {
 }
 
 impl Sampler<'_> {
-    /// Starts it, and waits for its first line. `owner` is a process of the same machine that it does not outlive.
+    /// Starts it, and waits for its first line.
     ///
     /// # Errors
     /// When the machine cannot be talked to, or nothing can be sampled on it.
@@ -33,21 +47,14 @@ impl Sampler<'_> {
         &self,
         shell: &impl Shell,
         lease: &LeaseToken,
-        interval: Duration,
-        owner: Option<u32>,
+        sampling: Sampling,
     ) -> Result<(), ShellError> {
         let directory = path(self.directory, NUMBER);
-        let interval = interval.as_secs_f64().to_string();
+        let interval = sampling.interval.as_secs_f64().to_string();
+        let owner = sampling.owner;
         let owner = owner.map_or_else(String::new, |process| process.to_string());
         let words = [
-            "/usr/bin/env",
-            "bash",
-            "-c",
-            SAMPLE,
-            "sample",
-            &directory,
-            &interval,
-            &owner,
+            "/bin/sh", "-c", BY_SHELL, "sh", SAMPLE, "sample", &directory, &interval, &owner,
             PROGRAM,
         ];
         let job = Job {
@@ -58,7 +65,7 @@ impl Sampler<'_> {
             argv: words.map(str::to_owned).into(),
             env: Vec::new(),
             home: ".".into(),
-            cpus: None,
+            cpus: sampling.cpus,
             login: false,
         };
         job.start(shell).await?;

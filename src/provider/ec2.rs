@@ -2,6 +2,7 @@
 
 mod account;
 mod call_trace;
+mod facts;
 mod group;
 mod image;
 mod parameter;
@@ -34,9 +35,11 @@ use super::{Access, InstanceAccess, Login, Provider, ProviderError, RefusalKind,
 use crate::config::{AddressKind, Ec2Spec, S3Destination};
 use crate::instance::{Instance, InstanceId, LaunchRequest, LeaseToken};
 use crate::object_store::StoreError;
+use crate::records::Ec2Facts;
 use crate::remote_host::RemoteHost;
 use crate::shell::ssh::{KeyError, Keys, SshShell, Target};
 use crate::shell::{Command, ShellError, run_script};
+use facts::KnownFacts;
 use group::Group;
 use refusal::from_sdk_error;
 use region::suspect_region;
@@ -69,6 +72,7 @@ pub struct Ec2 {
     bucket: Option<Bucket>,
     /// The instances that were connected to.
     targets: RefCell<BTreeMap<InstanceId, Target>>,
+    facts: KnownFacts,
     /// An image was asked for, and may have to be deleted.
     makes_images: Cell<bool>,
 }
@@ -116,6 +120,7 @@ impl Ec2 {
             user_data: Blob::new(cloud_config),
             bucket: None,
             targets: RefCell::default(),
+            facts: KnownFacts::default(),
             makes_images: Cell::new(false),
         })
     }
@@ -383,6 +388,10 @@ impl Provider for Ec2 {
             jobs_dir: JOBS_DIR.into(),
             just_booted: true,
         })
+    }
+
+    async fn facts(&self, instance: &Instance, lease: &LeaseToken) -> Option<Ec2Facts> {
+        Some(self.facts.of(&self.account, instance, lease).await)
     }
 
     fn access(&self, instance: &Instance) -> Option<InstanceAccess> {

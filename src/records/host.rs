@@ -2,6 +2,7 @@
 
 mod answer;
 mod calibration;
+mod ec2;
 
 use std::collections::BTreeMap;
 
@@ -10,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Record;
 pub use calibration::{Calibration, Calibrations, QuietSetting};
+pub use ec2::{EbsVolume, Ec2Facts};
 
 /// The facts about a machine; one that it does not tell is absent.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -151,6 +153,9 @@ pub struct Disk {
     /// The scheduler of its requests.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scheduler: Option<String>,
+    /// The id of the volume that it is, on EBS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub volume: Option<String>,
 }
 
 /// A network interface.
@@ -167,23 +172,6 @@ pub struct Network {
     /// Its speed, where it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub speed_mbit_per_s: Option<u32>,
-}
-
-/// What EC2 tells of an instance.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ec2Facts {
-    /// The instance type.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub instance_type: Option<String>,
-    /// The AMI.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub image: Option<String>,
-    /// The zone.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub zone: Option<String>,
-    /// Whether other customers may be on the same hardware: `default`, `dedicated` or `host`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tenancy: Option<String>,
 }
 
 /// When an instance was how far. The clocks are those of this machine, of EC2 and of the instance.

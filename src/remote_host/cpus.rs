@@ -39,13 +39,21 @@ impl DivisionError {
     }
 }
 
+/// The CPUs that steps may use, as lists for `taskset`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Division {
+    /// As many cores in each, and the threads of a core together.
+    pub halves: [String; 2],
+    /// The odd cores, which are in neither.
+    pub rest: Option<String>,
+}
+
 impl<S: Shell> RemoteHost<S> {
-    /// Two halves of the CPUs that steps may use, as lists for `taskset`: as many cores in each, and the threads of a core
-    /// together. An odd core is in neither.
+    /// Divides the CPUs that steps may use.
     ///
     /// # Errors
     /// When there are not two cores, or the machine does not tell.
-    pub async fn cpu_halves(&self) -> Result<[String; 2], DivisionError> {
+    pub async fn divide_cpus(&self) -> Result<Division, DivisionError> {
         let command = Command::new::<&str>(CPUS, []).as_root();
         let what = "asking for the CPUs";
         let answer = run_idempotent(&self.shell, what, &command, &[], CPUS_DEADLINE).await?;
@@ -54,7 +62,7 @@ impl<S: Shell> RemoteHost<S> {
             what,
             reason: format!("it answered {answer:?}"),
         })?;
-        halves(&cores).ok_or_else(|| DivisionError::TooFewCores(in_words(&cores)))
+        division(&cores).ok_or_else(|| DivisionError::TooFewCores(in_words(&cores)))
     }
 }
 
@@ -76,26 +84,31 @@ fn cores(answer: &str) -> Option<Vec<BTreeSet<u32>>> {
     Some(cores)
 }
 
-/// The halves: each has as many cores of one kind, told by the number of threads, as the other. Of an odd number the first
-/// stays free, for the system prefers it.
-fn halves(cores: &[BTreeSet<u32>]) -> Option<[String; 2]> {
+/// The division: each half has as many cores of one kind, told by the number of threads, as the other. Of an odd number the
+/// first stays free, for the system prefers it.
+fn division(cores: &[BTreeSet<u32>]) -> Option<Division> {
     let mut kinds: BTreeMap<usize, Vec<&BTreeSet<u32>>> = BTreeMap::new();
     for core in cores {
         kinds.entry(core.len()).or_default().push(core);
     }
     let mut halves = [BTreeSet::new(), BTreeSet::new()];
+    let mut rest = BTreeSet::new();
     for kind in kinds.values() {
-        let (_, even) = kind.split_at_checked(kind.len() % 2)?;
+        let (odd, even) = kind.split_at_checked(kind.len() % 2)?;
+        rest.extend(odd.iter().copied().flatten());
         for (half, cores) in halves.iter_mut().zip(even.chunks((even.len() / 2).max(1))) {
             half.extend(cores.iter().copied().flatten());
         }
     }
-    let text = |half: &BTreeSet<u32>| {
-        let cpus: Vec<String> = half.iter().map(ToString::to_string).collect();
+    let text = |cpus: &BTreeSet<u32>| {
+        let cpus: Vec<String> = cpus.iter().map(ToString::to_string).collect();
         cpus.join(",")
     };
     let [first, second] = &halves;
-    (!first.is_empty()).then(|| [text(first), text(second)])
+    (!first.is_empty()).then(|| Division {
+        halves: [text(first), text(second)],
+        rest: (!rest.is_empty()).then(|| text(&rest)),
+    })
 }
 
 /// A list of the kernel, such as `0-3,8`.
@@ -125,13 +138,13 @@ fn in_words(cores: &[BTreeSet<u32>]) -> String {
 mod tests {
     use super::*;
 
-    fn divided(answer: &str) -> Option<[String; 2]> {
-        halves(&cores(answer).unwrap())
+    fn divided(answer: &str) -> Option<Division> {
+        division(&cores(answer).unwrap())
     }
 
     #[track_caller]
     fn divides(answer: &str, first: &str, second: &str) {
-        assert_eq!(divided(answer).unwrap(), [first, second]);
+        assert_eq!(divided(answer).unwrap().halves, [first, second]);
     }
 
     #[test]
@@ -144,6 +157,9 @@ mod tests {
     #[test]
     fn an_odd_core_stays_free() {
         divides("0-2\n0-2\n0\n1\n2\n", "1", "2");
+        let rest = |answer: &str| divided(answer).unwrap().rest;
+        assert_eq!(rest("0-2\n0-2\n0\n1\n2\n").as_deref(), Some("0"));
+        assert_eq!(rest("0-1\n0-1\n0\n1\n"), None);
         divides("0-5\n0-5\n0-1\n2-3\n4-5\n", "2,3", "4,5");
     }
 

@@ -94,7 +94,11 @@ for disk in "$sys"/block/*; do
     read_line "$disk/queue/scheduler"
     scheduler=$line
     read_line "$disk/device/model"
-    printf 'disk\t%s\t%s\t%s\t%s\t%s\n' "${disk##*/}" "$size" "$rotational" "$scheduler" "$line"
+    model=$line
+    # The serial number of a volume of EBS is its id, and any other is nobody's business.
+    read_line "$disk/device/serial"
+    case $line in vol*) ;; *) line='' ;; esac
+    printf 'disk\t%s\t%s\t%s\t%s\t%s\t%s\n' "${disk##*/}" "$size" "$rotational" "$scheduler" "$model" "$line"
 done
 for network in "$sys"/class/net/*; do
     [ -e "$network/device" ] || continue

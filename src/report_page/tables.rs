@@ -14,6 +14,12 @@ const NO_DIFFERENCE: [&str; 4] = ["instance", "address", "format", "load average
 const BOOT: &str = "boot: ";
 const CALIBRATION: &str = "calibration: ";
 
+/// The facts of the rental that the report of the sample has, too.
+const OF_REPORT: [&str; 3] = ["instance_type", "image", "zone"];
+
+/// What a device is called, and the ids that no other has.
+const IDENTIFIERS: [&str; 3] = ["name", "id", "volume"];
+
 /// So many files of a sample are listed.
 const MOST_FILES: usize = 2000;
 
@@ -107,10 +113,13 @@ fn of_host(sample: &SampleResults) -> Vec<(String, String)> {
         for (name, value) in &of_host {
             match name.as_str() {
                 "format" | "boot" => {}
-                // The instance is in the report, too.
                 "ec2" => {
-                    let tenancy = value.get("tenancy").and_then(Value::as_str);
-                    facts.extend(tenancy.map(|text| ("tenancy".to_owned(), text.to_owned())));
+                    let of_rental = value.as_object().into_iter().flatten();
+                    for (name, value) in
+                        of_rental.filter(|(name, _)| !OF_REPORT.contains(&name.as_str()))
+                    {
+                        flatten(&name.replace('_', " "), value, &mut facts);
+                    }
                 }
                 name => flatten(&name.replace('_', " "), value, &mut facts),
             }
@@ -138,7 +147,10 @@ fn flatten(name: &str, value: &Value, facts: &mut Vec<(String, String)>) {
             for item in items.iter().filter_map(Value::as_object) {
                 let of_item = item.get("name").map(plain).unwrap_or_default();
                 let mut parts = Vec::new();
-                for (key, value) in item.iter().filter(|(key, _)| *key != "name") {
+                let known = item
+                    .iter()
+                    .filter(|(key, _)| !IDENTIFIERS.contains(&key.as_str()));
+                for (key, value) in known {
                     flatten(&key.replace('_', " "), value, &mut parts);
                 }
                 let parts = parts

@@ -24,7 +24,7 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
         if self.measured.is_none() {
             let instance = self.journal.instance.as_ref()?.id.clone();
             let turns = self.read_figures().await;
-            let mut reservations = self.disturbances().await.reservations(self.index);
+            let mut reservations = self.disturbances().await;
             let facts = self.facts.iter();
             reservations.extend(facts.flat_map(|facts| facts.calibration.reservations(self.index)));
             for reservation in &reservations {

@@ -19,9 +19,10 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
     /// When it cannot be talked to.
     pub(super) async fn describe_host(&mut self, host: &Host<'a, P, R>) -> Result<(), ShellError> {
         let quiet = self.quieten(host).await?;
-        let mut facts = host.host_facts().await?;
+        let (facts, rented) = tokio::join!(host.host_facts(), self.facts_of_rental());
+        let mut facts = facts?;
         facts.quiet = quiet;
-        facts.ec2 = self.ec2_facts();
+        facts.ec2 = rented;
         let mut stages = self.journal.stages.iter();
         let launch = stages.rfind(|stage| stage.stage == Stage::Launch);
         facts.boot = if host.just_booted {
@@ -100,15 +101,9 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         }
     }
 
-    fn ec2_facts(&self) -> Option<Ec2Facts> {
-        let instance = self.journal.instance.clone()?;
-        let rented = self.run.plan.config.provider != ProviderSpec::Local;
-        rented.then_some(Ec2Facts {
-            instance_type: instance.instance_type,
-            image: instance.image,
-            zone: instance.zone,
-            tenancy: instance.tenancy,
-        })
+    async fn facts_of_rental(&self) -> Option<Ec2Facts> {
+        let instance = self.journal.instance.as_ref()?;
+        self.run.provider.facts(instance, &self.lease).await
     }
 
     /// Enters what is known of the host only once it was worked with.

@@ -1,6 +1,6 @@
 //! The system metrics of a sample: started with the first step, fetched between phases, and never a reason to fail.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt as _;
@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use tokio::task::spawn_blocking;
 
 use super::{Host, Sample};
+use crate::comparison::Reservation;
 use crate::config::ProviderSpec;
-use crate::job::{Log, Sampler};
-use crate::metrics::{self, Disturbances};
+use crate::job::{Log, Sampler, Sampling};
+use crate::metrics;
 use crate::phase::{Phase, Stage};
 use crate::provider::Provider;
 use crate::reporter::Reporter;
@@ -74,11 +75,16 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         };
         // An instance ends with its sampler; this machine lives on when collector is killed.
         let owner = (plan.config.provider == ProviderSpec::Local).then(std::process::id);
+        let sampling = Sampling {
+            interval,
+            owner,
+            cpus: self.cpus.as_ref().and_then(|cpus| cpus.rest.clone()),
+        };
         let lease = plan.run.lease(self.index);
         let sampler = Sampler {
             directory: &host.jobs_dir,
         };
-        match sampler.start(&host.shell, &lease, interval, owner).await {
+        match sampler.start(&host.shell, &lease, sampling).await {
             Ok(()) => self.metrics = Some(MetricsFile::of(self.results.path())),
             Err(error) => self.journal.warn(without_metrics(&error)),
         }
@@ -103,17 +109,25 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         }
     }
 
-    /// What disturbed the steps that measured; nothing where that is not known.
-    pub(super) async fn disturbances(&self) -> Disturbances {
+    /// What disturbed the steps that measured, in words; nothing where that is not known.
+    pub(super) async fn disturbances(&self) -> Vec<Reservation> {
+        // In a duet two turns have the same time.
+        let alone = !self.run.plan.config.is_duet();
         let stages = self.journal.stages.iter();
         let measured = stages.filter(|stage| stage.stage == Stage::Scripts(Phase::Run));
-        let steps = measured.flat_map(|stage| &stage.steps);
         let name = |log: &str| Some(log.rsplit('/').next()?.strip_suffix(".log")?.to_owned());
-        let steps: BTreeSet<String> = steps.filter_map(|step| name(&step.log)).collect();
+        let steps: BTreeMap<String, Option<u32>> = measured
+            .flat_map(|stage| {
+                let turn = stage.turn.filter(|_| alone);
+                let names = stage.steps.iter().filter_map(|step| name(&step.log));
+                names.map(move |name| (name, turn))
+            })
+            .collect();
         let path = self.results.path().join(RECORDS).join(metrics::FILE);
+        let index = self.index;
         let reading = spawn_blocking(move || {
             let text = std::fs::read(path).unwrap_or_default();
-            Disturbances::during(&steps, &text)
+            metrics::reservations(index, &steps, &text)
         });
         reading.await.unwrap_or_default()
     }

@@ -46,13 +46,13 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         self.scope = Scope::default();
     }
 
-    /// Finds the two halves of the instance's CPUs.
+    /// Finds the two halves of the instance's CPUs, and what is left for the sampler.
     pub(super) async fn divide_cpus(&mut self, host: &Host<'a, P, R>) -> Result<(), DivisionError> {
-        let halves = host.cpu_halves().await?;
-        let [first, second] = &halves;
+        let division = host.divide_cpus().await?;
+        let [first, second] = &division.halves;
         let note = format!("the halves of a duet: CPUs {first}, and CPUs {second}");
         self.journal.report(Event::Note(note));
-        self.cpus = Some(halves);
+        self.cpus = Some(division);
         Ok(())
     }
 
@@ -66,7 +66,8 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             return;
         }
         let plan = self.run.plan;
-        let halves = self.cpus.iter().flatten().cloned().map(Some);
+        let halves = self.cpus.iter().flat_map(|cpus| cpus.halves.clone());
+        let halves = halves.map(Some);
         let scopes: Vec<Scope> = turns
             .iter()
             .zip(halves.chain(iter::repeat(None)))

@@ -86,6 +86,8 @@ mod reference;
 #[cfg(test)]
 mod rehearsal;
 #[cfg(test)]
+mod rented_facts;
+#[cfg(test)]
 mod report_page;
 #[cfg(test)]
 mod repository;

@@ -1,7 +1,8 @@
 //! The sampler of the system metrics, as instances run it: on every awk, and no longer than what it is for.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -19,29 +20,37 @@ struct Sampler {
 }
 
 impl Sampler {
-    /// With this awk, or the machine's own, and until the process `owner` is gone.
+    /// With this awk, or the machine's own, once a second and until the process `owner` is gone.
     fn start(awk: Option<&str>, owner: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let path = directory.path();
-        fs::write(path.join("cgroup"), "\n").unwrap();
-        fs::create_dir(path.join("bin")).unwrap();
+        let mut bash = Command::new("bash");
         if let Some(awk) = awk {
-            let program = path.join("bin/awk");
+            let program = directory.path().join("awk");
             fs::write(&program, format!("#!/bin/sh\nexec {awk} \"$@\"\n")).unwrap();
             fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+            let search = std::env::var("PATH").unwrap();
+            bash.env("PATH", format!("{}:{search}", directory.path().display()));
         }
-        let search = std::env::var("PATH").unwrap();
-        let process = Command::new("bash")
+        Self::by(bash, directory, "1", owner)
+    }
+
+    /// By a shell, in a directory, at an interval.
+    fn by(mut shell: Command, directory: TempDir, interval: &str, owner: &str) -> Self {
+        let path = directory.path();
+        fs::write(path.join("cgroup"), "\n").unwrap();
+        let process = shell
             .args(["-c", SAMPLE, "sample"])
             .arg(path)
-            .args(["1", owner, PROGRAM])
-            .env("PATH", format!("{}:{search}", path.join("bin").display()))
+            .args([interval, owner, PROGRAM])
             .stdin(Stdio::null())
             .stdout(fs::File::create(path.join("log")).unwrap())
             .spawn()
             .unwrap();
-        let sampler = Self { directory, process };
-        wait_for("the header", || sampler.lines().into_iter().next());
+        let mut sampler = Self { directory, process };
+        wait_for("the header", || {
+            assert_eq!(sampler.process.try_wait().unwrap(), None);
+            sampler.lines().into_iter().next()
+        });
         sampler
     }
 
@@ -116,12 +125,97 @@ fn every_awk_samples_the_same() {
 }
 
 #[test]
+fn what_a_step_tells_is_whole_when_it_comes_with_a_tick() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut sampler = Sampler::by(Command::new("bash"), directory, "0.001", "");
+    let steps: Vec<String> = (0..500).map(|step| format!("{step:03}-run-a.sh")).collect();
+    for step in &steps {
+        sampler.tell(&format!("begin\t\t{step}"));
+        sampler.tell(&format!("end\t\t{step}"));
+    }
+    sampler.tell("quit");
+    sampler.ends();
+    let lines = sampler.lines();
+    let named = lines
+        .iter()
+        .skip(1)
+        .filter_map(|line| line.split(',').nth(2));
+    let mut named: Vec<&str> = named.filter(|step| !step.is_empty()).collect();
+    named.dedup();
+    assert_eq!(named, steps);
+}
+
+#[test]
 fn it_ends_with_the_process_that_it_is_for() {
     let mut owner = Command::new("sleep").arg("300").spawn().unwrap();
     let mut sampler = Sampler::start(None, &owner.id().to_string());
     owner.kill().unwrap();
     owner.wait().unwrap();
     sampler.ends();
+}
+
+/// The header and the step of the last row, of a sampler that one step tells of itself.
+fn sampled(mut sampler: Sampler) -> (String, String) {
+    sampler.tell("begin\t\t01-run-a.sh");
+    sampler.tell("end\t\t01-run-a.sh");
+    sampler.tell("quit");
+    sampler.ends();
+    let lines = sampler.lines();
+    let step = lines.last().unwrap().split(',').nth(2).unwrap().to_owned();
+    (lines[0].clone(), step)
+}
+
+#[test]
+fn a_machine_with_nothing_but_busybox_is_sampled_as_any_other() {
+    let applets = tempfile::tempdir().unwrap();
+    let installing = Command::new("busybox")
+        .args(["--install", "-s"])
+        .arg(applets.path())
+        .status();
+    if !installing.is_ok_and(|status| status.success()) {
+        skip("busybox is missing: tests/run installs it");
+        return;
+    }
+    let mut shell = Command::new(applets.path().join("sh"));
+    shell.env_clear().env("PATH", applets.path());
+    let directory = tempfile::tempdir().unwrap();
+    let (header, step) = sampled(Sampler::by(shell, directory, "1", ""));
+    assert_eq!(
+        (step.as_str(), &header),
+        ("01-run-a.sh", &sampled(Sampler::start(None, "")).0)
+    );
+}
+
+#[test]
+fn a_user_without_rights_samples_what_root_does() {
+    const NOBODY: u32 = 65534;
+    if !rustix::process::geteuid().is_root() {
+        skip("only root can be somebody else");
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    chown(directory.path(), Some(NOBODY), Some(NOBODY)).unwrap();
+    let mut shell = Command::new("bash");
+    shell.uid(NOBODY).gid(NOBODY);
+    let (header, step) = sampled(Sampler::by(shell, directory, "1", ""));
+    assert_eq!(
+        (step.as_str(), &header),
+        ("01-run-a.sh", &sampled(Sampler::start(None, "")).0)
+    );
+}
+
+#[test]
+fn a_shell_that_cannot_wait_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let status = Command::new("dash")
+        .args(["-c", SAMPLE, "sample"])
+        .arg(directory.path())
+        .args(["1", "", PROGRAM])
+        .status();
+    match status {
+        Ok(status) => assert_eq!(status.code(), Some(126)),
+        Err(_) => skip("dash is missing"),
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ until [ -s log ]; do
     read -r status < ./exit
     case $status in
         running) ;;
+        126) echo "there is no bash, and no read of sh with a time" >&2 && exit 1 ;;
         127) echo "there is no awk" >&2 && exit 1 ;;
         *) echo "it ended with status $status" >&2 && exit 1 ;;
     esac

@@ -1,6 +1,6 @@
 # Writes a header and, for each line on stdin, a row of CSV. A line is empty, or `begin` or `end`, the control group of a step
-# and the name of its log, with tabs in between. Variables: `wall`, the seconds since 1970, `page`, the bytes of a page, and
-# `own_group`, a control group like those of the steps, or nothing.
+# and the name of its log, with tabs in between, or `quit`. Variables: `wall`, the seconds since 1970, `page`, the bytes of a
+# page, `own_group`, a control group like those of the steps, or nothing, and `ended`, a file that gets a line at the end.
 # Written for mawk, gawk and busybox. Numbers are floating point: `%d` ends at 31 bits in some.
 
 function add(column, how, key, factor) {
@@ -304,6 +304,8 @@ BEGIN {
     fflush()
 }
 
+$0 == "quit" { exit }
+
 {
     parts = split($0, part, "\t")
     read_all()
@@ -323,3 +325,5 @@ BEGIN {
         }
     }
 }
+
+END { print "" > ended }

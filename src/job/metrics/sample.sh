@@ -1,24 +1,31 @@
 # Samples system metrics until it is told to end. $1: the directory of its job, for the FIFO that steps tell their beginning
 # and their end through, $2: the interval in seconds, $3: the process that it must not outlive, or nothing, $4: sample.awk.
-# Nothing is forked from tick to tick.
+# Written for bash and busybox, whose `read` takes a time: nothing is forked from tick to tick.
 export LC_ALL=C
 directory=$1 interval=$2 owner=$3 program=$4
 exec 2> /dev/null
-mkfifo -m 600 "$directory/events" && exec 3<> "$directory/events" || exit
+mkfifo -m 600 "$directory/events" "$directory/ended" || exit
+exec 3<> "$directory/events" 4<> "$directory/ended"
 command -v awk > /dev/null || exit 127
+# shellcheck disable=SC3045 # another shell says so
+read -r -t 0.001 _ <&4
+[ $? -ne 2 ] || exit 126
 # mawk waits for a whole buffer otherwise.
-unbuffered=()
-case $(awk -W version < /dev/null) in mawk*) unbuffered=(-W interactive) ;; esac
+case $(awk -W version < /dev/null) in
+    mawk*) unbuffered='-W interactive' ;;
+    *) unbuffered='' ;;
+esac
 read -r own_group < "$directory/cgroup"
 
-tick() {
-    local line
-    while [ -z "$owner" ] || kill -0 "$owner"; do
-        line=
-        IFS= read -r -t "$interval" line <&3
-        [ "$line" != quit ] || break
-        printf '%s\n' "$line"
-    done
-}
+# An empty line is a tick; awk ends the waiting.
+(
+    # shellcheck disable=SC3045
+    until read -r -t "$interval" _ <&4; do
+        kill -0 $$ || break
+        if [ -z "$owner" ] || kill -0 "$owner"; then echo; else echo quit; fi
+    done >&3
+) &
 
-exec awk "${unbuffered[@]}" -v wall="$(date +%s.%N)" -v page="$(getconf PAGESIZE)" -v own_group="$own_group" "$program" < <(tick)
+# shellcheck disable=SC2086 # two words, or none
+exec awk $unbuffered -v wall="$(date +%s.%N)" -v page="$(getconf PAGESIZE || echo 4096)" -v own_group="$own_group" \
+    -v ended="$directory/ended" "$program" <&3

@@ -170,7 +170,14 @@ fn disk(values: &[&str]) -> Option<Disk> {
         rotational: switch(values, 2),
         scheduler: text(values, 3).map(|text| chosen(&text).to_owned()),
         model: text(values, 4),
+        volume: text(values, 5).and_then(|serial| volume_id(&serial)),
     })
+}
+
+/// The id of a volume of EBS, whose serial number it is without the hyphen.
+fn volume_id(serial: &str) -> Option<String> {
+    let digits = serial.strip_prefix("vol")?;
+    Some(format!("vol-{}", digits.trim_start_matches('-')))
 }
 
 fn network(values: &[&str]) -> Option<Network> {
@@ -214,8 +221,8 @@ mod tests {
     fn there_may_be_several_of_a_device() {
         let facts = HostFacts::from_answer(
             "c_state\tPOLL\t0\t0\nc_state\tC1\t2\t1\nc_state\t\t2\t1\n\
-             disk\tnvme0n1\t16777216\t0\t[none] mq-deadline\tAmazon Elastic Block Store   \n\
-             disk\tvda\t\t1\t\t\nnetwork\tens5\tena\t9001\t-1\n",
+             disk\tnvme0n1\t16777216\t0\t[none] mq-deadline\tAmazon Elastic Block Store   \tvol0123456789abcdef0\n\
+             disk\tvda\t\t1\t\t\tAWS1234\nnetwork\tens5\tena\t9001\t-1\n",
         );
         let states: Vec<_> = facts
             .c_states
@@ -234,9 +241,14 @@ mod tests {
                 bytes: Some(8 << 30),
                 rotational: Some(false),
                 scheduler: Some("none".into()),
+                volume: Some("vol-0123456789abcdef0".into()),
             }
         );
-        assert_eq!((facts.disks[1].bytes, &facts.disks[1].model), (None, &None));
+        let other = &facts.disks[1];
+        assert_eq!(
+            (other.bytes, &other.model, &other.volume),
+            (None, &None, &None)
+        );
         assert_eq!(
             facts.networks,
             [Network {

@@ -22,7 +22,7 @@ function drawHosts() {
     facts.forEach((fact, row) => { if (fact.differs) made.querySelectorAll("tbody tr")[row].classList.add("differing"); });
     return made;
   };
-  const important = /^(instance|instance type|zone|cpu|kernel|memory|operating|machine|architecture|tenancy|boot)/;
+  const important = /^(instance|instance type|zone|cpu|kernel|memory|operating|machine|architecture|tenancy|volumes|boot)/;
   const first = content.facts.filter((fact) => fact.differs || (important.test(fact.name) && fact.name !== "kernel command line"));
   place.append(hostTable(first, "Facts about the hosts"));
   if (first.length < content.facts.length) place.append(fold(`All ${content.facts.length} facts`, (made) => made.append(hostTable(content.facts, "Every fact about the hosts"))));

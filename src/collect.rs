@@ -59,7 +59,7 @@ pub enum CollectError {
     NoRoom {
         /// Their size.
         needed: u64,
-        /// What the file system has left.
+        /// The space that the file system has left.
         free: u64,
         /// Where.
         path: PathBuf,
@@ -67,7 +67,7 @@ pub enum CollectError {
     /// There are more files than one collection can hold.
     #[error("more files match than can be collected; the first {count} were")]
     TooMany {
-        /// How many were taken.
+        /// The number that was taken.
         count: usize,
     },
     /// Files came that are not what the instance listed.
@@ -75,7 +75,7 @@ pub enum CollectError {
         "{count} of the files are missing or differ from what the instance listed, the first is {first}"
     )]
     Incomplete {
-        /// How many.
+        /// The number.
         count: u64,
         /// Its path on the instance.
         first: String,
@@ -83,7 +83,7 @@ pub enum CollectError {
 }
 
 impl CollectError {
-    /// What the user can do about it.
+    /// The remedy.
     pub const fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Shell(error) => error.hint(),
@@ -101,14 +101,14 @@ impl CollectError {
     }
 }
 
-/// What came home, and why not everything.
+/// The files that came home, and why not all of them.
 #[derive(Debug)]
 pub struct Collection {
     /// Every file that was found.
     pub manifest: Manifest,
     /// The sum.
     pub collected: Collected,
-    /// What is not as it should be.
+    /// Warnings.
     pub warnings: Vec<String>,
     /// Why something is missing.
     pub error: Option<CollectError>,

@@ -36,7 +36,7 @@ pub use json_path::JsonPath;
 pub use place::{Flaw, Place};
 use sheet::Sheet;
 
-/// What is better of a figure.
+/// The better direction of a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
@@ -46,25 +46,25 @@ pub enum Direction {
     More,
 }
 
-/// What a file says of a figure.
+/// The values of a figure in a file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
     /// The name, as the program gives it, with its parameters.
     pub name: String,
     /// The unit; empty where none is known.
     pub unit: String,
-    /// What is better, where the format or the unit tells.
+    /// The better direction, where the format or the unit tells.
     pub better: Option<Direction>,
     /// The finite values: the raw ones where the file has them, else the one that it has.
     pub values: Vec<f64>,
 }
 
-/// What has to be known of files besides their content.
+/// The options of a reader besides the content of the files.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Options {
     /// The format; it is recognised where none is given.
     pub format: Option<Format>,
-    /// What is better where neither format nor unit tells.
+    /// The better direction where neither format nor unit tells.
     pub better: Option<Direction>,
     /// The column of the names of a CSV file; with a JSON path, the name of the figure.
     pub name: Option<String>,
@@ -100,7 +100,7 @@ pub struct File<'a> {
     pub bytes: &'a [u8],
 }
 
-/// What is read from a file, or from files that belong together.
+/// The readings of a file, or of files that belong together.
 struct Part {
     path: String,
     sheet: Sheet,

@@ -31,7 +31,7 @@ const REMOVE: &str = include_str!("job/remove.sh");
 /// A step without its variables would measure something else, and pass: on a full disk it does not start.
 const NO_ROOM: &str = "printf '%-15s\\n' 125 1<> exit; exit 125";
 
-/// How long a step has after TERM before KILL.
+/// The time that a step has after TERM before KILL.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// The deadlines for the scripts around a step. [`KILL`] may need its grace and five seconds more, on a machine with
@@ -43,7 +43,7 @@ const KILL_DEADLINE: Duration = Duration::from_mins(2);
 const FOLLOW_PAUSE: Duration = Duration::from_millis(500);
 const MAX_FAILED_FOLLOWERS: u32 = 100;
 
-/// How a job is to run.
+/// A detached step: its program, and how it runs.
 #[derive(Debug, Clone)]
 pub struct Job {
     /// The rental that it belongs to.
@@ -66,7 +66,7 @@ pub struct Job {
     pub login: bool,
 }
 
-/// How a job ended.
+/// The end of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobEnd {
     /// By itself, with this status.
@@ -85,10 +85,10 @@ pub enum JobEnd {
     Lost,
 }
 
-/// How a job ended, and how much it wrote.
+/// The end of a job, and how much it wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ended {
-    /// How.
+    /// The end.
     pub end: JobEnd,
     /// The size of its log then, in bytes. What it left running may write more.
     pub log_size: u64,
@@ -113,7 +113,7 @@ impl Job {
         format!("{}{:02}-", lease_marker(&self.lease), self.number)
     }
 
-    /// What the supervisor executes: data in front, all of it quoted, then its own fixed text.
+    /// The input of the supervisor: data in front, all of it quoted, then its own fixed text.
     fn program(&self) -> String {
         let words: Vec<String> = self.argv.iter().map(|word| quote(word)).collect();
         let variables: Vec<String> = self

@@ -187,7 +187,7 @@ pub enum ProviderError {
         code: String,
         /// The provider's words.
         message: String,
-        /// What the refusal means for another attempt.
+        /// The meaning of the refusal for another attempt.
         kind: RefusalKind,
         /// The remedy.
         hint: Option<&'static str>,
@@ -224,9 +224,9 @@ pub enum ProviderError {
     /// No answer, or none that can be understood: what was asked may have been done.
     #[error("{action} got no answer: {message}")]
     Unanswered {
-        /// What was asked.
+        /// The request.
         action: &'static str,
-        /// What happened instead.
+        /// The failure.
         message: String,
     },
     /// The store of archives cannot be used.
@@ -247,7 +247,7 @@ pub enum ProviderError {
     TooSlow {
         /// The instance.
         id: InstanceId,
-        /// What was waited for.
+        /// The state that was waited for.
         what: &'static str,
         /// The deadline.
         seconds: u64,
@@ -257,7 +257,7 @@ pub enum ProviderError {
     SecurityGroup {
         /// The name in the config.
         name: String,
-        /// How many there are.
+        /// The number of groups.
         found: usize,
         /// Where was looked.
         place: String,
@@ -296,7 +296,7 @@ pub enum ProviderError {
     /// Something on this machine failed.
     #[error("{action} {path}: {source}")]
     Io {
-        /// What was tried.
+        /// The task.
         action: &'static str,
         /// Where.
         path: String,
@@ -319,7 +319,7 @@ pub enum ProviderError {
     },
 }
 
-/// What a refusal means for another attempt of the same call.
+/// The meaning of a refusal for another attempt of the same call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefusalKind {
     /// It will not change by itself.
@@ -352,7 +352,7 @@ impl ProviderError {
         )
     }
 
-    /// What the refusal means, where the provider refused.
+    /// The meaning of the refusal, where the provider refused.
     pub const fn refusal(&self) -> Option<RefusalKind> {
         match self {
             Self::Refused { kind, .. } => Some(*kind),
@@ -374,7 +374,7 @@ impl ProviderError {
         )
     }
 
-    /// What the user can do about it.
+    /// The remedy.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::NotBuilt => {

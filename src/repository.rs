@@ -35,14 +35,14 @@ pub enum Place {
     },
 }
 
-/// What came of looking a revision up.
+/// The result of looking a revision up.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Found {
     /// The commit; `None` where no repository is given.
     pub commit: Option<Commit>,
     /// The checkout that is sent, where one is wanted.
     pub checkout: Option<Checkout>,
-    /// What the user may not expect.
+    /// Facts that the user may not expect.
     pub warnings: Vec<String>,
 }
 
@@ -143,7 +143,7 @@ impl<'a, S: Shell> LocalClone<'a, S> {
         })
     }
 
-    /// What a user may expect on the instance, and will not find there.
+    /// Warnings of what a user may expect on the instance, and will not find there.
     async fn not_sent(&self, commit: &Commit) -> Result<Vec<String>, RepositoryError> {
         let mut warnings = Vec::new();
         let here = self.path.display();

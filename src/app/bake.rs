@@ -21,7 +21,7 @@ use crate::revision::Revision;
 use crate::sample::Plan;
 use crate::shard::{Shard, Share};
 
-/// What stands for the revision where an image is of none.
+/// The word in place of the revision where an image is of none.
 const NO_REVISION: &str = "bake";
 
 /// Makes the image that the arguments ask for; the instance is gone when it returns, or the report says so.

@@ -85,7 +85,7 @@ pub(super) fn check(args: &CheckArgs, console: &Console) -> Result<ExitStatus, E
     Ok(ExitStatus::Passed)
 }
 
-/// What travels: the sum, and the largest files.
+/// The files that travel: the sum, and the largest ones.
 fn lines(selection: &Selection) -> Vec<String> {
     let mut files: Vec<&ProjectFile> = selection
         .files

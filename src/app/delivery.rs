@@ -1,4 +1,4 @@
-//! What a job gets of a run once the instance is gone: the artifact, the step's outputs, the summary, the comment.
+//! Delivers a run to its job once the instance is gone: the artifact, the step's outputs, the summary, the comment.
 
 pub(super) mod belated;
 mod commenting;

@@ -16,7 +16,7 @@ use crate::github::state::State;
 use crate::interrupt::Interrupt;
 use crate::reporter::workflow::WorkflowLog;
 
-/// What local steps could print of the environment.
+/// Secrets that local steps could print of the environment.
 const SECRETS: [&str; 5] = [
     "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
     "ACTIONS_RUNTIME_TOKEN",

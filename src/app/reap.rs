@@ -23,7 +23,7 @@ use crate::reporter::console::Console;
 /// A lease older than this is not waiting for its launch any more.
 const ORPHAN_AGE: SignedDuration = SignedDuration::from_mins(15);
 
-/// What `reap` looks for, and where it notes what became of it.
+/// The owner that `reap` looks for, and the records in which it notes what became of it.
 struct Reaping<'a> {
     owner: Owner,
     /// Only what has outlived its tag.
@@ -32,7 +32,7 @@ struct Reaping<'a> {
     console: &'a Console,
 }
 
-/// What was found in one place.
+/// The result of a search in one place.
 #[derive(Debug, Default)]
 struct Reaped {
     /// Instances and resources.

@@ -131,7 +131,7 @@ pub(super) fn remove(args: &RmArgs, console: &Console) -> Result<ExitStatus, Err
     Ok(ExitStatus::Passed)
 }
 
-/// What an argument of `collect rm` stands for: a directory, or all that is of an instance or a run.
+/// The meaning of an argument of `collect rm`: a directory, or all that is of an instance or a run.
 fn meant(sample: &Path, place: &OutputArgs) -> Result<Vec<Removal>, Error> {
     let id = sample.to_string_lossy();
     if sample.symlink_metadata().is_ok() || id.contains('/') {

@@ -109,7 +109,7 @@ pub(super) async fn baseline(
     }
 }
 
-/// What a commit came from: of a merge commit its first parent, of a pull request's head the merge base, of a push what was
+/// The origin of a commit: of a merge commit its first parent, of a pull request's head the merge base, of a push what was
 /// there before.
 async fn origin_of(
     revision: &Revision,

@@ -14,7 +14,7 @@ use crate::project::Project;
 use crate::revision::Revision;
 use crate::shard::{RunName, Shard, Share};
 
-/// What AWS Batch tells the children of an array job; it counts them from 0.
+/// The variable that AWS Batch gives the children of an array job; it counts them from 0.
 const BATCH_INDEX: &str = "AWS_BATCH_JOB_ARRAY_INDEX";
 const BATCH_SIZE: &str = "AWS_BATCH_JOB_ARRAY_SIZE";
 const BATCH_JOB: &str = "AWS_BATCH_JOB_ID";
@@ -26,7 +26,7 @@ pub(super) struct Part {
     pub(super) run: RunId,
     /// Its samples.
     pub(super) share: Share,
-    /// What the order of the turns is drawn from, unless that is given.
+    /// The seed of the order of the turns, unless that is given.
     pub(super) seed: u64,
 }
 
@@ -113,7 +113,7 @@ fn of_array() -> Option<Shard> {
     Shard::new(number(BATCH_INDEX)?.checked_add(1)?, number(BATCH_SIZE)?).ok()
 }
 
-/// What all shards that an engine started have in common, and the attempt at this one.
+/// The name that all shards of an engine have in common, and the attempt at this one.
 fn of_engine(job: Option<&WorkflowJob>) -> Option<(RunName, String)> {
     if let Some(job) = job {
         let name = format!("github-{}", job.run_id).parse().ok()?;

@@ -82,7 +82,7 @@ pub(super) enum Task {
     },
 }
 
-/// What a task fetched.
+/// The yield of a task.
 pub(super) enum Fetched {
     Files {
         positions: Vec<usize>,
@@ -101,7 +101,7 @@ pub(super) enum Fetched {
     },
 }
 
-/// What a command carried, and how long that took from its first byte.
+/// The load of a command, and how long it took from its first byte.
 pub(super) struct Carried {
     pub(super) request: Request,
     /// In the units of the queue.
@@ -109,7 +109,7 @@ pub(super) struct Carried {
     pub(super) time: Duration,
 }
 
-/// How a task ended.
+/// The end of a task.
 pub(super) struct Ended {
     pub(super) fetched: Fetched,
     /// Why it is not complete, as far as the instance is concerned.

@@ -1,4 +1,4 @@
-//! What a command on the instance prints, read by a thread of its own: nothing of it is kept in between.
+//! Streams of commands on the instance, each read by a thread of its own: nothing is kept in between.
 
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
@@ -17,10 +17,10 @@ use super::CollectError;
 use crate::report::Collected;
 use crate::shell::{Captured, Command, Exit, Output, Shell, ShellError, execute_unless_stalled};
 
-/// What is on its way from the shell to the disk, in bytes.
+/// The most that is on its way from the shell to the disk, in bytes.
 const IN_FLIGHT: usize = 256 * 1024;
 
-/// How much the reading thread takes at once, in bytes.
+/// The most that the reading thread takes at once, in bytes.
 const READ_BUFFER: usize = 64 * 1024;
 
 /// A command without a word for so long is given up.
@@ -32,7 +32,7 @@ const MAX_COMPLAINT_CHARS: usize = 500;
 /// The deadline for a thread that was told to stop: it is in the middle of one write at most.
 const STOP_DEADLINE: Duration = Duration::from_millis(500);
 
-/// What came home so far, and the threads that bring it: both outlive a collection that is dropped.
+/// The files that came home so far, and the threads that bring them: both outlive a collection that is dropped.
 #[derive(Debug, Clone, Default)]
 pub struct Arrivals {
     threads: TaskTracker,
@@ -100,19 +100,19 @@ impl Arrivals {
     }
 }
 
-/// What a thread reads from, and how it learns that nobody waits for it any more.
+/// The input of a thread, and how it learns that nobody waits for it any more.
 pub(super) struct Source {
     pub(super) stream: BufReader<SyncIoBridge<DuplexStream>>,
     pub(super) stop: CancellationToken,
 }
 
-/// What came of a command and of the thread that read its output.
+/// The result of a command and of the thread that read its output.
 pub(super) struct Answer<T> {
-    /// What the thread made of it.
+    /// The result of the thread.
     pub(super) read: T,
-    /// How the command ended; `None` where the thread had enough before.
+    /// The end of the command; `None` where the thread had enough before.
     pub(super) exit: Result<Option<Exit>, ShellError>,
-    /// What the command complained of.
+    /// The command's standard error as one line.
     pub(super) complaint: String,
 }
 
@@ -121,7 +121,7 @@ pub(super) struct Reading<'a, S> {
     pub(super) shell: &'a S,
     pub(super) arrivals: &'a Arrivals,
     pub(super) into: &'a Path,
-    /// What the command does, for people.
+    /// The task of the command, for people.
     pub(super) what: &'static str,
     /// Without a word for so long it is given up.
     pub(super) patience: Duration,

@@ -21,7 +21,7 @@ use super::warnings::Warnings;
 use crate::reporter::{Event, Reporter};
 use crate::shell::{Reconnect, Shell, ShellError};
 
-/// How many portions are under way at once: while one waits for an answer the other keeps the wire busy.
+/// The number of portions under way at once: while one waits for an answer the other keeps the wire busy.
 const STREAMS: usize = 2;
 
 /// A file that is still being written to when it is collected is read again this often.

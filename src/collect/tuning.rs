@@ -1,23 +1,23 @@
-//! How much is asked for at once, and how strongly it is compressed: both by what was measured on the way.
+//! Chooses the size and the compression of the next portion, by what was measured on the way.
 
 use std::time::Duration;
 
 /// The levels that are compared; 0 is no compression.
 const LEVELS: [u8; 4] = [0, 1, 3, 6];
 
-/// What the first commands are asked for, in bytes: enough to measure by.
+/// The size of the first portions, in bytes: enough to measure by.
 const FIRST: u64 = 4 << 20;
 
 /// The most that one command is asked for, in bytes: what is not verified yet when the instance vanishes.
 const MOST: u64 = 256 << 20;
 
-/// How long a command is to take, in seconds: the next one may do better.
+/// The time that a command is to take, in seconds: the next one may do better.
 const AIM: f64 = 1.0;
 
 /// After so many commands a neighbouring level is tried again: links and machines change.
 const BETWEEN_TRIALS: u32 = 16;
 
-/// How a portion is asked for.
+/// The form in which a portion is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Request {
     level: usize,
@@ -46,7 +46,7 @@ pub(super) struct Tuning {
 }
 
 impl Tuning {
-    /// How the next portion is asked for, when so many bytes are left: first plainly, then at the lowest level, then as was
+    /// The form of the next portion, when so many bytes are left: first plainly, then at the lowest level, then as was
     /// best, with a look at its neighbours.
     pub(super) fn next(&mut self, left: u64) -> Request {
         let best = self.best();

@@ -19,21 +19,21 @@ use super::streams::Arrivals;
 /// The largest window that a compressed stream may ask for: 8 MiB.
 const WINDOW_LOG: u32 = 23;
 
-/// What is written at once, in bytes.
+/// The size of a write, in bytes.
 const COPY_BUFFER: usize = 64 * 1024;
 
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
-/// How much a file may grow between its listing and its arrival, in bytes; a large one may double.
+/// The most that a file may grow between its listing and its arrival, in bytes; a large one may double.
 const GROWTH: u64 = 64 << 20;
 
 /// The longest path in a stream, in bytes: no longer one is listed.
 const MAX_PATH_BYTES: u64 = 4096;
 
-/// What a stream may hold for each file beside its content: headers, a long name, padding.
+/// The most that a stream may hold for each file beside its content: headers, a long name, padding.
 const MAX_OVERHEAD: u64 = 8 << 10;
 
-/// What is read behind the last file, in bytes: tar pads its archives.
+/// The most that is read behind the last file, in bytes: tar pads its archives.
 pub(super) const MAX_PADDING: u64 = 1 << 20;
 
 /// The digests that the instance has told so far, by path.
@@ -72,7 +72,7 @@ struct Waiting {
     sha256: Digest,
 }
 
-/// What came of a stream.
+/// The files of a stream.
 #[derive(Debug, Default)]
 pub(super) struct Unpacked {
     pub(super) files: Vec<Received>,

@@ -1,4 +1,4 @@
-//! What calibrations say: how far two may be apart, and what a host's own two mean for what was measured between them.
+//! The meaning of calibrations: how far two may be apart, and what a host's own two mean for what was measured between them.
 
 use super::Reservation;
 use super::words::percent;
@@ -9,9 +9,9 @@ use crate::records::{Calibration, Calibrations};
 pub(super) struct Speed {
     /// Its name, in words.
     pub(super) name: &'static str,
-    /// What it is in a calibration.
+    /// Its value in a calibration.
     pub(super) of: fn(&Calibration) -> Option<f64>,
-    /// What it is counted in, and how many of these are one of that.
+    /// Its unit, and how many of the value are one of that.
     pub(super) unit: (&'static str, f64),
     /// The ratio of two that is more than their noise: some times the deviation of one on a machine that does not change.
     pub(super) tolerance: f64,
@@ -70,7 +70,7 @@ impl Speed {
 }
 
 impl Calibrations {
-    /// What limits the answer of a run with this on the host of a sample.
+    /// The limits of the answer of a run with this on the host of a sample.
     pub fn reservations(&self, sample: u32) -> Vec<Reservation> {
         let mut reasons = Vec::new();
         if let Some(held_up) = self.before.and_then(|before| before.clock_held_up_percent)

@@ -7,7 +7,7 @@ use super::calibration::{DISK_SPEED, INTEGER_SPEED, MEMORY_SPEED, Speed};
 use super::hosts::Host;
 use crate::records::HostFacts;
 
-/// What it means that no host of one side is like one of the other in a fact.
+/// The weight of a fact in which no host of one side is like one of the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Weight {
     /// It may be all of the difference that was measured: no figure has a verdict.
@@ -30,13 +30,13 @@ impl fmt::Display for Weight {
 pub(super) struct ComparedFact {
     /// The fact, in words.
     pub name: &'static str,
-    /// What a difference means.
+    /// The weight of a difference.
     pub weight: Weight,
-    /// What it is on a host.
+    /// Its value on a host.
     told: Told,
 }
 
-/// How a fact is read.
+/// The reader of a fact.
 #[derive(Debug)]
 enum Told {
     /// One value, of the rental.
@@ -167,7 +167,7 @@ const fn calibrated(speed: Speed) -> ComparedFact {
 }
 
 impl ComparedFact {
-    /// What it is on each of these hosts: names and values, none where a host does not tell.
+    /// Its values on each of these hosts, by names, none where a host does not tell.
     pub(super) fn on(&self, hosts: &[&Host]) -> Vec<BTreeMap<String, String>> {
         let Told::Calibrated(speed) = &self.told else {
             let of = hosts.iter().map(|host| self.of(host).into_iter().collect());
@@ -219,7 +219,7 @@ fn c_states(facts: &HostFacts) -> Option<String> {
     listed(used.map(|state| state.name.clone()))
 }
 
-/// What `quiet` came to, or that it was not asked for.
+/// The settings that `quiet` came to, or that it was not asked for.
 fn quiet(facts: &HostFacts) -> Option<String> {
     let settings = facts.quiet.iter();
     let settings = settings.map(|setting| format!("{} {}", setting.name, setting.got));

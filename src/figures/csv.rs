@@ -98,7 +98,7 @@ pub(super) fn is_table(text: &str) -> bool {
     columns.contains(&NAME) && columns.contains(&VALUE)
 }
 
-/// What stands between the columns: a comma, unless the header has only others.
+/// The separator of the columns: a comma, unless the header has only others.
 fn delimiter(text: &str) -> u8 {
     let header = text.lines().next().unwrap_or_default();
     let others = [b'\t', b';'];

@@ -6,7 +6,7 @@ use super::json::Node;
 use super::sheet::Sheet;
 use super::unit::Unit;
 
-/// What a row has besides its counters.
+/// The fields of a row besides its counters.
 const FIELDS: [&str; 17] = [
     "aggregate_name",
     "aggregate_unit",

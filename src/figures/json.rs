@@ -10,7 +10,7 @@ use super::sheet::{Fault, Sheet};
 /// A text in place of a number that is none, no longer than the shortest of them.
 const NO_NUMBER: &str = "\"?\"";
 
-/// What C++, Python and C write where there is no number.
+/// The words that C++, Python and C write where there is no number.
 const NO_NUMBERS: [&str; 6] = ["Infinity", "infinity", "NaN", "nan", "Inf", "inf"];
 
 /// Reads JSON; `None` where the text is something else.

@@ -22,7 +22,7 @@ const LEFT_OUT: [&str; 14] = [
     "vus_max",
 ];
 
-/// What of a trend is a figure besides percentiles.
+/// The statistics of a trend that are figures besides percentiles.
 const MIDDLES: [&str; 2] = ["avg", "med"];
 
 /// A metric in either shape.

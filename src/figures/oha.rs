@@ -7,7 +7,7 @@ use super::unit::Unit;
 /// The percentiles that are figures.
 const PERCENTILES: [&str; 3] = ["p50", "p90", "p99"];
 
-/// What oha ends itself when the time is over.
+/// The error of requests that oha ends itself when the time is over.
 const DEADLINE: &str = "aborted due to deadline";
 
 /// Reads requests a second and latencies; nothing where responses are not what they should be.

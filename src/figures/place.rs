@@ -36,7 +36,7 @@ impl Place {
     }
 }
 
-/// What is wrong with a file: a warning.
+/// A defect of a file: a warning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Flaw {
     /// The path of the file relative to the results, or of the directory.

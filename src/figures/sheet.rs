@@ -1,4 +1,4 @@
-//! What is read from one file: readings with distinct names, and flaws.
+//! The readings of one file, with distinct names, and its flaws.
 
 use std::collections::{BTreeMap, BTreeSet};
 

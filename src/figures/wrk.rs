@@ -4,7 +4,7 @@ use super::Place;
 use super::sheet::{Sheet, distinguish, number};
 use super::unit::Unit;
 
-/// What wrk prints behind a size, with its bytes; its sizes are binary.
+/// The suffixes of sizes in wrk's output, with their bytes; its sizes are binary.
 const SIZES: [(&str, f64); 5] = [
     ("TB", 1_099_511_627_776.0),
     ("GB", 1_073_741_824.0),
@@ -13,7 +13,7 @@ const SIZES: [(&str, f64); 5] = [
     ("B", 1.0),
 ];
 
-/// What it prints behind a time.
+/// The suffixes of times.
 const TIMES: [&str; 3] = ["us", "ms", "s"];
 
 /// The lines of one run, with their numbers.

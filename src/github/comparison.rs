@@ -21,12 +21,12 @@ const REASONS: Room = Room {
     bytes: 4000,
 };
 
-/// What a comparison is from.
+/// The origin of a comparison.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Origin<'a> {
     /// The command that measures the same again.
     pub command: Option<&'a str>,
-    /// What the order of the turns was drawn from.
+    /// The seed of the order of the turns.
     pub seed: Option<u64>,
     /// The page of the job.
     pub job_url: Option<&'a str>,
@@ -121,7 +121,7 @@ fn verdict(row: &Row) -> String {
     format!("{mark}{}", text(&row.verdict_with_reach()))
 }
 
-/// What limits the rows, and the figures that were not compared.
+/// The limits of the rows, and the figures that were not compared.
 fn reasons(comparison: &Comparison) -> Option<String> {
     let mut items: Vec<String> = comparison.common_reasons().into_iter().map(text).collect();
     for row in &comparison.rows {
@@ -146,7 +146,7 @@ fn reasons(comparison: &Comparison) -> Option<String> {
     }
 }
 
-/// How the same is measured again.
+/// The commands that measure the same again.
 fn reproduction(origin: &Origin<'_>) -> Option<String> {
     let command = origin.command?;
     let seed = origin.seed.map(|seed| {

@@ -21,7 +21,7 @@ const SHORTEST_COMMIT: usize = 7;
 /// A line of code is cut behind this many characters.
 const LONGEST_LINE: usize = 1000;
 
-/// How much of a list or a table is shown; what goes beyond is counted.
+/// The most of a list or a table that is shown; what goes beyond is counted.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Room {
     /// At most so many items or rows.
@@ -254,7 +254,7 @@ fn one_line(text: &str) -> String {
         .join(" ")
 }
 
-/// What is left of a text without terminal sequences and without characters that show nothing, of which some
+/// A text without terminal sequences and without characters that show nothing, of which some
 /// turn the direction of writing.
 fn visible(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());

@@ -30,7 +30,7 @@ const fn room(lines: usize, bytes: usize) -> Room {
     Room { lines, bytes }
 }
 
-/// What GitHub knows about a run beyond its report.
+/// The facts about a run on GitHub beyond its report.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Facts<'a> {
     /// The page of the workflow run.
@@ -130,7 +130,7 @@ fn outcome(report: &SampleReport) -> String {
     )
 }
 
-/// What may still cost money, before everything else.
+/// Instances that may still cost money, before everything else.
 fn leak(report: &SampleReport) -> Option<String> {
     let Release::Unconfirmed { id, reason } = &report.released else {
         return None;

@@ -82,7 +82,7 @@ impl fmt::Debug for Ec2 {
     }
 }
 
-/// What was looked up for a launch.
+/// The answers that were looked up for a launch.
 #[derive(Debug)]
 pub struct Candidate {
     group: Group,

@@ -28,7 +28,7 @@ pub enum DivisionError {
 }
 
 impl DivisionError {
-    /// What the user can do about it.
+    /// The remedy.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Shell(error) => error.hint(),

@@ -31,7 +31,7 @@ impl Write for Screen {
 }
 
 impl Screen {
-    /// What is on it, with escape characters that can be read.
+    /// The text on it, with escape characters that can be read.
     pub(super) fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.borrow()).replace('\x1b', "␛")
     }

@@ -62,7 +62,7 @@ pub struct WorkflowLog<W = Stdout> {
     samples: Cell<u32>,
     /// The sample of the event that is being shown.
     sample: Cell<Option<u32>>,
-    /// What each of several samples did and was not shown yet.
+    /// The events of each of several samples that were not shown yet.
     waiting: RefCell<BTreeMap<u32, Waiting>>,
     leak_told: Cell<bool>,
 }

@@ -16,10 +16,10 @@ use crate::reporter::{Event, Reporter, SampleReporter, TimedEvent};
 use crate::results::{RECORDS, Results, ResultsError, SampleDirectory};
 use crate::shell::Shell;
 
-/// What another collection brought home.
+/// The result of another collection.
 #[derive(Debug)]
 pub struct Fetched {
-    /// What is here now.
+    /// The sum of the files on this machine.
     pub collected: Collected,
     /// Where it is.
     pub directory: PathBuf,
@@ -98,7 +98,7 @@ pub async fn fetch<R: Reporter>(
     })
 }
 
-/// What the files of a manifest are in all.
+/// The sum of the files of a manifest.
 fn sum(manifest: &Manifest) -> Collected {
     let here =
         |entry: &&ManifestEntry| matches!(entry.state, FileState::Verified | FileState::Stored);

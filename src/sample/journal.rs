@@ -21,7 +21,7 @@ pub(super) struct Journal<'a, R> {
     pub(super) warnings: Vec<String>,
     pub(super) stages: Vec<StageReport>,
     pub(super) instance: Option<Instance>,
-    /// What came home, once a collection has returned.
+    /// The sum of the collected files, once a collection has returned.
     pub(super) collected: Option<Collected>,
     pub(super) steps: u32,
     /// A step failed: setup and run make no sense any more.

@@ -103,7 +103,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         }
     }
 
-    /// What disturbed the steps that measured; nothing where that is not known.
+    /// The disturbance of the steps that measured; nothing where that is not known.
     pub(super) async fn disturbances(&self) -> Disturbances {
         let stages = self.journal.stages.iter();
         let measured = stages.filter(|stage| stage.stage == Stage::Scripts(Phase::Run));

@@ -34,7 +34,7 @@ pub(super) struct Source<'a> {
 pub(super) struct StepLog<'a, R> {
     path: PathBuf,
     reporter: SampleReporter<'a, R>,
-    /// What is in front of its lines where they are shown among those of another log.
+    /// The mark in front of its lines where they are shown among those of another log.
     mark: Option<MarkedLines>,
     file: Option<Arc<File>>,
     /// A write that may still be going on although nobody waits for it.
@@ -100,7 +100,7 @@ impl<'a, R: Reporter> StepLog<'a, R> {
         }
     }
 
-    /// How many bytes were left out, when the log has `size`.
+    /// The number of bytes that are left out when the log has `size`.
     pub(super) fn left_out(&self, size: u64) -> u64 {
         size.saturating_sub(2 * self.part)
     }

@@ -276,7 +276,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         }
     }
 
-    /// What the end of a step means for the run.
+    /// Enters the end of a step, with its meaning for the run.
     fn judge(
         &mut self,
         lane: usize,

@@ -12,10 +12,10 @@ use tokio::process::Command as Process;
 
 use super::{Command, Exit, Output, Shell, ShellError, terminal};
 
-/// How much of a stream is passed on at once, in bytes.
+/// The most of a stream that is passed on at once, in bytes.
 const CHUNK: usize = 64 * 1024;
 
-/// What a workflow job gives to collector only: its own `run:` steps do not have it either.
+/// The variables that a workflow job gives to collector only: its own `run:` steps do not have them either.
 const NOT_FOR_SCRIPTS: [&str; 2] = ["ACTIONS_RUNTIME_TOKEN", "INPUT_GITHUB-TOKEN"];
 
 /// Runs commands on this machine.

@@ -23,7 +23,7 @@ pub(super) struct Uploading<'a> {
 }
 
 impl<'a> Uploading<'a> {
-    /// What would be uploaded; `None` where nothing was launched and nothing was left.
+    /// The files to upload; `None` where nothing was launched and nothing was left.
     pub(super) fn new(
         report: &'a SampleReport,
         number: Option<u32>,

@@ -7,13 +7,13 @@ use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-/// How many annotations of a kind the runner keeps for a step.
+/// The number of annotations of a kind that the runner keeps for a step.
 pub(crate) const ANNOTATIONS: usize = 10;
 
 /// The runner cuts a message behind so many characters.
 const MESSAGE: usize = 4096;
 
-/// How grave an annotation is.
+/// The severity of an annotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Level {
     /// Something failed.
@@ -48,13 +48,13 @@ pub(crate) struct Place {
 /// A remark beside the code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Annotation<'a> {
-    /// How grave it is.
+    /// Its severity.
     pub level: Level,
     /// Its heading.
     pub title: &'a str,
     /// Where it belongs.
     pub place: Option<&'a Place>,
-    /// What it says.
+    /// Its text.
     pub message: &'a str,
 }
 
@@ -202,7 +202,7 @@ mod tests {
         );
     }
 
-    /// What the runner takes for a command: `::` where the line starts, `##[` anywhere.
+    /// The marks that the runner takes for a command: `::` where the line starts, `##[` anywhere.
     fn is_command(line: &str) -> bool {
         let trimmed = line.trim_start();
         trimmed.starts_with("::") || line.contains("##[")

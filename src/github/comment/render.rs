@@ -1,4 +1,4 @@
-//! What people see of a comment.
+//! The part of a comment that people see.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ pub(super) fn sorted<'a>(rows: impl Iterator<Item = &'a Row>) -> Vec<&'a Row> {
     rows
 }
 
-/// What people see, in at most `room` bytes.
+/// The part that people see, in at most `room` bytes.
 pub(super) fn render(rows: &[&Row], key: &CommentKey, room: usize) -> String {
     let common = Common {
         revision: common(rows, |row| row.revision.as_str()),
@@ -64,7 +64,7 @@ fn comparisons(rows: &[&Row], room: usize) -> Vec<String> {
     shown
 }
 
-/// What all rows have in common; it is said once, and needs no column.
+/// The facts that all rows have in common; they are said once, and need no column.
 struct Common<'a> {
     revision: Option<&'a str>,
     place: Option<String>,
@@ -85,7 +85,7 @@ fn place(row: &Row) -> String {
     row.instance.as_ref().map(words).unwrap_or_default()
 }
 
-/// What a row is: a job, or a sample where a job has several.
+/// The subject of a row: a job, or a sample where a job has several.
 fn noun(rows: &[&Row]) -> &'static str {
     if rows.iter().any(|row| row.sample.is_some()) {
         "sample"
@@ -126,7 +126,7 @@ fn headline(rows: &[&Row]) -> String {
     }
 }
 
-/// How many steps ran out of time, behind the outcome.
+/// The number of steps that ran out of time, behind the outcome.
 fn time_outs(count: usize) -> String {
     match count {
         0 => String::new(),
@@ -134,7 +134,7 @@ fn time_outs(count: usize) -> String {
     }
 }
 
-/// What was measured, by what.
+/// The revision, and the version of collector.
 fn about(rows: &[&Row], key: &CommentKey, common: &Common<'_>) -> String {
     let mut about = vec![
         text(&clipped(&key.workflow, LABEL)),

@@ -24,7 +24,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// A limit on what a token may write in a minute, where the server does not say when it ends.
 const RATE_LIMIT: Duration = Duration::from_mins(1);
 
-/// How much of an answer that is not understood is repeated, in characters.
+/// The most of an answer that is not understood that is repeated, in characters.
 const EXCERPT: usize = 300;
 
 /// Why there is no answer, or not the one that was hoped for.
@@ -221,7 +221,7 @@ fn retry_after(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Optio
     Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
 }
 
-/// What a server says in the body of a refusal: the message of its JSON, or the start of its text.
+/// The message of a server in the body of a refusal: that of its JSON, or the start of its text.
 fn error_message(body: &str) -> String {
     let json: Option<serde_json::Value> = serde_json::from_str(body).ok();
     let message = json.as_ref().and_then(|json| {

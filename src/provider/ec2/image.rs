@@ -24,7 +24,7 @@ const DESCRIBE: &str = "DescribeImages";
 /// Where this account's own are asked for.
 const SELF: &str = "self";
 
-/// What stands before the name of a parameter.
+/// The prefix of the name of a parameter.
 const PARAMETER: &str = "resolve:ssm:";
 
 impl Account {

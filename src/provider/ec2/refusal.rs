@@ -271,7 +271,7 @@ mod tests {
 
     use aws_sdk_ec2::error::ErrorMetadata;
 
-    /// What collector makes of an answer of EC2's with this code.
+    /// The error that an answer of EC2's with this code becomes.
     fn answer(action: &'static str, code: &str) -> ProviderError {
         let error = ErrorMetadata::builder()
             .code(code)

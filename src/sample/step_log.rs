@@ -50,6 +50,17 @@ pub(super) struct StepLog<'a, R> {
     /// Every byte is wanted: what cannot be written is an error.
     strict: bool,
     trouble: Option<String>,
+    /// The gap that the user was told of.
+    told: Option<Gap>,
+}
+
+/// A gap in the log on this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gap {
+    /// Its middle is left out, for it is too large.
+    Cut,
+    /// It could not be brought home as a whole.
+    Incomplete,
 }
 
 /// The end of a log whose middle is left out.
@@ -78,6 +89,7 @@ impl<'a, R: Reporter> StepLog<'a, R> {
             end: None,
             strict: false,
             trouble: None,
+            told: None,
         };
         log.open();
         log
@@ -221,6 +233,11 @@ impl<'a, R: Reporter> StepLog<'a, R> {
         if let Some(rest) = self.mark.as_mut().and_then(MarkedLines::rest) {
             self.reporter.report(Event::Output(rest));
         }
+    }
+
+    /// Notes that the user is told of a gap; whether it is another one than before.
+    pub(super) fn tells(&mut self, gap: Gap) -> bool {
+        self.told.replace(gap) != Some(gap)
     }
 
     /// Why the log could not be written as it came.

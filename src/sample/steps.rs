@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::marked_lines::MarkedLines;
-use super::step_log::{Source, StepLog};
+use super::step_log::{Gap, Source, StepLog};
 use super::turns::Scope;
 use super::{Host, LocalHost, Run, Sample};
 use crate::job::{Ended, Job, JobEnd, log_sizes};
@@ -226,19 +226,23 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         size: u64,
     ) {
         let completed = log.complete(shell, source, size).await;
-        match completed {
+        let left_out = log.left_out(size);
+        let (gap, flaw) = match completed {
             Err(error) => {
                 let reason = log
                     .trouble()
                     .map_or_else(|| error.to_string(), str::to_owned);
-                self.journal
-                    .warn(format!("the log of {script} is not complete: {reason}"));
+                (Gap::Incomplete, format!("not complete: {reason}"))
             }
-            Ok(()) if log.left_out(size) > 0 => self.journal.warn(format!(
-                "the log of {script} is cut: {} bytes in its middle stay on the instance",
-                log.left_out(size)
-            )),
-            Ok(()) => {}
+            Ok(()) if left_out > 0 => (
+                Gap::Cut,
+                format!("cut: {left_out} bytes in its middle stay on the instance"),
+            ),
+            Ok(()) => return,
+        };
+        // A log that grows after its step is completed once more.
+        if log.tells(gap) {
+            self.journal.warn(format!("the log of {script} is {flaw}"));
         }
     }
 

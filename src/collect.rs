@@ -190,10 +190,10 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
             path: incoming,
             source,
         })?;
-        let shell = self.shell;
-        let (into, arrivals, reporter) = (self.into, self.arrivals, self.reporter);
-        Transfer::new(fitting, &mut self.file_warnings, &mut self.deferred)
-            .run(shell, into, arrivals, reporter)
+        let (into, arrivals) = (self.into, self.arrivals);
+        let (warnings, deferred) = (&mut self.file_warnings, &mut self.deferred);
+        Transfer::new(into, arrivals, fitting, warnings, deferred)
+            .run(self.shell, self.reporter)
             .await
     }
 

@@ -133,7 +133,7 @@ pub async fn collect(
     };
     let mut entries = Vec::new();
     let error = collecting.collect(patterns, &mut entries).await.err();
-    arrivals.settle().await;
+    arrivals.finish().await;
     collecting.close(entries, error)
 }
 
@@ -240,7 +240,7 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
             Ok(Some(exit)) if exit.success() => None,
             Ok(_) => Some(CollectError::Shell(ShellError::Command {
                 what: reading.what,
-                reason: answer.complaint.clone(),
+                reason: answer.stderr_line.clone(),
             })),
             Err(error) => Some(error.into()),
         };
@@ -257,9 +257,9 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
                     Some(format!("`{}` matches no file", pattern.as_str()))
                 }));
         }
-        if !answer.complaint.is_empty() {
+        if !answer.stderr_line.is_empty() {
             self.warnings
-                .push(format!("listing the results: {}", answer.complaint));
+                .push(format!("listing the results: {}", answer.stderr_line));
         }
         self.file_warnings = warnings;
         Ok(files.into_iter().map(fetch::Entry::from).collect())

@@ -5,9 +5,9 @@ mod facts;
 pub mod hosts;
 mod reproduction;
 mod sides;
+mod text;
 mod turns;
 pub mod unpaired;
-mod words;
 
 use std::collections::BTreeSet;
 
@@ -25,9 +25,9 @@ use turns::{Measured, measured};
 pub use facts::Weight;
 pub use reproduction::reproduction;
 pub use sides::{Side, compare_sides};
+pub(crate) use text::seconds;
+pub use text::{percent, too_slow};
 pub(crate) use turns::median;
-pub(crate) use words::seconds;
-pub use words::{percent, too_slow};
 
 /// The comparison of a run's candidate and its baseline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -359,15 +359,15 @@ fn ends(interval: Option<Interval>) -> Option<[f64; 2]> {
     Some([finite(low)?, finite(high)?])
 }
 
-fn in_words(doubt: &Doubt) -> String {
-    let words = match doubt {
+fn describe(doubt: &Doubt) -> String {
+    let text = match doubt {
         Doubt::TooFewRounds => "too few rounds",
         Doubt::ValuesWithoutLogarithm => {
             "a turn came to zero or less, which has no ratio to another"
         }
         Doubt::ArmsDriftApart => "one revision changes from turn to turn and the other does not",
     };
-    words.into()
+    text.into()
 }
 
 /// Why there is no verdict, or what it is limited to.
@@ -377,7 +377,7 @@ fn reasons(measured: &Measured, estimate: &Estimate) -> Vec<String> {
     }
     let mut reasons = Vec::new();
     match &estimate.finding {
-        Finding::None(doubts) => reasons.extend(doubts.iter().map(in_words)),
+        Finding::None(doubts) => reasons.extend(doubts.iter().map(describe)),
         _ if estimate.these_machines_only => {
             let machines = match estimate.instances {
                 1 => "this machine",

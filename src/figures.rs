@@ -1,12 +1,13 @@
 //! Figures: what the user's own programs measured, as their files say it.
 //!
-//! One reader a format, each in a file of its own. What cannot be read, or cannot be trusted, is a flaw with its place and
+//! One reader a format, each in a file of its own. What cannot be read, or cannot be trusted, is a flaw with its position and
 //! never a number.
 
 mod bmf;
 mod criterion;
 mod csv;
 mod fio;
+mod flaw;
 mod format;
 mod github_action_benchmark;
 mod go;
@@ -19,7 +20,6 @@ mod k6;
 mod lines;
 mod oha;
 mod openmetrics;
-mod place;
 mod pytest_benchmark;
 mod sheet;
 mod sysbench;
@@ -31,9 +31,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+pub use flaw::{Flaw, Position};
 pub use format::Format;
 pub use json_path::JsonPath;
-pub use place::{Flaw, Place};
 use sheet::Sheet;
 
 /// The better direction of a figure.
@@ -72,7 +72,7 @@ pub struct Options {
     pub value: Option<String>,
     /// The column of the units of a CSV file; elsewhere, and where there is no such column, the unit itself.
     pub unit: Option<String>,
-    /// The place of the values in a JSON file.
+    /// The position of the values in a JSON file.
     pub path: Option<JsonPath>,
 }
 
@@ -125,8 +125,8 @@ pub fn read_files(options: &Options, files: &[File<'_>]) -> (Vec<Reading>, Vec<F
         let mut sheet = Sheet::default();
         match std::str::from_utf8(bytes) {
             Err(error) => {
-                let place = Place::of_offset(bytes, error.valid_up_to());
-                sheet.refuse(place, "the file is no text in UTF-8");
+                let position = Position::of_offset(bytes, error.valid_up_to());
+                sheet.refuse(position, "the file is no text in UTF-8");
             }
             Ok(text) => {
                 let text = text.trim_start_matches('\u{feff}');
@@ -165,7 +165,7 @@ pub fn read_files(options: &Options, files: &[File<'_>]) -> (Vec<Reading>, Vec<F
     {
         flaws.push(Flaw {
             file,
-            place: Place::File,
+            position: Position::File,
             reason: "there is no figure in it".to_owned(),
         });
     }
@@ -175,7 +175,7 @@ pub fn read_files(options: &Options, files: &[File<'_>]) -> (Vec<Reading>, Vec<F
 /// Reads one file.
 fn read(text: &str, options: &Options, sheet: &mut Sheet) {
     if text.trim().is_empty() {
-        sheet.refuse(Place::File, "the file is empty");
+        sheet.refuse(Position::File, "the file is empty");
         return;
     }
     let json = json::parse(text);
@@ -188,7 +188,7 @@ fn read(text: &str, options: &Options, sheet: &mut Sheet) {
         match json {
             Some(Err(fault)) => sheet.refuse_fault(fault),
             _ => sheet.refuse(
-                Place::File,
+                Position::File,
                 "its format is not recognised: name it with `format`",
             ),
         }
@@ -224,7 +224,7 @@ fn read(text: &str, options: &Options, sheet: &mut Sheet) {
         }
         Some(Err(fault)) => sheet.refuse_fault(fault),
         None => sheet.refuse(
-            Place::File,
+            Position::File,
             format!("the file is no JSON, which {format} is"),
         ),
     }
@@ -267,9 +267,9 @@ fn join(parts: Vec<Part>, better: Option<Direction>) -> (Vec<Reading>, Vec<Flaw>
             reading.better = reading.better.or(better);
             readings.push(reading);
         }
-        flaws.extend(refused.into_iter().map(|(place, reason)| Flaw {
+        flaws.extend(refused.into_iter().map(|(position, reason)| Flaw {
             file: path.clone(),
-            place,
+            position,
             reason,
         }));
     }

@@ -87,7 +87,7 @@ pub enum JobEnd {
 
 /// The end of a job, and how much it wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ended {
+pub struct FinishedJob {
     /// The end.
     pub end: JobEnd,
     /// The size of its log then, in bytes. What it left running may write more.
@@ -115,7 +115,7 @@ impl Job {
 
     /// The input of the supervisor: data in front, all of it quoted, then its own fixed text.
     fn program(&self) -> String {
-        let words: Vec<String> = self.argv.iter().map(|word| quote(word)).collect();
+        let argv: Vec<String> = self.argv.iter().map(|word| quote(word)).collect();
         let variables: Vec<String> = self
             .env
             .iter()
@@ -129,7 +129,7 @@ impl Job {
             quote(&self.label),
             quote(self.cpus.as_deref().unwrap_or_default()),
             quote(&environment),
-            words.join(" "),
+            argv.join(" "),
         )
     }
 
@@ -144,7 +144,7 @@ impl Job {
         timeout: Option<Duration>,
         stop: &CancellationToken,
         log: &mut impl Log,
-    ) -> Result<Ended, ShellError> {
+    ) -> Result<FinishedJob, ShellError> {
         self.start(shell).await?;
         let why = {
             let followed = self.follow(shell, log);
@@ -174,7 +174,7 @@ impl Job {
                 JobEnd::Lost
             }
         };
-        Ok(Ended { end, log_size })
+        Ok(FinishedJob { end, log_size })
     }
 
     async fn start(&self, shell: &impl Shell) -> Result<(), ShellError> {

@@ -15,7 +15,7 @@ use crate::phase::{Phase, Stage};
 use crate::revision::Revision;
 use crate::schedule::{Action, Draw, schedule};
 use crate::shard::Share;
-use crate::step::{Place, ScriptPath, Step};
+use crate::step::{Location, ScriptPath, Step};
 use settings::settings;
 
 /// The variables of every step that only the run itself can fill.
@@ -73,7 +73,8 @@ pub struct StepPreview {
     /// Its path below the config's directory.
     pub script: ScriptPath,
     /// The machine that it runs on.
-    pub place: Place,
+    #[serde(rename = "place")]
+    pub location: Location,
     /// The time after which it is ended.
     pub timeout_seconds: Option<f64>,
     /// Whether a non-zero exit is a warning only.
@@ -178,7 +179,7 @@ impl Preview {
                     Action::Turn(_) | Action::Duet(_) => turns(&action),
                     Action::FurtherRounds => Entry {
                         stage: action.to_string(),
-                        does: config.precision_in_words(),
+                        does: config.describe_precision(),
                         steps: Vec::new(),
                     },
                     Action::Calibrate(_) => Entry {
@@ -213,13 +214,13 @@ fn preview(step: &Step, known: &[(&str, Option<String>)]) -> StepPreview {
         .map(|(name, value)| ((*name).to_owned(), value.clone()));
     let late = LATE_VARIABLES
         .into_iter()
-        .filter(|name| *name != "COLLECTOR_OUTPUT" || step.place == Place::Local)
+        .filter(|name| *name != "COLLECTOR_OUTPUT" || step.location == Location::Local)
         .map(|name| (name.to_owned(), None));
     let own = step.env.iter().cloned();
     let own = own.map(|(name, value)| (name, Some(value)));
     StepPreview {
         script: step.script.clone(),
-        place: step.place,
+        location: step.location,
         timeout_seconds: step.timeout.map(|timeout| timeout.as_secs_f64()),
         warn_only: step.warn_only,
         args: step.args.clone(),

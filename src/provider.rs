@@ -234,7 +234,7 @@ pub enum ProviderError {
     Store(StoreError),
     /// The instance ended by itself, or somebody else ended it.
     #[error("instance {id} went to `{state}`: {reason}")]
-    Ended {
+    InstanceGone {
         /// The instance.
         id: InstanceId,
         /// Its state.
@@ -253,14 +253,14 @@ pub enum ProviderError {
         seconds: u64,
     },
     /// A security group of that name does not exist, or there are several.
-    #[error("{found} security groups are named `{name}`{place}")]
+    #[error("{found} security groups are named `{name}`{scope}")]
     SecurityGroup {
         /// The name in the config.
         name: String,
         /// The number of groups.
         found: usize,
         /// Where was looked.
-        place: String,
+        scope: String,
     },
     /// A temporary group needs to know whom to let in.
     #[error("the public address of this machine is not known: {reason}")]
@@ -353,7 +353,7 @@ impl ProviderError {
     }
 
     /// The meaning of the refusal, where the provider refused.
-    pub const fn refusal(&self) -> Option<RefusalKind> {
+    pub const fn refusal_kind(&self) -> Option<RefusalKind> {
         match self {
             Self::Refused { kind, .. } => Some(*kind),
             _ => None,
@@ -409,7 +409,9 @@ impl ProviderError {
             Self::Unanswered { .. } => {
                 "check the network and AWS_ENDPOINT_URL; `collect list` shows what is left, `collect reap` ends it"
             }
-            Self::Ended { .. } => "the reason is EC2's own; try another instance type or image",
+            Self::InstanceGone { .. } => {
+                "the reason is EC2's own; try another instance type or image"
+            }
             Self::TooSlow { .. } => {
                 "look at the instance's console output; a larger instance type boots faster"
             }

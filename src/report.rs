@@ -25,7 +25,7 @@ use crate::phase::Stage;
 use crate::records::Figures;
 use crate::revision::{Commit, Revision};
 use crate::schedule::Turn;
-use crate::step::{Place, StepOutcome};
+use crate::step::{Location, StepOutcome};
 
 pub use diagnostic::{Diagnostic, last_lines};
 pub use signal::Signal;
@@ -91,7 +91,8 @@ pub struct StepReport {
     /// The script's path.
     pub script: String,
     /// `local` or `remote`.
-    pub place: Place,
+    #[serde(rename = "place")]
+    pub location: Location,
     /// Its outcome.
     pub outcome: StepOutcome,
     /// Its exit status.

@@ -187,7 +187,7 @@ pub enum ShellError {
     },
     /// The connection broke because the machine is no more.
     #[error("{reason}")]
-    Ended {
+    MachineGone {
         /// Why it ended, as the provider tells it.
         reason: String,
     },
@@ -265,7 +265,7 @@ impl ShellError {
     pub const fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::Lost { .. } => "the instance or the network went away",
-            Self::Ended { .. } => {
+            Self::MachineGone { .. } => {
                 "somebody terminated it, it powered itself off, or `max_lifetime` was over; the logs of its steps are here as far as they came"
             }
             Self::Unreachable { .. } => {

@@ -101,9 +101,9 @@ async fn send(
         (_, Err(error)) => Err(error),
         (Ok(sent), Ok(exit)) if exit.success() => Ok(sent),
         (packed, Ok(exit)) => {
-            let complaint = captured.stderr_line();
+            let stderr_line = captured.stderr_line();
             let reason = match packed {
-                _ if !complaint.is_empty() => complaint,
+                _ if !stderr_line.is_empty() => stderr_line,
                 Err(error) => error.to_string(),
                 Ok(_) => format!("{exit:?}"),
             };

@@ -4,9 +4,9 @@ use std::num::NonZeroU32;
 
 use jiff::Timestamp;
 
-use super::measure::{Invocation, run_with};
 use super::paths::expand_home;
 use super::revision::Scratch;
+use super::run::{Invocation, run_with};
 use crate::arm::Arm;
 use crate::cli::{BakeArgs, JobArgs};
 use crate::config::{Bake, BakeError, Interval, ProviderSpec};

@@ -103,13 +103,13 @@ pub(super) fn leave_to_merge(config: &mut Config, share: Share) -> Vec<String> {
     left.into_iter().chain(profiled).collect()
 }
 
-fn given(name: &str) -> Option<String> {
+fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// The shard that this process is as the child of an array job.
 fn of_array() -> Option<Shard> {
-    let number = |name| given(name)?.parse::<u32>().ok();
+    let number = |name| variable(name)?.parse::<u32>().ok();
     Shard::new(number(BATCH_INDEX)?.checked_add(1)?, number(BATCH_SIZE)?).ok()
 }
 
@@ -120,8 +120,8 @@ fn of_engine(job: Option<&WorkflowJob>) -> Option<(RunName, String)> {
         return Some((name, job.run_attempt.to_string()));
     }
     // `<the array's id>:<the child's index>`, a UUID that would be too long with its hyphens.
-    let id = given(BATCH_JOB)?;
+    let id = variable(BATCH_JOB)?;
     let array = id.split(':').next()?.replace('-', "");
-    let attempt = given(BATCH_ATTEMPT).unwrap_or_default();
+    let attempt = variable(BATCH_ATTEMPT).unwrap_or_default();
     Some((array.parse().ok()?, attempt))
 }

@@ -26,8 +26,8 @@ const READ_BUFFER: usize = 64 * 1024;
 /// A command without a word for so long is given up.
 pub(super) const SILENCE_LIMIT: Duration = Duration::from_mins(5);
 
-/// The most that is told of a command's complaints.
-const MAX_COMPLAINT_CHARS: usize = 500;
+/// The most that is told of a command's standard error, in characters.
+const MAX_STDERR_CHARS: usize = 500;
 
 /// The deadline for a thread that was told to stop: it is in the middle of one write at most.
 const STOP_DEADLINE: Duration = Duration::from_millis(500);
@@ -79,7 +79,7 @@ impl Arrivals {
 
     /// Waits for the threads of a collection that was dropped, so that nothing is written any more, and counts what
     /// they have brought home.
-    pub async fn settle(&self) -> Collected {
+    pub async fn finish(&self) -> Collected {
         self.threads.close();
         // One that hangs in a write is not worth more time: its file does not get its name any more.
         let _ = timeout(STOP_DEADLINE, self.threads.wait()).await;
@@ -113,7 +113,7 @@ pub(super) struct Answer<T> {
     /// The end of the command; `None` where the thread had enough before.
     pub(super) exit: Result<Option<Exit>, ShellError>,
     /// The command's standard error as one line.
-    pub(super) complaint: String,
+    pub(super) stderr_line: String,
 }
 
 /// A command on the instance whose output a thread reads.
@@ -157,7 +157,7 @@ impl<S: Shell> Reading<'_, S> {
             self.patience,
         )
         .await;
-        let complaint = output.errors.stderr_line();
+        let stderr_line = output.errors.stderr_line();
         let refused = output.refused;
         // The thread's stream ends here.
         drop(output);
@@ -169,7 +169,7 @@ impl<S: Shell> Reading<'_, S> {
         Ok(Answer {
             read,
             exit,
-            complaint: complaint.chars().take(MAX_COMPLAINT_CHARS).collect(),
+            stderr_line: stderr_line.chars().take(MAX_STDERR_CHARS).collect(),
         })
     }
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicU64;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use super::CollectError;
-use super::fetch::{Ended, Entry, Fetch, Fetched, Task};
+use super::fetch::{Entry, Fetch, Fetched, FinishedTask, Task};
 use super::large::{Hash, Large, LargeFile, ReceivedRange};
 use super::place::{Places, is_full};
 use super::queue::{Portion, Queue, Range};
@@ -112,7 +112,7 @@ impl<'a> Transfer<'a> {
                 reconnect.after(error).await?;
                 continue;
             };
-            let Ended {
+            let FinishedTask {
                 fetched,
                 exit,
                 carried,
@@ -141,13 +141,13 @@ impl<'a> Transfer<'a> {
                     positions,
                     attempt,
                     unpacked,
-                    complaint,
+                    stderr_line,
                 } => {
-                    if !complaint.is_empty() {
-                        reporter.report(Event::Detail(format!("tar: {complaint}")));
+                    if !stderr_line.is_empty() {
+                        reporter.report(Event::Detail(format!("tar: {stderr_line}")));
                         if attempt >= MAX_ATTEMPTS {
                             self.warnings
-                                .push(|| format!("tar on the instance: {complaint}"));
+                                .push(|| format!("tar on the instance: {stderr_line}"));
                         }
                     }
                     self.files(&positions, attempt, unpacked, cut)?
@@ -249,7 +249,7 @@ impl<'a> Transfer<'a> {
         let progressed = !unpacked.files.is_empty();
         for received in unpacked.files {
             if let Some(entry) = self.entries.get_mut(received.position) {
-                entry.settle(&received);
+                entry.record(&received);
             }
         }
         if let Some(source) = unpacked.error {
@@ -372,16 +372,16 @@ impl<'a> Transfer<'a> {
         };
         let (file, listed) = (Arc::clone(&large.file), entry.listed.clone());
         let mut places = Places::below(self.into);
-        let placed = self.arrivals.work(move |stop| {
+        let naming = self.arrivals.work(move |stop| {
             if stop.is_cancelled() {
                 return Err(io::ErrorKind::Interrupted.into());
             }
             Places::copy_metadata(&file.file, &listed)?;
             places.place(&file.path, &listed)
         });
-        match placed.await.flatten() {
+        match naming.await.flatten() {
             Ok(()) => {
-                entry.settle(received);
+                entry.record(received);
                 if received.verified {
                     self.arrivals.add(received.size);
                 }

@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     /// A link of this rate in MB/s, over an instance that compresses level by level ever slower and better.
-    fn settled_level(link: f64, ratios: [f64; 4], speeds: [f64; 4]) -> u8 {
+    fn final_level(link: f64, ratios: [f64; 4], speeds: [f64; 4]) -> u8 {
         let mut tuning = Tuning::default();
         let mut last = tuning.next(1 << 40);
         for _ in 0..12 {
@@ -147,11 +147,11 @@ mod tests {
 
     #[test]
     fn a_fast_link_needs_no_compression_and_a_slow_one_the_strongest() {
-        assert_eq!(settled_level(2000.0, TEXT, SPEEDS), 0);
-        assert_eq!(settled_level(125.0, TEXT, SPEEDS), 1);
-        assert_eq!(settled_level(70.0, TEXT, SPEEDS), 3);
-        assert_eq!(settled_level(10.0, TEXT, SPEEDS), 6);
-        assert_eq!(settled_level(500.0, NOISE, SPEEDS), 0);
+        assert_eq!(final_level(2000.0, TEXT, SPEEDS), 0);
+        assert_eq!(final_level(125.0, TEXT, SPEEDS), 1);
+        assert_eq!(final_level(70.0, TEXT, SPEEDS), 3);
+        assert_eq!(final_level(10.0, TEXT, SPEEDS), 6);
+        assert_eq!(final_level(500.0, NOISE, SPEEDS), 0);
     }
 
     #[test]

@@ -134,7 +134,7 @@ impl Unpacker {
     }
 
     /// Judges the files whose digests have come since. When `complete`, no more will.
-    pub(super) fn settle(
+    pub(super) fn judge_waiting(
         &mut self,
         unpacked: &mut Unpacked,
         complete: bool,
@@ -151,7 +151,9 @@ impl Unpacker {
             };
             match self.judge(first, expected) {
                 Ok(received) => unpacked.files.extend(received),
-                Err(Broken::Place(position, error)) => unpacked.unplaced.push((position, error)),
+                Err(Broken::Destination(position, error)) => {
+                    unpacked.unplaced.push((position, error));
+                }
                 Err(Broken::Disk(error)) => unpacked.error = Some(error),
                 Err(Broken::Stream) => {}
             }
@@ -179,7 +181,7 @@ impl Unpacker {
             if is_full(&error) {
                 Broken::Disk(error)
             } else {
-                Broken::Place(position, error)
+                Broken::Destination(position, error)
             }
         })?;
         if verified {
@@ -240,7 +242,7 @@ impl Unpacker {
                 }
                 Err(_) => return None,
             }
-            self.settle(unpacked, false, stop);
+            self.judge_waiting(unpacked, false, stop);
             if unpacked.error.is_some() {
                 return None;
             }
@@ -373,7 +375,7 @@ enum Broken {
     /// The stream ended early: another connection may do better.
     Stream,
     /// This one file, by its position, cannot have its name here.
-    Place(usize, io::Error),
+    Destination(usize, io::Error),
     /// This machine cannot write.
     Disk(io::Error),
 }

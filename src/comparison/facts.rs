@@ -71,8 +71,8 @@ pub(super) const COMPARED_FACTS: [ComparedFact; 31] = [
         facts.cpu_max_mhz.map(|speed| format!("{speed} MHz"))
     }),
     told("turbo", Weight::NoVerdict, |facts| {
-        let words = |turbo| if turbo { "on" } else { "off" };
-        facts.turbo.map(|turbo| words(turbo).to_owned())
+        let text = |turbo| if turbo { "on" } else { "off" };
+        facts.turbo.map(|turbo| text(turbo).to_owned())
     }),
     told("governor", Weight::NoVerdict, |facts| {
         facts.cpu_governor.clone()
@@ -175,9 +175,9 @@ impl ComparedFact {
         };
         let before = |host: &&Host| host.facts.as_ref()?.calibration.before;
         let speeds = hosts.iter().map(|host| (speed.of)(&before(host)?));
-        let words = speed.in_words(&speeds.collect::<Vec<_>>());
-        let named = |words| BTreeMap::from([(self.name.to_owned(), words)]);
-        let named = words.into_iter().map(|words| words.map(named));
+        let texts = speed.describe(&speeds.collect::<Vec<_>>());
+        let named = |text| BTreeMap::from([(self.name.to_owned(), text)]);
+        let named = texts.into_iter().map(|text| text.map(named));
         named.map(Option::unwrap_or_default).collect()
     }
 

@@ -2,7 +2,7 @@
 
 use super::Config;
 use crate::phase::Phase;
-use crate::step::{Place, ScriptPath};
+use crate::step::{Location, ScriptPath};
 
 /// The content of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +79,8 @@ impl Config {
             return Err(BakeError::NoRepository);
         }
         let mut steps = self.steps();
-        match steps.find(|(phase, step)| phases.contains(phase) && step.place == Place::Local) {
+        match steps.find(|(phase, step)| phases.contains(phase) && step.location == Location::Local)
+        {
             Some((_, step)) => Err(BakeError::Local(step.script.clone())),
             None => Ok(()),
         }

@@ -31,7 +31,7 @@ impl Config {
     }
 
     /// The effect of the precision on a run, in words; none where it has none.
-    pub fn precision_in_words(&self) -> Option<String> {
+    pub fn describe_precision(&self) -> Option<String> {
         let precision = self.asked_precision()?;
         let rounds = usize::try_from(self.most_further_rounds()).unwrap_or(usize::MAX);
         let rounds = plural(rounds, "further round");

@@ -1,6 +1,6 @@
 //! wrk: what it prints.
 
-use super::Place;
+use super::Position;
 use super::sheet::{Sheet, distinguish, number};
 use super::unit::Unit;
 
@@ -39,7 +39,7 @@ pub(super) fn read(text: &str, sheet: &mut Sheet) {
     }
     if runs.is_empty() {
         sheet.refuse(
-            Place::File,
+            Position::File,
             "no line begins with `Running`, as wrk prints it",
         );
     }
@@ -58,7 +58,7 @@ fn read_run(run: &Run<'_>, url: &str, sheet: &mut Sheet) {
     if let Some((index, line)) = failure {
         let line = line.trim();
         let reason = format!("requests failed, so the run is left out: {line}");
-        sheet.refuse(Place::line(*index), reason);
+        sheet.refuse(Position::line(*index), reason);
         return;
     }
     let mut distribution = false;
@@ -87,10 +87,10 @@ fn read_run(run: &Run<'_>, url: &str, sheet: &mut Sheet) {
         match found {
             (name, Some((value, unit))) => {
                 let name = format!("{name}{url}");
-                sheet.enter(&Place::line(*index), &name, &unit, &[value]);
+                sheet.enter(&Position::line(*index), &name, &unit, &[value]);
             }
             (name, None) => sheet.refuse(
-                Place::line(*index),
+                Position::line(*index),
                 format!("{name} is not a number with its unit"),
             ),
         }

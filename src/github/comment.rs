@@ -225,8 +225,8 @@ impl Rows {
     pub(crate) fn body(&self, key: &CommentKey) -> String {
         let rows = render::sorted(self.rows.values());
         let start = format!("{}\n{}\n\n", key.marker(), hidden(&rows));
-        let room = MAX_BYTES - start.len();
-        start + &render::render(&rows, key, room)
+        let budget = MAX_BYTES - start.len();
+        start + &render::render(&rows, key, budget)
     }
 }
 

@@ -39,7 +39,7 @@ impl Sampler<'_> {
         let directory = path(self.directory, NUMBER);
         let interval = interval.as_secs_f64().to_string();
         let owner = owner.map_or_else(String::new, |process| process.to_string());
-        let words = [
+        let argv = [
             "/usr/bin/env",
             "bash",
             "-c",
@@ -55,7 +55,7 @@ impl Sampler<'_> {
             number: NUMBER,
             label: String::new(),
             directory: self.directory.to_owned(),
-            argv: words.map(str::to_owned).into(),
+            argv: argv.map(str::to_owned).into(),
             env: Vec::new(),
             home: ".".into(),
             cpus: None,

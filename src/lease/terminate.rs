@@ -55,7 +55,7 @@ pub(super) async fn attempt<T>(
             };
             return Err(Failure {
                 reason,
-                is_final: error.refusal() == Some(RefusalKind::Final),
+                is_final: error.refusal_kind() == Some(RefusalKind::Final),
             });
         }
         Ok(Completion::Panicked(message)) => format!("collector panicked: {message}"),

@@ -54,7 +54,7 @@ impl<S: Shell> RemoteHost<S> {
             what,
             reason: format!("it answered {answer:?}"),
         })?;
-        halves(&cores).ok_or_else(|| DivisionError::TooFewCores(in_words(&cores)))
+        halves(&cores).ok_or_else(|| DivisionError::TooFewCores(describe(&cores)))
     }
 }
 
@@ -112,7 +112,7 @@ fn list(text: &str) -> Option<BTreeSet<u32>> {
     Some(cpus)
 }
 
-fn in_words(cores: &[BTreeSet<u32>]) -> String {
+fn describe(cores: &[BTreeSet<u32>]) -> String {
     let threads: usize = cores.iter().map(BTreeSet::len).sum();
     match (cores.len(), threads) {
         (1, 1) => "one core may be used".into(),
@@ -172,7 +172,7 @@ mod tests {
             ),
         ] {
             assert_eq!(divided(answer), None);
-            assert_eq!(in_words(&cores(answer).unwrap()), words);
+            assert_eq!(describe(&cores(answer).unwrap()), words);
         }
     }
 

@@ -29,12 +29,12 @@ pub enum RepositoryError {
         reason: String,
     },
     /// The repository has no such revision.
-    #[error("{place} has no revision `{revision}`{}", did_you_mean(nearest))]
+    #[error("{repository} has no revision `{revision}`{}", did_you_mean(nearest))]
     Unknown {
         /// The revision that was asked for.
         revision: Revision,
         /// The repository.
-        place: String,
+        repository: String,
         /// Names of its own that look like it.
         nearest: Vec<String>,
         /// The question that this repository cannot answer.

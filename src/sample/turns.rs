@@ -76,11 +76,11 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
                 cpus,
             })
             .collect();
-        let words: Vec<String> = turns
+        let labels: Vec<String> = turns
             .iter()
             .map(|turn| format!("{turn} ({})", plan.revision_of(turn.arm)))
             .collect();
-        let note = words.join(", and at the same time ");
+        let note = labels.join(", and at the same time ");
         self.journal.report(Event::Note(note));
         let before = self.journal.stages.len();
         let since = Instant::now();

@@ -111,8 +111,8 @@ impl Delivery<'_> {
                 return Some(artifact);
             }
             Completion::Returned(Err(error)) if error.is_unsupported() => {
-                let complaint = Diagnostic::new(error.to_string(), error.hint());
-                log.report(Event::Warning(complaint.to_string()));
+                let diagnostic = Diagnostic::new(error.to_string(), error.hint());
+                log.report(Event::Warning(diagnostic.to_string()));
             }
             Completion::Returned(Err(error)) => {
                 report.fail(Outcome::Unavailable, error.to_string(), error.hint());

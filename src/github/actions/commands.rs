@@ -36,7 +36,7 @@ impl Level {
 
 /// Where in the repository something is wrong.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct SourceLocation {
     /// The file, relative to the workspace.
     pub file: String,
     /// The line, from 1.
@@ -53,7 +53,7 @@ pub(crate) struct Annotation<'a> {
     /// Its heading.
     pub title: &'a str,
     /// Where it belongs.
-    pub place: Option<&'a Place>,
+    pub location: Option<&'a SourceLocation>,
     /// Its text.
     pub message: &'a str,
 }
@@ -73,11 +73,11 @@ pub(crate) fn annotation(annotation: &Annotation<'_>) -> String {
     let Annotation {
         level,
         title,
-        place,
+        location,
         message,
     } = annotation;
     let mut properties = format!("title={}", escaped_property(title));
-    if let Some(Place { file, line, column }) = place {
+    if let Some(SourceLocation { file, line, column }) = location {
         let _ = write!(properties, ",file={}", escaped_property(file));
         for (name, number) in [("line", line), ("col", column)] {
             if let Some(number) = number {
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn an_annotation_names_its_place() {
-        let place = Place {
+        let location = SourceLocation {
             file: "a,b:c%.yml".into(),
             line: Some(4),
             column: Some(3),
@@ -184,7 +184,7 @@ mod tests {
         let line = annotation(&Annotation {
             level: Level::Error,
             title: "no\nsuch: key",
-            place: Some(&place),
+            location: Some(&location),
             message: "50% of\nthis: that, and\r",
         });
         assert_eq!(
@@ -217,7 +217,7 @@ mod tests {
 
         #[test]
         fn an_annotation_is_one_line(title in "\\PC{0,20}", message in "(?s).{0,60}") {
-            let line = annotation(&Annotation { level: Level::Notice, title: &title, place: None, message: &message });
+            let line = annotation(&Annotation { level: Level::Notice, title: &title, location: None, message: &message });
             prop_assert!(!line.contains(['\n', '\r']));
         }
 

@@ -35,7 +35,7 @@ pub(crate) enum HttpError {
     Refused {
         /// The status of its answer.
         status: u16,
-        /// Its words.
+        /// Its message.
         message: String,
         /// When it wants to be asked again.
         retry_after: Option<Duration>,
@@ -96,17 +96,17 @@ pub(in crate::github) fn from_octocrab(error: octocrab::Error) -> HttpError {
     }
 }
 
-/// The words of a failed request and of what made it fail.
+/// The message of a failed request and of what made it fail.
 fn unanswered(error: reqwest::Error) -> HttpError {
     // Addresses may carry a signature.
     let error = error.without_url();
-    let mut words = error.to_string();
+    let mut message = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        words = format!("{words}: {cause}");
+        message = format!("{message}: {cause}");
         source = cause.source();
     }
-    HttpError::Unanswered(words)
+    HttpError::Unanswered(message)
 }
 
 /// Makes the client that all services share.
@@ -129,7 +129,7 @@ pub(crate) fn client() -> Result<reqwest::Client, HttpError> {
 /// Sends a request and takes only success for an answer.
 ///
 /// # Errors
-/// [`HttpError`], with the server's own words.
+/// [`HttpError`], with the server's own message.
 pub(crate) async fn send(request: RequestBuilder) -> Result<reqwest::Response, HttpError> {
     accept(request.send().await.map_err(unanswered)?).await
 }
@@ -137,7 +137,7 @@ pub(crate) async fn send(request: RequestBuilder) -> Result<reqwest::Response, H
 /// Takes only success for an answer.
 ///
 /// # Errors
-/// [`HttpError`], with the server's own words.
+/// [`HttpError`], with the server's own message.
 pub(in crate::github) async fn accept(
     response: reqwest::Response,
 ) -> Result<reqwest::Response, HttpError> {
@@ -162,7 +162,7 @@ pub(in crate::github) async fn accept(
 /// Sends a request whose answer is JSON.
 ///
 /// # Errors
-/// [`HttpError`], with the server's own words.
+/// [`HttpError`], with the server's own message.
 pub(crate) async fn send_json<T: DeserializeOwned>(
     request: RequestBuilder,
 ) -> Result<T, HttpError> {

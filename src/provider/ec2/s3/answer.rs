@@ -66,7 +66,7 @@ impl Answer {
             return Err(self.not_understood(action));
         }
         let message = text_of(&self.body, "Message").unwrap_or_default();
-        Err(refusal(action, &code, message))
+        Err(from_code(action, &code, message))
     }
 
     pub(super) fn not_understood(&self, action: &'static str) -> StoreError {
@@ -79,7 +79,7 @@ impl Answer {
 }
 
 /// A refusal with its remedy.
-pub(super) fn refusal(action: &'static str, code: &str, message: String) -> StoreError {
+pub(super) fn from_code(action: &'static str, code: &str, message: String) -> StoreError {
     let hint = match code {
         "NoSuchBucket" => "check `S3`, or make the bucket: `aws s3 mb s3://…`",
         "AccessDenied" | "AllAccessDisabled" => {

@@ -40,10 +40,10 @@ impl Comparison {
             (Verdict::NoVerdict, "no verdict"),
             (Verdict::NoDifference, "no difference shown"),
         ];
-        for (verdict, words) in verdicts {
+        for (verdict, text) in verdicts {
             let count = self.of(verdict).count();
             if count > 0 {
-                parts.push(format!("{count} {words}"));
+                parts.push(format!("{count} {text}"));
             }
         }
         if let (Some(last), Some(seen)) = (parts.last_mut(), self.would_have_been_seen()) {
@@ -70,7 +70,7 @@ impl Comparison {
                 plural(self.instances, "instance"),
                 plural(self.rounds, "round"),
                 self.precision
-                    .map_or_else(String::new, |one| one.in_words())
+                    .map_or_else(String::new, |one| one.describe())
             ),
         }
     }
@@ -123,7 +123,7 @@ impl Comparison {
 
 impl Precision {
     /// Its outcome, to stand behind the number of rounds.
-    fn in_words(&self) -> String {
+    fn describe(&self) -> String {
         let added = match self.further_rounds {
             0 => String::new(),
             further => format!(" ({further} added)"),

@@ -10,11 +10,9 @@ mod export;
 mod fetch;
 mod images;
 mod init;
-mod job;
 mod json;
 mod kept_instance;
 mod list;
-mod measure;
 mod merge;
 mod open_shell;
 mod paths;
@@ -24,12 +22,14 @@ mod reap;
 mod report;
 mod results;
 mod revision;
+mod run;
 mod schema;
 mod shard;
 mod ssh;
 mod state_directory;
 mod stored;
 mod trace;
+mod workflow_job;
 
 use std::future::Future;
 use std::path::Path;
@@ -58,7 +58,7 @@ pub fn main(request: Request) -> ExitStatus {
     let verbosity = verbosity(&request);
     let console = Console::new(verbosity);
     let result = match (request, WorkflowJob::current()) {
-        (Request::Run(args), Some(job)) => return job::run(&args, &job),
+        (Request::Run(args), Some(job)) => return workflow_job::run(&args, &job),
         (Request::Run(args), None) => block_on(run(&args, Console::new(verbosity))),
         (Request::Check(args), _) => check::check(&args, &console),
         (Request::Bake(args), _) => block_on(bake(&args, Console::new(verbosity))),
@@ -93,7 +93,9 @@ fn verbosity(request: &Request) -> Verbosity {
 /// Reports a fault of the command line or the inputs, or prints the help that was asked for.
 pub fn report_usage_error(error: &clap::Error) -> ExitStatus {
     match WorkflowJob::current() {
-        Some(job) if error.use_stderr() => job::refuse(&Error::Usage(input_error(error)), &job),
+        Some(job) if error.use_stderr() => {
+            workflow_job::report_refusal(&Error::Usage(input_error(error)), &job)
+        }
         _ => {
             // Nobody is left to tell when the terminal is gone.
             let _ = error.print();
@@ -133,7 +135,7 @@ async fn run(args: &RunArgs, console: Console) -> Result<ExitStatus, Error> {
     let interrupt = Interrupt::default();
     let ended = match listen(&interrupt) {
         // Boxed, here and below: the future of a whole run is too large for a stack frame.
-        Ok(()) => Box::pin(measure::run(args, None, &reporter, &interrupt)).await,
+        Ok(()) => Box::pin(run::run(args, None, &reporter, &interrupt)).await,
         Err(error) => Err(error),
     };
     Ok(end(ended, &reporter, &interrupt).await)

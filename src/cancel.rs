@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use futures_util::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 
-/// How a piece of work ended.
+/// The end of a piece of work.
 #[derive(Debug)]
 pub enum Completion<T> {
     /// It returned.

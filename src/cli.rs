@@ -149,7 +149,7 @@ impl Request {
     }
 }
 
-/// What is wrong with the inputs of a job, in the words of a workflow.
+/// The mistakes in the inputs of a job, in the words of a workflow.
 pub fn input_error(error: &clap::Error) -> String {
     if let (ErrorKind::MissingRequiredArgument, Some(ContextValue::Strings(missing))) =
         (error.kind(), error.get(ContextKind::InvalidArg))

@@ -59,7 +59,7 @@ pub enum CollectError {
     NoRoom {
         /// Their size.
         needed: u64,
-        /// What the file system has left.
+        /// The space that the file system has left.
         free: u64,
         /// Where.
         path: PathBuf,
@@ -67,7 +67,7 @@ pub enum CollectError {
     /// There are more files than one collection can hold.
     #[error("more files match than can be collected; the first {count} were")]
     TooMany {
-        /// How many were taken.
+        /// The number that was taken.
         count: usize,
     },
     /// Files came that are not what the instance listed.
@@ -75,7 +75,7 @@ pub enum CollectError {
         "{count} of the files are missing or differ from what the instance listed, the first is {first}"
     )]
     Incomplete {
-        /// How many.
+        /// The number.
         count: u64,
         /// Its path on the instance.
         first: String,
@@ -83,7 +83,7 @@ pub enum CollectError {
 }
 
 impl CollectError {
-    /// What the user can do about it.
+    /// The remedy.
     pub const fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Shell(error) => error.hint(),
@@ -101,14 +101,14 @@ impl CollectError {
     }
 }
 
-/// What came home, and why not everything.
+/// The files that came home, and why not all of them.
 #[derive(Debug)]
 pub struct Collection {
     /// Every file that was found.
     pub manifest: Manifest,
     /// The sum.
     pub collected: Collected,
-    /// What is not as it should be.
+    /// Warnings.
     pub warnings: Vec<String>,
     /// Why something is missing.
     pub error: Option<CollectError>,
@@ -133,7 +133,7 @@ pub async fn collect(
     };
     let mut entries = Vec::new();
     let error = collecting.collect(patterns, &mut entries).await.err();
-    arrivals.settle().await;
+    arrivals.finish().await;
     collecting.close(entries, error)
 }
 
@@ -190,10 +190,10 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
             path: incoming,
             source,
         })?;
-        let shell = self.shell;
-        let (into, arrivals, reporter) = (self.into, self.arrivals, self.reporter);
-        Transfer::new(fitting, &mut self.file_warnings, &mut self.deferred)
-            .run(shell, into, arrivals, reporter)
+        let (into, arrivals) = (self.into, self.arrivals);
+        let (warnings, deferred) = (&mut self.file_warnings, &mut self.deferred);
+        Transfer::new(into, arrivals, fitting, warnings, deferred)
+            .run(self.shell, self.reporter)
             .await
     }
 
@@ -240,7 +240,7 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
             Ok(Some(exit)) if exit.success() => None,
             Ok(_) => Some(CollectError::Shell(ShellError::Command {
                 what: reading.what,
-                reason: answer.complaint.clone(),
+                reason: answer.stderr_line.clone(),
             })),
             Err(error) => Some(error.into()),
         };
@@ -257,9 +257,9 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
                     Some(format!("`{}` matches no file", pattern.as_str()))
                 }));
         }
-        if !answer.complaint.is_empty() {
+        if !answer.stderr_line.is_empty() {
             self.warnings
-                .push(format!("listing the results: {}", answer.complaint));
+                .push(format!("listing the results: {}", answer.stderr_line));
         }
         self.file_warnings = warnings;
         Ok(files.into_iter().map(fetch::Entry::from).collect())

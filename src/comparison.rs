@@ -5,9 +5,9 @@ mod facts;
 pub mod hosts;
 mod reproduction;
 mod sides;
+mod text;
 mod turns;
 pub mod unpaired;
-mod words;
 
 use std::collections::BTreeSet;
 
@@ -25,11 +25,11 @@ use turns::{Measured, measured};
 pub use facts::Weight;
 pub use reproduction::reproduction;
 pub use sides::{Side, compare_sides};
+pub(crate) use text::seconds;
+pub use text::{percent, too_slow};
 pub(crate) use turns::median;
-pub(crate) use words::seconds;
-pub use words::{percent, too_slow};
 
-/// What a run says of its candidate and its baseline.
+/// The comparison of a run's candidate and its baseline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
     /// The revisions; absent in records from before they were named.
@@ -45,7 +45,7 @@ pub struct Comparison {
     /// The level of the rows' intervals, each for its row alone.
     #[serde(default = "planned_level")]
     pub interval_level: f64,
-    /// What came of a precision that was asked for.
+    /// The outcome of a precision that was asked for.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub precision: Option<Precision>,
     /// The rows, sorted: what is surely slower, what is surely faster, then the rest.
@@ -64,7 +64,7 @@ pub struct Revisions {
     pub candidate: Revision,
 }
 
-/// How narrow the intervals were to be, and became.
+/// The width that the intervals were to have, and have.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Precision {
     /// Half of an interval at most, as a fraction of its ratio.
@@ -84,7 +84,7 @@ pub struct OneSided {
     pub arm: Arm,
 }
 
-/// What the statistics do not know of a run, and what limits its answer.
+/// The facts of a run that the statistics do not know, and that limit its answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reservation {
     /// The reason, in words.
@@ -112,7 +112,7 @@ impl Reservation {
         one_machine.into_iter().chain(part).collect()
     }
 
-    /// What happened to the samples while they measured; of two with the same number, each is named with its run.
+    /// The disturbances of the samples while they measured; of two with the same number, each is named with its run.
     fn of_samples(figures: &Figures) -> Vec<Self> {
         let samples = &figures.samples;
         let reservations = samples.iter().flat_map(|sample| {
@@ -130,14 +130,14 @@ impl Reservation {
     }
 }
 
-/// What is said of a figure.
+/// The comparison of a figure.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// The figure's name.
     pub name: String,
     /// Its unit.
     pub unit: String,
-    /// What is better.
+    /// The better direction.
     pub better: Direction,
     /// The median of the baseline's turns, over all instances.
     pub baseline: f64,
@@ -160,7 +160,7 @@ pub struct Row {
     pub reasons: Vec<String>,
 }
 
-/// What the data say.
+/// The conclusion from the measurements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
@@ -294,7 +294,7 @@ impl Precision {
 }
 
 impl Verdict {
-    /// What a finding means for a figure of which this is better.
+    /// The verdict of a finding for a figure of which this is better.
     const fn new(finding: &Finding, better: Direction) -> Self {
         match (finding, better) {
             (Finding::Higher, Direction::Less) | (Finding::Lower, Direction::More) => Self::Slower,
@@ -338,7 +338,7 @@ impl Row {
         }
     }
 
-    /// How far the ratio is from 1, the same in both directions.
+    /// The distance of the ratio from 1, the same in both directions.
     fn size(&self) -> f64 {
         self.ratio.map_or(0.0, |ratio| ratio.ln().abs())
     }
@@ -359,15 +359,15 @@ fn ends(interval: Option<Interval>) -> Option<[f64; 2]> {
     Some([finite(low)?, finite(high)?])
 }
 
-fn in_words(doubt: &Doubt) -> String {
-    let words = match doubt {
+fn describe(doubt: &Doubt) -> String {
+    let text = match doubt {
         Doubt::TooFewRounds => "too few rounds",
         Doubt::ValuesWithoutLogarithm => {
             "a turn came to zero or less, which has no ratio to another"
         }
         Doubt::ArmsDriftApart => "one revision changes from turn to turn and the other does not",
     };
-    words.into()
+    text.into()
 }
 
 /// Why there is no verdict, or what it is limited to.
@@ -377,7 +377,7 @@ fn reasons(measured: &Measured, estimate: &Estimate) -> Vec<String> {
     }
     let mut reasons = Vec::new();
     match &estimate.finding {
-        Finding::None(doubts) => reasons.extend(doubts.iter().map(in_words)),
+        Finding::None(doubts) => reasons.extend(doubts.iter().map(describe)),
         _ if estimate.these_machines_only => {
             let machines = match estimate.instances {
                 1 => "this machine",

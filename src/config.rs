@@ -85,7 +85,7 @@ pub struct Config {
     pub provider: ProviderSpec,
     /// The instance ends itself after this.
     pub max_lifetime: Duration,
-    /// What is done once, on an image.
+    /// The phases that are carried out once, on an image.
     pub bake: Option<Bake>,
     /// Further files that the scripts need.
     pub upload: Vec<Upload>,
@@ -103,9 +103,9 @@ pub struct Config {
     pub repeat: Option<NonZeroU32>,
     /// Whether both revisions of a comparison have their turns at the same time, each on a half of the CPUs.
     pub duet: bool,
-    /// How narrow the intervals of a comparison are to be.
+    /// The width that the intervals of a comparison are to have.
     pub precision: Option<Percent>,
-    /// What fails a comparison.
+    /// The limits beyond which a comparison fails.
     pub fail_on: Option<FailOn>,
     /// Whether further instances than the first three are used only where a difference is suspected.
     pub confirm: bool,
@@ -134,7 +134,7 @@ pub struct Config {
 /// The revision to compare with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Baseline {
-    /// What the event's commit came from; only a job has one.
+    /// The origin of the event's commit; only a job has one.
     Auto,
     /// This one.
     Revision(Revision),
@@ -208,13 +208,13 @@ pub enum AddressKind {
 /// Something beside the config file that the config names.
 #[derive(Debug, Clone, Copy)]
 pub struct Named<'a> {
-    /// What is named.
+    /// The name.
     pub what: Nameable<'a>,
     /// A step of `before_aws_start` may still make it.
     pub may_be_made: bool,
 }
 
-/// What a config names.
+/// The objects that a config names.
 #[derive(Debug, Clone, Copy)]
 pub enum Nameable<'a> {
     /// A script.

@@ -1,4 +1,4 @@
-//! What can go wrong before there is a report, and the exit status of each.
+//! Failures before there is a report, and the exit status of each.
 
 mod kept_instance;
 mod no_shell;
@@ -95,7 +95,7 @@ pub(crate) enum Error {
     StateDirectory {
         /// The directory.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
     /// A region with a lease cannot be looked at.
@@ -131,7 +131,7 @@ pub(crate) enum Error {
     /// The system refuses what every program needs.
     #[error("{what}: {source}")]
     System {
-        /// What was tried.
+        /// The task.
         what: &'static str,
         /// Why it failed.
         source: std::io::Error,
@@ -142,7 +142,7 @@ pub(crate) enum Error {
 }
 
 impl Error {
-    /// What the user can do about it.
+    /// The remedy.
     pub(crate) fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Project(error) => error.hint(),

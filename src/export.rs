@@ -21,7 +21,7 @@ pub(crate) enum Format {
     Bmf,
     /// Bencher Metric Format, version 1.
     BmfV1,
-    /// What github-action-benchmark takes as `customSmallerIsBetter`, or as `customBiggerIsBetter`: one direction a file.
+    /// The input of github-action-benchmark as `customSmallerIsBetter`, or as `customBiggerIsBetter`: one direction a file.
     GithubActionBenchmark(Direction),
     /// The text format of Prometheus.
     OpenMetrics,
@@ -109,7 +109,7 @@ struct Summary {
 }
 
 impl Summary {
-    /// What an arm measured of a figure; none where it has no turn.
+    /// The values of an arm for a figure; none where it has no turn.
     fn of(figure: &FigureRecord, arm: Arm) -> Option<Self> {
         let turns = figure.turns.iter().filter(|turn| turn.arm == arm);
         let turns: Vec<f64> = turns

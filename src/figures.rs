@@ -1,12 +1,13 @@
 //! Figures: what the user's own programs measured, as their files say it.
 //!
-//! One reader a format, each in a file of its own. What cannot be read, or cannot be trusted, is a flaw with its place and
+//! One reader a format, each in a file of its own. What cannot be read, or cannot be trusted, is a flaw with its position and
 //! never a number.
 
 mod bmf;
 mod criterion;
 mod csv;
 mod fio;
+mod flaw;
 mod format;
 mod github_action_benchmark;
 mod go;
@@ -19,7 +20,6 @@ mod k6;
 mod lines;
 mod oha;
 mod openmetrics;
-mod place;
 mod pytest_benchmark;
 mod sheet;
 mod sysbench;
@@ -31,12 +31,12 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+pub use flaw::{Flaw, Position};
 pub use format::Format;
 pub use json_path::JsonPath;
-pub use place::{Flaw, Place};
 use sheet::Sheet;
 
-/// What is better of a figure.
+/// The better direction of a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
@@ -46,25 +46,25 @@ pub enum Direction {
     More,
 }
 
-/// What a file says of a figure.
+/// The values of a figure in a file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
     /// The name, as the program gives it, with its parameters.
     pub name: String,
     /// The unit; empty where none is known.
     pub unit: String,
-    /// What is better, where the format or the unit tells.
+    /// The better direction, where the format or the unit tells.
     pub better: Option<Direction>,
     /// The finite values: the raw ones where the file has them, else the one that it has.
     pub values: Vec<f64>,
 }
 
-/// What has to be known of files besides their content.
+/// The options of a reader besides the content of the files.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Options {
     /// The format; it is recognised where none is given.
     pub format: Option<Format>,
-    /// What is better where neither format nor unit tells.
+    /// The better direction where neither format nor unit tells.
     pub better: Option<Direction>,
     /// The column of the names of a CSV file; with a JSON path, the name of the figure.
     pub name: Option<String>,
@@ -72,7 +72,7 @@ pub struct Options {
     pub value: Option<String>,
     /// The column of the units of a CSV file; elsewhere, and where there is no such column, the unit itself.
     pub unit: Option<String>,
-    /// The place of the values in a JSON file.
+    /// The position of the values in a JSON file.
     pub path: Option<JsonPath>,
 }
 
@@ -100,7 +100,7 @@ pub struct File<'a> {
     pub bytes: &'a [u8],
 }
 
-/// What is read from a file, or from files that belong together.
+/// The readings of a file, or of files that belong together.
 struct Part {
     path: String,
     sheet: Sheet,
@@ -125,8 +125,8 @@ pub fn read_files(options: &Options, files: &[File<'_>]) -> (Vec<Reading>, Vec<F
         let mut sheet = Sheet::default();
         match std::str::from_utf8(bytes) {
             Err(error) => {
-                let place = Place::of_offset(bytes, error.valid_up_to());
-                sheet.refuse(place, "the file is no text in UTF-8");
+                let position = Position::of_offset(bytes, error.valid_up_to());
+                sheet.refuse(position, "the file is no text in UTF-8");
             }
             Ok(text) => {
                 let text = text.trim_start_matches('\u{feff}');
@@ -165,7 +165,7 @@ pub fn read_files(options: &Options, files: &[File<'_>]) -> (Vec<Reading>, Vec<F
     {
         flaws.push(Flaw {
             file,
-            place: Place::File,
+            position: Position::File,
             reason: "there is no figure in it".to_owned(),
         });
     }
@@ -175,7 +175,7 @@ pub fn read_files(options: &Options, files: &[File<'_>]) -> (Vec<Reading>, Vec<F
 /// Reads one file.
 fn read(text: &str, options: &Options, sheet: &mut Sheet) {
     if text.trim().is_empty() {
-        sheet.refuse(Place::File, "the file is empty");
+        sheet.refuse(Position::File, "the file is empty");
         return;
     }
     let json = json::parse(text);
@@ -188,7 +188,7 @@ fn read(text: &str, options: &Options, sheet: &mut Sheet) {
         match json {
             Some(Err(fault)) => sheet.refuse_fault(fault),
             _ => sheet.refuse(
-                Place::File,
+                Position::File,
                 "its format is not recognised: name it with `format`",
             ),
         }
@@ -224,7 +224,7 @@ fn read(text: &str, options: &Options, sheet: &mut Sheet) {
         }
         Some(Err(fault)) => sheet.refuse_fault(fault),
         None => sheet.refuse(
-            Place::File,
+            Position::File,
             format!("the file is no JSON, which {format} is"),
         ),
     }
@@ -267,9 +267,9 @@ fn join(parts: Vec<Part>, better: Option<Direction>) -> (Vec<Reading>, Vec<Flaw>
             reading.better = reading.better.or(better);
             readings.push(reading);
         }
-        flaws.extend(refused.into_iter().map(|(place, reason)| Flaw {
+        flaws.extend(refused.into_iter().map(|(position, reason)| Flaw {
             file: path.clone(),
-            place,
+            position,
             reason,
         }));
     }

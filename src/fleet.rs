@@ -89,11 +89,11 @@ struct Fleet<'a, P: Provider, H, R> {
     cancel: CancellationToken,
     samples: Vec<Sample<'a, P, H, R>>,
     tally: Tally,
-    /// What the samples of later launches begin with: the first one as it was before its own launch.
+    /// The state that the samples of later launches begin with: the first one as it was before its own launch.
     origin: Option<Sample<'a, P, H, R>>,
     errors: Vec<Diagnostic>,
     remaining: Vec<crate::instance::Resource>,
-    /// What instances are launched from where that is not the config's image.
+    /// The image that instances are launched from where that is not the config's.
     image: Option<LaunchImage>,
 }
 

@@ -1,4 +1,4 @@
-//! What is rented: its names, its request and its facts.
+//! The rented machine: its names, its request and its facts.
 
 mod price;
 
@@ -103,7 +103,7 @@ pub struct LaunchRequest {
     pub lease: LeaseToken,
     /// The run that pays for it.
     pub run: RunId,
-    /// What is measured.
+    /// The revision.
     pub revision: Revision,
     /// The instance ends itself after this.
     pub max_lifetime: Duration,
@@ -212,7 +212,7 @@ pub struct Found {
     pub lease: Option<LeaseToken>,
     /// The run that launched it.
     pub run: Option<RunId>,
-    /// What it measures.
+    /// The revision that it measures.
     pub revision: Option<String>,
     /// When it may be reaped; `None` when its tag is missing or unreadable.
     pub expires_at: Option<Timestamp>,

@@ -31,7 +31,7 @@ const REMOVE: &str = include_str!("job/remove.sh");
 /// A step without its variables would measure something else, and pass: on a full disk it does not start.
 const NO_ROOM: &str = "printf '%-15s\\n' 125 1<> exit; exit 125";
 
-/// How long a step has after TERM before KILL.
+/// The time that a step has after TERM before KILL.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// The deadlines for the scripts around a step. [`KILL`] may need its grace and five seconds more, on a machine with
@@ -39,7 +39,7 @@ const GRACE: Duration = Duration::from_secs(5);
 const START_DEADLINE: Duration = Duration::from_mins(1);
 const KILL_DEADLINE: Duration = Duration::from_mins(2);
 
-/// How a job is to run.
+/// A detached step: its program, and how it runs.
 #[derive(Debug, Clone)]
 pub struct Job {
     /// The rental that it belongs to.
@@ -62,7 +62,7 @@ pub struct Job {
     pub login: bool,
 }
 
-/// How a job ended.
+/// The end of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobEnd {
     /// By itself, with this status.
@@ -81,10 +81,10 @@ pub enum JobEnd {
     Lost,
 }
 
-/// How a job ended, and how much it wrote.
+/// The end of a job, and how much it wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ended {
-    /// How.
+pub struct FinishedJob {
+    /// The end.
     pub end: JobEnd,
     /// The size of its log then, in bytes. What it left running may write more.
     pub log_size: u64,
@@ -159,9 +159,9 @@ impl Job {
         format!("{}{:02}-", lease_marker(&self.lease), self.number)
     }
 
-    /// What the supervisor executes: data in front, all of it quoted, then its own fixed text.
+    /// The input of the supervisor: data in front, all of it quoted, then its own fixed text.
     fn program(&self) -> String {
-        let words: Vec<String> = self.argv.iter().map(|word| quote(word)).collect();
+        let argv: Vec<String> = self.argv.iter().map(|word| quote(word)).collect();
         let variables: Vec<String> = self
             .env
             .iter()
@@ -177,7 +177,7 @@ impl Job {
             quote(&self.label),
             quote(self.cpus.as_deref().unwrap_or_default()),
             quote(&environment),
-            words.join(" "),
+            argv.join(" "),
         )
     }
 
@@ -192,7 +192,7 @@ impl Job {
         timeout: Option<Duration>,
         stop: &CancellationToken,
         log: &mut impl Log,
-    ) -> Result<Ended, ShellError> {
+    ) -> Result<FinishedJob, ShellError> {
         let follower = Follower::new(self);
         let mut begun = follower.begun();
         let result = {
@@ -217,7 +217,7 @@ impl Job {
                 log_size,
                 status: Some(status),
             }) => {
-                return Ok(Ended {
+                return Ok(FinishedJob {
                     end: JobEnd::Exited(status),
                     log_size,
                 });
@@ -232,7 +232,7 @@ impl Job {
             Some(Early::Stopped) => JobEnd::Stopped { survivors },
             None => JobEnd::Lost,
         };
-        Ok(Ended { end, log_size })
+        Ok(FinishedJob { end, log_size })
     }
 
     async fn start(&self, shell: &impl Shell) -> Result<(), ShellError> {

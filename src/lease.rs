@@ -68,7 +68,7 @@ pub struct Lessor<'a, P> {
 pub struct Rental {
     /// The instance.
     pub id: InstanceId,
-    /// How the work on it ended.
+    /// The end of the work on it.
     pub ended: Completion<()>,
     /// Whether it is gone.
     pub release: Release,
@@ -80,12 +80,12 @@ pub struct Rental {
     pub terminate_took: Duration,
 }
 
-/// What came of a lease.
+/// The result of a lease.
 #[derive(Debug)]
 pub struct Leased {
     /// Why there was no instance; `Ok(None)` where the launch was cancelled or worked.
     pub error: Option<ProviderError>,
-    /// What became of a launch that gave no instances.
+    /// The fate of a launch that gave no instances.
     pub unanswered: Release,
     /// The instances that were lent, in the order in which the provider named them.
     pub rentals: Vec<Rental>,

@@ -11,14 +11,14 @@ pub(crate) const FILE: &str = "metrics.csv";
 const SAID_SHARE: f64 = 0.01;
 const VOID_SHARE: f64 = 0.05;
 
-/// What may be swapped in and out on average before it is said, and before nothing is concluded any more, in bytes a second.
+/// The swapping on average that is told of, and that from which nothing is concluded any more, in bytes a second.
 const SAID_SWAPPING: f64 = 4096.0;
 const VOID_SWAPPING: f64 = 1_048_576.0;
 
 /// The distance between the lowest and the highest frequency, to their mean, that is said.
 const SAID_DRIFT: f64 = 0.02;
 
-/// What the metrics say of the time in which some steps ran.
+/// The system metrics of the time in which some steps ran.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 struct Disturbances {
     /// The share of CPU time that the hypervisor gave to others.

@@ -57,7 +57,7 @@ pub enum StoreError {
     /// It said no.
     #[error("{action} was refused: {message} ({code})")]
     Refused {
-        /// What was asked.
+        /// The request.
         action: &'static str,
         /// Its code.
         code: String,
@@ -69,12 +69,12 @@ pub enum StoreError {
     /// No answer, or none that can be understood, however often it was asked.
     #[error("{action} got no answer: {message}")]
     Unanswered {
-        /// What was asked.
+        /// The request.
         action: &'static str,
-        /// What happened instead.
+        /// The failure.
         message: String,
     },
-    /// What the store has is not what was sent.
+    /// The object in the store is not what was sent.
     #[error("the checksum of {key} is {stored} there, and {sent} was sent")]
     Differs {
         /// The object.
@@ -95,7 +95,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// What the user can do about it.
+    /// The remedy.
     pub const fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Refused { hint, .. } => *hint,

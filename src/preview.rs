@@ -15,7 +15,7 @@ use crate::phase::{Phase, Stage};
 use crate::revision::Revision;
 use crate::schedule::{Action, Draw, schedule};
 use crate::shard::Share;
-use crate::step::{Place, ScriptPath, Step};
+use crate::step::{Location, ScriptPath, Step};
 use settings::settings;
 
 /// The variables of every step that only the run itself can fill.
@@ -32,16 +32,16 @@ pub(crate) const LATE_VARIABLES: [&str; 10] = [
     "COLLECTOR_OUTPUT",
 ];
 
-/// What a run would do.
+/// The preview of a run.
 #[derive(Debug, Serialize)]
 pub struct Preview {
     /// The number of this form.
     pub format: u32,
     /// The revision that would be measured.
     pub revision: Revision,
-    /// What holds for the whole run, by its key in the config.
+    /// The settings of the whole run, by their keys in the config.
     pub settings: Vec<Setting>,
-    /// What would be done, in this order; from `launch` to `terminate` once for each sample.
+    /// The stages, in order; from `launch` to `terminate` once for each sample.
     pub schedule: Vec<Entry>,
 }
 
@@ -52,7 +52,7 @@ pub struct Setting {
     pub key: &'static str,
     /// The value that is known; `null` where there is none yet, or none at all.
     pub value: Value,
-    /// What the value does not say: above all, what AWS decides or looks up when the run starts.
+    /// A remark beside the value: above all, what AWS decides or looks up when the run starts.
     pub note: Option<String>,
 }
 
@@ -61,7 +61,7 @@ pub struct Setting {
 pub struct Entry {
     /// The phase or the built-in stage.
     pub stage: String,
-    /// What collector does itself.
+    /// The work of collector itself.
     pub does: Option<String>,
     /// The scripts that run, in this order.
     pub steps: Vec<StepPreview>,
@@ -73,7 +73,8 @@ pub struct StepPreview {
     /// Its path below the config's directory.
     pub script: ScriptPath,
     /// The machine that it runs on.
-    pub place: Place,
+    #[serde(rename = "place")]
+    pub location: Location,
     /// The time after which it is ended.
     pub timeout_seconds: Option<f64>,
     /// Whether a non-zero exit is a warning only.
@@ -84,7 +85,7 @@ pub struct StepPreview {
     pub env: BTreeMap<String, Option<String>>,
 }
 
-/// What a preview is made of besides the config.
+/// The inputs of a preview besides the config.
 #[derive(Debug)]
 pub struct Surroundings {
     /// The config file.
@@ -95,7 +96,7 @@ pub struct Surroundings {
     pub output: PathBuf,
     /// The region that the environment names, with the variable's name.
     pub region: Option<(String, &'static str)>,
-    /// What the order of turns is drawn from.
+    /// The seed of the order of turns.
     pub seed: u64,
     /// The samples that it measures.
     pub share: Share,
@@ -178,7 +179,7 @@ impl Preview {
                     Action::Turn(_) | Action::Duet(_) => turns(&action),
                     Action::FurtherRounds => Entry {
                         stage: action.to_string(),
-                        does: config.precision_in_words(),
+                        does: config.describe_precision(),
                         steps: Vec::new(),
                     },
                     Action::Calibrate(_) => Entry {
@@ -213,13 +214,13 @@ fn preview(step: &Step, known: &[(&str, Option<String>)]) -> StepPreview {
         .map(|(name, value)| ((*name).to_owned(), value.clone()));
     let late = LATE_VARIABLES
         .into_iter()
-        .filter(|name| *name != "COLLECTOR_OUTPUT" || step.place == Place::Local)
+        .filter(|name| *name != "COLLECTOR_OUTPUT" || step.location == Location::Local)
         .map(|name| (name.to_owned(), None));
     let own = step.env.iter().cloned();
     let own = own.map(|(name, value)| (name, Some(value)));
     StepPreview {
         script: step.script.clone(),
-        place: step.place,
+        location: step.location,
         timeout_seconds: step.timeout.map(|timeout| timeout.as_secs_f64()),
         warn_only: step.warn_only,
         args: step.args.clone(),
@@ -227,7 +228,7 @@ fn preview(step: &Step, known: &[(&str, Option<String>)]) -> StepPreview {
     }
 }
 
-/// What collector does in a stage of its own.
+/// The work of collector in a stage of its own.
 fn work(stage: Stage, config: &Config, share: Share) -> String {
     let samples = share.count();
     match (stage, &config.provider) {

@@ -7,11 +7,11 @@ use std::path::PathBuf;
 pub struct ProjectFile {
     /// Its place below the login user's home directory.
     pub destination: PathBuf,
-    /// What it is.
+    /// Its kind.
     pub content: Content,
 }
 
-/// What travels.
+/// The kinds of files that travel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
     /// A file, which is read when it is sent.

@@ -194,7 +194,7 @@ pub enum ProviderError {
         code: String,
         /// The provider's words.
         message: String,
-        /// What the refusal means for another attempt.
+        /// The meaning of the refusal for another attempt.
         kind: RefusalKind,
         /// The remedy.
         hint: Option<&'static str>,
@@ -231,9 +231,9 @@ pub enum ProviderError {
     /// No answer, or none that can be understood: what was asked may have been done.
     #[error("{action} got no answer: {message}")]
     Unanswered {
-        /// What was asked.
+        /// The request.
         action: &'static str,
-        /// What happened instead.
+        /// The failure.
         message: String,
     },
     /// The store of archives cannot be used.
@@ -241,7 +241,7 @@ pub enum ProviderError {
     Store(StoreError),
     /// The instance ended by itself, or somebody else ended it.
     #[error("instance {id} went to `{state}`: {reason}")]
-    Ended {
+    InstanceGone {
         /// The instance.
         id: InstanceId,
         /// Its state.
@@ -254,20 +254,20 @@ pub enum ProviderError {
     TooSlow {
         /// The instance.
         id: InstanceId,
-        /// What was waited for.
+        /// The state that was waited for.
         what: &'static str,
         /// The deadline.
         seconds: u64,
     },
     /// A security group of that name does not exist, or there are several.
-    #[error("{found} security groups are named `{name}`{place}")]
+    #[error("{found} security groups are named `{name}`{scope}")]
     SecurityGroup {
         /// The name in the config.
         name: String,
-        /// How many there are.
+        /// The number of groups.
         found: usize,
         /// Where was looked.
-        place: String,
+        scope: String,
     },
     /// A temporary group needs to know whom to let in.
     #[error("the public address of this machine is not known: {reason}")]
@@ -303,7 +303,7 @@ pub enum ProviderError {
     /// Something on this machine failed.
     #[error("{action} {path}: {source}")]
     Io {
-        /// What was tried.
+        /// The task.
         action: &'static str,
         /// Where.
         path: String,
@@ -326,7 +326,7 @@ pub enum ProviderError {
     },
 }
 
-/// What a refusal means for another attempt of the same call.
+/// The meaning of a refusal for another attempt of the same call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefusalKind {
     /// It will not change by itself.
@@ -359,8 +359,8 @@ impl ProviderError {
         )
     }
 
-    /// What the refusal means, where the provider refused.
-    pub const fn refusal(&self) -> Option<RefusalKind> {
+    /// The meaning of the refusal, where the provider refused.
+    pub const fn refusal_kind(&self) -> Option<RefusalKind> {
         match self {
             Self::Refused { kind, .. } => Some(*kind),
             _ => None,
@@ -381,7 +381,7 @@ impl ProviderError {
         )
     }
 
-    /// What the user can do about it.
+    /// The remedy.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::NotBuilt => {
@@ -416,7 +416,9 @@ impl ProviderError {
             Self::Unanswered { .. } => {
                 "check the network and AWS_ENDPOINT_URL; `collect list` shows what is left, `collect reap` ends it"
             }
-            Self::Ended { .. } => "the reason is EC2's own; try another instance type or image",
+            Self::InstanceGone { .. } => {
+                "the reason is EC2's own; try another instance type or image"
+            }
             Self::TooSlow { .. } => {
                 "look at the instance's console output; a larger instance type boots faster"
             }

@@ -67,7 +67,7 @@ impl<S: Shell> RemoteHost<S> {
             .collect())
     }
 
-    /// What two runs must have in common to be compared, and when the machine booted; empty where it does not say.
+    /// The facts that two runs must have in common to be compared, and when the machine booted; empty where it does not say.
     ///
     /// # Errors
     /// When it cannot be talked to.
@@ -103,7 +103,7 @@ mod tests {
 
     use super::*;
 
-    /// What files of a machine hold, below its root.
+    /// Contents of files of a machine, below its root.
     const TREE: [(&str, &str); 27] = [
         ("proc/sys/kernel/osrelease", "6.8.0-1018-aws\n"),
         ("proc/cmdline", "ro quiet\n"),

@@ -1,4 +1,4 @@
-//! What came of a run, as written to `run.json` and shown at the end.
+//! The report of a run, as written to `run.json` and shown at the end.
 
 mod diagnostic;
 pub mod profiles;
@@ -25,14 +25,14 @@ use crate::phase::Stage;
 use crate::records::Figures;
 use crate::revision::{Commit, Revision};
 use crate::schedule::Turn;
-use crate::step::{Place, StepOutcome};
+use crate::step::{Location, StepOutcome};
 
 pub use diagnostic::{Diagnostic, last_lines};
 pub use signal::Signal;
 pub use text::{human_bytes, human_measured_bytes, utc_to_the_second};
 pub use time_outs::{result, time_outs};
 
-/// How a run ended, from best to worst; the worst that happened is the run's.
+/// The outcomes of a run, from best to worst; the worst that happened is the run's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -91,8 +91,9 @@ pub struct StepReport {
     /// The script's path.
     pub script: String,
     /// `local` or `remote`.
-    pub place: Place,
-    /// How it ended.
+    #[serde(rename = "place")]
+    pub location: Location,
+    /// Its outcome.
     pub outcome: StepOutcome,
     /// Its exit status.
     pub exit_code: Option<i32>,
@@ -128,7 +129,7 @@ pub struct StageReport {
     pub steps: Vec<StepReport>,
 }
 
-/// How a turn ended.
+/// The outcome of a turn.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TurnReport {
     /// The turn.
@@ -141,7 +142,7 @@ pub struct TurnReport {
     pub ok: bool,
 }
 
-/// What came home.
+/// The sum of the collected files.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Collected {
     /// Files that are here and whose checksum matches.
@@ -168,7 +169,7 @@ impl fmt::Display for Collected {
     }
 }
 
-/// What came of a sample; `collector/run.json` of its results.
+/// The report of a sample; `collector/run.json` of its results.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SampleReport {
     /// The version of this format.
@@ -196,14 +197,14 @@ pub struct SampleReport {
     pub started: Timestamp,
     /// When the sample was over.
     pub finished: Timestamp,
-    /// How it ended.
+    /// Its outcome.
     pub outcome: Outcome,
     /// The signal that ended it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signal: Option<Signal>,
-    /// What went wrong, in the order in which it did.
+    /// Errors, in the order in which they came.
     pub errors: Vec<Diagnostic>,
-    /// What is not as it should be.
+    /// Warnings.
     pub warnings: Vec<String>,
     /// Its instance, once that was known.
     pub instance: Option<Instance>,
@@ -219,7 +220,7 @@ pub struct SampleReport {
     /// The directories of its results with what `on_regression` left.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub profiles: Vec<String>,
-    /// What came home.
+    /// The sum of the collected files.
     pub collected: Collected,
     /// The address of the archive in the bucket, once it is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -280,14 +281,14 @@ impl SampleReport {
     }
 }
 
-/// What came of a run: `<output>/<revision>/<run>/run.json` where it has several samples.
+/// The report of a run: `<output>/<revision>/<run>/run.json` where it has several samples.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunReport {
     /// The version of this format.
     pub format: u32,
     /// The run.
     pub run: RunId,
-    /// What was measured, where `figures` names it; `figures.json` has it on disk.
+    /// The figures, where `figures` names them; `figures.json` has them on disk.
     #[serde(skip)]
     pub figures: Option<Arc<Figures>>,
     /// Whether a figure is worse than `fail_on` allows.
@@ -299,7 +300,7 @@ pub struct RunReport {
     pub started: Timestamp,
     /// When it was over.
     pub finished: Timestamp,
-    /// What went wrong with the run as a whole.
+    /// Errors of the run as a whole.
     pub errors: Vec<Diagnostic>,
     /// The worst outcome of the run and its samples.
     pub outcome: Outcome,

@@ -1,7 +1,7 @@
 //! `report.html`: a run, or several, as one page that needs nothing from anywhere.
 //!
-//! What comes from an instance (names, logs, figures) is hostile. It stands in the page as JSON, in which no tag can end, and the
-//! page's script shows it as text only; nothing of it is markup at any time.
+//! Text that comes from an instance (names, logs, figures) is hostile. It stands in the page as JSON, in which no tag
+//! can end, and the page's script shows it as text only; nothing of it is markup at any time.
 
 mod content;
 mod document;
@@ -19,21 +19,21 @@ use crate::report::{RunReport, SampleReport};
 
 pub(crate) use metrics::{Metrics, thinned};
 
-/// What is known of a run.
+/// The content of the page of a run.
 #[derive(Debug, Clone)]
 pub struct RunResults {
     /// The report of a run of several samples.
     pub report: Option<RunReport>,
-    /// What was measured, where that is known.
+    /// The figures, where they are known.
     pub figures: Option<Figures>,
     /// Its samples, in the order of their numbers; one at least.
     pub samples: Vec<SampleResults>,
 }
 
-/// What is known of a sample.
+/// The content of the page about a sample.
 #[derive(Debug, Clone)]
 pub struct SampleResults {
-    /// What ran and what came of it.
+    /// Its report.
     pub report: SampleReport,
     /// The facts about its machine.
     pub facts: Option<HostFacts>,
@@ -41,7 +41,7 @@ pub struct SampleResults {
     pub manifest: Option<Manifest>,
     /// The text of its config.
     pub config: Option<String>,
-    /// What was going on on its machine.
+    /// The system metrics of its machine.
     pub metrics: Option<Metrics>,
     /// The logs of its steps.
     pub logs: Vec<Log>,
@@ -63,9 +63,9 @@ pub struct Log {
 /// An answer that is not of one run: of two revisions that were measured in different ones.
 #[derive(Debug, Clone)]
 pub(crate) struct Across {
-    /// What is said of them.
+    /// The comparison of the two.
     pub comparison: Comparison,
-    /// What their hosts differ in.
+    /// The facts that their hosts differ in.
     pub differences: Vec<Difference>,
     /// The names of the baseline and the candidate.
     pub revisions: [String; 2],

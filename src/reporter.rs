@@ -71,7 +71,7 @@ pub enum Event {
         /// The revision that it ran for, where two are compared.
         #[serde(skip_serializing_if = "Option::is_none")]
         arm: Option<Arm>,
-        /// How it ended.
+        /// Its outcome.
         outcome: StepOutcome,
         /// Its exit status, where there is one.
         exit_code: Option<i32>,

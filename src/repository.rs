@@ -23,7 +23,7 @@ const LOOKING_UP: &str = "looking up the revision";
 
 /// A repository with all that is needed to look into it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum RepositorySource {
     /// A server.
     Url(String),
     /// A clone on this machine.
@@ -35,14 +35,14 @@ pub enum Place {
     },
 }
 
-/// What came of looking a revision up.
+/// The result of looking a revision up.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Found {
     /// The commit; `None` where no repository is given.
     pub commit: Option<Commit>,
     /// The checkout that is sent, where one is wanted.
     pub checkout: Option<Checkout>,
-    /// What the user may not expect.
+    /// Facts that the user may not expect.
     pub warnings: Vec<String>,
 }
 
@@ -53,14 +53,14 @@ pub struct Found {
 /// When there is no such revision, or the repository cannot be asked.
 pub async fn look_up(
     shell: &impl Shell,
-    place: &Place,
+    source: &RepositorySource,
     revision: &Revision,
     scratch: &Path,
 ) -> Result<Found, RepositoryError> {
     let git = Git::of(shell);
-    match place {
-        Place::Url(url) => look_up_on_server(&git, url, revision, scratch).await,
-        Place::Clone { path, send } => {
+    match source {
+        RepositorySource::Url(url) => look_up_on_server(&git, url, revision, scratch).await,
+        RepositorySource::Clone { path, send } => {
             let clone = LocalClone::open(&git, path).await?;
             let commit = clone.look_up(revision).await?;
             let mut found = Found {
@@ -133,7 +133,7 @@ impl<'a, S: Shell> LocalClone<'a, S> {
         let shallow = self.get(&["rev-parse", "--is-shallow-repository"]).await?;
         Ok(RepositoryError::Unknown {
             revision: revision.clone(),
-            place: self.path.display().to_string(),
+            repository: self.path.display().to_string(),
             nearest: refs.nearest(),
             blind_spot: if shallow == "true" {
                 BlindSpot::Shallow
@@ -143,10 +143,10 @@ impl<'a, S: Shell> LocalClone<'a, S> {
         })
     }
 
-    /// What a user may expect on the instance, and will not find there.
+    /// Warnings of what a user may expect on the instance, and will not find there.
     async fn not_sent(&self, commit: &Commit) -> Result<Vec<String>, RepositoryError> {
         let mut warnings = Vec::new();
-        let here = self.path.display();
+        let path = self.path.display();
         if self.get(&["rev-parse", "--is-bare-repository"]).await? == "false" {
             // Files that git does not know are as good as always there: results, for example.
             let status = ["status", "--porcelain", "--untracked-files=no"];
@@ -158,13 +158,13 @@ impl<'a, S: Shell> LocalClone<'a, S> {
             };
             if let Some(files) = files {
                 warnings.push(format!(
-                    "changes to {files} in {here} are not committed, and are not sent: {commit} is measured"
+                    "changes to {files} in {path} are not committed, and are not sent: {commit} is measured"
                 ));
             }
         }
         let tree = ["ls-tree", "--full-tree", commit.as_str(), ".gitmodules"];
         if !self.get(&tree).await?.is_empty() {
-            warnings.push(format!("the submodules of {here} are not sent"));
+            warnings.push(format!("the submodules of {path} are not sent"));
         }
         Ok(warnings)
     }
@@ -196,7 +196,7 @@ async fn look_up_on_server(
     }
     let unknown = |blind_spot, refs: Refs<'_>| RepositoryError::Unknown {
         revision: revision.clone(),
-        place: url.to_owned(),
+        repository: url.to_owned(),
         nearest: refs.nearest(),
         blind_spot,
     };
@@ -264,15 +264,15 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_repository_that_does_not_answer_is_given_up() {
         let revision = "main".parse().unwrap();
-        for place in [
-            Place::Url("https://example.org/r".into()),
-            Place::Clone {
+        for source in [
+            RepositorySource::Url("https://example.org/r".into()),
+            RepositorySource::Clone {
                 path: "/r".into(),
                 send: true,
             },
         ] {
             let since = Instant::now();
-            let found = look_up(&Hanging, &place, &revision, Path::new("/nowhere")).await;
+            let found = look_up(&Hanging, &source, &revision, Path::new("/nowhere")).await;
             assert!(matches!(found, Err(RepositoryError::Silent { .. })));
             assert_eq!(since.elapsed(), LOOKUP_STALL);
         }

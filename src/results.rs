@@ -69,7 +69,7 @@ pub struct ResultsError {
 }
 
 impl ResultsError {
-    /// What the user can do about it.
+    /// The remedy.
     pub fn hint(&self) -> Option<&'static str> {
         match self.source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
@@ -109,7 +109,7 @@ pub struct Results {
     revision: Revision,
     name: String,
     path: PathBuf,
-    /// Whoever removes results leaves these alone.
+    /// The mark of results that are in use, which nobody removes.
     _occupancy: Option<Occupancy>,
 }
 

@@ -11,7 +11,7 @@ pub const OF_COLLECTOR: &str = env!("COLLECTOR_REVISION");
 /// The longest revision that is accepted, in characters.
 pub const MAX_LENGTH: usize = 128;
 
-/// What git takes as the name of a revision: a hash, a tag, a branch.
+/// The name of a revision as git takes it: a hash, a tag, a branch.
 ///
 /// Made of `[0-9A-Za-z._/+@-]` only, so it is also a legal EC2 tag value and needs no quoting in a shell.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -138,7 +138,7 @@ pub enum RevisionError {
 }
 
 impl RevisionError {
-    /// What the user can do about it.
+    /// The remedy.
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Empty => {

@@ -75,7 +75,7 @@ type Host<'a, P, R> = RemoteHost<Watched<'a, <P as Provider>::Shell, P, R>>;
 /// Everything that a run works with.
 #[derive(Debug)]
 pub struct Run<'a, P, H, R> {
-    /// What is to be done.
+    /// The plan.
     pub plan: &'a Plan,
     /// The provider that rents out.
     pub provider: &'a P,
@@ -83,24 +83,24 @@ pub struct Run<'a, P, H, R> {
     pub records: &'a LeaseRecords,
     /// This machine.
     pub local: &'a LocalHost<H>,
-    /// Whoever watches.
+    /// The reporter of its events.
     pub reporter: &'a R,
-    /// How it is ended early.
+    /// The interrupt that ends it early.
     pub interrupt: &'a Interrupt,
 }
 
-/// What the samples of a run share while they are measured side by side.
+/// The state that the samples of a run share while they are measured side by side.
 #[derive(Debug)]
 pub(crate) struct Shared<'a, P> {
     pub(crate) readiness: Readiness<'a, P>,
     pub(crate) request: LaunchRequest,
     pub(crate) image: Option<LaunchImage>,
-    /// What goes to each instance.
+    /// The files that go to each instance.
     pub(crate) files: Arc<[ProjectFile]>,
     /// Bounds the memory and the CPU that transfers take here.
     pub(crate) transfers: Semaphore,
     pub(crate) launches: Launches,
-    /// What the samples of all launches measured.
+    /// The measurements of the samples of all launches.
     pub(crate) tally: &'a Tally,
 }
 
@@ -118,31 +118,31 @@ pub(crate) struct Sample<'a, P: Provider, H, R> {
     /// Past this the instance is about to end itself: a step that still runs is ended as if by its time-out.
     last_call: Option<Instant>,
     end_of_life: Option<Instant>,
-    /// How the instance booted, as far as that was seen from here.
+    /// The boot of the instance, as far as it was seen from this machine.
     boot: BootTimes,
     /// The facts about the host, once it has told them.
     facts: Option<HostFacts>,
     /// The checkouts on the instance, once they are there.
     sources: BTreeMap<Arm, String>,
-    /// What steps run for.
+    /// The arm, the turn and the CPUs that steps run for.
     scope: Scope,
     /// The CPUs of a duet.
     cpus: Option<Division>,
     /// The turns that were begun.
     turns: Vec<TurnReport>,
     skipped_turns: usize,
-    /// What the longest turn took.
+    /// The duration of the longest turn.
     longest_turn: Duration,
     /// The system metrics, while they are sampled.
     metrics: Option<MetricsFile>,
-    /// What the turns measured, once it was read.
+    /// The figures of the turns, once they were read.
     measured: Option<MeasuredSample>,
     /// The directories with what `on_regression` left.
     profiles: Vec<String>,
     release: Release,
-    /// What is done at the moment, for others to see.
+    /// The stage at the moment, for others to see.
     stage_file: Option<StageFile>,
-    /// What the bucket has.
+    /// The objects in the bucket.
     stored: Stored,
     /// Held while the instance may be come back to, so that nobody does so before the run is over.
     under_way: Option<File>,

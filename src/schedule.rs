@@ -115,7 +115,7 @@ impl fmt::Display for Turn {
     }
 }
 
-/// What is drawn for a sample.
+/// The draw for a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Draw {
     /// The seed of the run.
@@ -162,7 +162,7 @@ impl Draw {
     }
 }
 
-/// What is done on the instance of a sample, from its launch to its end; phases without a script are left out.
+/// The actions on the instance of a sample, from its launch to its end; phases without a script are left out.
 pub(crate) fn schedule(config: &Config, draw: Draw) -> Vec<Action> {
     let phase = |phase| {
         config
@@ -212,7 +212,7 @@ pub(crate) fn schedule(config: &Config, draw: Draw) -> Vec<Action> {
     schedule
 }
 
-/// What is done on the instance of which an image is made.
+/// The actions on the instance of which an image is made.
 pub(crate) fn baking(config: &Config) -> Vec<Action> {
     let phases = config.baked_phases().into_iter().map(Action::Phase);
     let ready = std::iter::once(Action::Ready);

@@ -112,7 +112,7 @@ pub struct Share {
 }
 
 impl Share {
-    /// What a shard measures of so many samples.
+    /// The part that a shard measures of so many samples.
     ///
     /// # Errors
     /// When that is nothing, or too much.
@@ -182,7 +182,7 @@ impl RunName {
         RunId::new(format!("{}-{digest}-{number:0width$}of{of}", self.0))
     }
 
-    /// What the turns of all shards are drawn from.
+    /// The seed of the turns of all shards.
     pub fn seed(&self, plan: &[&str]) -> u64 {
         let digest = self.digest("seed", plan);
         let bytes = digest.iter().take(8);

@@ -77,7 +77,7 @@ pub fn quote_where_needed(word: &str) -> String {
     }
 }
 
-/// How a command ended.
+/// The end of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// With this status.
@@ -121,7 +121,7 @@ impl Captured {
     }
 }
 
-/// What a machine wrote as one line of text that does nothing to a terminal.
+/// The output of a machine as one line of text that does nothing to a terminal.
 pub fn one_line(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes)
         .split(|c: char| c.is_whitespace() || c.is_control())
@@ -182,12 +182,12 @@ pub enum ShellError {
     Lost {
         /// The machine.
         address: String,
-        /// What happened.
+        /// The cause.
         reason: String,
     },
     /// The connection broke because the machine is no more.
     #[error("{reason}")]
-    Ended {
+    MachineGone {
         /// Why it ended, as the provider tells it.
         reason: String,
     },
@@ -216,23 +216,23 @@ pub enum ShellError {
     Start {
         /// The machine.
         address: String,
-        /// What was to run.
+        /// The command.
         what: &'static str,
-        /// What happened.
+        /// The cause.
         reason: String,
     },
     /// One of collector's own commands failed.
     #[error("{what} failed on the instance: {reason}")]
     Command {
-        /// What was tried.
+        /// The task of the command.
         what: &'static str,
-        /// What it wrote.
+        /// Its standard error.
         reason: String,
     },
     /// The machine answers, but one of collector's own commands does not.
     #[error("{what} made no progress for {seconds} s")]
     Stalled {
-        /// What was tried.
+        /// The task of the command.
         what: &'static str,
         /// The deadline.
         seconds: u64,
@@ -248,7 +248,7 @@ pub enum ShellError {
     /// Reading or writing on this machine failed.
     #[error("{what}: {source}")]
     LocalIo {
-        /// What was tried.
+        /// The task of the command.
         what: &'static str,
         /// Why it failed.
         source: io::Error,
@@ -261,11 +261,11 @@ impl ShellError {
         matches!(self, Self::Lost { .. })
     }
 
-    /// What the user can do about it.
+    /// The remedy.
     pub const fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::Lost { .. } => "the instance or the network went away",
-            Self::Ended { .. } => {
+            Self::MachineGone { .. } => {
                 "somebody terminated it, it powered itself off, or `max_lifetime` was over; the logs of its steps are here as far as they came"
             }
             Self::Unreachable { .. } => {

@@ -59,7 +59,7 @@ impl fmt::Display for ProgramName {
     }
 }
 
-/// What has to be known for a start.
+/// The answers that a start needs.
 #[derive(Debug, Clone)]
 pub(crate) struct Answers {
     /// The program.

@@ -67,7 +67,7 @@ const LEAST_PAIRS: usize = 6;
 /// The smallest standard error of a log-ratio: what is below it is rounding.
 const RESOLUTION: f64 = 1e-9;
 
-/// What one round measured of one figure on one instance: positive values, one for each turn, in the order of the turns.
+/// The values of one figure in one round on one instance: positive, one for each turn, in the order of the turns.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Round {
     /// The turns of the baseline.
@@ -76,7 +76,7 @@ pub struct Round {
     pub candidate: Vec<f64>,
 }
 
-/// What was measured of one figure: the complete rounds of each instance.
+/// The measurements of one figure: the complete rounds of each instance.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Series {
     /// The rounds of each instance; an instance that measured nothing of the figure has none.
@@ -92,7 +92,7 @@ pub struct Interval {
     pub high: f64,
 }
 
-/// What is known of a figure's ratio, candidate to baseline.
+/// The estimate of a figure's ratio, candidate to baseline.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Estimate {
     /// The ratio; not a number where there is none.
@@ -115,7 +115,7 @@ pub struct Estimate {
     pub these_machines_only: bool,
 }
 
-/// What the ratio surely is.
+/// The conclusion about the ratio that is sure.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Finding {
     /// Below 1.
@@ -203,7 +203,7 @@ impl Interval {
     }
 }
 
-/// What the arms of a figure say of themselves.
+/// The controls of a figure: each arm against itself.
 #[derive(Debug, Clone, Copy)]
 struct Controls {
     baseline: Option<Interval>,
@@ -226,7 +226,7 @@ impl Controls {
     }
 }
 
-/// What the log-ratios of a figure say.
+/// The evidence of the log-ratios of a figure.
 #[derive(Debug, Clone)]
 struct Evidence {
     /// The log-ratio.

@@ -66,7 +66,7 @@ impl fmt::Display for ScriptPath {
 /// The machine that a step runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Place {
+pub enum Location {
     /// On the machine that runs collector (`local: true`).
     Local,
     /// On the instance, as root.
@@ -79,7 +79,7 @@ pub struct Step {
     /// The script.
     pub script: ScriptPath,
     /// The machine that it runs on.
-    pub place: Place,
+    pub location: Location,
     /// After this the step is ended and the run goes on; `None` waits for ever.
     pub timeout: Option<Duration>,
     /// A non-zero exit is a warning only.

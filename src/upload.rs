@@ -31,7 +31,7 @@ const STALL: Duration = Duration::from_mins(2);
 /// The deadline for the thread that reads when nobody takes anything from it: it is in the middle of one read at most.
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
 
-/// What is on its way from the disk to the shell, in bytes.
+/// The most that is on its way from the disk to the shell, in bytes.
 const IN_FLIGHT: usize = 256 * 1024;
 
 /// An upload of less is over before anybody could look at its progress, in bytes.
@@ -101,9 +101,9 @@ async fn send(
         (_, Err(error)) => Err(error),
         (Ok(sent), Ok(exit)) if exit.success() => Ok(sent),
         (packed, Ok(exit)) => {
-            let complaint = captured.stderr_line();
+            let stderr_line = captured.stderr_line();
             let reason = match packed {
-                _ if !complaint.is_empty() => complaint,
+                _ if !stderr_line.is_empty() => stderr_line,
                 Err(error) => error.to_string(),
                 Ok(_) => format!("{exit:?}"),
             };
@@ -112,7 +112,7 @@ async fn send(
     }
 }
 
-/// What the reading thread came to; it ends when nobody takes anything from it any more.
+/// The result of the reading thread; it ends when nobody takes anything from it any more.
 async fn packed(
     packing: JoinHandle<Result<Vec<UploadedFile>, PackError>>,
 ) -> Result<Vec<UploadedFile>, PackError> {

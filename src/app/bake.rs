@@ -4,9 +4,9 @@ use std::num::NonZeroU32;
 
 use jiff::Timestamp;
 
-use super::measure::{Invocation, run_with};
 use super::paths::expand_home;
 use super::revision::Scratch;
+use super::run::{Invocation, run_with};
 use crate::arm::Arm;
 use crate::cli::{BakeArgs, JobArgs};
 use crate::config::{Bake, BakeError, Interval, ProviderSpec};
@@ -21,7 +21,7 @@ use crate::revision::Revision;
 use crate::sample::Plan;
 use crate::shard::{Shard, Share};
 
-/// What stands for the revision where an image is of none.
+/// The word in place of the revision where an image is of none.
 const NO_REVISION: &str = "bake";
 
 /// Makes the image that the arguments ask for; the instance is gone when it returns, or the report says so.

@@ -28,7 +28,7 @@ pub(super) fn check(args: &CheckArgs, console: &Console) -> Result<ExitStatus, E
         plural(config.steps().count(), "step"),
         plural(config.performance_results.len(), "pattern")
     ));
-    match (config.precision, config.precision_in_words()) {
+    match (config.precision, config.describe_precision()) {
         (Some(_), Some(words)) => console.say(&format!("precision: {words}")),
         (Some(_), None) => {
             console.warn("`precision` has no effect without a `baseline` and `figures`");
@@ -85,7 +85,7 @@ pub(super) fn check(args: &CheckArgs, console: &Console) -> Result<ExitStatus, E
     Ok(ExitStatus::Passed)
 }
 
-/// What travels: the sum, and the largest files.
+/// The files that travel: the sum, and the largest ones.
 fn lines(selection: &Selection) -> Vec<String> {
     let mut files: Vec<&ProjectFile> = selection
         .files
@@ -105,11 +105,11 @@ fn lines(selection: &Selection) -> Vec<String> {
     )];
     let listed = files.iter().take(MAX_LISTED);
     lines.extend(listed.map(|file| {
-        let place = file.destination.display().to_string();
+        let destination = file.destination.display().to_string();
         format!(
             "{:>10}  {}",
             size(file.size()),
-            crate::shell::one_line(place.as_bytes())
+            crate::shell::one_line(destination.as_bytes())
         )
     }));
     if let Some(more) = files.len().checked_sub(MAX_LISTED).filter(|more| *more > 0) {

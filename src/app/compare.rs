@@ -67,7 +67,7 @@ fn interleaved(baseline: &str, stored: &[StoredFigures]) -> Result<Option<Compar
     Ok(figures.map(|figures| of_arms(&figures, stored)))
 }
 
-/// What was measured of the revision that an argument stands for.
+/// The figures of the revision that an argument stands for.
 fn side(stored: Vec<StoredFigures>, name: &str) -> Result<Side, Error> {
     let figures = joined(&stored, Figures::of_candidate)?;
     let figures = figures.ok_or_else(|| FiguresError::None(name.into()))?;

@@ -1,4 +1,4 @@
-//! What a job gets of a run once the instance is gone: the artifact, the step's outputs, the summary, the comment.
+//! Delivers a run to its job once the instance is gone: the artifact, the step's outputs, the summary, the comment.
 
 pub(super) mod belated;
 mod commenting;
@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::github::artifact::Artifact;
 use crate::github::comment::{COMPARISON, Row};
 use crate::github::state::State;
-use crate::github::summary::{Facts, Failure, refusal, short, summary};
+use crate::github::summary::{Facts, Failure, render_refusal, short, summary};
 use crate::github::{WorkflowJob, commands};
 use crate::interrupt::Interrupt;
 use crate::phase::Stage;
@@ -65,8 +65,8 @@ impl Delivery<'_> {
                 .stages
                 .iter()
                 .any(|stage| stage.stage == Stage::Launch);
-            let settled = matches!(sample.released, Release::Terminated | Release::Kept { .. });
-            settled || !launched
+            let over = matches!(sample.released, Release::Terminated | Release::Kept { .. });
+            over || !launched
         });
         if all_released {
             warn(log, State::save_released(job));
@@ -156,7 +156,7 @@ impl Delivery<'_> {
 /// Tells the job that there was no run.
 pub(super) fn deliver_refusal(error: &Error, job: &WorkflowJob, log: &impl Reporter) {
     let status = error.exit_status().to_string();
-    let text = refusal(&error.to_string(), error.hint());
+    let text = render_refusal(&error.to_string(), error.hint());
     let written = || {
         if let Some(file) = &job.files.output {
             commands::set(file, "status", "refused")?;

@@ -29,7 +29,7 @@ pub(super) fn init(args: &InitArgs, console: &Console) -> Result<ExitStatus, Err
     Ok(ExitStatus::Passed)
 }
 
-/// What is given, else what is asked for, else what is made up.
+/// The answers: given, else asked for, else made up.
 fn answers(args: &InitArgs) -> Result<Answers, PromptError> {
     let named = std::path::absolute(&args.directory).ok();
     let named = named.as_deref().and_then(Path::file_name);

@@ -3,8 +3,8 @@
 use std::env;
 
 use super::json::pretty;
-use super::measure::expect_feasible;
 use super::paths::expand_home;
+use super::run::expect_feasible;
 use super::shard::{leave_to_merge, share};
 use crate::cli::PlanArgs;
 use crate::error::Error;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
 use super::delivery::belated::Undelivered;
-use super::measure::role;
+use super::run::role;
 use super::state_directory::{hand_over_state, local, records};
 use super::{ExitStatus, block_on};
 use crate::cli::Request;

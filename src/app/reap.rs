@@ -23,7 +23,7 @@ use crate::reporter::console::Console;
 /// A lease older than this is not waiting for its launch any more.
 const ORPHAN_AGE: SignedDuration = SignedDuration::from_mins(15);
 
-/// What `reap` looks for, and where it notes what became of it.
+/// The owner that `reap` looks for, and the records in which it notes what became of it.
 struct Reaping<'a> {
     owner: Owner,
     /// Only what has outlived its tag.
@@ -32,7 +32,7 @@ struct Reaping<'a> {
     console: &'a Console,
 }
 
-/// What was found in one place.
+/// The result of a search in one place.
 #[derive(Debug, Default)]
 struct Reaped {
     /// Instances and resources.
@@ -162,12 +162,12 @@ impl Reaping<'_> {
         } else {
             terminate_all(provider, &ids, deadline).await
         };
-        let mut unsettled = BTreeSet::new();
+        let mut remaining = BTreeSet::new();
         for (instance, (_, release)) in found.iter().zip(releases) {
             let Found { id, region, .. } = instance;
             if let Release::Unconfirmed { reason, .. } = release {
                 reaped.left += 1;
-                unsettled.extend(instance.lease.clone());
+                remaining.extend(instance.lease.clone());
                 console.error(&format!("{id} in {region}: {reason}"), None);
             } else {
                 records.forget_instance(id);
@@ -177,7 +177,7 @@ impl Reaping<'_> {
         match delete_leftovers(provider, owner, *expired, console).await {
             Ok((count, leases)) => {
                 reaped.found += count;
-                unsettled.extend(leases);
+                remaining.extend(leases);
             }
             // What costs money is ended; what cannot be looked at keeps every lease on record.
             Err(error) => {
@@ -185,9 +185,9 @@ impl Reaping<'_> {
                 return Ok(reaped);
             }
         }
-        // A lease is settled when all of its instances and resources are gone.
+        // A lease is over when all of its instances and resources are gone.
         for lease in found.into_iter().filter_map(|instance| instance.lease) {
-            if !unsettled.contains(&lease) {
+            if !remaining.contains(&lease) {
                 records.forget(&lease);
             }
         }

@@ -93,8 +93,8 @@ fn row(sample: &StoredSample) -> Option<[String; 9]> {
         known(|entry| entry.collected.files.to_string()),
         known(|entry| human_bytes(entry.collected.bytes)),
         known(|entry| {
-            let words = entry.description.as_deref().unwrap_or_default();
-            words.split_whitespace().collect::<Vec<_>>().join(" ")
+            let description = entry.description.as_deref().unwrap_or_default();
+            description.split_whitespace().collect::<Vec<_>>().join(" ")
         }),
         sample.path.display().to_string(),
     ])
@@ -131,13 +131,13 @@ pub(super) fn remove(args: &RmArgs, console: &Console) -> Result<ExitStatus, Err
     Ok(ExitStatus::Passed)
 }
 
-/// What an argument of `collect rm` stands for: a directory, or all that is of an instance or a run.
-fn meant(sample: &Path, place: &OutputArgs) -> Result<Vec<Removal>, Error> {
+/// The meaning of an argument of `collect rm`: a directory, or all that is of an instance or a run.
+fn meant(sample: &Path, args: &OutputArgs) -> Result<Vec<Removal>, Error> {
     let id = sample.to_string_lossy();
     if sample.symlink_metadata().is_ok() || id.contains('/') {
         return Ok(vec![Removal::of(sample)?]);
     }
-    let output = output(place)?;
+    let output = output(args)?;
     let stored = inventory(&output, None)?;
     let of_id: Vec<&StoredSample> = stored.iter().filter(|stored| stored.is_of(&id)).collect();
     if of_id.is_empty() {

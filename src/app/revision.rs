@@ -21,7 +21,7 @@ use crate::instance::RunId;
 use crate::interrupt::Interrupt;
 use crate::project::Project;
 use crate::reporter::{Event, Reporter};
-use crate::repository::{Found, Place, look_up};
+use crate::repository::{Found, RepositorySource, look_up};
 use crate::revision::Revision;
 use crate::shell::process::ProcessShell;
 
@@ -109,7 +109,7 @@ pub(super) async fn baseline(
     }
 }
 
-/// What a commit came from: of a merge commit its first parent, of a pull request's head the merge base, of a push what was
+/// The origin of a commit: of a merge commit its first parent, of a pull request's head the merge base, of a push what was
 /// there before.
 async fn origin_of(
     revision: &Revision,
@@ -169,10 +169,10 @@ impl Scratch {
         reporter: &impl Reporter,
         interrupt: &Interrupt,
     ) -> Result<Found, Error> {
-        let place = match &project.config.repository {
+        let origin = match &project.config.repository {
             None => return Ok(Found::default()),
-            Some(Repository::Url(url)) => Place::Url(url.clone()),
-            Some(Repository::Clone { path, send }) => Place::Clone {
+            Some(Repository::Url(url)) => RepositorySource::Url(url.clone()),
+            Some(Repository::Clone { path, send }) => RepositorySource::Clone {
                 // Without a `.` at its end.
                 path: project
                     .directory
@@ -184,7 +184,7 @@ impl Scratch {
         };
         let shell = ProcessShell::in_directory(&project.directory);
         let scratch = self.0.join(arm.to_string());
-        let looking_up = look_up(&shell, &place, revision, &scratch);
+        let looking_up = look_up(&shell, &origin, revision, &scratch);
         match until_cancelled(interrupt.token(), looking_up).await {
             Completion::Returned(found) => {
                 let found = found?;

@@ -14,7 +14,7 @@ use crate::project::Project;
 use crate::revision::Revision;
 use crate::shard::{RunName, Shard, Share};
 
-/// What AWS Batch tells the children of an array job; it counts them from 0.
+/// The variable that AWS Batch gives the children of an array job; it counts them from 0.
 const BATCH_INDEX: &str = "AWS_BATCH_JOB_ARRAY_INDEX";
 const BATCH_SIZE: &str = "AWS_BATCH_JOB_ARRAY_SIZE";
 const BATCH_JOB: &str = "AWS_BATCH_JOB_ID";
@@ -26,7 +26,7 @@ pub(super) struct Part {
     pub(super) run: RunId,
     /// Its samples.
     pub(super) share: Share,
-    /// What the order of the turns is drawn from, unless that is given.
+    /// The seed of the order of the turns, unless that is given.
     pub(super) seed: u64,
 }
 
@@ -103,25 +103,25 @@ pub(super) fn leave_to_merge(config: &mut Config, share: Share) -> Vec<String> {
     left.into_iter().chain(profiled).collect()
 }
 
-fn given(name: &str) -> Option<String> {
+fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// The shard that this process is as the child of an array job.
 fn of_array() -> Option<Shard> {
-    let number = |name| given(name)?.parse::<u32>().ok();
+    let number = |name| variable(name)?.parse::<u32>().ok();
     Shard::new(number(BATCH_INDEX)?.checked_add(1)?, number(BATCH_SIZE)?).ok()
 }
 
-/// What all shards that an engine started have in common, and the attempt at this one.
+/// The name that all shards of an engine have in common, and the attempt at this one.
 fn of_engine(job: Option<&WorkflowJob>) -> Option<(RunName, String)> {
     if let Some(job) = job {
         let name = format!("github-{}", job.run_id).parse().ok()?;
         return Some((name, job.run_attempt.to_string()));
     }
     // `<the array's id>:<the child's index>`, a UUID that would be too long with its hyphens.
-    let id = given(BATCH_JOB)?;
+    let id = variable(BATCH_JOB)?;
     let array = id.split(':').next()?.replace('-', "");
-    let attempt = given(BATCH_ATTEMPT).unwrap_or_default();
+    let attempt = variable(BATCH_ATTEMPT).unwrap_or_default();
     Some((array.parse().ok()?, attempt))
 }

@@ -39,21 +39,21 @@ pub(super) fn records() -> Result<LeaseRecords, Error> {
 /// # Errors
 /// When somebody else could have written what is in it: processes are ended by what it says.
 pub(super) fn state_directory() -> Result<PathBuf, Error> {
-    let given = |name: &str| {
+    let variable = |name: &str| {
         env::var_os(name)
             .filter(|value| !value.is_empty())
             .map(PathBuf::from)
     };
-    let named = given("COLLECTOR_STATE_DIR")
-        .or_else(|| Some(given("XDG_STATE_HOME")?.join("collector")))
-        .or_else(|| Some(given("HOME")?.join(".local/state/collector")));
+    let named = variable("COLLECTOR_STATE_DIR")
+        .or_else(|| Some(variable("XDG_STATE_HOME")?.join("collector")))
+        .or_else(|| Some(variable("HOME")?.join(".local/state/collector")));
     let user = geteuid().as_raw();
     let Some(directory) = named else {
         let directory = PathBuf::from(format!("/var/tmp/collector-{user}"));
         let made = DirBuilder::new().mode(0o700).create(&directory);
         made.or_else(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => Ok(()),
-            _ => Err(refused(&directory, error.to_string())),
+            _ => Err(unusable(&directory, error.to_string())),
         })?;
         refuse_foreign(&directory, user, false)?;
         return Ok(directory);
@@ -71,20 +71,20 @@ fn refuse_foreign(directory: &Path, user: u32, any_owner: bool) -> Result<(), Er
         let metadata = match metadata {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(refused(directory, error.to_string())),
+            Err(error) => return Err(unusable(directory, error.to_string())),
         };
         if metadata.uid() != user && !any_owner {
             let reason = format!("it belongs to the user with the id {}", metadata.uid());
-            return Err(refused(directory, reason));
+            return Err(unusable(directory, reason));
         }
         if !metadata.is_symlink() && metadata.mode() & WORLD_WRITABLE != 0 {
-            return Err(refused(directory, "everybody can write to it".into()));
+            return Err(unusable(directory, "everybody can write to it".into()));
         }
     }
     Ok(())
 }
 
-fn refused(directory: &Path, reason: String) -> Error {
+fn unusable(directory: &Path, reason: String) -> Error {
     Error::StateDirectory {
         path: directory.to_owned(),
         reason,
@@ -106,7 +106,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
-    fn a_directory_that_others_can_write_to_is_refused() {
+    fn a_directory_that_others_can_write_to_is_unusable() {
         let directory = tempfile::tempdir().unwrap();
         let user = geteuid().as_raw();
         let path = directory.path();

@@ -16,14 +16,14 @@ use crate::revision::Revision;
 /// the config of the newest run has measured.
 pub(super) fn meant(
     text: &str,
-    place: &OutputArgs,
+    args: &OutputArgs,
     console: &Console,
 ) -> Result<Vec<StoredFigures>, Error> {
     let directory = Path::new(text);
     if directory.is_dir() {
         return Ok(StoredFigures::in_directory(directory)?);
     }
-    let output = output(place)?;
+    let output = output(args)?;
     let stored = inventory(&output, None)?;
     let complete = |stored: &&StoredSample| matches!(stored.contents, Contents::Complete(_));
     let complete: Vec<&StoredSample> = stored.iter().filter(complete).collect();

@@ -1,4 +1,4 @@
-//! What `tracing` tells, as events of the run: shown by `--verbose --verbose`, `RUST_LOG` and `RUNNER_DEBUG`.
+//! Passes on what `tracing` tells, as events of the run: shown by `--verbose --verbose`, `RUST_LOG` and `RUNNER_DEBUG`.
 
 use std::env;
 use std::io::{self, Write};

@@ -49,7 +49,7 @@ impl Entry {
         self.state == FileState::Missing && !self.outgrown
     }
 
-    pub(super) fn settle(&mut self, received: &Received) {
+    pub(super) fn record(&mut self, received: &Received) {
         self.listed.size = received.size;
         self.listed.sha256 = Some(received.sha256);
         self.state = if received.verified {
@@ -82,13 +82,13 @@ pub(super) enum Task {
     },
 }
 
-/// What a task fetched.
+/// The yield of a task.
 pub(super) enum Fetched {
     Files {
         positions: Vec<usize>,
         attempt: u32,
         unpacked: Unpacked,
-        complaint: String,
+        stderr_line: String,
     },
     Range {
         range: Range,
@@ -101,7 +101,7 @@ pub(super) enum Fetched {
     },
 }
 
-/// What a command carried, and how long that took from its first byte.
+/// The load of a command, and how long it took from its first byte.
 pub(super) struct Carried {
     pub(super) request: Request,
     /// In the units of the queue.
@@ -109,8 +109,8 @@ pub(super) struct Carried {
     pub(super) time: Duration,
 }
 
-/// How a task ended.
-pub(super) struct Ended {
+/// The end of a task.
+pub(super) struct FinishedTask {
     pub(super) fetched: Fetched,
     /// Why it is not complete, as far as the instance is concerned.
     pub(super) exit: Result<Option<Exit>, ShellError>,
@@ -130,7 +130,7 @@ pub(super) struct Fetch<'a, S, R> {
 }
 
 impl<S: Shell, R: Reporter> Fetch<'_, S, R> {
-    pub(super) async fn run(&self, task: Task) -> Result<Ended, CollectError> {
+    pub(super) async fn run(&self, task: Task) -> Result<FinishedTask, CollectError> {
         match task {
             Task::Files {
                 wanted,
@@ -158,7 +158,7 @@ impl<S: Shell, R: Reporter> Fetch<'_, S, R> {
         attempt: u32,
         last: bool,
         request: Request,
-    ) -> Result<Ended, CollectError> {
+    ) -> Result<FinishedTask, CollectError> {
         let positions = wanted.iter().map(|(position, _)| *position).collect();
         let sources = wanted.iter().map(|(_, file)| &*file.source);
         let paths: Vec<u8> = sources
@@ -192,25 +192,25 @@ impl<S: Shell, R: Reporter> Fetch<'_, S, R> {
         let Answer {
             read: (mut unpacked, mut writer, time),
             exit,
-            complaint,
+            stderr_line,
         } = answer?;
         let bytes = writer.cost;
-        let settling = self.arrivals.work(move |stop| {
-            writer.settle(&mut unpacked, true, stop);
+        let judging = self.arrivals.work(move |stop| {
+            writer.judge_waiting(&mut unpacked, true, stop);
             unpacked
         });
-        let unpacked = settling.await.map_err(|source| CollectError::Write {
+        let unpacked = judging.await.map_err(|source| CollectError::Write {
             path: self.into.to_owned(),
             source,
         })?;
         // A file that went away has no hash, which makes the command fail and is told below.
         let exit = digests?.and(exit);
-        Ok(Ended {
+        Ok(FinishedTask {
             fetched: Fetched::Files {
                 positions,
                 attempt,
                 unpacked,
-                complaint,
+                stderr_line,
             },
             exit,
             carried: Some(Carried {
@@ -227,7 +227,7 @@ impl<S: Shell, R: Reporter> Fetch<'_, S, R> {
         source: &[u8],
         file: Arc<LargeFile>,
         request: Request,
-    ) -> Result<Ended, CollectError> {
+    ) -> Result<FinishedTask, CollectError> {
         let arguments = [
             request.level().to_string(),
             range.from.to_string(),
@@ -263,7 +263,7 @@ impl<S: Shell, R: Reporter> Fetch<'_, S, R> {
             bytes: received.bytes,
             time,
         };
-        Ok(Ended {
+        Ok(FinishedTask {
             fetched: Fetched::Range { range, received },
             exit: answer.exit,
             carried: Some(carried),
@@ -301,14 +301,14 @@ impl<S: Shell, R: Reporter> Fetch<'_, S, R> {
         position: usize,
         size: u64,
         source: &[u8],
-    ) -> Result<Ended, CollectError> {
+    ) -> Result<FinishedTask, CollectError> {
         let hash = Command::new(HASH_START, [size.to_string()]).as_root();
         let path = [source, &[0]].concat();
         let patience = SILENCE_LIMIT + Duration::from_secs(size / SLOWEST_READ);
         let reading = self.reading("hashing the results", patience);
         let read = |source: &mut Source| listing::read_start(&mut source.stream);
         let answer = reading.run(&hash, &path, || (), read).await?;
-        Ok(Ended {
+        Ok(FinishedTask {
             fetched: Fetched::Hash {
                 position,
                 start: answer.read,

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::listing::Digest;
 
-/// What is written, or read back, at once, in bytes.
+/// The size of a write, and of a read, in bytes.
 const CHUNK: usize = 256 << 10;
 
 /// A large file on its way.
@@ -27,7 +27,7 @@ pub(super) struct Large {
     pub(super) hash: Hash,
 }
 
-/// What the instance says of the start of a large file.
+/// The answer of the instance about the start of a large file.
 #[derive(Clone, Copy)]
 pub(super) enum Hash {
     NotAsked,
@@ -44,7 +44,7 @@ pub(super) struct LargeFile {
     arrived: Mutex<Arrived>,
 }
 
-/// What has come, and how much of it, from the start, is hashed.
+/// The ranges that have come, and how much, from the start, is hashed.
 #[derive(Debug, Default)]
 struct Arrived {
     /// The ends of the ranges that are not hashed yet, by their starts.
@@ -53,7 +53,7 @@ struct Arrived {
     hasher: Sha256,
 }
 
-/// What came of a range.
+/// The result of fetching a range.
 #[derive(Debug, Default)]
 pub(super) struct ReceivedRange {
     pub(super) bytes: u64,

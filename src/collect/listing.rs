@@ -1,4 +1,4 @@
-//! What the instance says it has, and where each file goes here. Everything in it is taken for hostile.
+//! The instance's list of its files, and where each goes on this machine. Everything in it is taken for hostile.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -133,7 +133,7 @@ pub(super) fn read(stream: &mut impl BufRead, patterns: &[Pattern], into: &Path)
     listing
 }
 
-/// What the next step in a stream of records gave.
+/// The next item of a stream of records.
 enum Next {
     Record,
     TooLong,

@@ -16,7 +16,7 @@ pub(super) const INCOMING: &str = ".incoming";
 /// The names that are given away below the results.
 pub(super) struct Names<'a> {
     into: &'a Path,
-    /// What lies at the top already: only below it a name may be taken on the disk.
+    /// Names that lie at the top already: only below it a name may be taken on the disk.
     present: HashSet<OsString>,
     /// The names of files. No name lies below another, and a path sorts right before what lies below it.
     given: BTreeSet<Arc<Path>>,

@@ -1,4 +1,4 @@
-//! What is still to be fetched, cut into portions: many small files at once, or a range of a large one.
+//! The files that are still to be fetched, cut into portions: many small ones at once, or a range of a large one.
 
 use std::collections::VecDeque;
 
@@ -10,10 +10,10 @@ const PORTION_FILES: usize = 10_000;
 /// From here on a file comes in ranges, in bytes.
 const LARGE: u64 = 16 << 20;
 
-/// What a small file costs beside its bytes, in bytes that would take as long.
+/// The cost of a small file beside its bytes, in bytes that would take as long.
 pub(super) const FILE_COST: u64 = 16 << 10;
 
-/// What one command sends.
+/// The content of one command's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Portion {
     /// Whole files, by their positions, that are tried for the n-th time.
@@ -51,7 +51,7 @@ impl Item {
     }
 }
 
-/// What is still to be fetched.
+/// The files and ranges that are still to be fetched.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     items: VecDeque<Item>,
@@ -105,7 +105,7 @@ impl Queue {
         self.items.is_empty()
     }
 
-    /// What is left, in bytes and what costs as much.
+    /// The rest, in bytes and what costs as much.
     pub(super) const fn left(&self) -> u64 {
         self.left
     }

@@ -1,4 +1,4 @@
-//! What a command on the instance prints, read by a thread of its own: nothing of it is kept in between.
+//! Streams of commands on the instance, each read by a thread of its own: nothing is kept in between.
 
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
@@ -17,22 +17,22 @@ use super::CollectError;
 use crate::report::Collected;
 use crate::shell::{Captured, Command, Exit, Output, Shell, ShellError, execute_unless_stalled};
 
-/// What is on its way from the shell to the disk, in bytes.
+/// The most that is on its way from the shell to the disk, in bytes.
 const IN_FLIGHT: usize = 256 * 1024;
 
-/// How much the reading thread takes at once, in bytes.
+/// The most that the reading thread takes at once, in bytes.
 const READ_BUFFER: usize = 64 * 1024;
 
 /// A command without a word for so long is given up.
 pub(super) const SILENCE_LIMIT: Duration = Duration::from_mins(5);
 
-/// The most that is told of a command's complaints.
-const MAX_COMPLAINT_CHARS: usize = 500;
+/// The most that is told of a command's standard error, in characters.
+const MAX_STDERR_CHARS: usize = 500;
 
 /// The deadline for a thread that was told to stop: it is in the middle of one write at most.
 const STOP_DEADLINE: Duration = Duration::from_millis(500);
 
-/// What came home so far, and the threads that bring it: both outlive a collection that is dropped.
+/// The files that came home so far, and the threads that bring them: both outlive a collection that is dropped.
 #[derive(Debug, Clone, Default)]
 pub struct Arrivals {
     threads: TaskTracker,
@@ -79,7 +79,7 @@ impl Arrivals {
 
     /// Waits for the threads of a collection that was dropped, so that nothing is written any more, and counts what
     /// they have brought home.
-    pub async fn settle(&self) -> Collected {
+    pub async fn finish(&self) -> Collected {
         self.threads.close();
         // One that hangs in a write is not worth more time: its file does not get its name any more.
         let _ = timeout(STOP_DEADLINE, self.threads.wait()).await;
@@ -100,20 +100,20 @@ impl Arrivals {
     }
 }
 
-/// What a thread reads from, and how it learns that nobody waits for it any more.
+/// The input of a thread, and how it learns that nobody waits for it any more.
 pub(super) struct Source {
     pub(super) stream: BufReader<SyncIoBridge<DuplexStream>>,
     pub(super) stop: CancellationToken,
 }
 
-/// What came of a command and of the thread that read its output.
+/// The result of a command and of the thread that read its output.
 pub(super) struct Answer<T> {
-    /// What the thread made of it.
+    /// The result of the thread.
     pub(super) read: T,
-    /// How the command ended; `None` where the thread had enough before.
+    /// The end of the command; `None` where the thread had enough before.
     pub(super) exit: Result<Option<Exit>, ShellError>,
-    /// What the command complained of.
-    pub(super) complaint: String,
+    /// The command's standard error as one line.
+    pub(super) stderr_line: String,
 }
 
 /// A command on the instance whose output a thread reads.
@@ -121,7 +121,7 @@ pub(super) struct Reading<'a, S> {
     pub(super) shell: &'a S,
     pub(super) arrivals: &'a Arrivals,
     pub(super) into: &'a Path,
-    /// What the command does, for people.
+    /// The task of the command, for people.
     pub(super) what: &'static str,
     /// Without a word for so long it is given up.
     pub(super) patience: Duration,
@@ -157,7 +157,7 @@ impl<S: Shell> Reading<'_, S> {
             self.patience,
         )
         .await;
-        let complaint = output.errors.stderr_line();
+        let stderr_line = output.errors.stderr_line();
         let refused = output.refused;
         // The thread's stream ends here.
         drop(output);
@@ -169,7 +169,7 @@ impl<S: Shell> Reading<'_, S> {
         Ok(Answer {
             read,
             exit,
-            complaint: complaint.chars().take(MAX_COMPLAINT_CHARS).collect(),
+            stderr_line: stderr_line.chars().take(MAX_STDERR_CHARS).collect(),
         })
     }
 }

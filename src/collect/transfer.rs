@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use super::CollectError;
-use super::fetch::{Ended, Entry, Fetch, Fetched, Task};
+use super::fetch::{Entry, Fetch, Fetched, FinishedTask, Task};
 use super::large::{Hash, Large, LargeFile, ReceivedRange};
 use super::place::{Places, is_full};
 use super::queue::{Portion, Queue, Range};
@@ -21,7 +21,7 @@ use super::warnings::Warnings;
 use crate::reporter::{Event, Reporter};
 use crate::shell::{Reconnect, Shell, ShellError};
 
-/// How many portions are under way at once: while one waits for an answer the other keeps the wire busy.
+/// The number of portions under way at once: while one waits for an answer the other keeps the wire busy.
 const STREAMS: usize = 2;
 
 /// A file that is still being written to when it is collected is read again this often.
@@ -35,6 +35,8 @@ const MAX_STANDSTILLS: u32 = 2;
 
 /// The files of a collection on their way.
 pub(super) struct Transfer<'a> {
+    into: &'a Path,
+    arrivals: &'a Arrivals,
     entries: &'a mut [Entry],
     queue: Queue,
     tuning: Tuning,
@@ -49,11 +51,15 @@ pub(super) struct Transfer<'a> {
 
 impl<'a> Transfer<'a> {
     pub(super) fn new(
+        into: &'a Path,
+        arrivals: &'a Arrivals,
         entries: &'a mut [Entry],
         warnings: &'a mut Warnings,
         deferred: &'a mut Option<CollectError>,
     ) -> Self {
         Self {
+            into,
+            arrivals,
             queue: Queue::of(entries),
             entries,
             tuning: Tuning::default(),
@@ -69,19 +75,16 @@ impl<'a> Transfer<'a> {
     pub(super) async fn run<S: Shell, R: Reporter>(
         mut self,
         shell: &S,
-        into: &Path,
-        arrivals: &Arrivals,
         reporter: &R,
     ) -> Result<(), CollectError> {
         let fetch = Fetch {
             shell,
-            into,
-            arrivals,
+            into: self.into,
+            arrivals: self.arrivals,
             reporter,
             total: self.entries.iter().map(|entry| entry.listed.size).sum(),
             done: Arc::new(AtomicU64::new(0)),
         };
-        let mut places = Places::below(into);
         let mut reconnect = Reconnect::new(shell);
         let mut under_way = FuturesUnordered::new();
         let mut streams = 0;
@@ -91,7 +94,7 @@ impl<'a> Transfer<'a> {
                 if let Some(hash) = self.next_hash() {
                     under_way.push(fetch.run(hash));
                 } else if streams < STREAMS
-                    && let Some(task) = self.next_portion(&places)?
+                    && let Some(task) = self.next_portion().await?
                 {
                     streams += 1;
                     under_way.push(fetch.run(task));
@@ -109,7 +112,7 @@ impl<'a> Transfer<'a> {
                 reconnect.after(error).await?;
                 continue;
             };
-            let Ended {
+            let FinishedTask {
                 fetched,
                 exit,
                 carried,
@@ -138,20 +141,18 @@ impl<'a> Transfer<'a> {
                     positions,
                     attempt,
                     unpacked,
-                    complaint,
+                    stderr_line,
                 } => {
-                    if !complaint.is_empty() {
-                        reporter.report(Event::Detail(format!("tar: {complaint}")));
+                    if !stderr_line.is_empty() {
+                        reporter.report(Event::Detail(format!("tar: {stderr_line}")));
                         if attempt >= MAX_ATTEMPTS {
                             self.warnings
-                                .push(|| format!("tar on the instance: {complaint}"));
+                                .push(|| format!("tar on the instance: {stderr_line}"));
                         }
                     }
-                    self.files(&positions, attempt, unpacked, cut, into)?
+                    self.files(&positions, attempt, unpacked, cut)?
                 }
-                Fetched::Range { range, received } => {
-                    self.range(range, received, cut, arrivals, &mut places)?
-                }
+                Fetched::Range { range, received } => self.range(range, received, cut).await?,
                 Fetched::Hash { position, start } => {
                     if let Some(large) = self.large.get_mut(&position) {
                         large.hash = if cut {
@@ -160,7 +161,7 @@ impl<'a> Transfer<'a> {
                             Hash::Told(start)
                         };
                     }
-                    self.finish(position, arrivals, &mut places)?
+                    self.finish(position).await?
                 }
             };
             if progressed {
@@ -193,7 +194,7 @@ impl<'a> Transfer<'a> {
         })
     }
 
-    fn next_portion(&mut self, places: &Places) -> Result<Option<Task>, CollectError> {
+    async fn next_portion(&mut self) -> Result<Option<Task>, CollectError> {
         if self.queue.is_empty() {
             return Ok(None);
         }
@@ -213,11 +214,11 @@ impl<'a> Transfer<'a> {
                 let Some(entry) = self.entries.get(range.position) else {
                     return Ok(None);
                 };
-                let path = places.incoming(range.position);
+                let path = Places::below(self.into).incoming(range.position);
                 let large = match self.large.entry(range.position) {
                     Slot::Occupied(large) => large.into_mut(),
                     Slot::Vacant(slot) => slot.insert(Large {
-                        file: Arc::new(Self::create(&path)?),
+                        file: Self::create(path, self.arrivals).await?,
                         attempt: range.attempt,
                         listed: entry.listed.size,
                         left: entry.listed.size,
@@ -241,7 +242,6 @@ impl<'a> Transfer<'a> {
         attempt: u32,
         unpacked: Unpacked,
         cut: bool,
-        into: &Path,
     ) -> Result<bool, CollectError> {
         for (position, error) in unpacked.unplaced {
             self.unplaced(position, &error);
@@ -249,11 +249,11 @@ impl<'a> Transfer<'a> {
         let progressed = !unpacked.files.is_empty();
         for received in unpacked.files {
             if let Some(entry) = self.entries.get_mut(received.position) {
-                entry.settle(&received);
+                entry.record(&received);
             }
         }
         if let Some(source) = unpacked.error {
-            let path = into.to_owned();
+            let path = self.into.to_owned();
             return Err(CollectError::Write { path, source });
         }
         let mut again = cut;
@@ -272,13 +272,11 @@ impl<'a> Transfer<'a> {
     }
 
     /// Enters what came of a range; whether anything did.
-    fn range(
+    async fn range(
         &mut self,
         range: Range,
         received: ReceivedRange,
         cut: bool,
-        arrivals: &Arrivals,
-        places: &mut Places,
     ) -> Result<bool, CollectError> {
         let large = self.large.get_mut(&range.position);
         let Some(large) = large.filter(|large| large.attempt == range.attempt) else {
@@ -301,17 +299,12 @@ impl<'a> Transfer<'a> {
             large.left = 0;
             self.queue.drop_ranges(range.position);
         }
-        self.finish(range.position, arrivals, places)?;
+        self.finish(range.position).await?;
         Ok(received.bytes > 0)
     }
 
     /// Judges a large file once it is here and its digest, too; whether it has got its name.
-    fn finish(
-        &mut self,
-        position: usize,
-        arrivals: &Arrivals,
-        places: &mut Places,
-    ) -> Result<bool, CollectError> {
+    async fn finish(&mut self, position: usize) -> Result<bool, CollectError> {
         let (Some(large), Some(entry)) = (
             self.large.get_mut(&position),
             self.entries.get_mut(position),
@@ -337,7 +330,7 @@ impl<'a> Transfer<'a> {
                     verified: same && now == size,
                     sha256,
                 };
-                self.keep(&received, arrivals, places)
+                self.keep(&received).await
             }
             _ if last => {
                 self.large.remove(&position);
@@ -352,7 +345,7 @@ impl<'a> Transfer<'a> {
                 // What was added to a file comes behind what is here; any other change costs all of it.
                 let from = if same && now > size { size } else { 0 };
                 if from == 0 {
-                    large.file = Arc::new(Self::create(&large.file.path)?);
+                    large.file = Self::create(large.file.path.clone(), self.arrivals).await?;
                 }
                 entry.listed.size = now;
                 large.attempt += 1;
@@ -370,24 +363,27 @@ impl<'a> Transfer<'a> {
     }
 
     /// Gives a large file its name.
-    fn keep(
-        &mut self,
-        received: &Received,
-        arrivals: &Arrivals,
-        places: &mut Places,
-    ) -> Result<bool, CollectError> {
+    async fn keep(&mut self, received: &Received) -> Result<bool, CollectError> {
         let position = received.position;
         let (Some(large), Some(entry)) =
             (self.large.remove(&position), self.entries.get_mut(position))
         else {
             return Ok(false);
         };
-        let copied = Places::copy_metadata(&large.file.file, &entry.listed);
-        match copied.and_then(|()| places.place(&large.file.path, &entry.listed)) {
+        let (file, listed) = (Arc::clone(&large.file), entry.listed.clone());
+        let mut places = Places::below(self.into);
+        let naming = self.arrivals.work(move |stop| {
+            if stop.is_cancelled() {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            Places::copy_metadata(&file.file, &listed)?;
+            places.place(&file.path, &listed)
+        });
+        match naming.await.flatten() {
             Ok(()) => {
-                entry.settle(received);
+                entry.record(received);
                 if received.verified {
-                    arrivals.add(received.size);
+                    self.arrivals.add(received.size);
                 }
                 Ok(true)
             }
@@ -439,10 +435,12 @@ impl<'a> Transfer<'a> {
         self.queue.drop_ranges(position);
     }
 
-    fn create(path: &Path) -> Result<LargeFile, CollectError> {
-        LargeFile::create(path).map_err(|source| CollectError::Write {
-            path: path.to_owned(),
-            source,
-        })
+    async fn create(path: PathBuf, arrivals: &Arrivals) -> Result<Arc<LargeFile>, CollectError> {
+        let creating = path.clone();
+        let created = arrivals.work(move |_| LargeFile::create(&creating));
+        let created = created.await.flatten();
+        created
+            .map(Arc::new)
+            .map_err(|source| CollectError::Write { path, source })
     }
 }

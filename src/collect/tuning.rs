@@ -1,23 +1,23 @@
-//! How much is asked for at once, and how strongly it is compressed: both by what was measured on the way.
+//! Chooses the size and the compression of the next portion, by what was measured on the way.
 
 use std::time::Duration;
 
 /// The levels that are compared; 0 is no compression.
 const LEVELS: [u8; 4] = [0, 1, 3, 6];
 
-/// What the first commands are asked for, in bytes: enough to measure by.
+/// The size of the first portions, in bytes: enough to measure by.
 const FIRST: u64 = 4 << 20;
 
 /// The most that one command is asked for, in bytes: what is not verified yet when the instance vanishes.
 const MOST: u64 = 256 << 20;
 
-/// How long a command is to take, in seconds: the next one may do better.
+/// The time that a command is to take, in seconds: the next one may do better.
 const AIM: f64 = 1.0;
 
 /// After so many commands a neighbouring level is tried again: links and machines change.
 const BETWEEN_TRIALS: u32 = 16;
 
-/// How a portion is asked for.
+/// The form in which a portion is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Request {
     level: usize,
@@ -46,7 +46,7 @@ pub(super) struct Tuning {
 }
 
 impl Tuning {
-    /// How the next portion is asked for, when so many bytes are left: first plainly, then at the lowest level, then as was
+    /// The form of the next portion, when so many bytes are left: first plainly, then at the lowest level, then as was
     /// best, with a look at its neighbours.
     pub(super) fn next(&mut self, left: u64) -> Request {
         let best = self.best();
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     /// A link of this rate in MB/s, over an instance that compresses level by level ever slower and better.
-    fn settled_level(link: f64, ratios: [f64; 4], speeds: [f64; 4]) -> u8 {
+    fn final_level(link: f64, ratios: [f64; 4], speeds: [f64; 4]) -> u8 {
         let mut tuning = Tuning::default();
         let mut last = tuning.next(1 << 40);
         for _ in 0..12 {
@@ -147,11 +147,11 @@ mod tests {
 
     #[test]
     fn a_fast_link_needs_no_compression_and_a_slow_one_the_strongest() {
-        assert_eq!(settled_level(2000.0, TEXT, SPEEDS), 0);
-        assert_eq!(settled_level(125.0, TEXT, SPEEDS), 1);
-        assert_eq!(settled_level(70.0, TEXT, SPEEDS), 3);
-        assert_eq!(settled_level(10.0, TEXT, SPEEDS), 6);
-        assert_eq!(settled_level(500.0, NOISE, SPEEDS), 0);
+        assert_eq!(final_level(2000.0, TEXT, SPEEDS), 0);
+        assert_eq!(final_level(125.0, TEXT, SPEEDS), 1);
+        assert_eq!(final_level(70.0, TEXT, SPEEDS), 3);
+        assert_eq!(final_level(10.0, TEXT, SPEEDS), 6);
+        assert_eq!(final_level(500.0, NOISE, SPEEDS), 0);
     }
 
     #[test]

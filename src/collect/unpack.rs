@@ -19,21 +19,21 @@ use super::streams::Arrivals;
 /// The largest window that a compressed stream may ask for: 8 MiB.
 const WINDOW_LOG: u32 = 23;
 
-/// What is written at once, in bytes.
+/// The size of a write, in bytes.
 const COPY_BUFFER: usize = 64 * 1024;
 
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
-/// How much a file may grow between its listing and its arrival, in bytes; a large one may double.
+/// The most that a file may grow between its listing and its arrival, in bytes; a large one may double.
 const GROWTH: u64 = 64 << 20;
 
 /// The longest path in a stream, in bytes: no longer one is listed.
 const MAX_PATH_BYTES: u64 = 4096;
 
-/// What a stream may hold for each file beside its content: headers, a long name, padding.
+/// The most that a stream may hold for each file beside its content: headers, a long name, padding.
 const MAX_OVERHEAD: u64 = 8 << 10;
 
-/// What is read behind the last file, in bytes: tar pads its archives.
+/// The most that is read behind the last file, in bytes: tar pads its archives.
 pub(super) const MAX_PADDING: u64 = 1 << 20;
 
 /// The digests that the instance has told so far, by path.
@@ -72,7 +72,7 @@ struct Waiting {
     sha256: Digest,
 }
 
-/// What came of a stream.
+/// The files of a stream.
 #[derive(Debug, Default)]
 pub(super) struct Unpacked {
     pub(super) files: Vec<Received>,
@@ -134,7 +134,7 @@ impl Unpacker {
     }
 
     /// Judges the files whose digests have come since. When `complete`, no more will.
-    pub(super) fn settle(
+    pub(super) fn judge_waiting(
         &mut self,
         unpacked: &mut Unpacked,
         complete: bool,
@@ -151,7 +151,9 @@ impl Unpacker {
             };
             match self.judge(first, expected) {
                 Ok(received) => unpacked.files.extend(received),
-                Err(Broken::Place(position, error)) => unpacked.unplaced.push((position, error)),
+                Err(Broken::Destination(position, error)) => {
+                    unpacked.unplaced.push((position, error));
+                }
                 Err(Broken::Disk(error)) => unpacked.error = Some(error),
                 Err(Broken::Stream) => {}
             }
@@ -179,7 +181,7 @@ impl Unpacker {
             if is_full(&error) {
                 Broken::Disk(error)
             } else {
-                Broken::Place(position, error)
+                Broken::Destination(position, error)
             }
         })?;
         if verified {
@@ -240,7 +242,7 @@ impl Unpacker {
                 }
                 Err(_) => return None,
             }
-            self.settle(unpacked, false, stop);
+            self.judge_waiting(unpacked, false, stop);
             if unpacked.error.is_some() {
                 return None;
             }
@@ -373,7 +375,7 @@ enum Broken {
     /// The stream ended early: another connection may do better.
     Stream,
     /// This one file, by its position, cannot have its name here.
-    Place(usize, io::Error),
+    Destination(usize, io::Error),
     /// This machine cannot write.
     Disk(io::Error),
 }

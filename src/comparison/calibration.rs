@@ -1,7 +1,7 @@
-//! What calibrations say: how far two may be apart, and what a host's own two mean for what was measured between them.
+//! The meaning of calibrations: how far two may be apart, and what a host's own two mean for what was measured between them.
 
 use super::Reservation;
-use super::words::percent;
+use super::text::percent;
 use crate::records::{Calibration, Calibrations};
 
 /// A speed that calibrations measure.
@@ -9,9 +9,9 @@ use crate::records::{Calibration, Calibrations};
 pub(super) struct Speed {
     /// Its name, in words.
     pub(super) name: &'static str,
-    /// What it is in a calibration.
+    /// Its value in a calibration.
     pub(super) of: fn(&Calibration) -> Option<f64>,
-    /// What it is counted in, and how many of these are one of that.
+    /// Its unit, and how many of the value are one of that.
     pub(super) unit: (&'static str, f64),
     /// The ratio of two that is more than their noise: some times the deviation of one on a machine that does not change.
     pub(super) tolerance: f64,
@@ -41,12 +41,12 @@ const SAID_HELD_UP: f64 = 0.02;
 
 impl Speed {
     /// These speeds in words: those that differ by their noise only, one to the next, have the same words.
-    pub(super) fn in_words(&self, speeds: &[Option<f64>]) -> Vec<Option<String>> {
+    pub(super) fn describe(&self, speeds: &[Option<f64>]) -> Vec<Option<String>> {
         let mut sorted: Vec<f64> = speeds.iter().flatten().copied().collect();
         sorted.sort_by(f64::total_cmp);
         let alike = |slower: &f64, faster: &f64| *faster <= *slower * self.tolerance;
         let groups: Vec<&[f64]> = sorted.chunk_by(alike).collect();
-        let words = |speed: &f64| {
+        let text = |speed: &f64| {
             let group = groups.iter().find(|group| group.contains(speed))?;
             let (first, last) = (group.first()?, group.last()?);
             let (unit, size) = self.unit;
@@ -64,13 +64,13 @@ impl Speed {
         };
         speeds
             .iter()
-            .map(|speed| speed.as_ref().and_then(words))
+            .map(|speed| speed.as_ref().and_then(text))
             .collect()
     }
 }
 
 impl Calibrations {
-    /// What limits the answer of a run with this on the host of a sample.
+    /// The limits of the answer of a run with this on the host of a sample.
     pub fn reservations(&self, sample: u32) -> Vec<Reservation> {
         let mut reasons = Vec::new();
         if let Some(held_up) = self.before.and_then(|before| before.clock_held_up_percent)
@@ -124,10 +124,10 @@ mod tests {
     #[test]
     fn speeds_that_differ_by_noise_are_one() {
         let speeds = [1000.0, 1040.0, 1300.0, 1085.0].map(|speed| Some(1000.0 * speed));
-        let words = INTEGER_SPEED.in_words(&[&speeds[..], &[None]].concat());
+        let texts = INTEGER_SPEED.describe(&[&speeds[..], &[None]].concat());
         let slow = Some("1000 to 1085 rounds/ms".to_owned());
         let fast = Some("1300 rounds/ms".to_owned());
-        assert_eq!(words, [slow.clone(), slow.clone(), fast, slow, None]);
+        assert_eq!(texts, [slow.clone(), slow.clone(), fast, slow, None]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::calibration::{DISK_SPEED, INTEGER_SPEED, MEMORY_SPEED, Speed};
 use super::hosts::Host;
 use crate::records::{EbsVolume, HostFacts};
 
-/// What it means that no host of one side is like one of the other in a fact.
+/// The weight of a fact in which no host of one side is like one of the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Weight {
     /// It may be all of the difference that was measured: no figure has a verdict.
@@ -30,13 +30,13 @@ impl fmt::Display for Weight {
 pub(super) struct ComparedFact {
     /// The fact, in words.
     pub name: &'static str,
-    /// What a difference means.
+    /// The weight of a difference.
     pub weight: Weight,
-    /// What it is on a host.
+    /// Its value on a host.
     told: Told,
 }
 
-/// How a fact is read.
+/// The reader of a fact.
 #[derive(Debug)]
 enum Told {
     /// One value, of the rental.
@@ -71,8 +71,8 @@ pub(super) const COMPARED_FACTS: [ComparedFact; 33] = [
         facts.cpu_max_mhz.map(|speed| format!("{speed} MHz"))
     }),
     told("turbo", Weight::NoVerdict, |facts| {
-        let words = |turbo| if turbo { "on" } else { "off" };
-        facts.turbo.map(|turbo| words(turbo).to_owned())
+        let text = |turbo| if turbo { "on" } else { "off" };
+        facts.turbo.map(|turbo| text(turbo).to_owned())
     }),
     told("governor", Weight::NoVerdict, |facts| {
         facts.cpu_governor.clone()
@@ -173,7 +173,7 @@ const fn calibrated(speed: Speed) -> ComparedFact {
 }
 
 impl ComparedFact {
-    /// What it is on each of these hosts: names and values, none where a host does not tell.
+    /// Its values on each of these hosts, by names, none where a host does not tell.
     pub(super) fn on(&self, hosts: &[&Host]) -> Vec<BTreeMap<String, String>> {
         let Told::Calibrated(speed) = &self.told else {
             let of = hosts.iter().map(|host| self.of(host).into_iter().collect());
@@ -181,9 +181,9 @@ impl ComparedFact {
         };
         let before = |host: &&Host| host.facts.as_ref()?.calibration.before;
         let speeds = hosts.iter().map(|host| (speed.of)(&before(host)?));
-        let words = speed.in_words(&speeds.collect::<Vec<_>>());
-        let named = |words| BTreeMap::from([(self.name.to_owned(), words)]);
-        let named = words.into_iter().map(|words| words.map(named));
+        let texts = speed.describe(&speeds.collect::<Vec<_>>());
+        let named = |text| BTreeMap::from([(self.name.to_owned(), text)]);
+        let named = texts.into_iter().map(|text| text.map(named));
         named.map(Option::unwrap_or_default).collect()
     }
 
@@ -240,7 +240,7 @@ fn c_states(facts: &HostFacts) -> Option<String> {
     listed(used.map(|state| state.name.clone()))
 }
 
-/// What `quiet` came to, or that it was not asked for.
+/// The settings that `quiet` came to, or that it was not asked for.
 fn quiet(facts: &HostFacts) -> Option<String> {
     let settings = facts.quiet.iter();
     let settings = settings.map(|setting| format!("{} {}", setting.name, setting.got));

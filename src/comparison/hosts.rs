@@ -14,7 +14,7 @@ pub struct Host {
     pub instance: InstanceId,
     /// The instance type, where it has one.
     pub instance_type: Option<String>,
-    /// What the machine told of itself, where that is known.
+    /// The facts that the machine told of itself, where they are known.
     pub facts: Option<HostFacts>,
 }
 
@@ -23,11 +23,11 @@ pub struct Host {
 pub struct Difference {
     /// The fact, in words.
     pub fact: String,
-    /// What it means for a comparison, where it is between the sides.
+    /// Its weight in a comparison, where it is between the sides.
     pub weight: Weight,
-    /// What it is on the hosts of the baseline.
+    /// Its values on the hosts of the baseline.
     pub baseline: BTreeSet<String>,
-    /// What it is on those of the candidate.
+    /// Its values on those of the candidate.
     pub candidate: BTreeSet<String>,
 }
 
@@ -37,7 +37,7 @@ impl Difference {
         self.baseline.is_disjoint(&self.candidate)
     }
 
-    /// What it means, in words.
+    /// Its meaning, in words.
     pub fn meaning(&self) -> String {
         if self.is_between_sides() {
             self.weight.to_string()
@@ -47,7 +47,7 @@ impl Difference {
     }
 }
 
-/// What stands for a fact that a host does not tell.
+/// The word for a fact that a host does not tell.
 const UNKNOWN: &str = "unknown";
 
 /// The facts that differ between any two hosts, the most important first. A fact that one side does not tell at all is no difference.
@@ -89,7 +89,7 @@ fn differences_in(
         .collect()
 }
 
-/// What limits the answer for two sides with these differences between their hosts.
+/// The limits of the answer for two sides with these differences between their hosts.
 pub fn between_sides(differences: &[Difference]) -> Vec<Reservation> {
     let reservation = |weight: Weight| {
         let facts = differences
@@ -111,7 +111,7 @@ pub fn between_sides(differences: &[Difference]) -> Vec<Reservation> {
     weights.into_iter().filter_map(reservation).collect()
 }
 
-/// What limits the answer of samples that measured both revisions each: unlike hosts are no reason for a difference between
+/// The limits of the answer of samples that measured both revisions each: unlike hosts are no reason for a difference between
 /// those, but what holds for all of them together may hold for none.
 pub fn between_samples(hosts: &[Host]) -> Option<Reservation> {
     let differences = differences(hosts, hosts);

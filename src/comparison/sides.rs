@@ -10,7 +10,7 @@ use crate::arm::Arm;
 use crate::records::{FigureRecord, Figures};
 use crate::statistics::Finding;
 
-/// What was measured of a revision: its figures, and the hosts that they are from.
+/// The measurements of a revision: its figures, and the hosts that they are from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Side {
     /// The figures, of which the turns of the candidate count.
@@ -167,7 +167,7 @@ fn mean_of_logs(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| sum / values.len() as f64)
 }
 
-/// What limits the answer for every figure.
+/// The limits of the answer for every figure.
 fn reservations(
     baseline: &Side,
     candidate: &Side,

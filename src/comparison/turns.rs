@@ -6,7 +6,7 @@ use crate::arm::Arm;
 use crate::records::{FigureRecord, Figures};
 use crate::statistics::{Round, Series};
 
-/// What the turns of a figure come to.
+/// The rounds that the turns of a figure make.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Measured {
     /// The complete rounds of each sample; none where a value has no logarithm.

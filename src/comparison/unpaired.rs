@@ -22,7 +22,7 @@ const LEAST_INSTANCES: usize = 2;
 /// The smallest standard error of a log-ratio: what is below it is rounding.
 const RESOLUTION: f64 = 1e-9;
 
-/// What was measured of a figure: for each instance of a side, the mean of the logarithms of its values.
+/// The measurements of a figure: for each instance of a side, the mean of the logarithms of its values.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Sides {
     /// The instances of the baseline.

@@ -1,10 +1,10 @@
-//! What is done once, on an image, and not on the instance of each run.
+//! The phases that are carried out once, on an image, and not on the instance of each run.
 
 use super::Config;
 use crate::phase::Phase;
-use crate::step::{Place, ScriptPath};
+use crate::step::{Location, ScriptPath};
 
-/// What an image has.
+/// The content of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bake {
     /// `after_aws_start`, for every revision.
@@ -39,7 +39,7 @@ pub enum BakeError {
 }
 
 impl BakeError {
-    /// What the user can do about it.
+    /// The remedy.
     pub const fn hint(&self) -> &'static str {
         match self {
             Self::Nothing => {
@@ -79,7 +79,8 @@ impl Config {
             return Err(BakeError::NoRepository);
         }
         let mut steps = self.steps();
-        match steps.find(|(phase, step)| phases.contains(phase) && step.place == Place::Local) {
+        match steps.find(|(phase, step)| phases.contains(phase) && step.location == Location::Local)
+        {
             Some((_, step)) => Err(BakeError::Local(step.script.clone())),
             None => Ok(()),
         }

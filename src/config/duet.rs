@@ -1,4 +1,4 @@
-//! How often phases are carried out, one time after the other, and whether two revisions can be measured at the same time.
+//! The number of times that a phase is carried out, and whether two revisions can be measured at the same time.
 
 use std::num::NonZeroU32;
 
@@ -27,7 +27,7 @@ pub enum DuetError {
 }
 
 impl DuetError {
-    /// What the user can do about it.
+    /// The remedy.
     pub const fn hint(&self) -> &'static str {
         match self {
             Self::NoBaseline => "name a revision as the `baseline`, or leave out `duet`",
@@ -57,7 +57,7 @@ impl Config {
         }
     }
 
-    /// What these numbers of turns leave uneven between the halves of the CPUs, in words; none where nothing is.
+    /// The unevenness that these numbers of turns leave between the halves of the CPUs, in words; none where there is none.
     pub fn uneven_duets(&self) -> Option<String> {
         if !self.is_duet() {
             return None;
@@ -94,7 +94,7 @@ impl Config {
         self.repeat.map_or(default, NonZeroU32::get)
     }
 
-    /// How often a phase is carried out on each instance, one time after the other.
+    /// The number of times that a phase is carried out on each instance, one time after the other.
     pub fn times(&self, phase: Phase) -> u32 {
         match phase {
             Phase::Setup | Phase::OnRegression if self.baseline.is_some() => 2,

@@ -8,7 +8,7 @@ pub(super) const MINUTE: f64 = 60.0;
 /// The longest duration that is accepted: 30 days.
 pub(super) const MAX_SECONDS: f64 = 30.0 * 24.0 * 60.0 * MINUTE;
 
-/// How often something is done.
+/// The interval of something that is repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Interval {
     /// Never.

@@ -1,4 +1,4 @@
-//! What fails a comparison.
+//! The limits beyond which a comparison fails.
 
 use std::fmt;
 use std::str::FromStr;
@@ -70,7 +70,7 @@ impl fmt::Display for Percent {
 }
 
 impl Problems<'_> {
-    /// What fails a comparison.
+    /// The limits beyond which a comparison fails.
     pub(super) fn fail_on(&mut self, _key: &Key, node: &Node) -> Option<FailOn> {
         let mut section = Section::open(node, "`fail_on`", &FAIL_ON_KEYS, self)?;
         section.require_keys(false);

@@ -27,7 +27,7 @@ pub struct FigureFiles {
     pub at: At,
     /// The text of the glob, for messages.
     pub text: String,
-    /// What has to be known to read them.
+    /// The options of their reader.
     pub options: Options,
     globs: Vec<glob::Pattern>,
 }

@@ -1,4 +1,4 @@
-//! How narrow the intervals of a comparison are to be, and how far a run goes for that.
+//! The width that the intervals of a comparison are to have, and how far a run goes for that.
 
 use super::{Config, FIRST_STAGE, Percent, plural};
 
@@ -8,7 +8,7 @@ const MOST_TIMES: u32 = 10;
 /// Reads how narrow intervals are to be.
 ///
 /// # Errors
-/// What is wrong with the text, as the rest of a sentence that begins with its name.
+/// The mistake in the text, as the rest of a sentence that begins with its name.
 pub fn parse(text: &str) -> Result<Percent, &'static str> {
     let precision: Percent = text.parse()?;
     if precision.fraction() > 0.0 {
@@ -19,7 +19,7 @@ pub fn parse(text: &str) -> Result<Percent, &'static str> {
 }
 
 impl Config {
-    /// How narrow the intervals are to be, where there will be any.
+    /// The width that the intervals are to have, where there will be any.
     pub fn asked_precision(&self) -> Option<Percent> {
         self.precision.filter(|_| self.is_compared())
     }
@@ -30,8 +30,8 @@ impl Config {
             .map_or(0, |_| (MOST_TIMES - 1) * self.turns().div_ceil(2))
     }
 
-    /// What the precision means for a run, in words; none where it has no effect.
-    pub fn precision_in_words(&self) -> Option<String> {
+    /// The effect of the precision on a run, in words; none where it has none.
+    pub fn describe_precision(&self) -> Option<String> {
         let precision = self.asked_precision()?;
         let rounds = usize::try_from(self.most_further_rounds()).unwrap_or(usize::MAX);
         let rounds = plural(rounds, "further round");

@@ -16,7 +16,7 @@ const MAX_PREFIX: usize = 512;
 pub struct S3Destination {
     /// The bucket's name.
     pub bucket: String,
-    /// What keys begin with, without the slash at its end; empty for none.
+    /// The prefix of the keys, without the slash at its end; empty for none.
     pub prefix: String,
 }
 
@@ -38,7 +38,7 @@ pub enum S3DestinationError {
 }
 
 impl S3DestinationError {
-    /// What the user can do about it.
+    /// The remedy.
     pub const fn hint(self) -> &'static str {
         match self {
             Self::Url => {

@@ -105,7 +105,7 @@ fn properties(table: &[Key]) -> Map<String, Value> {
         .collect()
 }
 
-/// What may be given for a key, and what an editor says about it.
+/// The values of a key, and what an editor says about it.
 fn property(key: &Key) -> Value {
     let mut property = values(key);
     let meaning = key.meaning;

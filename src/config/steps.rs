@@ -8,7 +8,7 @@ use super::reader::Problems;
 use super::section::{Section, merge};
 use super::{Inspect, Nameable, Named};
 use crate::phase::Phase;
-use crate::step::{Place, ScriptPath, Step};
+use crate::step::{Location, ScriptPath, Step};
 
 const EXAMPLE: &str = "write `- script.sh`, or `- script.sh:` with options below it";
 
@@ -87,10 +87,10 @@ impl Steps<'_, '_> {
         };
         Some(Step {
             script: script?,
-            place: if options.local || phase == Phase::BeforeAwsStart {
-                Place::Local
+            location: if options.local || phase == Phase::BeforeAwsStart {
+                Location::Local
             } else {
-                Place::Remote
+                Location::Remote
             },
             timeout: options.timeout,
             warn_only: options.warn_only,

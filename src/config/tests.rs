@@ -4,7 +4,7 @@ use super::*;
 
 use proptest::prelude::*;
 
-use crate::step::Place;
+use crate::step::Location;
 
 const SEED: &str = include_str!("../../examples/seed/config.yml");
 
@@ -61,28 +61,32 @@ fn the_seed_example_is_read_verbatim() {
 
     let steps: Vec<_> = config
         .steps()
-        .map(|(phase, step)| (phase.key(), step.script.as_str(), step.place))
+        .map(|(phase, step)| (phase.key(), step.script.as_str(), step.location))
         .collect();
     assert_eq!(
         steps,
         [
-            ("before_aws_start", "before_aws_start.sh", Place::Local),
-            ("after_aws_start", "after_aws_start.pl", Place::Remote),
-            ("after_aws_start", "local_after_aws_start.py", Place::Local),
-            ("setup", "install_w3af.rb", Place::Remote),
-            ("run", "run_w3af.py", Place::Remote),
-            ("before_collect", "compress_results.py", Place::Remote),
-            ("after_collect", "send_info_to_s3.py", Place::Remote),
-            ("after_collect", "remove_tmp.py", Place::Remote),
+            ("before_aws_start", "before_aws_start.sh", Location::Local),
+            ("after_aws_start", "after_aws_start.pl", Location::Remote),
+            (
+                "after_aws_start",
+                "local_after_aws_start.py",
+                Location::Local
+            ),
+            ("setup", "install_w3af.rb", Location::Remote),
+            ("run", "run_w3af.py", Location::Remote),
+            ("before_collect", "compress_results.py", Location::Remote),
+            ("after_collect", "send_info_to_s3.py", Location::Remote),
+            ("after_collect", "remove_tmp.py", Location::Remote),
             (
                 "before_aws_terminate",
                 "collect_cloudwatch_info.py",
-                Place::Local
+                Location::Local
             ),
             (
                 "before_aws_terminate",
                 "some_other_command.py",
-                Place::Remote
+                Location::Remote
             ),
         ]
     );

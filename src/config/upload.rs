@@ -14,7 +14,7 @@ const WILDCARDS: MatchOptions = MatchOptions {
     require_literal_leading_dot: true,
 };
 
-/// What stays here is matched with all of its names, hidden ones too.
+/// Names that stay on this machine are matched as a whole, hidden ones too.
 const EXCEPTIONS: MatchOptions = MatchOptions {
     require_literal_leading_dot: false,
     ..WILDCARDS
@@ -27,11 +27,11 @@ pub struct Upload {
     pub at: At,
     /// The text of it, for messages.
     pub text: String,
-    /// What it stands for.
+    /// Its meaning.
     pub kind: UploadKind,
 }
 
-/// What a line of `upload` stands for.
+/// The meaning of a line of `upload`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UploadKind {
     /// A file or a directory by its name, wherever it lies.
@@ -41,9 +41,9 @@ pub enum UploadKind {
         /// Its place below the home directory on the instance; empty for that itself.
         destination: PathBuf,
     },
-    /// What matches below the directory of the config file.
+    /// A glob below the directory of the config file.
     Glob(Wildcards),
-    /// What stays here.
+    /// Files that stay on this machine.
     Except(Wildcards),
 }
 
@@ -65,7 +65,7 @@ impl Upload {
     /// Reads a line.
     ///
     /// # Errors
-    /// What is wrong with it, and a remedy.
+    /// The mistake, and a remedy.
     pub(super) fn parse(at: At, text: &str) -> Result<Self, Flaw> {
         let kind = match text.strip_prefix('!') {
             Some(except) => UploadKind::Except(exception(except)?),

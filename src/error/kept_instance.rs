@@ -55,7 +55,7 @@ pub(crate) enum KeptInstanceError {
 }
 
 impl KeptInstanceError {
-    /// What the user can do about it.
+    /// The remedy.
     pub(crate) fn hint(&self) -> Option<&'static str> {
         match self {
             Self::NoWayBack { .. } => Some(

@@ -20,7 +20,7 @@ pub(crate) enum NoShellError {
 }
 
 impl NoShellError {
-    /// What the user can do about it.
+    /// The remedy.
     pub(crate) const fn hint(&self) -> &'static str {
         match self {
             Self::NoTerminal(_) => {

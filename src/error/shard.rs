@@ -20,7 +20,7 @@ pub(crate) enum ShardError {
 }
 
 impl ShardError {
-    /// What the user can do about it.
+    /// The remedy.
     pub(crate) const fn hint(self) -> &'static str {
         match self {
             Self::Share(error) => error.hint(),

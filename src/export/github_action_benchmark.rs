@@ -1,4 +1,4 @@
-//! What github-action-benchmark takes as its custom tools: a list of figures that all have the same direction.
+//! The format of github-action-benchmark's custom tools: a list of figures that all have the same direction.
 
 use serde::Serialize;
 

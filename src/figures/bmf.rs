@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::json::Node;
 use super::sheet::Sheet;
 use super::unit::Unit;
-use super::{Direction, Place};
+use super::{Direction, Position};
 
 /// The bounds of a value, which are no figures.
 const BOUNDS: [&str; 2] = ["lower_value", "upper_value"];
@@ -17,7 +17,7 @@ pub(super) fn read(root: &Node<'_>, sheet: &mut Sheet) {
     let newer = newer.count();
     if newer > 0 && newer < benchmarks.len() {
         let reason = "the forms v0 and v1 are mixed, which Bencher does not take";
-        sheet.refuse(root.place(), reason);
+        sheet.refuse(root.position(), reason);
         return;
     }
     for (name, benchmark) in benchmarks {
@@ -28,7 +28,7 @@ pub(super) fn read(root: &Node<'_>, sheet: &mut Sheet) {
         for (measure, node) in benchmark.entries() {
             if let Some(value) = node.first_number(&["value"], sheet) {
                 let name = format!("{name} {measure}");
-                sheet.enter(&node.place(), &name, &unit(measure), &[value]);
+                sheet.enter(&node.position(), &name, &unit(measure), &[value]);
             }
         }
     }
@@ -36,7 +36,7 @@ pub(super) fn read(root: &Node<'_>, sheet: &mut Sheet) {
 
 fn read_v1(name: &str, benchmark: &Node<'_>, sheet: &mut Sheet) {
     // Equal parameters are one thing, and the later value is the one that counts.
-    let mut last: BTreeMap<String, (Place, Unit, f64)> = BTreeMap::new();
+    let mut last: BTreeMap<String, (Position, Unit, f64)> = BTreeMap::new();
     for item in benchmark.items() {
         let parameters = item.parameters("parameters");
         let name = if parameters.is_empty() {
@@ -45,7 +45,7 @@ fn read_v1(name: &str, benchmark: &Node<'_>, sheet: &mut Sheet) {
             format!("{name} ({parameters})")
         };
         let Some(measures) = item.get("measures") else {
-            sheet.refuse(item.place(), "`measures` is missing");
+            sheet.refuse(item.position(), "`measures` is missing");
             continue;
         };
         for (measure, metrics) in measures.entries() {
@@ -59,13 +59,13 @@ fn read_v1(name: &str, benchmark: &Node<'_>, sheet: &mut Sheet) {
                     format!("{name} {measure} {metric}")
                 };
                 if let Some(value) = node.number(sheet) {
-                    last.insert(name, (node.place(), unit(measure), value));
+                    last.insert(name, (node.position(), unit(measure), value));
                 }
             }
         }
     }
-    for (name, (place, unit, value)) in last {
-        sheet.enter(&place, &name, &unit, &[value]);
+    for (name, (position, unit, value)) in last {
+        sheet.enter(&position, &name, &unit, &[value]);
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::Place;
+use super::Position;
 use super::json::{self, Node};
 use super::sheet::Sheet;
 use super::unit::Unit;
@@ -45,7 +45,7 @@ pub(super) fn read(directory: &Path, files: &[(&str, &str)], sheet: &mut Sheet) 
         match json::parse(text)? {
             Ok(value) => Some(value),
             Err((_, reason)) => {
-                sheet.refuse(Place::File, format!("`{name}`: {reason}"));
+                sheet.refuse(Position::File, format!("`{name}`: {reason}"));
                 None
             }
         }
@@ -57,7 +57,7 @@ pub(super) fn read(directory: &Path, files: &[(&str, &str)], sheet: &mut Sheet) 
     let name = benchmark.as_ref().and_then(|value| value.get("full_id"));
     let Some(name) = name.and_then(Value::as_str) else {
         sheet.refuse(
-            Place::File,
+            Position::File,
             "`benchmark.json` is missing, which has the name of the benchmark",
         );
         return;
@@ -73,14 +73,14 @@ pub(super) fn read(directory: &Path, files: &[(&str, &str)], sheet: &mut Sheet) 
         }
         (None, None) => {
             sheet.refuse(
-                Place::File,
+                Position::File,
                 "`sample.json` and `estimates.json` are missing",
             );
             None
         }
     };
     if let Some(values) = values {
-        sheet.enter(&Place::File, name, &Unit::nanoseconds(), &values);
+        sheet.enter(&Position::File, name, &Unit::nanoseconds(), &values);
     }
 }
 
@@ -88,7 +88,10 @@ pub(super) fn read(directory: &Path, files: &[(&str, &str)], sheet: &mut Sheet) 
 fn samples(root: &Node<'_>, sheet: &mut Sheet) -> Option<Vec<f64>> {
     let mut list = |key: &str| {
         let Some(node) = root.get(key) else {
-            sheet.refuse(Place::File, format!("`{key}` is missing in `sample.json`"));
+            sheet.refuse(
+                Position::File,
+                format!("`{key}` is missing in `sample.json`"),
+            );
             return None;
         };
         node.numbers(sheet)
@@ -97,7 +100,7 @@ fn samples(root: &Node<'_>, sheet: &mut Sheet) -> Option<Vec<f64>> {
     let times = list("times")?;
     if iterations.len() != times.len() || iterations.iter().any(|count| *count <= 0.0) {
         sheet.refuse(
-            Place::File,
+            Position::File,
             "`iters` and `times` of `sample.json` do not fit together",
         );
         return None;

@@ -4,7 +4,7 @@ use csv::{ReaderBuilder, StringRecord, Trim};
 
 use super::sheet::{Sheet, number};
 use super::unit::Unit;
-use super::{Options, Place};
+use super::{Options, Position};
 
 /// The columns where no other ones are named.
 const NAME: &str = "name";
@@ -23,7 +23,7 @@ pub(super) fn read(text: &str, options: &Options, sheet: &mut Sheet) {
         Ok(header) => header.clone(),
         Err(error) => {
             sheet.refuse(
-                Place::line(1),
+                Position::line(1),
                 format!("the header cannot be read: {error}"),
             );
             return;
@@ -32,13 +32,13 @@ pub(super) fn read(text: &str, options: &Options, sheet: &mut Sheet) {
     let column = |name: &str| header.iter().position(|column| column == name);
     let value_column = options.value.as_deref().unwrap_or(VALUE);
     let Some(value_at) = column(value_column) else {
-        sheet.refuse(Place::line(1), no_column(value_column, "value", &header));
+        sheet.refuse(Position::line(1), no_column(value_column, "value", &header));
         return;
     };
     let name_at = match options.name.as_deref() {
         Some(name) => {
             let Some(at) = column(name) else {
-                sheet.refuse(Place::line(1), no_column(name, "name", &header));
+                sheet.refuse(Position::line(1), no_column(name, "name", &header));
                 return;
             };
             Some(at)
@@ -53,7 +53,7 @@ pub(super) fn read(text: &str, options: &Options, sheet: &mut Sheet) {
             Ok(row) => row,
             Err(error) => {
                 let line = error.position().map_or(1, csv::Position::line);
-                let place = Place::line(usize::try_from(line).unwrap_or(usize::MAX));
+                let position = Position::line(usize::try_from(line).unwrap_or(usize::MAX));
                 let reason = match error.kind() {
                     csv::ErrorKind::UnequalLengths {
                         expected_len, len, ..
@@ -62,23 +62,23 @@ pub(super) fn read(text: &str, options: &Options, sheet: &mut Sheet) {
                     }
                     _ => error.to_string(),
                 };
-                sheet.refuse(place, reason);
+                sheet.refuse(position, reason);
                 continue;
             }
         };
         let line = row.position().map_or(1, csv::Position::line);
-        let place = Place::line(usize::try_from(line).unwrap_or(usize::MAX));
+        let position = Position::line(usize::try_from(line).unwrap_or(usize::MAX));
         let written = row.get(value_at).unwrap_or_default();
         let Some(value) = number(written) else {
             let reason = format!(
                 "`{written}` is not a finite number, which has a point and no other separator"
             );
-            sheet.refuse(place, reason);
+            sheet.refuse(position, reason);
             continue;
         };
         let name = name_at.map_or(value_column, |at| row.get(at).unwrap_or_default());
         let unit = unit_at.map_or(fixed_unit, |at| row.get(at).unwrap_or_default());
-        sheet.enter(&place, name, &Unit::parse(unit), &[value]);
+        sheet.enter(&position, name, &Unit::parse(unit), &[value]);
     }
 }
 
@@ -98,7 +98,7 @@ pub(super) fn is_table(text: &str) -> bool {
     columns.contains(&NAME) && columns.contains(&VALUE)
 }
 
-/// What stands between the columns: a comma, unless the header has only others.
+/// The separator of the columns: a comma, unless the header has only others.
 fn delimiter(text: &str) -> u8 {
     let header = text.lines().next().unwrap_or_default();
     let others = [b'\t', b';'];

@@ -36,7 +36,7 @@ pub(super) fn read(root: &Node<'_>, sheet: &mut Sheet) {
             && error.value.as_i64() != Some(0)
         {
             let reason = format!("the job `{name}` failed with error {}", error.value);
-            sheet.refuse(error.place(), reason);
+            sheet.refuse(error.position(), reason);
             continue;
         }
         for direction in ["read", "write", "trim", "sync"] {
@@ -60,14 +60,19 @@ fn read_direction(name: &str, node: &Node<'_>, sheet: &mut Sheet) {
         if let Some(node) = node.get(key)
             && let Some(value) = node.number(sheet)
         {
-            sheet.enter(&node.place(), &format!("{name} {what}"), &unit, &[value]);
+            sheet.enter(&node.position(), &format!("{name} {what}"), &unit, &[value]);
         }
     }
     let time = Unit::nanoseconds().with_better(Direction::Less);
     if let Some(mean) = node.get("lat_ns").and_then(|latency| latency.get("mean"))
         && let Some(value) = mean.number(sheet)
     {
-        sheet.enter(&mean.place(), &format!("{name} latency"), &time, &[value]);
+        sheet.enter(
+            &mean.position(),
+            &format!("{name} latency"),
+            &time,
+            &[value],
+        );
     }
     let percentile = ["clat_ns", "lat_ns"]
         .into_iter()
@@ -76,7 +81,7 @@ fn read_direction(name: &str, node: &Node<'_>, sheet: &mut Sheet) {
         && let Some(value) = node.number(sheet)
     {
         sheet.enter(
-            &node.place(),
+            &node.position(),
             &format!("{name} latency p99"),
             &time,
             &[value],

@@ -11,7 +11,7 @@ pub(super) fn read(root: &Node<'_>, sheet: &mut Sheet) {
         let unit = Unit::parse(entry.text("unit").unwrap_or_default());
         let value = entry.first_number(&["value"], sheet);
         if let (Some(name), Some(value)) = (name, value) {
-            sheet.enter(&entry.place(), name, &unit, &[value]);
+            sheet.enter(&entry.position(), name, &unit, &[value]);
         }
     }
 }

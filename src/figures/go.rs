@@ -1,6 +1,6 @@
 //! Go: the text of `go test -bench`.
 
-use super::Place;
+use super::Position;
 use super::sheet::{Sheet, number};
 use super::unit::Unit;
 
@@ -8,14 +8,14 @@ use super::unit::Unit;
 pub(super) fn read(text: &str, sheet: &mut Sheet) {
     let mut package = "";
     for (index, line) in text.lines().enumerate() {
-        let place = Place::line(index + 1);
+        let position = Position::line(index + 1);
         if let Some(name) = line.strip_prefix("pkg:") {
             package = name.trim();
         } else if line.starts_with("--- FAIL: Benchmark") {
             let name = line.trim_start_matches("--- FAIL: ");
-            sheet.refuse(place, format!("{name} failed"));
+            sheet.refuse(position, format!("{name} failed"));
         } else if is_result(line) {
-            read_result(line, package, &place, sheet);
+            read_result(line, package, &position, sheet);
         }
     }
 }
@@ -28,14 +28,14 @@ pub(super) fn is_result(line: &str) -> bool {
         && words.next().is_some_and(|word| word.parse::<u64>().is_ok())
 }
 
-fn read_result(line: &str, package: &str, place: &Place, sheet: &mut Sheet) {
+fn read_result(line: &str, package: &str, position: &Position, sheet: &mut Sheet) {
     let words: Vec<&str> = line.split_whitespace().collect();
     let [benchmark, _, measures @ ..] = words.as_slice() else {
         return;
     };
     if measures.is_empty() || !measures.len().is_multiple_of(2) {
         let reason = format!("`{benchmark}` has no pairs of a value and its unit");
-        sheet.refuse(place.clone(), reason);
+        sheet.refuse(position.clone(), reason);
         return;
     }
     let name = if package.is_empty() {
@@ -47,7 +47,7 @@ fn read_result(line: &str, package: &str, place: &Place, sheet: &mut Sheet) {
         let [value, written] = pair else { continue };
         let Some(value) = number(value) else {
             let reason = format!("`{value}` is not a finite number");
-            sheet.refuse(place.clone(), reason);
+            sheet.refuse(position.clone(), reason);
             continue;
         };
         // Of `p99-ns` the last word is the unit.
@@ -60,7 +60,7 @@ fn read_result(line: &str, package: &str, place: &Place, sheet: &mut Sheet) {
         } else {
             format!("{name} {measure}")
         };
-        sheet.enter(place, &name, &unit, &[value]);
+        sheet.enter(position, &name, &unit, &[value]);
     }
 }
 

@@ -6,7 +6,7 @@ use super::json::Node;
 use super::sheet::Sheet;
 use super::unit::Unit;
 
-/// What a row has besides its counters.
+/// The fields of a row besides its counters.
 const FIELDS: [&str; 17] = [
     "aggregate_name",
     "aggregate_unit",
@@ -65,7 +65,7 @@ fn aggregate<'a>(row: &Node<'a>) -> Option<&'a str> {
 
 fn read_row(row: &Node<'_>, sheet: &mut Sheet) {
     let Some(name) = name(row) else {
-        sheet.refuse(row.place(), "`name` is missing, or no text");
+        sheet.refuse(row.position(), "`name` is missing, or no text");
         return;
     };
     let is_set = |key: &str| {
@@ -77,17 +77,20 @@ fn read_row(row: &Node<'_>, sheet: &mut Sheet) {
             .text("error_message")
             .or_else(|| row.text("skip_message"));
         let message = message.unwrap_or("no reason is given");
-        sheet.refuse(row.place(), format!("`{name}` was not measured: {message}"));
+        sheet.refuse(
+            row.position(),
+            format!("`{name}` was not measured: {message}"),
+        );
         return;
     }
     let unit = Unit::parse(row.text("time_unit").unwrap_or("ns"));
     if !unit.is_time() {
         let reason = format!("`{}` is no unit of time", unit.name);
-        sheet.refuse(row.place(), reason);
+        sheet.refuse(row.position(), reason);
         return;
     }
     if let Some(time) = row.first_number(&["real_time"], sheet) {
-        sheet.enter(&row.place(), name, &unit, &[time]);
+        sheet.enter(&row.position(), name, &unit, &[time]);
     }
     for (counter, node) in row.entries() {
         if FIELDS.contains(&counter) || !(node.value.is_number() || node.value.is_string()) {
@@ -99,7 +102,12 @@ fn read_row(row: &Node<'_>, sheet: &mut Sheet) {
             None => Unit::plain(""),
         };
         if let Some(value) = node.number(sheet) {
-            sheet.enter(&node.place(), &format!("{name} {counter}"), &unit, &[value]);
+            sheet.enter(
+                &node.position(),
+                &format!("{name} {counter}"),
+                &unit,
+                &[value],
+            );
         }
     }
 }

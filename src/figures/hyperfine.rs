@@ -26,7 +26,7 @@ pub(super) fn read(root: &Node<'_>, sheet: &mut Sheet) {
                 format!("ended with status {}", failed.value)
             };
             let reason = format!("`{name}` {status}, so its times are left out");
-            sheet.refuse(failed.place(), reason);
+            sheet.refuse(failed.position(), reason);
             continue;
         }
         let times = match result.get("times") {
@@ -36,7 +36,7 @@ pub(super) fn read(root: &Node<'_>, sheet: &mut Sheet) {
                 .map(|time| vec![time]),
         };
         if let Some(times) = times {
-            sheet.enter(&result.place(), &name, &Unit::seconds(), &times);
+            sheet.enter(&result.position(), &name, &Unit::seconds(), &times);
         }
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn read(root: &Node<'_>, sheet: &mut Sheet) {
     let names = distinguish(names.collect());
     for (run, name) in runs.iter().zip(names) {
         let Some(metric) = run.get("primaryMetric") else {
-            sheet.refuse(run.place(), "`primaryMetric` is missing");
+            sheet.refuse(run.position(), "`primaryMetric` is missing");
             continue;
         };
         let mut unit = Unit::parse(metric.text("scoreUnit").unwrap_or_default());
@@ -44,7 +44,7 @@ pub(super) fn read(root: &Node<'_>, sheet: &mut Sheet) {
                 .map(|score| vec![score]),
         };
         if let Some(values) = values {
-            sheet.enter(&metric.place(), &name, &unit, &values);
+            sheet.enter(&metric.position(), &name, &unit, &values);
         }
     }
 }

@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::Place;
+use super::Position;
 use super::sheet::{Fault, Sheet};
 
 /// A text in place of a number that is none, no longer than the shortest of them.
 const NO_NUMBER: &str = "\"?\"";
 
-/// What C++, Python and C write where there is no number.
+/// The words that C++, Python and C write where there is no number.
 const NO_NUMBERS: [&str; 6] = ["Infinity", "infinity", "NaN", "nan", "Inf", "inf"];
 
 /// Reads JSON; `None` where the text is something else.
@@ -18,13 +18,13 @@ pub(super) fn parse(text: &str) -> Option<Result<Value, Fault>> {
     let text = without_preface(text)?;
     let value = serde_json::from_str(&without_bare_words(&text));
     Some(value.map_err(|error| {
-        let place = Place::Line {
+        let position = Position::Line {
             line: error.line().max(1),
             column: error.column().max(1),
         };
         let message = error.to_string();
         let message = message.split(" at line ").next().unwrap_or_default();
-        (place, format!("the JSON cannot be read: {message}"))
+        (position, format!("the JSON cannot be read: {message}"))
     }))
 }
 
@@ -74,7 +74,7 @@ fn without_bare_words(text: &str) -> String {
     clean
 }
 
-/// A value and its place.
+/// A value and its position.
 #[derive(Debug, Clone)]
 pub(super) struct Node<'a> {
     pub(super) value: &'a Value,
@@ -89,13 +89,13 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// A value at a place that is known.
+    /// A value at a position that is known.
     pub(super) const fn at(value: &'a Value, path: String) -> Self {
         Self { value, path }
     }
 
-    pub(super) fn place(&self) -> Place {
-        Place::Json(self.path.clone())
+    pub(super) fn position(&self) -> Position {
+        Position::Json(self.path.clone())
     }
 
     /// The value of a key, if the key is there; `null` is not.
@@ -147,7 +147,7 @@ impl<'a> Node<'a> {
     pub(super) fn needed_text(&self, key: &str, sheet: &mut Sheet) -> Option<&'a str> {
         let text = self.text(key);
         if text.is_none() {
-            sheet.refuse(self.place(), format!("`{key}` is missing, or no text"));
+            sheet.refuse(self.position(), format!("`{key}` is missing, or no text"));
         }
         text
     }
@@ -156,11 +156,11 @@ impl<'a> Node<'a> {
     pub(super) fn needed_items(&self, key: &str, sheet: &mut Sheet) -> Vec<Self> {
         let list = self.get(key).filter(|node| node.value.is_array());
         let Some(list) = list else {
-            sheet.refuse(self.place(), format!("`{key}` is missing, or no list"));
+            sheet.refuse(self.position(), format!("`{key}` is missing, or no list"));
             return Vec::new();
         };
         if list.items().is_empty() {
-            sheet.refuse(list.place(), format!("`{key}` is empty"));
+            sheet.refuse(list.position(), format!("`{key}` is empty"));
         }
         list.items()
     }
@@ -175,7 +175,7 @@ impl<'a> Node<'a> {
                 Value::Object(_) => "is a map, not a number",
                 Value::Bool(_) | Value::Number(_) | Value::String(_) => "is not a finite number",
             };
-            sheet.refuse(self.place(), kind);
+            sheet.refuse(self.position(), kind);
         }
         number
     }
@@ -184,14 +184,14 @@ impl<'a> Node<'a> {
     pub(super) fn numbers(&self, sheet: &mut Sheet) -> Option<Vec<f64>> {
         let items = self.value.as_array().filter(|items| !items.is_empty());
         let Some(items) = items else {
-            sheet.refuse(self.place(), "is no list with numbers");
+            sheet.refuse(self.position(), "is no list with numbers");
             return None;
         };
         let finite = |value: &Value| value.as_f64().filter(|number| number.is_finite());
         let numbers: Vec<f64> = items.iter().map_while(finite).collect();
         if numbers.len() < items.len() {
             let path = format!("{}[{}]", self.path, numbers.len());
-            sheet.refuse(Place::Json(path), "is not a finite number");
+            sheet.refuse(Position::Json(path), "is not a finite number");
             return None;
         }
         Some(numbers)
@@ -201,7 +201,7 @@ impl<'a> Node<'a> {
     pub(super) fn first_number(&self, keys: &[&str], sheet: &mut Sheet) -> Option<f64> {
         let Some(node) = keys.iter().find_map(|key| self.get(key)) else {
             let keys = keys.join("` or `");
-            sheet.refuse(self.place(), format!("`{keys}` is missing"));
+            sheet.refuse(self.position(), format!("`{keys}` is missing"));
             return None;
         };
         node.number(sheet)
@@ -232,9 +232,9 @@ mod tests {
             clean.starts_with("{\"a\": \"?\", \"NaN \\\"inf\": [\"?\"      , "),
             "{clean}"
         );
-        let (place, reason) = parse(text).unwrap().unwrap_err();
+        let (position, reason) = parse(text).unwrap().unwrap_err();
         let column = text.find("nul}").unwrap() + 4;
-        assert_eq!(place, Place::Line { line: 1, column });
+        assert_eq!(position, Position::Line { line: 1, column });
         assert!(
             reason.contains("the JSON cannot be read: expected"),
             "{reason}"

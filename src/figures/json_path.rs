@@ -6,7 +6,7 @@ pub use serde_json_path::JsonPath;
 use super::json::Node;
 use super::sheet::Sheet;
 use super::unit::Unit;
-use super::{Options, Place};
+use super::{Options, Position};
 
 /// Reads what the path finds: numbers, or lists of numbers, which are the values of one figure.
 ///
@@ -14,7 +14,7 @@ use super::{Options, Place};
 pub(super) fn read(root: &Value, options: &Options, sheet: &mut Sheet) {
     let Some(path) = &options.path else {
         sheet.refuse(
-            Place::File,
+            Position::File,
             "no `path` says where in the JSON the values are",
         );
         return;
@@ -22,7 +22,7 @@ pub(super) fn read(root: &Value, options: &Options, sheet: &mut Sheet) {
     let shown = path.to_string();
     let found = path.query_located(root);
     if found.is_empty() {
-        sheet.refuse(Place::File, format!("nothing is found at `{shown}`"));
+        sheet.refuse(Position::File, format!("nothing is found at `{shown}`"));
         return;
     }
     let mut values = Vec::new();
@@ -42,7 +42,7 @@ pub(super) fn read(root: &Value, options: &Options, sheet: &mut Sheet) {
     }
     let name = options.name.as_deref().unwrap_or(&shown);
     let unit = Unit::parse(options.unit.as_deref().unwrap_or_default());
-    sheet.enter(&Place::Json(shown.clone()), name, &unit, &values);
+    sheet.enter(&Position::Json(shown.clone()), name, &unit, &values);
 }
 
 #[cfg(test)]

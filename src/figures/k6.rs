@@ -22,7 +22,7 @@ const LEFT_OUT: [&str; 14] = [
     "vus_max",
 ];
 
-/// What of a trend is a figure besides percentiles.
+/// The statistics of a trend that are figures besides percentiles.
 const MIDDLES: [&str; 2] = ["avg", "med"];
 
 /// A metric in either shape.
@@ -56,7 +56,7 @@ pub(super) fn read(root: &Node<'_>, sheet: &mut Sheet) {
     let results = root.get("results");
     let metrics = results.as_ref().unwrap_or(root).get("metrics");
     let Some(metrics) = metrics else {
-        sheet.refuse(root.place(), "`metrics` is missing");
+        sheet.refuse(root.position(), "`metrics` is missing");
         return;
     };
     let metrics = entries(&metrics);
@@ -94,7 +94,7 @@ fn failures(metrics: &[Metric<'_>], sheet: &mut Sheet) -> bool {
     let mut failed = false;
     let mut refuse = |metric: &Metric<'_>, what: &str| {
         let reason = format!("{what} failed, so figures about all requests are left out");
-        sheet.refuse(metric.node.place(), reason);
+        sheet.refuse(metric.node.position(), reason);
         failed = true;
     };
     if let Some(metric) = named("http_req_failed")
@@ -130,14 +130,14 @@ fn read_metric(metric: &Metric<'_>, sheet: &mut Sheet) {
             if (MIDDLES.contains(&key) || key.starts_with("p("))
                 && let Some(value) = node.number(sheet)
             {
-                sheet.enter(&node.place(), &format!("{name} {key}"), &unit, &[value]);
+                sheet.enter(&node.position(), &format!("{name} {key}"), &unit, &[value]);
             }
         }
     } else if has("count")
         && let Some(rate) = values.get("rate")
         && let Some(value) = rate.number(sheet)
     {
-        sheet.enter(&rate.place(), name, &Unit::rate("/s"), &[value]);
+        sheet.enter(&rate.position(), name, &Unit::rate("/s"), &[value]);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::sheet::{Sheet, number};
 use super::unit::Unit;
-use super::{Options, Place};
+use super::{Options, Position};
 
 /// A line that has a figure.
 struct Line<'a> {
@@ -17,7 +17,7 @@ pub(super) fn read(text: &str, options: &Options, sheet: &mut Sheet) {
         if is_empty(line) {
             continue;
         }
-        let place = Place::line(index + 1);
+        let position = Position::line(index + 1);
         match parse(line) {
             Ok(Line { name, value, unit }) => {
                 let unit = if unit.is_empty() {
@@ -25,9 +25,9 @@ pub(super) fn read(text: &str, options: &Options, sheet: &mut Sheet) {
                 } else {
                     unit
                 };
-                sheet.enter(&place, name, &Unit::parse(unit), &[value]);
+                sheet.enter(&position, name, &Unit::parse(unit), &[value]);
             }
-            Err(reason) => sheet.refuse(place, reason),
+            Err(reason) => sheet.refuse(position, reason),
         }
     }
 }

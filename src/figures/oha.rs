@@ -7,13 +7,13 @@ use super::unit::Unit;
 /// The percentiles that are figures.
 const PERCENTILES: [&str; 3] = ["p50", "p90", "p99"];
 
-/// What oha ends itself when the time is over.
+/// The error of requests that oha ends itself when the time is over.
 const DEADLINE: &str = "aborted due to deadline";
 
 /// Reads requests a second and latencies; nothing where responses are not what they should be.
 pub(super) fn read(root: &Node<'_>, sheet: &mut Sheet) {
     let Some(summary) = root.get("summary") else {
-        sheet.refuse(root.place(), "`summary` is missing");
+        sheet.refuse(root.position(), "`summary` is missing");
         return;
     };
     let mut failures = Vec::new();
@@ -30,14 +30,14 @@ pub(super) fn read(root: &Node<'_>, sheet: &mut Sheet) {
             "{} requests ended with `{what}`, so the file is left out",
             node.value
         );
-        sheet.refuse(node.place(), reason);
+        sheet.refuse(node.position(), reason);
         return;
     }
     if let Some(rate) = summary.first_number(&["requestsPerSec"], sheet) {
-        sheet.enter(&summary.place(), "requests", &Unit::rate("/s"), &[rate]);
+        sheet.enter(&summary.position(), "requests", &Unit::rate("/s"), &[rate]);
     }
     if let Some(average) = summary.first_number(&["average"], sheet) {
-        sheet.enter(&summary.place(), "latency", &Unit::seconds(), &[average]);
+        sheet.enter(&summary.position(), "latency", &Unit::seconds(), &[average]);
     }
     let Some(percentiles) = root.get("latencyPercentiles") else {
         return;
@@ -47,7 +47,7 @@ pub(super) fn read(root: &Node<'_>, sheet: &mut Sheet) {
             && let Some(value) = node.number(sheet)
         {
             sheet.enter(
-                &node.place(),
+                &node.position(),
                 &format!("latency {name}"),
                 &Unit::seconds(),
                 &[value],

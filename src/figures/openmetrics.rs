@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Place;
+use super::Position;
 use super::sheet::Sheet;
 use super::unit::Unit;
 
@@ -19,7 +19,7 @@ pub(super) fn read(text: &str, sheet: &mut Sheet) {
     let count = text.lines().count();
     for (index, line) in text.lines().enumerate() {
         let line = line.trim();
-        let place = Place::line(index + 1);
+        let position = Position::line(index + 1);
         if line == "# EOF" {
             break;
         }
@@ -40,12 +40,12 @@ pub(super) fn read(text: &str, sheet: &mut Sheet) {
             continue;
         }
         if index + 1 == count && !is_whole {
-            sheet.refuse(place, "the file ends within the line");
+            sheet.refuse(position, "the file ends within the line");
             continue;
         }
         let Some(sample) = Sample::parse(line) else {
             sheet.refuse(
-                place,
+                position,
                 "the line is no sample: a name, labels and a value are expected",
             );
             continue;
@@ -65,13 +65,13 @@ pub(super) fn read(text: &str, sheet: &mut Sheet) {
         }
         let Ok(value) = sample.value.parse::<f64>() else {
             let reason = format!("`{}` is not a number", sample.value);
-            sheet.refuse(place, reason);
+            sheet.refuse(position, reason);
             continue;
         };
         let unit = family.and_then(|family| units.get(family)).copied();
         let unit = unit.unwrap_or_else(|| suffix(sample.name));
         let name = format!("{}{}", sample.name, sample.labels);
-        sheet.enter(&place, &name, &Unit::parse(unit), &[value]);
+        sheet.enter(&position, &name, &Unit::parse(unit), &[value]);
     }
 }
 
@@ -125,7 +125,7 @@ impl<'a> Sample<'a> {
     }
 }
 
-/// The place behind the brace that closes the labels.
+/// The position behind the brace that closes the labels.
 fn end_of_labels(text: &str) -> Option<usize> {
     let mut in_text = false;
     let mut escaped = false;

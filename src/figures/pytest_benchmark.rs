@@ -11,11 +11,11 @@ pub(super) fn read(root: &Node<'_>, sheet: &mut Sheet) {
             .text("fullname")
             .or_else(|| benchmark.text("name"));
         let Some(name) = name else {
-            sheet.refuse(benchmark.place(), "`fullname` is missing, or no text");
+            sheet.refuse(benchmark.position(), "`fullname` is missing, or no text");
             continue;
         };
         let Some(stats) = benchmark.get("stats") else {
-            sheet.refuse(benchmark.place(), "`stats` is missing");
+            sheet.refuse(benchmark.position(), "`stats` is missing");
             continue;
         };
         let rounds = stats.get("data").filter(|node| !node.items().is_empty());
@@ -26,7 +26,7 @@ pub(super) fn read(root: &Node<'_>, sheet: &mut Sheet) {
                 .map(|time| vec![time]),
         };
         if let Some(times) = times {
-            sheet.enter(&stats.place(), name, &Unit::seconds(), &times);
+            sheet.enter(&stats.position(), name, &Unit::seconds(), &times);
         }
     }
 }

@@ -1,15 +1,15 @@
-//! What is read from one file: readings with distinct names, and flaws.
+//! The readings of one file, with distinct names, and its flaws.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::unit::Unit;
-use super::{Place, Reading};
+use super::{Position, Reading};
 
 /// The most flaws of one file that are kept.
 const MAX_FLAWS: usize = 20;
 
-/// A place and what is wrong there.
-pub(super) type Fault = (Place, String);
+/// A position and what is wrong there.
+pub(super) type Fault = (Position, String);
 
 /// The readings of a file and its flaws, in their order.
 #[derive(Debug, Default)]
@@ -24,24 +24,24 @@ pub(super) struct Sheet {
 
 impl Sheet {
     /// Enters values of a figure; further ones of the same name are repetitions.
-    pub(super) fn enter(&mut self, place: &Place, name: &str, unit: &Unit, values: &[f64]) {
+    pub(super) fn enter(&mut self, position: &Position, name: &str, unit: &Unit, values: &[f64]) {
         let name: String = name
             .trim()
             .chars()
             .map(|c| if c.is_control() { ' ' } else { c })
             .collect();
         if name.is_empty() {
-            self.refuse(place.clone(), "a figure without a name");
+            self.refuse(position.clone(), "a figure without a name");
             return;
         }
         let values: Vec<f64> = values.iter().map(|value| unit.convert(*value)).collect();
         if values.is_empty() {
-            self.refuse(place.clone(), format!("`{name}` has no values"));
+            self.refuse(position.clone(), format!("`{name}` has no values"));
             return;
         }
         if !values.iter().all(|value| value.is_finite()) {
             let reason = format!("`{name}` has a value that is not a finite number");
-            self.refuse(place.clone(), reason);
+            self.refuse(position.clone(), reason);
             return;
         }
         let known = self.places.get(&name).copied();
@@ -63,28 +63,28 @@ impl Sheet {
                 reading.unit, unit.name
             );
             if self.ambiguous.insert(name) {
-                self.refuse(place.clone(), reason);
+                self.refuse(position.clone(), reason);
             }
         }
     }
 
     /// Enters a flaw.
-    pub(super) fn refuse(&mut self, place: Place, reason: impl Into<String>) {
+    pub(super) fn refuse(&mut self, position: Position, reason: impl Into<String>) {
         if self.flaws.len() < MAX_FLAWS {
-            self.flaws.push((place, reason.into()));
+            self.flaws.push((position, reason.into()));
         } else {
             self.dropped += 1;
         }
     }
 
-    pub(super) fn refuse_fault(&mut self, (place, reason): Fault) {
-        self.refuse(place, reason);
+    pub(super) fn refuse_fault(&mut self, (position, reason): Fault) {
+        self.refuse(position, reason);
     }
 
     /// Says so where nothing at all was found.
     pub(super) fn finish(&mut self) {
         if self.readings.is_empty() && self.flaws.is_empty() {
-            self.refuse(Place::File, "there is no figure in it");
+            self.refuse(Position::File, "there is no figure in it");
         }
     }
 
@@ -98,7 +98,7 @@ impl Sheet {
     pub(super) fn into_parts(mut self) -> (Vec<Reading>, Vec<Fault>) {
         if self.dropped > 0 {
             let reason = format!("{} more flaws of this kind", self.dropped);
-            self.flaws.push((Place::File, reason));
+            self.flaws.push((Position::File, reason));
         }
         let ambiguous = self.ambiguous;
         self.readings

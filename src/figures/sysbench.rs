@@ -2,7 +2,7 @@
 
 use super::sheet::{Sheet, number};
 use super::unit::Unit;
-use super::{Direction, Place};
+use super::{Direction, Position};
 
 /// One run: its options, then its results.
 #[derive(Default)]
@@ -29,7 +29,7 @@ pub(super) fn read(text: &str, sheet: &mut Sheet) {
         }
     }
     if !runs.iter().any(|run| run.started) {
-        sheet.refuse(Place::File, "no run of sysbench has started");
+        sheet.refuse(Position::File, "no run of sysbench has started");
     }
     let mut distinct: Vec<&[&str]> = Vec::new();
     for run in &runs {
@@ -51,7 +51,7 @@ fn read_run(run: &Run<'_>, suffix: &str, sheet: &mut Sheet) {
     let fatal = run.lines.iter().find(|(_, line)| line.contains("FATAL:"));
     if let Some((index, line)) = fatal {
         let reason = format!("the run failed: {}", line.trim());
-        sheet.refuse(Place::line(*index), reason);
+        sheet.refuse(Position::line(*index), reason);
         return;
     }
     let mut section = "";
@@ -71,17 +71,17 @@ fn read_run(run: &Run<'_>, suffix: &str, sheet: &mut Sheet) {
             section = key;
             continue;
         }
-        let place = Place::line(*index);
+        let position = Position::line(*index);
         let name = format!("{key}{suffix}");
         let plain = number(value.split_whitespace().next().unwrap_or_default());
         match (section, key) {
             (_, "total number of events") => events = plain,
             (_, "events per second" | "events/s (eps)") => {
-                rate(&place, &format!("events{suffix}"), plain, sheet);
+                rate(&position, &format!("events{suffix}"), plain, sheet);
             }
             ("File operations", _) => {
                 let what = key.trim_end_matches("/s");
-                rate(&place, &format!("{what}{suffix}"), plain, sheet);
+                rate(&position, &format!("{what}{suffix}"), plain, sheet);
             }
             ("Throughput", _) if key.ends_with(", MiB/s") => {
                 let what = key.trim_end_matches(", MiB/s");
@@ -101,7 +101,7 @@ fn read_run(run: &Run<'_>, suffix: &str, sheet: &mut Sheet) {
                     key
                 };
                 rate(
-                    &place,
+                    &position,
                     &format!("{what}{suffix}"),
                     bracketed.and_then(number),
                     sheet,
@@ -112,25 +112,28 @@ fn read_run(run: &Run<'_>, suffix: &str, sheet: &mut Sheet) {
                 match (plain, events) {
                     (Some(sum), Some(events)) if events > 0.0 && sum > 0.0 => {
                         let name = format!("latency{suffix}");
-                        sheet.enter(&place, &name, &Unit::milliseconds(), &[sum / events]);
+                        sheet.enter(&position, &name, &Unit::milliseconds(), &[sum / events]);
                     }
-                    _ => sheet.refuse(place, "the latency is shorter than sysbench prints"),
+                    _ => sheet.refuse(position, "the latency is shorter than sysbench prints"),
                 }
             }
             ("Latency (ms)", _) if key.ends_with("percentile") && value != "disabled" => {
                 match plain {
                     Some(time) if time > 0.0 => {
                         sheet.enter(
-                            &place,
+                            &position,
                             &format!("latency {name}"),
                             &Unit::milliseconds(),
                             &[time],
                         );
                     }
                     Some(_) => {
-                        sheet.refuse(place, format!("the {key} is shorter than sysbench prints"));
+                        sheet.refuse(
+                            position,
+                            format!("the {key} is shorter than sysbench prints"),
+                        );
                     }
-                    None => sheet.refuse(place, format!("`{value}` is not a number")),
+                    None => sheet.refuse(position, format!("`{value}` is not a number")),
                 }
             }
             _ => {}
@@ -139,13 +142,13 @@ fn read_run(run: &Run<'_>, suffix: &str, sheet: &mut Sheet) {
 }
 
 /// Enters a rate a second.
-fn rate(place: &Place, name: &str, value: Option<f64>, sheet: &mut Sheet) {
+fn rate(position: &Position, name: &str, value: Option<f64>, sheet: &mut Sheet) {
     match value {
         // Of what was not done there is no figure.
         Some(0.0) => {}
-        Some(value) => sheet.enter(place, name, &Unit::rate("/s"), &[value]),
+        Some(value) => sheet.enter(position, name, &Unit::rate("/s"), &[value]),
         None => sheet.refuse(
-            place.clone(),
+            position.clone(),
             format!("the rate of `{name}` is not a number"),
         ),
     }
@@ -153,7 +156,7 @@ fn rate(place: &Place, name: &str, value: Option<f64>, sheet: &mut Sheet) {
 
 /// Enters a rate such as `7286.01 MiB`, a second.
 fn enter(index: usize, name: &str, rate: &str, sheet: &mut Sheet) {
-    let place = Place::line(index);
+    let position = Position::line(index);
     let mut words = rate.split_whitespace();
     let value = words.next().and_then(number);
     let unit = words.next().unwrap_or_default();
@@ -161,9 +164,9 @@ fn enter(index: usize, name: &str, rate: &str, sheet: &mut Sheet) {
         Some(0.0) => {}
         Some(value) => {
             let unit = Unit::plain(&format!("{unit}/s")).with_better(Direction::More);
-            sheet.enter(&place, name, &unit, &[value]);
+            sheet.enter(&position, name, &unit, &[value]);
         }
-        None => sheet.refuse(place, format!("the rate of `{name}` is not a number")),
+        None => sheet.refuse(position, format!("the rate of `{name}` is not a number")),
     }
 }
 

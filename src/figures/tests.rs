@@ -7,7 +7,7 @@ use proptest::prelude::*;
 pub(super) use super::File;
 use super::{Direction, Flaw, Format, Options, Reading, read_files};
 
-/// What is read of a file, and what is wrong with it.
+/// The readings and the flaws of a file.
 pub(super) type Read = (Vec<Reading>, Vec<Flaw>);
 
 /// Reads a file whose format is recognised.

@@ -7,7 +7,7 @@ use super::Direction;
 pub(super) struct Unit {
     pub(super) name: String,
     pub(super) better: Option<Direction>,
-    /// What a value is divided by: dividing rounds once, where multiplying by a thousandth rounds twice.
+    /// The divisor of a value: dividing rounds once, where multiplying by a thousandth rounds twice.
     divisor: f64,
 }
 
@@ -33,7 +33,7 @@ const TIMES: [(&[&str], f64); 5] = [
 /// Units of throughput without a slash.
 const RATES: [&str; 8] = ["ops", "iops", "rps", "qps", "tps", "eps", "bps", "flops"];
 
-/// What an operation is called below the stroke of a cost.
+/// The names of an operation below the stroke of a cost.
 const OPERATIONS: [&str; 5] = ["op", "iter", "iteration", "call", "request"];
 
 impl Unit {
@@ -124,7 +124,7 @@ impl Unit {
     }
 }
 
-/// How many of a unit of time a second has.
+/// The number of these units of time in a second.
 fn seconds(unit: &str) -> Option<f64> {
     let mut times = TIMES.iter();
     let found = times.find(|(names, _)| names.contains(&unit));

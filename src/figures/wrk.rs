@@ -1,10 +1,10 @@
 //! wrk: what it prints.
 
-use super::Place;
+use super::Position;
 use super::sheet::{Sheet, distinguish, number};
 use super::unit::Unit;
 
-/// What wrk prints behind a size, with its bytes; its sizes are binary.
+/// The suffixes of sizes in wrk's output, with their bytes; its sizes are binary.
 const SIZES: [(&str, f64); 5] = [
     ("TB", 1_099_511_627_776.0),
     ("GB", 1_073_741_824.0),
@@ -13,7 +13,7 @@ const SIZES: [(&str, f64); 5] = [
     ("B", 1.0),
 ];
 
-/// What it prints behind a time.
+/// The suffixes of times.
 const TIMES: [&str; 3] = ["us", "ms", "s"];
 
 /// The lines of one run, with their numbers.
@@ -39,7 +39,7 @@ pub(super) fn read(text: &str, sheet: &mut Sheet) {
     }
     if runs.is_empty() {
         sheet.refuse(
-            Place::File,
+            Position::File,
             "no line begins with `Running`, as wrk prints it",
         );
     }
@@ -58,7 +58,7 @@ fn read_run(run: &Run<'_>, url: &str, sheet: &mut Sheet) {
     if let Some((index, line)) = failure {
         let line = line.trim();
         let reason = format!("requests failed, so the run is left out: {line}");
-        sheet.refuse(Place::line(*index), reason);
+        sheet.refuse(Position::line(*index), reason);
         return;
     }
     let mut distribution = false;
@@ -87,10 +87,10 @@ fn read_run(run: &Run<'_>, url: &str, sheet: &mut Sheet) {
         match found {
             (name, Some((value, unit))) => {
                 let name = format!("{name}{url}");
-                sheet.enter(&Place::line(*index), &name, &unit, &[value]);
+                sheet.enter(&Position::line(*index), &name, &unit, &[value]);
             }
             (name, None) => sheet.refuse(
-                Place::line(*index),
+                Position::line(*index),
                 format!("{name} is not a number with its unit"),
             ),
         }

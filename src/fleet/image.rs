@@ -123,7 +123,7 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
     }
 }
 
-/// What is done on an instance, without what its image has already.
+/// The phases of an instance that its image does not have already.
 pub(super) fn schedule(plan: &Plan, image: Option<&LaunchImage>, draw: Draw) -> Vec<Action> {
     if plan.bakes {
         return schedule::baking(&plan.config);
@@ -137,7 +137,7 @@ pub(super) fn schedule(plan: &Plan, image: Option<&LaunchImage>, draw: Draw) -> 
     schedule
 }
 
-/// What the baked steps have beside them, and its hashes.
+/// The files beside the baked steps, and their hashes.
 async fn baked_files(plan: &Plan) -> Result<(Vec<ProjectFile>, Vec<UploadedFile>), Reason> {
     let config = plan.config.for_bake();
     let (directory, text) = (plan.directory.clone(), plan.config_file.clone());

@@ -1,4 +1,4 @@
-//! What belongs to all samples of a run of several, written down.
+//! The records that belong to all samples of a run of several.
 
 use crate::cancel::{Completion, until_cancelled};
 use crate::export::files;

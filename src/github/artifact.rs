@@ -34,10 +34,10 @@ const ADDRESSES: u32 = 2;
 /// An upload is given up at most this long before its address ends: nobody starts what cannot be finished.
 const PAUSE: SignedDuration = SignedDuration::from_secs(30);
 
-/// What the service does not take in a name.
+/// The characters that the service does not take in a name.
 const FORBIDDEN: &str = "\":<>|*?\r\n\\/";
 
-/// How many characters of the revision the name of an artifact has.
+/// The number of characters of the revision that the name of an artifact has.
 const REVISION: usize = 12;
 
 /// The longest name that is asked for, in characters.
@@ -95,7 +95,7 @@ impl FromStr for ArtifactName {
     }
 }
 
-/// What is uploaded.
+/// The files to upload.
 #[derive(Debug)]
 pub(crate) struct Upload<'a> {
     /// The artifact's name.
@@ -157,28 +157,28 @@ pub(crate) enum ArtifactError {
         /// Why not.
         source: io::Error,
     },
-    /// What is stored is not what was sent.
+    /// The stored archive is not what was sent.
     #[error("the artifact `{name}` has the digest {stored}, but {sent} was sent")]
     Differs {
         /// Its name.
         name: ArtifactName,
-        /// What the service has.
+        /// The digest in the service.
         stored: String,
-        /// What it should have.
+        /// The digest of what was sent.
         sent: String,
     },
     /// The service or its storage failed.
     #[error("no artifact: {call}: {source}")]
     Service {
-        /// What was asked.
+        /// The request.
         call: &'static str,
-        /// What came back.
+        /// The answer.
         source: HttpError,
     },
 }
 
 impl ArtifactError {
-    /// What the user can do about it.
+    /// The remedy.
     pub(crate) fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::NoRuntime => {

@@ -44,7 +44,7 @@ const URL: usize = 300;
 const HIDDEN: &str = "<!-- rows:";
 const END: &str = " -->";
 
-/// What a comment is about; each key has one comment on a pull request.
+/// The subject of a comment; each key has one comment on a pull request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CommentKey {
     /// The name of the workflow.
@@ -69,7 +69,7 @@ impl CommentKey {
 pub(crate) struct JobKey(String);
 
 impl JobKey {
-    /// What tells the jobs of a workflow from each other: the job's id, the id of the action's step, and the matrix.
+    /// The identity of a job in a workflow: the job's id, the id of the action's step, and the matrix.
     pub(crate) fn new(job: &str, step: &str, matrix: &str) -> Self {
         Self(fingerprint(&[job, step, matrix]))
     }
@@ -88,15 +88,15 @@ pub(crate) struct Row {
     pub job: JobKey,
     /// The job's name for people.
     pub label: String,
-    /// What was measured.
+    /// The revision.
     pub revision: String,
-    /// How it ended.
+    /// Its outcome.
     pub outcome: Outcome,
-    /// How long it took, in seconds.
+    /// Its duration, in seconds.
     pub took: u64,
-    /// What it was measured on.
+    /// Its machine.
     pub instance: Option<Machine>,
-    /// How many files came home.
+    /// The number of collected files.
     pub files: u64,
     /// Their size.
     pub bytes: u64,
@@ -106,10 +106,10 @@ pub(crate) struct Row {
     pub run_url: String,
     /// The first error.
     pub error: Option<String>,
-    /// What it says of candidate and baseline, as Markdown whose first line is the answer.
+    /// The comparison of candidate and baseline, as Markdown whose first line is the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comparison: Option<String>,
-    /// How many steps ran out of time.
+    /// The number of steps that ran out of time.
     #[serde(default, skip_serializing_if = "is_none")]
     pub timed_out: usize,
     /// Which of several samples of the job it is.
@@ -140,7 +140,7 @@ impl Row {
     }
 }
 
-/// What a job was measured on.
+/// The machine of a job.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Machine {
     /// Its id.
@@ -225,8 +225,8 @@ impl Rows {
     pub(crate) fn body(&self, key: &CommentKey) -> String {
         let rows = render::sorted(self.rows.values());
         let start = format!("{}\n{}\n\n", key.marker(), hidden(&rows));
-        let room = MAX_BYTES - start.len();
-        start + &render::render(&rows, key, room)
+        let budget = MAX_BYTES - start.len();
+        start + &render::render(&rows, key, budget)
     }
 }
 

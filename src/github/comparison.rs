@@ -1,6 +1,6 @@
 //! A comparison as Markdown: the answer in words, the table, and how to see the same again.
 
-use super::markdown::{Room, clipped, code, fenced, fold, link, list, prose, table, text};
+use super::markdown::{Budget, clipped, code, details, fenced, link, list, prose, table, text};
 use crate::arm::Arm;
 use crate::comparison::{Comparison, Row, Verdict};
 
@@ -16,17 +16,17 @@ const NAME: usize = 160;
 /// The bytes that everything but the tables may take.
 const BESIDE_TABLES: usize = 9000;
 
-const REASONS: Room = Room {
+const REASONS: Budget = Budget {
     lines: 50,
     bytes: 4000,
 };
 
-/// What a comparison is from.
+/// The origin of a comparison.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Origin<'a> {
     /// The command that measures the same again.
     pub command: Option<&'a str>,
-    /// What the order of the turns was drawn from.
+    /// The seed of the order of the turns.
     pub seed: Option<u64>,
     /// The page of the job.
     pub job_url: Option<&'a str>,
@@ -36,14 +36,14 @@ pub(crate) struct Origin<'a> {
     pub profiles: Option<&'a str>,
 }
 
-/// The comparison in at most `room` bytes; its first line is the answer. Every row leads to where it is from.
-pub(crate) fn comparison(comparison: &Comparison, origin: &Origin<'_>, room: usize) -> String {
+/// The comparison in at most `budget` bytes; its first line is the answer. Every row leads to where it is from.
+pub(crate) fn comparison(comparison: &Comparison, origin: &Origin<'_>, budget: usize) -> String {
     let (open, folded): (Vec<&Row>, Vec<&Row>) = {
         let without = comparison.of(Verdict::NoDifference).count();
         let rows = comparison.rows.iter();
         rows.partition(|row| row.verdict != Verdict::NoDifference || without <= MOST_OPEN)
     };
-    let for_tables = room.saturating_sub(BESIDE_TABLES);
+    let for_tables = budget.saturating_sub(BESIDE_TABLES);
     let for_open = if folded.is_empty() {
         for_tables
     } else {
@@ -58,7 +58,7 @@ pub(crate) fn comparison(comparison: &Comparison, origin: &Origin<'_>, room: usi
             origin,
             for_tables.saturating_sub(for_open),
         );
-        fold(&heading, &body)
+        details(&heading, &body)
     };
     let parts = [
         Some(format!("**{}**\n", text(&comparison.sentence()))),
@@ -108,7 +108,7 @@ fn rows(rows: &[&Row], change: &str, origin: &Origin<'_>, bytes: usize) -> Strin
         })
         .collect();
     let lines = rows.len();
-    table(&heads, &rows, "figures", Room { lines, bytes })
+    table(&heads, &rows, "figures", Budget { lines, bytes })
 }
 
 fn verdict(row: &Row) -> String {
@@ -121,7 +121,7 @@ fn verdict(row: &Row) -> String {
     format!("{mark}{}", text(&row.verdict_with_reach()))
 }
 
-/// What limits the rows, and the figures that were not compared.
+/// The limits of the rows, and the figures that were not compared.
 fn reasons(comparison: &Comparison) -> Option<String> {
     let mut items: Vec<String> = comparison.common_reasons().into_iter().map(text).collect();
     for row in &comparison.rows {
@@ -142,11 +142,11 @@ fn reasons(comparison: &Comparison) -> Option<String> {
     match items.len() {
         0 => None,
         1..=OPEN_REASONS => Some(body),
-        count => Some(fold(&format!("{count} caveats"), &body)),
+        count => Some(details(&format!("{count} caveats"), &body)),
     }
 }
 
-/// How the same is measured again.
+/// The commands that measure the same again.
 fn reproduction(origin: &Origin<'_>) -> Option<String> {
     let command = origin.command?;
     let seed = origin.seed.map(|seed| {
@@ -156,7 +156,7 @@ fn reproduction(origin: &Origin<'_>) -> Option<String> {
         )
     });
     let body = fenced(command) + &seed.unwrap_or_default();
-    Some(fold("Measure it again", &body))
+    Some(details("Measure it again", &body))
 }
 
 #[cfg(test)]

@@ -21,9 +21,9 @@ const SHORTEST_COMMIT: usize = 7;
 /// A line of code is cut behind this many characters.
 const LONGEST_LINE: usize = 1000;
 
-/// How much of a list or a table is shown; what goes beyond is counted.
+/// The most of a list or a table that is shown; what goes beyond is counted.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Room {
+pub(crate) struct Budget {
     /// At most so many items or rows.
     pub lines: usize,
     /// In at most so many bytes of Markdown.
@@ -169,7 +169,7 @@ pub(crate) fn fenced(text: &str) -> String {
 }
 
 /// A part that opens on a click.
-pub(crate) fn fold(summary: &str, body: &str) -> String {
+pub(crate) fn details(summary: &str, body: &str) -> String {
     let summary = text(summary);
     let body = body.trim_end();
     format!("<details>\n<summary>{summary}</summary>\n\n{body}\n\n</details>\n")
@@ -196,40 +196,44 @@ pub(crate) fn link(label: &str, url: &str) -> String {
     format!("[{label}]({target})")
 }
 
-/// A table of Markdown cells; the rows that there is no room for are counted as `things`.
+/// A table of Markdown cells; the rows that there is no budget for are counted as `things`.
 pub(crate) fn table(
     head: &[impl AsRef<str>],
     rows: &[impl AsRef<[String]>],
     things: &str,
-    room: Room,
+    budget: Budget,
 ) -> String {
     let names: Vec<&str> = head.iter().map(AsRef::as_ref).collect();
     let line = "| --- ".repeat(head.len());
     let head = format!("| {} |\n{line}|\n", names.join(" | "));
-    let bytes = room.bytes.saturating_sub(head.len());
+    let bytes = budget.bytes.saturating_sub(head.len());
     let rows = rows
         .iter()
         .map(|row| format!("| {} |\n", row.as_ref().join(" | ")));
-    head + &within(rows, things, Room { bytes, ..room })
+    head + &truncated(rows, things, Budget { bytes, ..budget })
 }
 
-/// A list of Markdown items; those that there is no room for are counted as `things`.
-pub(crate) fn list(items: &[String], things: &str, room: Room) -> String {
-    within(items.iter().map(|item| format!("- {item}\n")), things, room)
+/// A list of Markdown items; those that there is no budget for are counted as `things`.
+pub(crate) fn list(items: &[String], things: &str, budget: Budget) -> String {
+    truncated(
+        items.iter().map(|item| format!("- {item}\n")),
+        things,
+        budget,
+    )
 }
 
 /// The first lines, and how many more there are.
-fn within(lines: impl Iterator<Item = String>, things: &str, room: Room) -> String {
+fn truncated(lines: impl Iterator<Item = String>, things: &str, budget: Budget) -> String {
     let mut lines: Vec<String> = lines.collect();
     let all = lines.len();
-    lines.truncate(room.lines);
+    lines.truncate(budget.lines);
     let mut bytes: usize = lines.iter().map(String::len).sum();
     loop {
         let rest = match all - lines.len() {
             0 => String::new(),
             count => format!("\nand {count} more {things}\n"),
         };
-        if bytes + rest.len() <= room.bytes {
+        if bytes + rest.len() <= budget.bytes {
             return lines.concat() + &rest;
         }
         match lines.pop() {
@@ -254,7 +258,7 @@ fn one_line(text: &str) -> String {
         .join(" ")
 }
 
-/// What is left of a text without terminal sequences and without characters that show nothing, of which some
+/// A text without terminal sequences and without characters that show nothing, of which some
 /// turn the direction of writing.
 fn visible(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());

@@ -5,19 +5,21 @@ mod charts;
 use indicatif::HumanBytes;
 
 use super::artifact::Artifact;
-use super::markdown::{Room, clipped, code, fenced, fold, link, list, prose, span, table, text};
+use super::markdown::{
+    Budget, clipped, code, details, fenced, link, list, prose, span, table, text,
+};
 use super::{CAUTION, verdict};
 use crate::config::human_duration;
 use crate::report::{Outcome, Release, SampleReport, time_outs, utc_to_the_second};
 use crate::report_page::Metrics;
 
-/// GitHub drops a longer summary. Each part has room of its own, and together they stay below.
+/// GitHub drops a longer summary. Each part has budget of its own, and together they stay below.
 pub(crate) const MAX_BYTES: usize = 1_048_576;
 
-const ERRORS: Room = room(50, 150_000);
-const ROWS: Room = room(1000, 250_000);
-const FILES: Room = room(50, 150_000);
-const WARNINGS: Room = room(20, 150_000);
+const ERRORS: Budget = budget(50, 150_000);
+const ROWS: Budget = budget(1000, 250_000);
+const FILES: Budget = budget(50, 150_000);
+const WARNINGS: Budget = budget(20, 150_000);
 
 /// So many lines of a failing step's output are shown.
 const LAST_LINES: usize = 40;
@@ -26,11 +28,11 @@ const LAST_LINES: usize = 40;
 const MESSAGE: usize = 2000;
 const NAME: usize = 300;
 
-const fn room(lines: usize, bytes: usize) -> Room {
-    Room { lines, bytes }
+const fn budget(lines: usize, bytes: usize) -> Budget {
+    Budget { lines, bytes }
 }
 
-/// What GitHub knows about a run beyond its report.
+/// The facts about a run on GitHub beyond its report.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Facts<'a> {
     /// The page of the workflow run.
@@ -101,7 +103,7 @@ pub(crate) fn short(report: &SampleReport) -> String {
 }
 
 /// The page of a run that was refused before anything was launched.
-pub(crate) fn refusal(message: &str, hint: Option<&str>) -> String {
+pub(crate) fn render_refusal(message: &str, hint: Option<&str>) -> String {
     let hint = hint.map(|hint| format!("\n{}\n", prose(hint)));
     format!(
         "## ❌ refused: nothing was launched\n\n{}\n{}",
@@ -130,7 +132,7 @@ fn outcome(report: &SampleReport) -> String {
     )
 }
 
-/// What may still cost money, before everything else.
+/// Instances that may still cost money, before everything else.
 fn leak(report: &SampleReport) -> Option<String> {
     let Release::Unconfirmed { id, reason } = &report.released else {
         return None;
@@ -214,7 +216,7 @@ fn last_lines(failure: &Failure<'_>) -> String {
     let last = lines.len().saturating_sub(LAST_LINES);
     let lines = lines.get(last..).unwrap_or_default();
     let script = clipped(failure.script, NAME);
-    fold(
+    details(
         &format!("The last lines of {script}"),
         &fenced(&lines.join("\n")),
     )
@@ -247,17 +249,17 @@ fn particulars(report: &SampleReport, facts: &Facts<'_>) -> String {
         let cost = cost.map_or_else(String::new, |cost| {
             text(&format!(", has cost about {cost}"))
         });
-        let mut words = vec![code(instance.id.as_str())];
+        let mut facts = vec![code(instance.id.as_str())];
         for fact in [&instance.instance_type, &instance.image]
             .into_iter()
             .flatten()
         {
-            words.push(code(&clipped(fact, NAME)));
+            facts.push(code(&clipped(fact, NAME)));
         }
         let place = text(instance.zone.as_ref().unwrap_or(&instance.region));
         items.push(format!(
             "instance {} in {place}{gone}{cost}",
-            words.join(", ")
+            facts.join(", ")
         ));
     }
     items.push(report.collected.to_string());
@@ -272,7 +274,7 @@ fn particulars(report: &SampleReport, facts: &Facts<'_>) -> String {
     if let Some(url) = facts.run_url {
         items.push(link("workflow run", url));
     }
-    list(&items, "facts", room(items.len(), MAX_BYTES))
+    list(&items, "facts", budget(items.len(), MAX_BYTES))
 }
 
 fn files(facts: &Facts<'_>) -> Option<String> {
@@ -282,7 +284,7 @@ fn files(facts: &Facts<'_>) -> Option<String> {
         .map(|(name, size)| [code(&clipped(name, NAME)), HumanBytes(*size).to_string()])
         .collect();
     let body = table(&["file", "size"], &rows, "files", FILES);
-    (!rows.is_empty()).then(|| fold("Files", &body))
+    (!rows.is_empty()).then(|| details("Files", &body))
 }
 
 fn warnings(report: &SampleReport) -> Option<String> {

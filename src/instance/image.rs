@@ -23,7 +23,7 @@ pub struct BakedImage {
     pub id: ImageId,
     /// The launch call whose instance it was made from; its snapshots carry it, too.
     pub lease: Option<LeaseToken>,
-    /// What is on it, in words.
+    /// Its content, in words.
     pub content: String,
     /// The size of its volumes, in GiB.
     pub size_gib: i64,

@@ -105,7 +105,7 @@ pub async fn read_rest(
     }
 }
 
-/// How many bytes the log of each job in `directory` has now.
+/// Asks for the size of the log of each job in `directory`, in bytes.
 ///
 /// # Errors
 /// When the machine cannot be talked to.

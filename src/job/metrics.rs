@@ -53,7 +53,7 @@ impl Sampler<'_> {
         let interval = sampling.interval.as_secs_f64().to_string();
         let owner = sampling.owner;
         let owner = owner.map_or_else(String::new, |process| process.to_string());
-        let words = [
+        let argv = [
             "/bin/sh", "-c", BY_SHELL, "sh", SAMPLE, "sample", &directory, &interval, &owner,
             PROGRAM,
         ];
@@ -62,7 +62,7 @@ impl Sampler<'_> {
             number: NUMBER,
             label: String::new(),
             directory: self.directory.to_owned(),
-            argv: words.map(str::to_owned).into(),
+            argv: argv.map(str::to_owned).into(),
             env: Vec::new(),
             home: ".".into(),
             cpus: sampling.cpus,

@@ -1,4 +1,4 @@
-//! What is done with an instance at the moment, for other processes of this machine to see.
+//! The stage that an instance is in at the moment, for other processes of this machine to see.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -10,10 +10,10 @@ use super::LeaseRecords;
 use crate::instance::{InstanceId, LeaseToken};
 use crate::phase::Stage;
 
-/// How the names of these files end; those of leases end otherwise.
+/// The end of the names of these files; those of leases end otherwise.
 const SUFFIX: &str = "stage";
 
-/// What is done with an instance.
+/// The stage that an instance is in.
 #[derive(Debug, Serialize, Deserialize)]
 struct Content {
     instance: InstanceId,

@@ -29,7 +29,7 @@ const LAUNCH_GRACE_AFTER_SIGNAL: Duration = Duration::from_secs(1);
 pub(super) struct NotLaunched {
     /// The error; `None` where it was cancelled.
     pub(super) error: Option<ProviderError>,
-    /// What became of what it may have launched.
+    /// The fate of the instances that it may have launched.
     pub(super) release: Release,
     /// One attempt at least got no answer.
     pub(super) may_have_launched: bool,

@@ -30,7 +30,7 @@ pub async fn has_ended<P: Sweep>(provider: &P, id: &InstanceId) -> Option<Provid
         .into_iter()
         .find_map(|(id, state)| match state {
             InstanceState::Gone { state, reason } => {
-                Some(ProviderError::Ended { id, state, reason })
+                Some(ProviderError::InstanceGone { id, state, reason })
             }
             InstanceState::Pending | InstanceState::Running(_) => None,
         })
@@ -70,8 +70,8 @@ impl<'a, P: Sweep> Readiness<'a, P> {
         let waiting = async {
             loop {
                 let mut next = self.asking.lock().await;
-                if let Some(settled) = self.settled(id) {
-                    return settled;
+                if let Some(answer) = self.answer(id) {
+                    return answer;
                 }
                 sleep_until(*next).await;
                 let ids = self.pending();
@@ -103,11 +103,11 @@ impl<'a, P: Sweep> Readiness<'a, P> {
             .collect()
     }
 
-    fn settled(&self, id: &InstanceId) -> Option<Result<Instance, ProviderError>> {
+    fn answer(&self, id: &InstanceId) -> Option<Result<Instance, ProviderError>> {
         match self.states.borrow().get(id)? {
             InstanceState::Pending => None,
             InstanceState::Running(instance) => Some(Ok(instance.clone())),
-            InstanceState::Gone { state, reason } => Some(Err(ProviderError::Ended {
+            InstanceState::Gone { state, reason } => Some(Err(ProviderError::InstanceGone {
                 id: id.clone(),
                 state: state.clone(),
                 reason: reason.clone(),

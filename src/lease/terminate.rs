@@ -20,7 +20,7 @@ const NO_ANSWER: &str = "no answer in time";
 /// The time that an instance has to be seen ending after it was told to power itself off.
 const POWER_OFF_DEADLINE: Duration = Duration::from_secs(20);
 
-/// How long a request waits for others to share it, where there are several instances: EC2 counts requests.
+/// The time that a request waits for others to share it, where there are several instances: EC2 counts requests.
 const GATHERING: Duration = Duration::from_millis(50);
 
 /// An attempt that failed.
@@ -55,7 +55,7 @@ pub(super) async fn attempt<T>(
             };
             return Err(Failure {
                 reason,
-                is_final: error.refusal() == Some(RefusalKind::Final),
+                is_final: error.refusal_kind() == Some(RefusalKind::Final),
             });
         }
         Ok(Completion::Panicked(message)) => format!("collector panicked: {message}"),
@@ -73,7 +73,7 @@ pub(super) struct Terminations<'a, P> {
     provider: &'a P,
     state: RefCell<State>,
     under_way: Mutex<()>,
-    /// How long a request waits for others to share it.
+    /// The time that a request waits for others to share it.
     gathering: Duration,
 }
 

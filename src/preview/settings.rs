@@ -127,7 +127,7 @@ fn precision_setting(precision: Option<Percent>, config: &Config) -> Setting {
     let setting = setting("precision", precision.to_string());
     setting.with_note(
         config
-            .precision_in_words()
+            .describe_precision()
             .unwrap_or_else(|| "has no effect without a `baseline` and `figures`".into()),
     )
 }

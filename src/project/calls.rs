@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use super::CONFIG_FILE;
 use crate::config::Config;
 use crate::project_file::ProjectFile;
-use crate::step::{Place, ScriptPath};
+use crate::step::{Location, ScriptPath};
 
 /// As much of a script is read, in bytes: more is no text that somebody wrote.
 const MAX_READ: u64 = 1 << 20;
@@ -25,7 +25,7 @@ pub(crate) fn unsent_calls(
     let sent: BTreeSet<&Path> = sent.iter().map(|file| file.destination.as_path()).collect();
     let steps = config
         .steps()
-        .filter(|(_, step)| step.place == Place::Remote);
+        .filter(|(_, step)| step.location == Location::Remote);
     let scripts: BTreeSet<&ScriptPath> = steps.map(|(_, step)| &step.script).collect();
     let mut calls = Vec::new();
     for script in scripts {

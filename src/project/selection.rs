@@ -1,4 +1,4 @@
-//! What travels to the instance, looked up on disk: the scripts, what `upload` names, and the config.
+//! The files that travel to the instance, looked up on disk: the scripts, what `upload` names, and the config.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
@@ -14,14 +14,14 @@ use crate::config::{Config, Upload, UploadKind, Wildcards};
 use crate::project_file::{Content, ProjectFile};
 use crate::step::ScriptPath;
 
-/// What travels, as it was when it was looked at.
+/// The files that travel, as they were when they were looked at.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Selection {
     /// In the order of their places on the instance: a directory before what is in it.
     pub files: Vec<ProjectFile>,
-    /// What stays here although it is named, and why.
+    /// Files that stay on this machine although they are named, and why.
     pub warnings: Vec<String>,
-    /// What cannot be sent as it is.
+    /// Files that cannot be sent as they are.
     pub flaws: Vec<Flaw>,
 }
 

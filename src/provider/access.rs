@@ -32,7 +32,7 @@ pub struct Login {
     pub host_key: String,
 }
 
-/// What another process needs to come back to an instance.
+/// The facts that another process needs to come back to an instance.
 #[derive(Clone)]
 pub struct InstanceAccess {
     /// The way.

@@ -86,7 +86,7 @@ impl fmt::Debug for Ec2 {
     }
 }
 
-/// What was looked up for a launch.
+/// The answers that were looked up for a launch.
 #[derive(Debug)]
 pub struct Candidate {
     group: Group,
@@ -172,7 +172,7 @@ impl Ec2 {
         match answer {
             Ok(_) => Ok((Some(name.clone()), None)),
             Err(error) => match from_sdk_error("DescribeKeyPairs", &error) {
-                error if error.refusal() == Some(RefusalKind::NotFound) => {
+                error if error.refusal_kind() == Some(RefusalKind::NotFound) => {
                     let warning = format!(
                         "the key pair `{name}` does not exist in {}: only collector can log in",
                         self.account.region()
@@ -218,13 +218,13 @@ impl Ec2 {
         id: &InstanceId,
         instance: &aws_sdk_ec2::types::Instance,
     ) -> Result<Instance, ProviderError> {
-        let given = |address: Option<&str>| {
+        let known = |address: Option<&str>| {
             address
                 .filter(|address| !address.is_empty())
                 .map(str::to_owned)
         };
-        let public = given(instance.public_ip_address());
-        let private = given(instance.private_ip_address());
+        let public = known(instance.public_ip_address());
+        let private = known(instance.private_ip_address());
         let (address, kind) = match self.spec.address {
             AddressKind::Auto => (public.or(private), "public or private"),
             AddressKind::Public => (public, "public"),

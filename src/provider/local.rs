@@ -41,7 +41,7 @@ pub struct Local {
     directory: PathBuf,
 }
 
-/// What an instance knows about itself.
+/// The facts that an instance knows about itself.
 #[derive(Debug, Serialize, Deserialize)]
 struct Facts {
     lease: LeaseToken,

@@ -26,7 +26,7 @@ pub struct Figures {
     /// The revision that it is compared with.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub baseline: Option<Revision>,
-    /// What the order of the turns was drawn from.
+    /// The seed of the order of the turns.
     pub seed: u64,
     /// The precision that was asked for, where one was.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -66,7 +66,7 @@ pub struct SampleOf {
     pub sample: u32,
     /// Its instance.
     pub instance: InstanceId,
-    /// What happened to it while it measured, and limits what its figures say.
+    /// The events that limit what its figures say.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub reservations: Vec<Reservation>,
 }
@@ -78,13 +78,13 @@ pub struct FigureRecord {
     pub name: String,
     /// The unit; empty where none is known.
     pub unit: String,
-    /// What is better.
+    /// The better direction.
     pub better: Direction,
-    /// What each turn measured, in the order of samples and turns.
+    /// The values of each turn, in the order of samples and turns.
     pub turns: Vec<TurnValues>,
 }
 
-/// What a turn measured of a figure.
+/// The values of a figure in a turn.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TurnValues {
     /// The place of the sample in `samples`, from 0.

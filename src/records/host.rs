@@ -109,16 +109,16 @@ pub struct HostFacts {
     /// The network interfaces that are devices.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub networks: Vec<Network>,
-    /// What `quiet` set on it; empty where that was not asked for.
+    /// The settings of `quiet` on it; empty where that was not asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quiet: Vec<QuietSetting>,
-    /// How fast it was; empty where that was not measured.
+    /// The speed that it had; empty where that was not measured.
     #[serde(default, skip_serializing_if = "Calibrations::is_empty")]
     pub calibration: Calibrations,
-    /// What EC2 tells of the instance, where it is one.
+    /// The facts that EC2 tells of the instance, where it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ec2: Option<Ec2Facts>,
-    /// How the instance booted; empty on a machine that did not boot for the run.
+    /// The times of the boot; empty on a machine that did not boot for the run.
     #[serde(default, skip_serializing_if = "BootTimes::is_empty")]
     pub boot: BootTimes,
 }
@@ -204,7 +204,7 @@ pub struct BootTimes {
 }
 
 impl BootTimes {
-    /// What happened so many seconds after the launch call, in words; nothing where that is not known.
+    /// The events so many seconds after the launch call, in words; nothing where that is not known.
     pub fn since_request(&self) -> Vec<(&'static str, f64)> {
         let Some(requested) = self.requested else {
             return Vec::new();

@@ -57,7 +57,7 @@ pub struct IndexEntry {
     /// The commit that was measured, where it was looked up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<Commit>,
-    /// How it ended.
+    /// Its outcome.
     pub outcome: Outcome,
     /// The scripts that ran out of time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -105,7 +105,7 @@ impl IndexEntry {
         }
     }
 
-    /// How it ended, and what ran out of time, for people.
+    /// Its outcome, and what ran out of time, for people.
     pub fn result(&self) -> String {
         result(self.outcome, &self.timed_out)
     }

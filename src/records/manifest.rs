@@ -69,7 +69,7 @@ pub struct ManifestEntry {
     pub state: FileState,
 }
 
-/// How a collected file compares with its original.
+/// The state of a collected file, compared with its original.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FileState {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::manifest::octal;
 use super::{FilePath, Record, Sha256};
 
-/// What a sample had on its instance before the first step.
+/// The files that a sample had on its instance before the first step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Uploads {
     /// The version of this format.
@@ -34,12 +34,12 @@ impl Uploads {
 pub struct UploadedFile {
     /// Its path below the login user's home directory.
     pub path: FilePath,
-    /// What it is.
+    /// Its kind.
     #[serde(flatten)]
     pub content: UploadedContent,
 }
 
-/// What went to the instance.
+/// The files that went to the instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum UploadedContent {

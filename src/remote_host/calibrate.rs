@@ -1,4 +1,4 @@
-//! How fast and how evenly a machine works, measured in two seconds with what every image has.
+//! Measures in two seconds the speed and the evenness of a machine, with what every image has.
 
 use std::time::Duration;
 

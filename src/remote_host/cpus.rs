@@ -28,7 +28,7 @@ pub enum DivisionError {
 }
 
 impl DivisionError {
-    /// What the user can do about it.
+    /// The remedy.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Shell(error) => error.hint(),
@@ -62,7 +62,7 @@ impl<S: Shell> RemoteHost<S> {
             what,
             reason: format!("it answered {answer:?}"),
         })?;
-        division(&cores).ok_or_else(|| DivisionError::TooFewCores(in_words(&cores)))
+        division(&cores).ok_or_else(|| DivisionError::TooFewCores(describe(&cores)))
     }
 }
 
@@ -125,7 +125,7 @@ fn list(text: &str) -> Option<BTreeSet<u32>> {
     Some(cpus)
 }
 
-fn in_words(cores: &[BTreeSet<u32>]) -> String {
+fn describe(cores: &[BTreeSet<u32>]) -> String {
     let threads: usize = cores.iter().map(BTreeSet::len).sum();
     match (cores.len(), threads) {
         (1, 1) => "one core may be used".into(),
@@ -188,7 +188,7 @@ mod tests {
             ),
         ] {
             assert_eq!(divided(answer), None);
-            assert_eq!(in_words(&cores(answer).unwrap()), words);
+            assert_eq!(describe(&cores(answer).unwrap()), words);
         }
     }
 

@@ -113,7 +113,7 @@ mod tests {
             self.root.path().join(name).exists()
         }
 
-        /// What the script says of each setting, by a shell.
+        /// The answer of the script about each setting, by a shell.
         fn quieten(&self, shell: &[&str]) -> Vec<String> {
             let [program, args @ ..] = shell else {
                 panic!("no shell")

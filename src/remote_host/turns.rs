@@ -30,7 +30,7 @@ pub enum NotHarvested {
     Special(String),
 }
 
-/// What is collected after the turns; `jobs_dir` is the directory of the jobs on the instance.
+/// The patterns of the files to collect after the turns; `jobs_dir` is the directory of the jobs on the instance.
 pub fn harvested(jobs_dir: &str) -> Pattern {
     Pattern::everything_in(&format!("{jobs_dir}/{TURNS}"))
 }

@@ -24,7 +24,7 @@ impl SampleReport {
     /// The heads of the columns of [`Self::rows`].
     pub const COLUMNS: [&str; 5] = ["phase", "script", "result", "exit", "time"];
 
-    /// What ran, how it ended and how long it took; a phase is named at the first of its scripts. The turns of a revision are
+    /// The steps, their outcomes and times; a phase is named at the first of its scripts. The turns of a revision are
     /// one row a script, with the mean of their times.
     pub fn rows(&self) -> Vec<[String; 5]> {
         let mut rows = Vec::new();

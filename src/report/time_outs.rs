@@ -4,12 +4,12 @@ use super::{Outcome, RunReport, SampleReport, StepReport};
 use crate::config::plural;
 use crate::step::StepOutcome;
 
-/// How something ended, and what ran out of time, for people: `passed, measure.sh timed out`.
+/// An outcome, and what ran out of time, for people: `passed, measure.sh timed out`.
 pub fn result(outcome: Outcome, timed_out: &[impl AsRef<str>]) -> String {
     format!("{}{}", outcome.label(), time_outs(timed_out))
 }
 
-/// What ran out of time, behind an outcome: nothing, or `, measure.sh timed out`.
+/// The steps that ran out of time, behind an outcome: nothing, or `, measure.sh timed out`.
 pub fn time_outs(scripts: &[impl AsRef<str>]) -> String {
     match scripts {
         [] => String::new(),
@@ -28,7 +28,7 @@ impl SampleReport {
             .collect()
     }
 
-    /// How it ended, and what ran out of time, for people.
+    /// Its outcome, and what ran out of time, for people.
     pub fn result(&self) -> String {
         result(self.outcome, &self.timed_out())
     }

@@ -1,4 +1,4 @@
-//! What the page's script gets: everything that it shows, as JSON.
+//! The input of the page's script: everything that it shows, as JSON.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -34,7 +34,7 @@ pub(super) struct Content {
     host_differences: Vec<String>,
 }
 
-/// What is said of two revisions.
+/// The comparison of two revisions.
 #[derive(Debug, Serialize)]
 struct Answer {
     /// The run that measured both; none where they are of different ones.
@@ -45,10 +45,10 @@ struct Answer {
     /// The head of the changes, with the level of their intervals.
     change: String,
     rows: Vec<AnswerRow>,
-    /// What limits every row.
+    /// The limits of every row.
     remarks: Vec<String>,
     one_sided: Vec<OneSided>,
-    /// What the hosts of the two sides differ in.
+    /// The facts that the hosts of the two sides differ in.
     differences: Vec<String>,
 }
 

@@ -18,15 +18,15 @@ pub(crate) struct History {
     pub name: String,
     /// Its unit.
     pub unit: String,
-    /// What is better.
+    /// The better direction.
     pub better: Direction,
-    /// What each run measured, in the order of their starts.
+    /// The values of each run, in the order of their starts.
     pub points: Vec<Point>,
     /// The places of `points` at which another level begins.
     pub changes: Vec<usize>,
 }
 
-/// What a run measured of a figure.
+/// The values of a figure in a run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Point {
     /// The place of the run.

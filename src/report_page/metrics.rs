@@ -51,7 +51,7 @@ struct Column {
     values: Vec<f32>,
 }
 
-/// What the page takes of a sample's metrics.
+/// The part of a sample's metrics that the page shows.
 #[derive(Debug, Serialize)]
 pub(super) struct Chart {
     start: f64,

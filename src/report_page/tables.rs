@@ -10,7 +10,7 @@ use crate::report::human_bytes;
 /// The facts that are never the same, or say nothing about a machine.
 const NO_DIFFERENCE: [&str; 4] = ["instance", "address", "format", "load average"];
 
-/// What the names of the times of the boot and of the speeds that were measured begin with; they are never the same either.
+/// The start of the names of boot times and measured speeds; they are never the same either.
 const BOOT: &str = "boot: ";
 const CALIBRATION: &str = "calibration: ";
 
@@ -27,7 +27,7 @@ const MOST_FILES: usize = 2000;
 #[derive(Debug, PartialEq, Serialize)]
 pub(super) struct Fact {
     pub(super) name: String,
-    /// What it is on each sample's host; none where it is not known.
+    /// Its value on each sample's host; none where it is not known.
     pub(super) values: Vec<Option<String>>,
     /// Whether two that are known differ in what may change a measurement.
     pub(super) differs: bool,

@@ -17,7 +17,7 @@ const FIRST_WITHOUT_DIFFERENCE: usize = 5;
 /// The least columns for a name in each form of the table, the widest form first.
 const LEAST_NAME: [usize; 3] = [24, 12, 8];
 
-/// What stands between two columns.
+/// The space between two columns.
 const GAP: &str = "  ";
 
 /// A line, and the verdict that colours it.
@@ -51,7 +51,7 @@ pub fn table(comparison: &Comparison, width: Option<usize>, all: bool) -> Vec<Li
     lines
 }
 
-/// What the hosts of two sides differ in, a line a fact.
+/// The facts that the hosts of two sides differ in, a line each.
 pub fn hosts(differences: &[Difference]) -> Vec<String> {
     if differences.is_empty() {
         return Vec::new();
@@ -189,7 +189,7 @@ fn narrow(rows: &[&Row], change: &str) -> Vec<Column> {
     ]
 }
 
-/// What limits the rows that are shown, and the figures that were not compared.
+/// The limits of the rows that are shown, and the figures that were not compared.
 fn remarks(comparison: &Comparison, rows: &[&Row]) -> Vec<String> {
     let common = comparison.common_reasons().into_iter().map(one_line);
     let mut remarks: Vec<String> = common.collect();

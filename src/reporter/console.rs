@@ -21,14 +21,14 @@ use crate::phase::Stage;
 use crate::step::StepOutcome;
 use status::{Status, columns};
 
-/// How much is said.
+/// The level of detail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verbosity {
     /// Warnings, errors and the table.
     Quiet,
     /// Every event and all output.
     Normal,
-    /// What collector does in between, too.
+    /// The work of collector between the steps, too.
     Verbose,
 }
 

@@ -26,10 +26,10 @@ pub fn sparklines(metrics: &Metrics) -> Vec<String> {
 /// The greatest reading of each part of the time, for a short peak is what is looked for.
 fn sparkline(readings: &[f32], [least, most]: [f32; 2]) -> String {
     let parts = readings.len().min(WIDTH);
-    let place = |part: usize| part * readings.len() / parts.max(1);
+    let index = |part: usize| part * readings.len() / parts.max(1);
     let part = |part: usize| {
         let readings = readings
-            .get(place(part)..place(part + 1))
+            .get(index(part)..index(part + 1))
             .unwrap_or_default();
         let greatest = readings
             .iter()

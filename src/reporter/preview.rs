@@ -9,7 +9,7 @@ use super::text::{aligned, printable};
 use crate::config::human_duration;
 use crate::preview::{Entry, Preview, Setting, StepPreview};
 use crate::shell::quote_where_needed;
-use crate::step::Place;
+use crate::step::Location;
 
 /// The settings, then the schedule with a line for each step, then the variables of every step.
 pub fn lines(preview: &Preview) -> Vec<String> {
@@ -62,14 +62,16 @@ fn entry(entry: &Entry) -> Vec<[String; 5]> {
     stages
         .chain(std::iter::repeat(String::new()))
         .zip(rows)
-        .map(|(stage, [script, place, timeout, options])| [stage, script, place, timeout, options])
+        .map(|(stage, [script, location, timeout, options])| {
+            [stage, script, location, timeout, options]
+        })
         .collect()
 }
 
 fn step(step: &StepPreview) -> [String; 4] {
-    let place = match step.place {
-        Place::Local => "this machine",
-        Place::Remote => "instance",
+    let location = match step.location {
+        Location::Local => "this machine",
+        Location::Remote => "instance",
     };
     let timeout = step.timeout_seconds.map_or_else(
         || "none".to_owned(),
@@ -85,7 +87,7 @@ fn step(step: &StepPreview) -> [String; 4] {
     let options: Vec<String> = args.chain(own).chain(warn_only).collect();
     [
         step.script.to_string(),
-        place.to_owned(),
+        location.to_owned(),
         timeout,
         options.join(" "),
     ]

@@ -1,4 +1,4 @@
-//! What runs at the moment, for how long, and since when it is silent.
+//! The step that runs at the moment, how long it has run, and since when it is silent.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,7 +15,7 @@ const REMINDER_INTERVAL: Duration = Duration::from_mins(1);
 /// A shorter silence is not worth a word.
 const SILENCE: Duration = Duration::from_secs(2);
 
-/// What each sample does.
+/// The state of each sample.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     running: BTreeMap<Option<u32>, Running>,

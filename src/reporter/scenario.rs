@@ -14,7 +14,7 @@ use crate::report::{
     Archive, Collected, Diagnostic, Outcome, Release, RunReport, SampleReport, StageReport,
     StepReport,
 };
-use crate::step::{Place, ScriptPath, StepOutcome};
+use crate::step::{Location, ScriptPath, StepOutcome};
 
 /// Both streams of a terminal, or of a log.
 #[derive(Debug, Clone, Default)]
@@ -31,7 +31,7 @@ impl Write for Screen {
 }
 
 impl Screen {
-    /// What is on it, with escape characters that can be read.
+    /// The text on it, with escape characters that can be read.
     pub(super) fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.borrow()).replace('\x1b', "␛")
     }
@@ -121,7 +121,7 @@ impl Scenario {
         let stage = self.stages(sample).last_mut().unwrap();
         stage.steps.push(StepReport {
             script: script.into(),
-            place: Place::Remote,
+            location: Location::Remote,
             outcome: StepOutcome::Interrupted,
             exit_code: None,
             started,

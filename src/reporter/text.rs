@@ -126,12 +126,12 @@ pub fn with_line_breaks(output: &[u8], column: &mut usize, limit: usize) -> Vec<
     broken
 }
 
-/// What ran, a line a step, columns side by side where there is the width for it.
+/// A table of the steps, a line each, columns side by side where there is the width for it.
 pub fn steps(report: &SampleReport, width: Option<usize>) -> Vec<String> {
     table(&SampleReport::COLUMNS, &report.rows(), width)
 }
 
-/// What came home, and where it is.
+/// The number of collected files, and where they are.
 pub fn results(report: &SampleReport) -> Vec<String> {
     let mut lines = vec![report.collected.to_string()];
     if let Some(directory) = &report.directory {
@@ -270,7 +270,7 @@ pub fn shell_opened(id: &InstanceId, until: Timestamp) -> String {
     )
 }
 
-/// What is said last when an instance may have been left behind: what to look for, where, how, and when it is over.
+/// The last lines when an instance may have been left behind: what to look for, where, how, and when it is over.
 pub fn leaked(
     id: Option<&InstanceId>,
     region: &str,

@@ -20,7 +20,8 @@ use super::{Event, Reporter, TimedEvent, text};
 use crate::config::{At, ConfigErrors, Problem, human_duration};
 use crate::github::WorkflowJob;
 use crate::github::commands::{
-    ANNOTATIONS, Annotation, END_GROUP, Fence, Level, Place, annotation, group, mask, plain,
+    ANNOTATIONS, Annotation, END_GROUP, Fence, Level, SourceLocation, annotation, group, mask,
+    plain,
 };
 use crate::phase::Stage;
 use crate::project::CONFIG_FILE;
@@ -62,7 +63,7 @@ pub struct WorkflowLog<W = Stdout> {
     samples: Cell<u32>,
     /// The sample of the event that is being shown.
     sample: Cell<Option<u32>>,
-    /// What each of several samples did and was not shown yet.
+    /// The events of each of several samples that were not shown yet.
     waiting: RefCell<BTreeMap<u32, Waiting>>,
     leak_told: Cell<bool>,
 }
@@ -160,7 +161,13 @@ impl<W: Write> WorkflowLog<W> {
     }
 
     /// A remark; the runner keeps only the first ones of a kind, so the others are lines.
-    fn annotate(&self, level: Level, title: &str, place: Option<&Place>, message: &str) {
+    fn annotate(
+        &self,
+        level: Level,
+        title: &str,
+        location: Option<&SourceLocation>,
+        message: &str,
+    ) {
         let mut made = self.annotations.borrow_mut();
         let count = match level {
             Level::Error => made.get_mut(0),
@@ -180,7 +187,7 @@ impl<W: Write> WorkflowLog<W> {
         self.command(&annotation(&Annotation {
             level,
             title,
-            place,
+            location,
             message,
         }));
         if fenced {
@@ -214,18 +221,23 @@ impl<W: Write> WorkflowLog<W> {
             remedy,
         } in errors.shown()
         {
-            let place = Place {
+            let location = SourceLocation {
                 file: file.clone(),
                 line: Some(*line),
                 column: Some(*column),
             };
             let text = format!("{message}\nhint: {remedy}");
-            self.annotate(Level::Error, "The config is not valid", Some(&place), &text);
+            self.annotate(
+                Level::Error,
+                "The config is not valid",
+                Some(&location),
+                &text,
+            );
         }
     }
 
-    fn place_of(&self, script: &str) -> Place {
-        Place {
+    fn location_of(&self, script: &str) -> SourceLocation {
+        SourceLocation {
             file: self.repository_path(&self.directory.join(script)),
             line: Some(1),
             column: None,
@@ -234,7 +246,7 @@ impl<W: Write> WorkflowLog<W> {
 
     fn error(&self, diagnostic: &Diagnostic) {
         let script = diagnostic.script.as_ref();
-        let place = script.map(|script| self.place_of(script));
+        let location = script.map(|script| self.location_of(script));
         let title = match script {
             Some(script) => format!("{script} failed"),
             None => "collector".into(),
@@ -242,7 +254,7 @@ impl<W: Write> WorkflowLog<W> {
         self.annotate(
             Level::Error,
             &title,
-            place.as_ref(),
+            location.as_ref(),
             &diagnostic.to_string(),
         );
     }
@@ -394,9 +406,9 @@ impl<W: Write> WorkflowLog<W> {
             Event::Notice(text) => self.annotate(Level::Notice, "collector", None, text),
             Event::Warning(text) => self.annotate(Level::Warning, "collector", None, text),
             Event::ScriptWarning { script, text } => {
-                let place = self.place_of(script.as_str());
+                let location = self.location_of(script.as_str());
                 let title = format!("{script} failed");
-                self.annotate(Level::Warning, &title, Some(&place), text);
+                self.annotate(Level::Warning, &title, Some(&location), text);
             }
             Event::Remains {
                 resource,
@@ -405,7 +417,7 @@ impl<W: Write> WorkflowLog<W> {
             } => self.line(&text::remains(resource, region, run)),
             Event::Finished(report) => self.finished(report),
             Event::InvalidConfig(errors) => self.invalid_config(errors),
-            Event::Error(complaint) => self.error(complaint),
+            Event::Error(diagnostic) => self.error(diagnostic),
             Event::Leaked {
                 id,
                 region,

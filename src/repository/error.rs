@@ -17,7 +17,7 @@ pub enum RepositoryError {
     NotAClone {
         /// The path.
         path: PathBuf,
-        /// What git says.
+        /// The message of git.
         reason: String,
     },
     /// The URL leads nowhere, or nobody is let in.
@@ -25,25 +25,25 @@ pub enum RepositoryError {
     Unreadable {
         /// The URL.
         url: String,
-        /// What git says.
+        /// The message of git.
         reason: String,
     },
     /// The repository has no such revision.
-    #[error("{place} has no revision `{revision}`{}", did_you_mean(nearest))]
+    #[error("{repository} has no revision `{revision}`{}", did_you_mean(nearest))]
     Unknown {
         /// The revision that was asked for.
         revision: Revision,
         /// The repository.
-        place: String,
+        repository: String,
         /// Names of its own that look like it.
         nearest: Vec<String>,
-        /// What this repository cannot tell.
+        /// The question that this repository cannot answer.
         blind_spot: BlindSpot,
     },
     /// git does not answer.
     #[error("{what}: nothing is heard of git for {seconds} s")]
     Silent {
-        /// What it was asked.
+        /// The question.
         what: &'static str,
         /// The deadline.
         seconds: u64,
@@ -51,9 +51,9 @@ pub enum RepositoryError {
     /// git failed.
     #[error("{what} failed: {reason}")]
     Git {
-        /// What it was asked.
+        /// The question.
         what: &'static str,
-        /// What it says.
+        /// The answer.
         reason: String,
     },
     /// git could not be run.
@@ -62,7 +62,7 @@ pub enum RepositoryError {
     /// The checkout could not be written down.
     #[error("{what} {}: {source}", path.display())]
     Io {
-        /// What was tried.
+        /// The task.
         what: &'static str,
         /// The file or directory.
         path: PathBuf,
@@ -85,7 +85,7 @@ pub enum BlindSpot {
 }
 
 impl RepositoryError {
-    /// What the user can do about it.
+    /// The remedy.
     pub const fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::NoGit => "install git, or remove `repository`: nothing is looked up then",

@@ -20,7 +20,7 @@ const MIN_HASH_DIGITS: usize = 7;
 /// The prefixes with which git looks a name up, in its order.
 const PREFIXES: [&str; 5] = ["", "refs/", "refs/tags/", "refs/heads/", "refs/remotes/"];
 
-/// What git writes behind the name of an annotated tag, where the hash is that of its commit.
+/// The suffix of the name of an annotated tag whose hash is that of its commit.
 const PEELED: &str = "^{}";
 
 /// Takes lines of a hash, a tab and a full name, as `git ls-remote` writes them; the names themselves are not kept.
@@ -30,7 +30,7 @@ pub(super) struct Refs<'r> {
     line: Vec<u8>,
     found: Option<Found>,
     nearest: Vec<(f64, String)>,
-    /// What git has to say besides.
+    /// The standard error of git.
     pub(super) errors: Captured,
 }
 
@@ -139,7 +139,7 @@ fn short(name: &str) -> &str {
         .unwrap_or(name)
 }
 
-/// How much a name looks like what is sought: all of it where that is its end, as with a branch of a remote.
+/// The likeness of a name to the one that is sought: all of it where that is its end, as with a branch of a remote.
 fn similarity(sought: &str, name: &str) -> f64 {
     let of_a_remote = name
         .strip_suffix(sought)

@@ -54,7 +54,7 @@ fn entries(directory: &Path, index: &Path) -> io::Result<Vec<IndexEntry>> {
     Ok(samples.filter_map(|(_, sample)| sample.ok()).collect())
 }
 
-/// What a directory holds, by its names. A sample whose report is of another version's format is as the last index has it.
+/// The entries of a directory, by name. A sample whose report is of another version's format is as the last index has it.
 pub(super) fn samples(
     directory: &Path,
     index: &Path,

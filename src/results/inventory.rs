@@ -23,18 +23,18 @@ pub struct StoredSample {
     pub path: PathBuf,
     /// The revision in whose directory it lies.
     pub revision: Revision,
-    /// What is in it.
+    /// Its content.
     #[serde(flatten)]
     pub contents: Contents,
 }
 
-/// What a directory of results holds.
+/// The content of a directory of results.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Contents {
     /// A sample that is over, and its report.
     Complete(Box<IndexEntry>),
-    /// What a run has brought home so far, or had when it was broken off.
+    /// The partial results of a run that goes on, or was broken off.
     Partial {
         /// The run.
         run: RunId,

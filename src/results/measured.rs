@@ -14,12 +14,12 @@ use crate::figures::{File, Reading, read_files};
 const MAX_FILE: u64 = 64 << 20;
 const MAX_ENTRY: usize = 256 << 20;
 
-/// What was read of a directory.
+/// The figures of a directory.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Measured {
-    /// What its files say.
+    /// The readings of its files.
     pub readings: Vec<Reading>,
-    /// What could not be read, each as a warning.
+    /// The files that could not be read, each as a warning.
     pub warnings: Vec<String>,
 }
 

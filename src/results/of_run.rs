@@ -1,4 +1,4 @@
-//! What belongs to all samples of a run of several.
+//! Files that belong to all samples of a run of several.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -26,7 +26,7 @@ pub enum RemovalError {
     /// No sample is of this instance or run.
     #[error("nothing in {} is of an instance or a run `{id}`", output.display())]
     UnknownId {
-        /// What was looked for.
+        /// The argument.
         id: String,
         /// Where.
         output: PathBuf,
@@ -46,7 +46,7 @@ pub enum RemovalError {
 }
 
 impl RemovalError {
-    /// What the user can do about it.
+    /// The remedy.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Absent(_) | Self::UnknownId { .. } => {
@@ -108,7 +108,7 @@ impl Removal {
         Ok(removal)
     }
 
-    /// What is removed, absolute.
+    /// The path to remove, absolute.
     pub fn path(&self) -> PathBuf {
         self.revision_directory.join(&self.name)
     }

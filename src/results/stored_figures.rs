@@ -24,7 +24,7 @@ pub enum FiguresError {
     /// Nothing is of that name.
     #[error("nothing in {} is of a revision, a run or an instance `{name}`, and no directory has that name", output.display())]
     Unknown {
-        /// What was looked for.
+        /// The argument.
         name: String,
         /// Where.
         output: PathBuf,
@@ -32,14 +32,14 @@ pub enum FiguresError {
     /// A record cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// What was measured is not of one plan.
+    /// The measurements are not of one plan.
     #[error("{} cannot be joined to {}: {source}", other.display(), first.display())]
     Join {
         /// The first figures.
         first: PathBuf,
         /// Those that do not fit.
         other: PathBuf,
-        /// What differs.
+        /// The difference.
         source: JoinError,
     },
     /// The configs differ.
@@ -56,7 +56,7 @@ pub enum FiguresError {
 }
 
 impl FiguresError {
-    /// What the user can do about it.
+    /// The remedy.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::None(_) => Some(
@@ -311,7 +311,7 @@ impl Place {
         }
     }
 
-    /// What is known of a sample's host; what is not there is not known.
+    /// The facts of a sample's host that are on record.
     fn host(&self, sample: &SampleOf, run: Option<&RunReport>) -> Host {
         let directory = self.directory(sample).map(SampleDirectory::new);
         let directory = directory.as_ref();

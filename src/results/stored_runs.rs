@@ -20,7 +20,7 @@ const LOGS: u64 = 8 << 20;
 const MAX_LOG: u64 = 1 << 20;
 const MIN_LOG: u64 = 4 << 10;
 
-/// How deep runs are looked for: in the directory of all revisions they are in the second one below it.
+/// The depth to which runs are looked for: in the directory of all revisions they are in the second one below it.
 const DEPTH: u32 = 2;
 
 /// Why there is nothing to show.
@@ -38,7 +38,7 @@ pub enum StoredRunsError {
 }
 
 impl StoredRunsError {
-    /// What the user can do about it.
+    /// The remedy.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::None(_) => Some("`collect results` lists what is there"),

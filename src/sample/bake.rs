@@ -20,7 +20,7 @@ const IMAGE_DEADLINE: Duration = Duration::from_hours(2);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const MAX_PAUSE: Duration = Duration::from_secs(16);
 
-/// What the instances of a run are launched from where it makes or uses an image.
+/// The image that the instances of a run are launched from where it makes or uses one.
 #[derive(Debug, Clone)]
 pub(crate) struct LaunchImage {
     /// The image to launch from.

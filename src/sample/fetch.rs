@@ -16,10 +16,10 @@ use crate::reporter::{Event, Reporter, SampleReporter, TimedEvent};
 use crate::results::{RECORDS, Results, ResultsError, SampleDirectory};
 use crate::shell::Shell;
 
-/// What another collection brought home.
+/// The result of another collection.
 #[derive(Debug)]
 pub struct Fetched {
-    /// What is here now.
+    /// The sum of the files on this machine.
     pub collected: Collected,
     /// Where it is.
     pub directory: PathBuf,
@@ -98,11 +98,11 @@ pub async fn fetch<R: Reporter>(
     })
 }
 
-/// What the files of a manifest are in all.
+/// The sum of the files of a manifest.
 fn sum(manifest: &Manifest) -> Collected {
-    let here =
+    let is_local =
         |entry: &&ManifestEntry| matches!(entry.state, FileState::Verified | FileState::Stored);
-    let files = manifest.files.iter().filter(here);
+    let files = manifest.files.iter().filter(is_local);
     let count = files.clone().count();
     Collected {
         files: count as u64,
@@ -125,8 +125,8 @@ async fn fetch_logs(
     results: &Results,
 ) -> Result<(), String> {
     let logs = results.path().join(RECORDS).join("logs");
-    let here = tokio::task::spawn_blocking(move || logs_in(&logs));
-    let here = here
+    let logs = tokio::task::spawn_blocking(move || logs_in(&logs));
+    let logs = logs
         .await
         .map_err(|panic| panic.to_string())?
         .map_err(|error| error.to_string())?;
@@ -134,7 +134,7 @@ async fn fetch_logs(
     let sizes = log_sizes(shell, directory)
         .await
         .map_err(|error| error.to_string())?;
-    for (number, path, length) in here {
+    for (number, path, length) in logs {
         let Some(size) = sizes.get(&number).filter(|size| **size > length) else {
             continue;
         };

@@ -1,4 +1,4 @@
-//! What the turns of a sample measured, as their files say it.
+//! The figures of the turns of a sample, as their files have them.
 
 use super::{MeasuredSample, Sample};
 use crate::arm::Arm;
@@ -11,7 +11,7 @@ use crate::results::{Measured, measured};
 use crate::schedule::{Turn, has_turns};
 use crate::shell::Shell;
 
-/// What a turn measured.
+/// The figures of a turn.
 #[derive(Debug, Clone)]
 pub(crate) struct MeasuredTurn {
     pub(crate) turn: Turn,

@@ -1,4 +1,4 @@
-//! What goes to the instance, and the copy of the config in the results.
+//! The files that go to the instance, and the copy of the config in the results.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -120,7 +120,7 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
         self.note_unconfirmed();
         if self.journal.collected.is_none() {
             // A collection that was dropped may still be writing to where the results are now.
-            self.journal.collected = Some(self.arrivals.settle().await);
+            self.journal.collected = Some(self.arrivals.finish().await);
         }
         self.give_up_object().await;
         let plan = self.run.plan;

@@ -9,12 +9,12 @@ use crate::figures::{Direction, Reading};
 use crate::records::{AskedPrecision, FigureRecord, Figures, Record as _, SampleOf, TurnValues};
 use crate::schedule::planned_rounds;
 
-/// What a sample measured, and on which instance.
+/// The figures of a sample, and its instance.
 #[derive(Debug, Clone)]
 pub(crate) struct MeasuredSample {
     pub(crate) sample: SampleOf,
     pub(crate) turns: Vec<MeasuredTurn>,
-    /// What it measured on.
+    /// Its instance.
     pub(crate) host: Host,
 }
 

@@ -10,7 +10,7 @@ use crate::records::{BootTimes, Ec2Facts, QuietSetting};
 use crate::reporter::{Event, Reporter};
 use crate::schedule::CalibrationPoint;
 use crate::shell::{Shell, ShellError};
-use crate::step::Place;
+use crate::step::Location;
 
 impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
     /// Records the facts about the host.
@@ -109,7 +109,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
     /// Enters what is known of the host only once it was worked with.
     pub(super) async fn complete_host_record(&mut self) {
         let mut steps = self.journal.stages.iter().flat_map(|stage| &stage.steps);
-        let first = steps.find(|step| step.place == Place::Remote);
+        let first = steps.find(|step| step.location == Location::Remote);
         let first = first.map(|step| step.started);
         if let (Some(facts), Some(first)) = (&mut self.facts, first)
             && facts.boot != BootTimes::default()

@@ -21,7 +21,7 @@ pub(super) struct Journal<'a, R> {
     pub(super) warnings: Vec<String>,
     pub(super) stages: Vec<StageReport>,
     pub(super) instance: Option<Instance>,
-    /// What came home, once a collection has returned.
+    /// The sum of the collected files, once a collection has returned.
     pub(super) collected: Option<Collected>,
     pub(super) steps: u32,
     /// A step failed: setup and run make no sense any more.
@@ -166,24 +166,24 @@ impl<'a, R: Reporter> Journal<'a, R> {
         }
     }
 
-    /// A step begins that is ended after `timeout`, in the `lane`-th of the stages that are going on.
+    /// A step begins that is ended after `timeout`, in the stage with this index among those that are going on.
     pub(super) fn begin_step(
         &mut self,
-        lane: usize,
+        index: usize,
         phase: Phase,
         step: &Step,
         timeout: Option<Duration>,
         log: String,
     ) {
         let mut arm = None;
-        if let Some(open) = self.open.get_mut(lane)
+        if let Some(open) = self.open.get_mut(index)
             && let Some(stage) = self.stages.get_mut(open.stage)
         {
             arm = stage.arm;
             open.step = Some(Instant::now());
             stage.steps.push(StepReport {
                 script: step.script.to_string(),
-                place: step.place,
+                location: step.location,
                 outcome: StepOutcome::Interrupted,
                 exit_code: None,
                 started: Timestamp::now(),
@@ -202,20 +202,20 @@ impl<'a, R: Reporter> Journal<'a, R> {
     /// The step of that stage is over, and lasted so long.
     pub(super) fn end_step(
         &mut self,
-        lane: usize,
+        index: usize,
         step: &Step,
         (outcome, exit_code): (StepOutcome, Option<i32>),
         took: Duration,
     ) {
-        if let Some(open) = self.open.get_mut(lane) {
+        if let Some(open) = self.open.get_mut(index) {
             open.step = None;
         }
-        if let Some(report) = self.step_report(lane) {
+        if let Some(report) = self.step_report(index) {
             report.outcome = outcome;
             report.exit_code = exit_code;
             report.took = took;
         }
-        let open = self.open.get(lane);
+        let open = self.open.get(index);
         let arm = open.and_then(|open| self.stages.get(open.stage)?.arm);
         self.report(Event::StepFinished {
             script: step.script.clone(),
@@ -228,10 +228,10 @@ impl<'a, R: Reporter> Journal<'a, R> {
 
     /// Closes the records of stages and steps that were going on when the work was dropped.
     pub(super) fn close_open_records(&mut self) {
-        for lane in 0..self.open.len() {
-            let step = self.open.get_mut(lane).and_then(|open| open.step.take());
+        for index in 0..self.open.len() {
+            let step = self.open.get_mut(index).and_then(|open| open.step.take());
             if let Some(since) = step
-                && let Some(report) = self.step_report(lane)
+                && let Some(report) = self.step_report(index)
             {
                 report.took = since.elapsed();
             }
@@ -239,9 +239,9 @@ impl<'a, R: Reporter> Journal<'a, R> {
         self.end(false);
     }
 
-    /// The last step of the `lane`-th of the stages that are going on.
-    fn step_report(&mut self, lane: usize) -> Option<&mut StepReport> {
-        let stage = self.open.get(lane)?.stage;
+    /// The last step of the stage with this index among those that are going on.
+    fn step_report(&mut self, index: usize) -> Option<&mut StepReport> {
+        let stage = self.open.get(index)?.stage;
         self.stages.get_mut(stage)?.steps.last_mut()
     }
 }

@@ -12,7 +12,7 @@ use crate::instance::{LeaseToken, RunId};
 use crate::job;
 use crate::provider::Provider;
 use crate::shell::{Captured, Shell};
-use crate::step::Place;
+use crate::step::Location;
 
 /// The time that local steps which a signal left behind have after TERM, and the deadline for ending them.
 const LEFTOVER_GRACE: Duration = Duration::from_millis(300);
@@ -37,7 +37,7 @@ impl<H: Shell> LocalHost<H> {
     /// be polled beside the run.
     pub async fn guard(&self, plan: &Plan) -> Infallible {
         let mut steps = plan.config.phases.values().flatten();
-        if steps.any(|step| step.place == Place::Local) {
+        if steps.any(|step| step.location == Location::Local) {
             let guard = job::guard(&self.jobs_dir.to_string_lossy(), &owner(&plan.run));
             // Nothing is ever written into it: it closes with this process.
             let (input, _open) = tokio::io::simplex(1);

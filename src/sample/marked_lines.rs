@@ -5,7 +5,7 @@ use std::mem;
 /// A longer line is broken, in bytes.
 const MAX_LINE: usize = 64 << 10;
 
-/// What begins the control sequences of a terminal, and the one after which there is no colour any more.
+/// The start of the control sequences of a terminal, and the one after which there is no colour any more.
 const ESCAPE: u8 = 0x1b;
 const RESET: &[u8] = b"\x1b[0m";
 

@@ -10,7 +10,7 @@ use crate::repository::Found;
 use crate::revision::Revision;
 use crate::shard::Share;
 
-/// What a run is to do. Everything in it has been checked.
+/// The plan of a run. Everything in it has been checked.
 #[derive(Debug)]
 pub struct Plan {
     /// The config.
@@ -23,11 +23,11 @@ pub struct Plan {
     pub output: PathBuf,
     /// The revision that is measured.
     pub revision: Revision,
-    /// What came of looking it up.
+    /// The result of its look-up.
     pub found: Found,
     /// The revision that it is compared with.
     pub baseline: Option<Baseline>,
-    /// What the order of turns is drawn from.
+    /// The seed of the order of turns.
     pub seed: u64,
     /// The user's words about it.
     pub description: Option<String>,
@@ -46,7 +46,7 @@ pub struct Plan {
 pub struct Baseline {
     /// The revision.
     pub revision: Revision,
-    /// What came of looking it up.
+    /// The result of its look-up.
     pub found: Found,
 }
 
@@ -68,7 +68,7 @@ impl Plan {
         }
     }
 
-    /// What came of looking that revision up.
+    /// The result of the look-up of that revision.
     pub fn found_of(&self, arm: Arm) -> &Found {
         match (arm, &self.baseline) {
             (Arm::Baseline, Some(baseline)) => &baseline.found,

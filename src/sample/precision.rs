@@ -85,7 +85,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         half_width(&Comparison::series(&figures))
     }
 
-    /// What this instance measured so far, of the turns that were looked at.
+    /// The figures of this instance so far, of the turns that were looked at.
     pub(super) fn measured_so_far(&self, seen: &[MeasuredTurn]) -> Option<MeasuredSample> {
         let whole = |turn: &Turn| {
             let mut turns = self.turns.iter();

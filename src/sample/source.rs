@@ -7,7 +7,7 @@ use crate::report::human_bytes;
 use crate::reporter::{Event, Reporter};
 use crate::repository::Found;
 use crate::shell::{Shell, ShellError};
-use crate::step::Place;
+use crate::step::Location;
 
 impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
     /// Brings the checkout of the commit to the instance, where one is to be sent.
@@ -47,11 +47,13 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
     }
 
     /// The path of the checkout; empty where there is none.
-    pub(super) fn source(&self, place: Place) -> String {
-        let here = self.run.plan.found_of(self.arm()).checkout.as_ref();
-        match place {
-            Place::Local => here.map(|checkout| checkout.directory.to_string_lossy().into_owned()),
-            Place::Remote => self.sources.get(&self.arm()).cloned(),
+    pub(super) fn source(&self, location: Location) -> String {
+        let checkout = self.run.plan.found_of(self.arm()).checkout.as_ref();
+        match location {
+            Location::Local => {
+                checkout.map(|checkout| checkout.directory.to_string_lossy().into_owned())
+            }
+            Location::Remote => self.sources.get(&self.arm()).cloned(),
         }
         .unwrap_or_default()
     }

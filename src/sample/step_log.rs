@@ -34,7 +34,7 @@ pub(super) struct Source<'a> {
 pub(super) struct StepLog<'a, R> {
     path: PathBuf,
     reporter: SampleReporter<'a, R>,
-    /// What is in front of its lines where they are shown among those of another log.
+    /// The mark in front of its lines where they are shown among those of another log.
     mark: Option<MarkedLines>,
     file: Option<Arc<File>>,
     /// A write that may still be going on although nobody waits for it.
@@ -50,6 +50,17 @@ pub(super) struct StepLog<'a, R> {
     /// Every byte is wanted: what cannot be written is an error.
     strict: bool,
     trouble: Option<String>,
+    /// The gap that the user was told of.
+    told: Option<Gap>,
+}
+
+/// A gap in the log on this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gap {
+    /// Its middle is left out, for it is too large.
+    Cut,
+    /// It could not be brought home as a whole.
+    Incomplete,
 }
 
 /// The end of a log whose middle is left out.
@@ -78,6 +89,7 @@ impl<'a, R: Reporter> StepLog<'a, R> {
             end: None,
             strict: false,
             trouble: None,
+            told: None,
         };
         log.open();
         log
@@ -100,7 +112,7 @@ impl<'a, R: Reporter> StepLog<'a, R> {
         }
     }
 
-    /// How many bytes were left out, when the log has `size`.
+    /// The number of bytes that are left out when the log has `size`.
     pub(super) fn left_out(&self, size: u64) -> u64 {
         size.saturating_sub(2 * self.part)
     }
@@ -221,6 +233,11 @@ impl<'a, R: Reporter> StepLog<'a, R> {
         if let Some(rest) = self.mark.as_mut().and_then(MarkedLines::rest) {
             self.reporter.report(Event::Output(rest));
         }
+    }
+
+    /// Notes that the user is told of a gap; whether it is another one than before.
+    pub(super) fn tells(&mut self, gap: Gap) -> bool {
+        self.told.replace(gap) != Some(gap)
     }
 
     /// Why the log could not be written as it came.

@@ -9,10 +9,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::marked_lines::MarkedLines;
-use super::step_log::{Source, StepLog};
+use super::step_log::{Gap, Source, StepLog};
 use super::turns::Scope;
 use super::{Host, LocalHost, Run, Sample};
-use crate::job::{Ended, Job, JobEnd, log_sizes};
+use crate::job::{FinishedJob, Job, JobEnd, log_sizes};
 use crate::phase::{Phase, Stage};
 use crate::provider::Provider;
 use crate::remote_host::RemoteHost;
@@ -20,7 +20,7 @@ use crate::report::{Outcome, StepReport};
 use crate::reporter::{Event, Reporter};
 use crate::results::Results;
 use crate::shell::{Shell, ShellError};
-use crate::step::{Place, ScriptPath, Step, StepOutcome};
+use crate::step::{Location, ScriptPath, Step, StepOutcome};
 
 /// A step on record, about to run.
 struct Begun<'a, R> {
@@ -63,10 +63,10 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         let errors = self.journal.errors.len();
         let mut ok = true;
         for step in steps {
-            let outcome = match (step.place, host) {
-                (Place::Remote, Some(_)) if self.journal.unreachable => StepOutcome::Lost,
+            let outcome = match (step.location, host) {
+                (Location::Remote, Some(_)) if self.journal.unreachable => StepOutcome::Lost,
                 (
-                    Place::Remote,
+                    Location::Remote,
                     Some(RemoteHost {
                         shell, jobs_dir, ..
                     }),
@@ -98,10 +98,10 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         }
     }
 
-    /// The failures after the first `errors`, each with its step: the last one of the `lanes` stages that ended last.
-    fn failures_since(&self, errors: usize, lanes: usize) -> Vec<(usize, StepReport)> {
+    /// The failures after the first `errors`, each with its step: the last one of each of the `scopes`, whose stages ended last.
+    fn failures_since(&self, errors: usize, scopes: usize) -> Vec<(usize, StepReport)> {
         let stages = &self.journal.stages;
-        let stages = stages.iter().skip(stages.len().saturating_sub(lanes));
+        let stages = stages.iter().skip(stages.len().saturating_sub(scopes));
         let unfinished = stages
             .filter_map(|stage| stage.steps.last())
             .filter(|step| step.outcome.fails() || step.outcome == StepOutcome::Stopped);
@@ -124,11 +124,11 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         let free = self.results.free_space().await;
         // From here to the logs there is no wait: a step that is on record has one.
         let mut begun = Vec::new();
-        for (lane, scope) in scopes.iter().enumerate() {
+        for (index, scope) in scopes.iter().enumerate() {
             self.scope = scope.clone();
             let mark = scope.arm.filter(|_| scopes.len() > 1);
             let mark = mark.map(|arm| MarkedLines::new(&arm.to_string()));
-            let step = self.begin_step(lane, phase, step, jobs_dir, free);
+            let step = self.begin_step(index, phase, step, jobs_dir, free);
             begun.push(Begun {
                 log: step.log.marked(mark),
                 ..step
@@ -157,7 +157,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         };
         // All output is shown before the first end is told.
         for (Begun { job, mut log, .. }, (end, _)) in begun.into_iter().zip(&ends) {
-            if let Ok(Ended { log_size, .. }) = end {
+            if let Ok(FinishedJob { log_size, .. }) = end {
                 let source = Source {
                     directory: &job.directory,
                     number: job.number,
@@ -166,22 +166,22 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
                     .await;
             }
             log.show_rest();
-            if step.place == Place::Remote {
+            if step.location == Location::Remote {
                 self.logs.push((job.number, step.script.clone(), log));
             }
         }
         let mut worst = StepOutcome::Passed;
-        for (lane, (end, took)) in ends.into_iter().enumerate() {
+        for (index, (end, took)) in ends.into_iter().enumerate() {
             let end = end.map(|ended| ended.end);
-            worst = worst.max(self.judge(lane, phase, step, end, took));
+            worst = worst.max(self.judge(index, phase, step, end, took));
         }
         worst
     }
 
-    /// Enters a step of the `lane`-th of those that the phase runs for.
+    /// Enters a step for the scope with this index.
     fn begin_step(
         &mut self,
-        lane: usize,
+        index: usize,
         phase: Phase,
         step: &Step,
         jobs_dir: &str,
@@ -189,20 +189,20 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
     ) -> Begun<'a, R> {
         self.journal.steps += 1;
         let number = self.journal.steps;
-        let remote = step.place == Place::Remote;
+        let remote = step.location == Location::Remote;
         let job = Job {
-            lease: match step.place {
-                Place::Local => self.local_owner(),
-                Place::Remote => self.run.plan.run.lease(self.index),
+            lease: match step.location {
+                Location::Local => self.local_owner(),
+                Location::Remote => self.run.plan.run.lease(self.index),
             },
             number,
             label: Results::log_stem(number, phase, &step.script),
             directory: jobs_dir.to_owned(),
             argv: self.argv(step),
             env: self.environment(phase, step),
-            home: match step.place {
-                Place::Local => ".".to_owned(),
-                Place::Remote => self.home(self.scope.arm).to_owned(),
+            home: match step.location {
+                Location::Local => ".".to_owned(),
+                Location::Remote => self.home(self.scope.arm).to_owned(),
             },
             cpus: self.scope.cpus.clone().filter(|_| remote),
             login: remote,
@@ -211,7 +211,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         let log_name = Results::log_name(number, phase, &step.script);
         let path = self.results.path().join(&log_name);
         self.journal
-            .begin_step(lane, phase, step, timeout, log_name);
+            .begin_step(index, phase, step, timeout, log_name);
         let log = StepLog::create(path, free, *self.journal.reporter());
         Begun { job, timeout, log }
     }
@@ -226,19 +226,23 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         size: u64,
     ) {
         let completed = log.complete(shell, source, size).await;
-        match completed {
+        let left_out = log.left_out(size);
+        let (gap, flaw) = match completed {
             Err(error) => {
                 let reason = log
                     .trouble()
                     .map_or_else(|| error.to_string(), str::to_owned);
-                self.journal
-                    .warn(format!("the log of {script} is not complete: {reason}"));
+                (Gap::Incomplete, format!("not complete: {reason}"))
             }
-            Ok(()) if log.left_out(size) > 0 => self.journal.warn(format!(
-                "the log of {script} is cut: {} bytes in its middle stay on the instance",
-                log.left_out(size)
-            )),
-            Ok(()) => {}
+            Ok(()) if left_out > 0 => (
+                Gap::Cut,
+                format!("cut: {left_out} bytes in its middle stay on the instance"),
+            ),
+            Ok(()) => return,
+        };
+        // A log that grows after its step is completed once more.
+        if log.tells(gap) {
+            self.journal.warn(format!("the log of {script} is {flaw}"));
         }
     }
 
@@ -276,10 +280,10 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         }
     }
 
-    /// What the end of a step means for the run.
+    /// Enters the end of a step, with its meaning for the run.
     fn judge(
         &mut self,
-        lane: usize,
+        index: usize,
         phase: Phase,
         step: &Step,
         end: Result<JobEnd, ShellError>,
@@ -288,7 +292,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         let script = &step.script;
         // A command that fails there says that the instance can be talked to.
         let silent = matches!(&end, Err(error) if !matches!(error, ShellError::Command { .. } | ShellError::LocalIo { .. }));
-        let unreachable = silent && step.place == Place::Remote;
+        let unreachable = silent && step.location == Location::Remote;
         self.journal.unreachable |= unreachable;
         let only_warns = phase.only_warns() && !unreachable;
         let mut code = None;
@@ -310,7 +314,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             Ok(JobEnd::Lost) | Err(_) if only_warns => StepOutcome::Warned,
             Ok(JobEnd::Lost) | Err(_) => StepOutcome::Lost,
         };
-        self.journal.end_step(lane, step, (outcome, code), took);
+        self.journal.end_step(index, step, (outcome, code), took);
         if let Ok(JobEnd::TimedOut { survivors: 1.. } | JobEnd::Stopped { survivors: 1.. }) = end {
             self.journal.warn(format!(
                 "{phase}: not all processes of {script} could be ended"
@@ -367,15 +371,15 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
 
     fn argv(&self, step: &Step) -> Vec<String> {
         let script = step.script.as_str();
-        let program = match step.place {
-            Place::Local => self
+        let program = match step.location {
+            Location::Local => self
                 .run
                 .plan
                 .directory
                 .join(script)
                 .to_string_lossy()
                 .into_owned(),
-            Place::Remote => script.to_owned(),
+            Location::Remote => script.to_owned(),
         };
         [program]
             .into_iter()
@@ -393,7 +397,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         let round = self.scope.turn;
         let round = round.map_or_else(String::new, |turn| turn.round.to_string());
         let cpus = self.scope.cpus.clone();
-        let cpus = cpus.filter(|_| step.place == Place::Remote);
+        let cpus = cpus.filter(|_| step.location == Location::Remote);
         let cpus = cpus.unwrap_or_default();
         let mut env: Vec<(String, String)> = [
             ("VERSION", plan.version(self.arm()).to_owned()),
@@ -402,7 +406,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             ("COLLECTOR_ROUND", round),
             ("COLLECTOR_CPUS", cpus),
             ("COLLECTOR_COMMIT", self.commit()),
-            ("COLLECTOR_SOURCE", self.source(step.place)),
+            ("COLLECTOR_SOURCE", self.source(step.location)),
             ("COLLECTOR_RUN_ID", plan.run.to_string()),
             ("COLLECTOR_PHASE", phase.to_string()),
             (
@@ -422,7 +426,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
-        if step.place == Place::Local {
+        if step.location == Location::Local {
             let output = self.results.path().to_string_lossy().into_owned();
             env.push(("COLLECTOR_OUTPUT".into(), output));
         }

@@ -29,7 +29,7 @@ const AT_ONCE: usize = 4;
 /// The deadline for giving an object up: a signal may wait for it.
 const ABORT_DEADLINE: Duration = Duration::from_secs(3);
 
-/// What the store has of a sample, or is about to have.
+/// The objects of a sample that the store has, or is about to have.
 #[derive(Debug, Default)]
 pub(super) struct Stored {
     /// The object that is not whole.

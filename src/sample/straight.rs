@@ -31,7 +31,7 @@ pub(super) enum StraightError {
     /// The store did not take them.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// What the instance says of its parts makes no sense.
+    /// The answer of the instance about its parts makes no sense.
     #[error("the instance tells nonsense about its parts: {0:?}")]
     Nonsense(String),
     /// The links could not be packed.

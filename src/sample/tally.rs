@@ -1,4 +1,4 @@
-//! What the samples of a run measured so far: each tells it when its turns are over, so that the last one can judge.
+//! The measurements of all samples of a run so far: each adds its own when its turns are over, so that the last one can judge.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +21,7 @@ pub(crate) struct Measuring<'a> {
     sample: u32,
 }
 
-/// How far the launches of a run have come.
+/// The progress of the launches of a run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Launches {
     /// The samples up to this launch.

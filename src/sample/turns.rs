@@ -21,7 +21,7 @@ use crate::step::StepOutcome;
 /// Rounds that fail one after the other before no further one is begun: the next would only cost money.
 const MAX_FAILED_ROUNDS: usize = 2;
 
-/// What steps run for.
+/// The arm, the turn and the CPUs that steps run for.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Scope {
     /// The revision; outside of its own steps the one that is measured.
@@ -77,11 +77,11 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
                 cpus,
             })
             .collect();
-        let words: Vec<String> = turns
+        let labels: Vec<String> = turns
             .iter()
             .map(|turn| format!("{turn} ({})", plan.revision_of(turn.arm)))
             .collect();
-        let note = words.join(", and at the same time ");
+        let note = labels.join(", and at the same time ");
         self.journal.report(Event::Note(note));
         let before = self.journal.stages.len();
         let since = Instant::now();
@@ -205,7 +205,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         }
     }
 
-    /// What is collected from the instance, whose jobs lie in this directory.
+    /// The patterns of the files to collect from the instance, whose jobs lie in this directory.
     pub(super) fn patterns(&self, jobs_dir: &str) -> Vec<Pattern> {
         let config = &self.run.plan.config;
         if has_turns(config) {
@@ -250,7 +250,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         }
     }
 
-    /// What the order of this sample is drawn from.
+    /// The draw of the order of this sample.
     pub(crate) fn draw(&self) -> Draw {
         Draw {
             seed: self.run.plan.seed,

@@ -84,7 +84,7 @@ impl<S: Shell, P: Sweep, R: Reporter> Watched<'_, S, P, R> {
         }
         self.next_question.set(Some(now + QUESTION_INTERVAL));
         let ended = has_ended(self.provider, &self.id).await?;
-        Some(ShellError::Ended {
+        Some(ShellError::MachineGone {
             reason: ended.to_string(),
         })
     }

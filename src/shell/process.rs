@@ -12,10 +12,10 @@ use tokio::process::Command as Process;
 
 use super::{Command, Exit, Output, Shell, ShellError, terminal};
 
-/// How much of a stream is passed on at once, in bytes.
+/// The most of a stream that is passed on at once, in bytes.
 const CHUNK: usize = 64 * 1024;
 
-/// What a workflow job gives to collector only: its own `run:` steps do not have it either.
+/// The variables that a workflow job gives to collector only: its own `run:` steps do not have them either.
 const NOT_FOR_SCRIPTS: [&str; 2] = ["ACTIONS_RUNTIME_TOKEN", "INPUT_GITHUB-TOKEN"];
 
 /// Runs commands on this machine.
@@ -118,7 +118,10 @@ impl Shell for ProcessShell {
                     let count = count.map_err(local_io("reading a command's output"))?;
                     out_open = count > 0;
                     let bytes = out_chunk.get(..count).unwrap_or_default();
-                    output.out(bytes).await.map_err(local_io("passing on a command's output"))?;
+                    // The end of the output is none of it: whoever takes no more would refuse it, too.
+                    if out_open {
+                        output.out(bytes).await.map_err(local_io("passing on a command's output"))?;
+                    }
                 }
                 count = err.read(&mut err_chunk), if err_open => {
                     let count = count.map_err(local_io("reading a command's errors"))?;
@@ -174,6 +177,24 @@ mod tests {
             .unwrap();
         assert_eq!(exit, Exit::Code(3));
         assert_eq!(captured.stdout, b"a b|$(id)|'|input");
+    }
+
+    #[test]
+    fn a_command_that_prints_nothing_is_not_refused_by_who_takes_nothing() {
+        struct Full;
+
+        impl Output for Full {
+            async fn out(&mut self, _: &[u8]) -> io::Result<()> {
+                Err(io::ErrorKind::FileTooLarge.into())
+            }
+
+            fn err(&mut self, _: &[u8]) {}
+        }
+
+        let shell = ProcessShell::in_directory("/");
+        let command = Command::new::<&str>("exit 3", []);
+        let exit = runtime().block_on(shell.execute(&command, tokio::io::empty(), &mut Full));
+        assert_eq!(exit.unwrap(), Exit::Code(3));
     }
 
     #[test]

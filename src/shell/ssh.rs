@@ -43,10 +43,10 @@ const KEEPALIVE_MAX: usize = 4;
 const WINDOW: u32 = 16 << 20;
 const PACKET: u32 = 65_535;
 
-/// How many packets may wait for the disk before the network is held up: bounds the memory of a transfer.
+/// The number of packets that may wait for the disk before the network is held up: bounds the memory of a transfer.
 const CHANNEL_BUFFER: usize = 16;
 
-/// Whom to connect to, and how.
+/// The host to connect to, and the login.
 #[derive(Debug, Clone)]
 pub struct Target {
     /// Address of the instance.

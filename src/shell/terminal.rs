@@ -13,19 +13,19 @@ use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetpgrp, tcgetwinsi
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-/// What a terminal is taken for that does not say what it is.
+/// The type of a terminal that does not say what it is.
 const DEFAULT_KIND: &str = "dumb";
 
 /// The most keys that are read at once, in bytes.
 const KEYS: usize = 4096;
 
-/// How often that may wait to be sent, before the terminal keeps the keys itself.
+/// The number of inputs that may wait to be sent, before the terminal keeps the keys itself.
 const QUEUE: usize = 16;
 
 /// A terminal in raw mode: every key goes to whoever reads it, Ctrl-C too.
 #[derive(Debug)]
 pub(super) struct Terminal {
-    /// What is typed; it ends with the terminal.
+    /// The typed input; it ends with the terminal.
     pub(super) keys: Receiver<Vec<u8>>,
     pub(super) screen: Screen,
 }
@@ -88,7 +88,7 @@ impl Terminal {
 }
 
 impl Screen {
-    /// What it is, for the programs that draw on it.
+    /// Its type, for the programs that draw on it.
     pub(super) fn kind() -> String {
         let kind = env::var("TERM").ok().filter(|kind| !kind.is_empty());
         kind.unwrap_or_else(|| DEFAULT_KIND.into())

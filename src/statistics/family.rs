@@ -2,7 +2,7 @@
 
 use super::pairs::count;
 
-/// What the family says of one of its hypotheses.
+/// The decision of the family about one of its hypotheses.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Judged {
     /// Whether it is rejected.

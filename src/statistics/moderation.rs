@@ -83,7 +83,7 @@ pub(super) fn moderate(spreads: &[Spread]) -> Vec<Moderated> {
         .collect()
 }
 
-/// What the figures of a table say of the variance of any one.
+/// The evidence of the figures of a table about the variance of any one.
 #[derive(Debug, Clone, Copy)]
 struct Prior {
     /// The logarithm of the scale, for a noise within of 1.

@@ -5,7 +5,7 @@ use super::{Doubt, RESOLUTION, Round, Series};
 /// The pairs beyond which the centre is the mean of the median third, for the averages of two grow with the square.
 const WALSH_LIMIT: usize = 400;
 
-/// What the pairs of one instance say.
+/// The estimate from the pairs of one instance.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Unit {
     /// The log-ratio, candidate to baseline, of each pair of turns.

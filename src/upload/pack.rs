@@ -25,7 +25,7 @@ const OWNER: u32 = 0o700;
 const TEXT_MODE: u32 = 0o644;
 const LINK_MODE: u32 = 0o777;
 
-/// What is written at once, in bytes.
+/// The size of a write, in bytes.
 const WRITE_BUFFER: usize = 64 * 1024;
 
 /// Why not everything was packed.

@@ -117,6 +117,39 @@ fn a_log_without_end_leaves_room_for_the_results() {
 }
 
 #[test]
+fn a_log_that_is_cut_and_grows_again_is_told_of_once() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .config(
+            "performance_results: done",
+            "run:\n  - serve.sh\n  - wait.sh\n",
+        )
+        .script(
+            "serve.sh",
+            "seq 1000000; (while [ ! -e go ]; do sleep 0.1; done; seq 1000; touch done) &",
+        )
+        .script(
+            "wait.sh",
+            "touch go; while [ ! -e done ]; do sleep 0.1; done",
+        );
+    let Some(_small) = Small::mount(sandbox.output(), "8m") else {
+        return;
+    };
+    run(sandbox.collect(&["config.yml", "v1", "--local", "--quiet"])).expect(0);
+    let sample = sandbox.sample("v1");
+    let log = std::fs::read_to_string(sample.join("collector/logs/01-run-serve.sh.log")).unwrap();
+    assert!(log.ends_with("\n999\n1000\n"), "the end is missing");
+    let told = SampleDirectory::new(&sample)
+        .read::<SampleReport>()
+        .unwrap()
+        .warnings;
+    let told = told
+        .iter()
+        .filter(|warning| warning.contains("the log of serve.sh is cut"));
+    assert_eq!(told.count(), 1);
+}
+
+#[test]
 fn a_disk_that_is_full_for_a_moment_costs_no_line_of_a_log() {
     let sandbox = Sandbox::new();
     let go = sandbox.path().join("go");

@@ -22,8 +22,8 @@ fn boto3(lab: &Lab, code: &str, args: &[&str]) -> String {
         .args(args);
     lab.surround(&mut command);
     let output = command.output().unwrap();
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{complaint}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
     String::from_utf8(output.stdout).unwrap()
 }
 

@@ -33,7 +33,7 @@ const UPLOAD_DEADLINE: Duration = Duration::from_mins(2);
 pub(in crate::app) struct Undelivered<'a> {
     pub(in crate::app) args: &'a RunArgs,
     pub(in crate::app) job: &'a WorkflowJob,
-    /// What it saved before it launched anything; `None` where it came to no launch.
+    /// The state that it saved before it launched anything; `None` where it came to no launch.
     pub(in crate::app) state: Option<&'a State>,
     /// When it began.
     pub(in crate::app) since: Timestamp,

@@ -12,7 +12,7 @@ use crate::report::RunReport;
 use crate::shell::quote_where_needed;
 
 impl Delivery<'_> {
-    /// What the run says of candidate and baseline, as Markdown.
+    /// The comparison of candidate and baseline, as Markdown.
     pub(super) fn comparison(
         &self,
         report: &RunReport,
@@ -33,7 +33,7 @@ impl Delivery<'_> {
     }
 }
 
-/// What a job measured of candidate and baseline.
+/// The comparison of candidate and baseline in a job.
 pub(super) struct Answer<'a> {
     pub(super) figures: &'a Figures,
     /// The number of samples that were asked for.

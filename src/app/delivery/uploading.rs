@@ -23,7 +23,7 @@ pub(super) struct Uploading<'a> {
 }
 
 impl<'a> Uploading<'a> {
-    /// What would be uploaded; `None` where nothing was launched and nothing was left.
+    /// The files to upload; `None` where nothing was launched and nothing was left.
     pub(super) fn new(
         report: &'a SampleReport,
         number: Option<u32>,
@@ -111,8 +111,8 @@ impl Delivery<'_> {
                 return Some(artifact);
             }
             Completion::Returned(Err(error)) if error.is_unsupported() => {
-                let complaint = Diagnostic::new(error.to_string(), error.hint());
-                log.report(Event::Warning(complaint.to_string()));
+                let diagnostic = Diagnostic::new(error.to_string(), error.hint());
+                log.report(Event::Warning(diagnostic.to_string()));
             }
             Completion::Returned(Err(error)) => {
                 report.fail(Outcome::Unavailable, error.to_string(), error.hint());

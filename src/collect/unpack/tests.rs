@@ -92,7 +92,7 @@ impl Results {
             cost: 0,
         };
         let mut unpacked = writer.unpack(self.wanted.clone(), stream, &self.stop);
-        writer.settle(&mut unpacked, true, &self.stop);
+        writer.judge_waiting(&mut unpacked, true, &self.stop);
         fs::remove_dir_all(incoming).unwrap();
         let precious = fs::read_to_string(self.outside.path().join("precious")).unwrap();
         assert_eq!(precious, "untouched");

@@ -37,7 +37,7 @@ fn normal(random: &mut Xoshiro256PlusPlus) -> f64 {
     (-2.0 * one.ln()).sqrt() * (std::f64::consts::TAU * other).cos()
 }
 
-/// How many of the runs of the same program twice have a finding, and how many have no verdict.
+/// Counts the runs of the same program twice that have a finding, and those without a verdict.
 fn wrong_and_without(repeat: u32, samples: u32, noise: f64) -> (usize, usize) {
     let config = config(repeat);
     let verdicts = (0..RUNS).map(|seed| {

@@ -7,13 +7,13 @@ use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-/// How many annotations of a kind the runner keeps for a step.
+/// The number of annotations of a kind that the runner keeps for a step.
 pub(crate) const ANNOTATIONS: usize = 10;
 
 /// The runner cuts a message behind so many characters.
 const MESSAGE: usize = 4096;
 
-/// How grave an annotation is.
+/// The severity of an annotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Level {
     /// Something failed.
@@ -36,7 +36,7 @@ impl Level {
 
 /// Where in the repository something is wrong.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct SourceLocation {
     /// The file, relative to the workspace.
     pub file: String,
     /// The line, from 1.
@@ -48,13 +48,13 @@ pub(crate) struct Place {
 /// A remark beside the code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Annotation<'a> {
-    /// How grave it is.
+    /// Its severity.
     pub level: Level,
     /// Its heading.
     pub title: &'a str,
     /// Where it belongs.
-    pub place: Option<&'a Place>,
-    /// What it says.
+    pub location: Option<&'a SourceLocation>,
+    /// Its text.
     pub message: &'a str,
 }
 
@@ -73,11 +73,11 @@ pub(crate) fn annotation(annotation: &Annotation<'_>) -> String {
     let Annotation {
         level,
         title,
-        place,
+        location,
         message,
     } = annotation;
     let mut properties = format!("title={}", escaped_property(title));
-    if let Some(Place { file, line, column }) = place {
+    if let Some(SourceLocation { file, line, column }) = location {
         let _ = write!(properties, ",file={}", escaped_property(file));
         for (name, number) in [("line", line), ("col", column)] {
             if let Some(number) = number {
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn an_annotation_names_its_place() {
-        let place = Place {
+        let location = SourceLocation {
             file: "a,b:c%.yml".into(),
             line: Some(4),
             column: Some(3),
@@ -184,7 +184,7 @@ mod tests {
         let line = annotation(&Annotation {
             level: Level::Error,
             title: "no\nsuch: key",
-            place: Some(&place),
+            location: Some(&location),
             message: "50% of\nthis: that, and\r",
         });
         assert_eq!(
@@ -202,7 +202,7 @@ mod tests {
         );
     }
 
-    /// What the runner takes for a command: `::` where the line starts, `##[` anywhere.
+    /// The marks that the runner takes for a command: `::` where the line starts, `##[` anywhere.
     fn is_command(line: &str) -> bool {
         let trimmed = line.trim_start();
         trimmed.starts_with("::") || line.contains("##[")
@@ -217,7 +217,7 @@ mod tests {
 
         #[test]
         fn an_annotation_is_one_line(title in "\\PC{0,20}", message in "(?s).{0,60}") {
-            let line = annotation(&Annotation { level: Level::Notice, title: &title, place: None, message: &message });
+            let line = annotation(&Annotation { level: Level::Notice, title: &title, location: None, message: &message });
             prop_assert!(!line.contains(['\n', '\r']));
         }
 

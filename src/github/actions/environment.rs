@@ -1,4 +1,4 @@
-//! What the runner tells a step about its job, parsed once.
+//! The environment of a step in a job, parsed once.
 
 use std::env;
 use std::fs;
@@ -55,7 +55,7 @@ pub struct WorkflowJob {
     pub workflow: String,
     /// The job's key in its workflow file; the jobs of a matrix share it.
     pub job: String,
-    /// What tells this step from other steps of the job.
+    /// The identity of this step among those of the job.
     pub action: String,
     /// The workflow run.
     pub run_id: u64,
@@ -69,7 +69,7 @@ pub struct WorkflowJob {
     pub event_name: String,
     /// The event's payload.
     pub event_path: Option<PathBuf>,
-    /// What the repository allows at most, in days.
+    /// The most that the repository allows, in days.
     pub retention_days: Option<u32>,
     /// The files to answer through.
     pub files: AnswerFiles,

@@ -1,8 +1,8 @@
-//! What a workflow run is about: a pull request, or a commit.
+//! The subject of a workflow run: a pull request, or a commit.
 
 use serde_json::Value;
 
-/// What an event's payload tells about the pull request that it belongs to.
+/// The pull request in an event's payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Subject {
     /// This one.
@@ -78,7 +78,7 @@ pub(crate) fn head<'p>(event: &str, payload: &'p Value) -> Option<&'p str> {
     payload.pointer(pointer)?.as_str()
 }
 
-/// How the commit that a measured one came from is found.
+/// The way to the commit that a measured one came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Origin {
     /// It is this one.
@@ -91,7 +91,7 @@ pub(crate) enum Origin {
     Unknown,
 }
 
-/// How the commit is found that `revision` came from, by the event that it belongs to.
+/// The way to the commit that `revision` came from, by the event that it belongs to.
 pub(crate) fn origin(event: &str, payload: &Value, revision: &str) -> Origin {
     let text = |pointer: &str| payload.pointer(pointer).and_then(Value::as_str);
     if event == "push" {

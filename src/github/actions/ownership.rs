@@ -34,7 +34,7 @@ fn give(path: &Path, owner: &Metadata, us: u32) {
     }
 }
 
-/// Without the right to, the files stay ours; that is worth no more than the runner's own complaint.
+/// Without the right to, the files stay ours; that is worth no more than the runner's own warning.
 fn give_one(path: &Path, owner: &Metadata, us: u32) {
     if fs::symlink_metadata(path).is_ok_and(|found| found.uid() == us) {
         let _ = lchown(path, Some(owner.uid()), Some(owner.gid()));

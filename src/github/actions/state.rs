@@ -1,4 +1,4 @@
-//! What a run leaves for the post step, in the file that the runner keeps even when it kills the run.
+//! The state that a run leaves for the post step, in the file that the runner keeps even when it kills the run.
 
 use std::env;
 use std::io;
@@ -123,7 +123,7 @@ impl State {
         set(job.files.state.as_deref(), RELEASED, "true")
     }
 
-    /// What the run of this job saved, and whether its instance is known to be gone.
+    /// The state that the run of this job saved, and whether its instance is known to be gone.
     pub(crate) fn saved() -> Option<(Self, bool)> {
         let state = Self {
             run: RunId::new(saved_value(RUN)?),

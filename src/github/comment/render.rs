@@ -1,23 +1,23 @@
-//! What people see of a comment.
+//! The part of a comment that people see.
 
 use std::time::Duration;
 
-use super::super::markdown::{Room, clipped, code, fold, link, list, table, text};
+use super::super::markdown::{Budget, clipped, code, details, link, list, table, text};
 use super::super::{CAUTION, mark, verdict};
 use super::{CommentKey, LABEL, Machine, Row};
 use crate::config::{human_duration, plural};
 use crate::report::{Collected, Outcome};
 use crate::revision::Commit;
 
-/// The table has the room that these leave.
-const LEAKS: Room = Room {
+/// The table has the budget that these leave.
+const LEAKS: Budget = Budget {
     lines: 20,
     bytes: 6000,
 };
 /// More errors than these are shown on a click only.
 const OPEN_ERRORS: usize = 3;
 
-const ERRORS: Room = Room {
+const ERRORS: Budget = Budget {
     lines: 256,
     bytes: 8000,
 };
@@ -29,27 +29,27 @@ pub(super) fn sorted<'a>(rows: impl Iterator<Item = &'a Row>) -> Vec<&'a Row> {
     rows
 }
 
-/// What people see, in at most `room` bytes.
-pub(super) fn render(rows: &[&Row], key: &CommentKey, room: usize) -> String {
+/// The part that people see, in at most `budget` bytes.
+pub(super) fn render(rows: &[&Row], key: &CommentKey, budget: usize) -> String {
     let common = Common {
         revision: common(rows, |row| row.revision.as_str()),
         place: common(rows, place),
     };
-    let mut above = comparisons(rows, room);
+    let mut above = comparisons(rows, budget);
     above.extend([headline(rows), about(rows, key, &common)]);
     above.extend(leaks(rows));
     let above = above.join("\n") + "\n";
     let below = errors(rows)
         .map(|errors| format!("\n{errors}"))
         .unwrap_or_default();
-    let room = room.saturating_sub(above.len() + below.len());
-    above + &results(rows, &common, room) + &below
+    let budget = budget.saturating_sub(above.len() + below.len());
+    above + &results(rows, &common, budget) + &below
 }
 
-/// The answers, in half of the room; each under the name of its job where there are several. Samples of one job have one.
-fn comparisons(rows: &[&Row], room: usize) -> Vec<String> {
+/// The answers, in half of the budget; each under the name of its job where there are several. Samples of one job have one.
+fn comparisons(rows: &[&Row], budget: usize) -> Vec<String> {
     let several = rows.iter().filter(|row| row.comparison.is_some()).count() > 1;
-    let mut left = room / 2;
+    let mut left = budget / 2;
     let mut shown = Vec::new();
     for row in rows {
         let Some(comparison) = row.comparison.as_ref().filter(|text| text.len() <= left) else {
@@ -64,7 +64,7 @@ fn comparisons(rows: &[&Row], room: usize) -> Vec<String> {
     shown
 }
 
-/// What all rows have in common; it is said once, and needs no column.
+/// The facts that all rows have in common; they are said once, and need no column.
 struct Common<'a> {
     revision: Option<&'a str>,
     place: Option<String>,
@@ -85,7 +85,7 @@ fn place(row: &Row) -> String {
     row.instance.as_ref().map(words).unwrap_or_default()
 }
 
-/// What a row is: a job, or a sample where a job has several.
+/// The subject of a row: a job, or a sample where a job has several.
 fn noun(rows: &[&Row]) -> &'static str {
     if rows.iter().any(|row| row.sample.is_some()) {
         "sample"
@@ -126,7 +126,7 @@ fn headline(rows: &[&Row]) -> String {
     }
 }
 
-/// How many steps ran out of time, behind the outcome.
+/// The number of steps that ran out of time, behind the outcome.
 fn time_outs(count: usize) -> String {
     match count {
         0 => String::new(),
@@ -134,7 +134,7 @@ fn time_outs(count: usize) -> String {
     }
 }
 
-/// What was measured, by what.
+/// The revision, and the version of collector.
 fn about(rows: &[&Row], key: &CommentKey, common: &Common<'_>) -> String {
     let mut about = vec![
         text(&clipped(&key.workflow, LABEL)),
@@ -193,7 +193,7 @@ fn leaks(rows: &[&Row]) -> Option<String> {
 
 /// The table.
 fn results(rows: &[&Row], common: &Common<'_>, bytes: usize) -> String {
-    let room = Room {
+    let budget = Budget {
         lines: rows.len(),
         bytes,
     };
@@ -239,7 +239,7 @@ fn results(rows: &[&Row], common: &Common<'_>, bytes: usize) -> String {
         })
         .collect();
     let head = shown(columns.map(|(name, _)| name.to_owned()));
-    table(&head, &rows, &more, room)
+    table(&head, &rows, &more, budget)
 }
 
 fn errors(rows: &[&Row]) -> Option<String> {
@@ -257,7 +257,7 @@ fn errors(rows: &[&Row]) -> Option<String> {
     match items.len() {
         0 => None,
         1..=OPEN_ERRORS => Some(list),
-        _ => Some(fold("Errors", &list)),
+        _ => Some(details("Errors", &list)),
     }
 }
 

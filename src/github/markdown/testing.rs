@@ -106,7 +106,7 @@ pub(in crate::github) fn table(markdown: &str) -> Vec<Vec<String>> {
 }
 
 /// The summary of a lone part that folds, and the code that is all there is in it.
-pub(in crate::github) fn fold(markdown: &str) -> (String, String) {
+pub(in crate::github) fn details(markdown: &str) -> (String, String) {
     let (opening, code) = read(markdown, |blocks| {
         let [opening, code, closing] = blocks.as_slice() else {
             panic!("{markdown:?} does not have three blocks");

@@ -91,7 +91,7 @@ fn only_the_web_is_linked() {
 fn what_does_not_fit_is_counted() {
     let items = ["first one", "second one", "third one"].map(str::to_owned);
     let whole = "- first one\n- second one\n- third one\n";
-    let list = |lines, bytes| list(&items, "files", Room { lines, bytes });
+    let list = |lines, bytes| list(&items, "files", Budget { lines, bytes });
     assert_eq!(list(9, whole.len()), whole);
     let cut = "- first one\n\nand 2 more files\n";
     assert_eq!(list(9, whole.len() - 1), cut);
@@ -135,7 +135,7 @@ proptest! {
     fn a_table_keeps_its_rows_and_cells(cells in prop::array::uniform6(HOSTILE)) {
         let [a, b, c, d, e, f] = &cells;
         let rows = [[text(a), code(b), text(c)], [code(d), text(e), link(f, "https://a.example/|")]];
-        let read = testing::table(&table(&["a", "b", "c"], &rows, "rows", Room { lines: 2, bytes: 100_000 }));
+        let read = testing::table(&table(&["a", "b", "c"], &rows, "rows", Budget { lines: 2, bytes: 100_000 }));
         prop_assert_eq!(read.len(), 3);
         let expected: Vec<Vec<String>> = cells.chunks(3)
             .map(|row| row.iter().map(|cell| one_line(cell)).collect())
@@ -145,8 +145,8 @@ proptest! {
 
     #[test]
     fn a_fence_is_closed_by_its_end_only(hostile in HOSTILE) {
-        let block = fold(&hostile, &fenced(&hostile));
-        let (summary, code) = testing::fold(&block);
+        let block = details(&hostile, &fenced(&hostile));
+        let (summary, code) = testing::details(&block);
         prop_assert_eq!(summary, one_line(&hostile));
         prop_assert!(!code.contains(|c: char| c.is_control() && !c.is_whitespace()));
     }
@@ -161,7 +161,7 @@ proptest! {
 
     #[test]
     fn nothing_exceeds_its_bounds(lines in prop::collection::vec("[a-z]{0,40}", 0..30), most in 30_usize..600) {
-        let room = Room { lines: 20, bytes: most };
-        prop_assert!(list(&lines, "files", room).len() <= most);
+        let budget = Budget { lines: 20, bytes: most };
+        prop_assert!(list(&lines, "files", budget).len() <= most);
     }
 }

@@ -24,7 +24,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// A limit on what a token may write in a minute, where the server does not say when it ends.
 const RATE_LIMIT: Duration = Duration::from_mins(1);
 
-/// How much of an answer that is not understood is repeated, in characters.
+/// The most of an answer that is not understood that is repeated, in characters.
 const EXCERPT: usize = 300;
 
 /// Why there is no answer, or not the one that was hoped for.
@@ -35,7 +35,7 @@ pub(crate) enum HttpError {
     Refused {
         /// The status of its answer.
         status: u16,
-        /// Its words.
+        /// Its message.
         message: String,
         /// When it wants to be asked again.
         retry_after: Option<Duration>,
@@ -96,17 +96,17 @@ pub(in crate::github) fn from_octocrab(error: octocrab::Error) -> HttpError {
     }
 }
 
-/// The words of a failed request and of what made it fail.
+/// The message of a failed request and of what made it fail.
 fn unanswered(error: reqwest::Error) -> HttpError {
     // Addresses may carry a signature.
     let error = error.without_url();
-    let mut words = error.to_string();
+    let mut message = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        words = format!("{words}: {cause}");
+        message = format!("{message}: {cause}");
         source = cause.source();
     }
-    HttpError::Unanswered(words)
+    HttpError::Unanswered(message)
 }
 
 /// Makes the client that all services share.
@@ -129,7 +129,7 @@ pub(crate) fn client() -> Result<reqwest::Client, HttpError> {
 /// Sends a request and takes only success for an answer.
 ///
 /// # Errors
-/// [`HttpError`], with the server's own words.
+/// [`HttpError`], with the server's own message.
 pub(crate) async fn send(request: RequestBuilder) -> Result<reqwest::Response, HttpError> {
     accept(request.send().await.map_err(unanswered)?).await
 }
@@ -137,7 +137,7 @@ pub(crate) async fn send(request: RequestBuilder) -> Result<reqwest::Response, H
 /// Takes only success for an answer.
 ///
 /// # Errors
-/// [`HttpError`], with the server's own words.
+/// [`HttpError`], with the server's own message.
 pub(in crate::github) async fn accept(
     response: reqwest::Response,
 ) -> Result<reqwest::Response, HttpError> {
@@ -162,7 +162,7 @@ pub(in crate::github) async fn accept(
 /// Sends a request whose answer is JSON.
 ///
 /// # Errors
-/// [`HttpError`], with the server's own words.
+/// [`HttpError`], with the server's own message.
 pub(crate) async fn send_json<T: DeserializeOwned>(
     request: RequestBuilder,
 ) -> Result<T, HttpError> {
@@ -221,7 +221,7 @@ fn retry_after(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Optio
     Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
 }
 
-/// What a server says in the body of a refusal: the message of its JSON, or the start of its text.
+/// The message of a server in the body of a refusal: that of its JSON, or the start of its text.
 fn error_message(body: &str) -> String {
     let json: Option<serde_json::Value> = serde_json::from_str(body).ok();
     let message = json.as_ref().and_then(|json| {

@@ -19,15 +19,15 @@ pub(super) fn charts(metrics: &Metrics) -> Option<String> {
     if busy.len() < 2 || used.len() < 2 {
         return None;
     }
-    let mut words = vec![format!("CPU busy: {:.0} % on average", mean(&busy))];
+    let mut sentences = vec![format!("CPU busy: {:.0} % on average", mean(&busy))];
     if !stolen.is_empty() {
-        words.push(format!(
+        sentences.push(format!(
             "{:.1} % of the time given to others",
             mean(&stolen)
         ));
     }
     let most = used.iter().copied().fold(0.0, f32::max);
-    words.push(format!(
+    sentences.push(format!(
         "memory used: {} at most",
         human_measured_bytes(most)
     ));
@@ -41,7 +41,7 @@ pub(super) fn charts(metrics: &Metrics) -> Option<String> {
             most / 1_048_576.0 * 1.1 + 1.0,
             &mebibytes
         ),
-        words.join(", ")
+        sentences.join(", ")
     ))
 }
 

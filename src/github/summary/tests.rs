@@ -11,7 +11,7 @@ use super::*;
 use crate::instance::{Dollars, Instance, InstanceId, LeaseToken, RunId};
 use crate::phase::{Phase, Stage};
 use crate::report::{Collected, Diagnostic, Outcome, StageReport, StepReport};
-use crate::step::{Place, StepOutcome};
+use crate::step::{Location, StepOutcome};
 
 /// A run whose measurement failed, with `word` wherever a word comes from outside.
 fn report(word: &str) -> SampleReport {
@@ -27,7 +27,7 @@ fn report(word: &str) -> SampleReport {
     };
     let step = StepReport {
         script: format!("measure.sh{word}"),
-        place: Place::Remote,
+        location: Location::Remote,
         outcome: StepOutcome::Failed,
         exit_code: Some(2),
         started,
@@ -185,7 +185,7 @@ fn the_code_in_a_hint_is_shown_as_code() {
     report.errors = vec![Diagnostic::new("no", Some("add `id-token: write`"))];
     let page = summary(&report, &Facts::default());
     assert!(page.contains("<code>id-token: write</code>"), "{page}");
-    assert!(refusal("no", Some("see `id-token`")).contains("<code>id-token</code>"));
+    assert!(render_refusal("no", Some("see `id-token`")).contains("<code>id-token</code>"));
 }
 
 #[test]

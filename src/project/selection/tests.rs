@@ -60,7 +60,7 @@ impl Desk {
         )
     }
 
-    /// What travels, besides the script and the config.
+    /// The files that travel, besides the script and the config.
     fn sent(&self, upload: &str) -> Vec<String> {
         let selection = self.select(upload);
         assert_eq!(selection.flaws, []);

@@ -268,8 +268,8 @@ impl Sweep for Account {
 
     async fn terminate(&self, ids: &[InstanceId]) -> Result<Vec<InstanceId>, ProviderError> {
         match self.terminate_known(ids).await {
-            Err(error) if error.refusal() == Some(RefusalKind::NotFound) => {}
-            Err(error) if error.refusal() == Some(RefusalKind::Protected) && ids.len() > 1 => {
+            Err(error) if error.refusal_kind() == Some(RefusalKind::NotFound) => {}
+            Err(error) if error.refusal_kind() == Some(RefusalKind::Protected) && ids.len() > 1 => {
                 // Boxed: rare, and as large as everything else here together.
                 return Box::pin(self.terminate_each(ids)).await;
             }

@@ -64,7 +64,7 @@ impl Group {
             Ok(created) => created.group_id().unwrap_or_default().to_owned(),
             Err(error) => match from_sdk_error("CreateSecurityGroup", &error) {
                 // An earlier attempt was carried out, and its answer lost.
-                error if error.refusal() == Some(RefusalKind::Duplicate) => {
+                error if error.refusal_kind() == Some(RefusalKind::Duplicate) => {
                     let found = find(account, &name, vpc).await?;
                     let [id] = found.as_slice() else {
                         return Err(error);
@@ -83,7 +83,7 @@ impl Group {
             .await;
         if let Err(error) = allowed {
             let error = from_sdk_error("AuthorizeSecurityGroupIngress", &error);
-            if error.refusal() != Some(RefusalKind::Duplicate) {
+            if error.refusal_kind() != Some(RefusalKind::Duplicate) {
                 return Err(error);
             }
         }
@@ -132,7 +132,7 @@ pub(super) async fn resolve(
                 return Err(ProviderError::SecurityGroup {
                     name: name.clone(),
                     found: several.len(),
-                    place: format!(" in {vpc} of {}", account.region()),
+                    scope: format!(" in {vpc} of {}", account.region()),
                 });
             }
         }

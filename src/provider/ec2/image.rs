@@ -24,7 +24,7 @@ const DESCRIBE: &str = "DescribeImages";
 /// Where this account's own are asked for.
 const SELF: &str = "self";
 
-/// What stands before the name of a parameter.
+/// The prefix of the name of a parameter.
 const PARAMETER: &str = "resolve:ssm:";
 
 impl Account {
@@ -71,7 +71,7 @@ impl Account {
             Ok(answer) => answer.snapshots.unwrap_or_default(),
             Err(error) => match from_sdk_error("DescribeSnapshots", &error) {
                 // Who may not even look at snapshots has made no image.
-                error if error.refusal() == Some(RefusalKind::Final) => Vec::new(),
+                error if error.refusal_kind() == Some(RefusalKind::Final) => Vec::new(),
                 error => return Err(error),
             },
         };
@@ -98,7 +98,7 @@ impl Account {
 pub(super) fn deleted<T>(answer: Result<T, ProviderError>) -> Result<bool, ProviderError> {
     match answer {
         Ok(_) => Ok(true),
-        Err(error) => match error.refusal() {
+        Err(error) => match error.refusal_kind() {
             Some(RefusalKind::NotFound) => Ok(true),
             Some(RefusalKind::InUse) => Ok(false),
             _ => Err(error),
@@ -185,7 +185,7 @@ impl Images for Ec2 {
         let image = match answer {
             Ok(answer) => answer.image_id,
             // The name may be that of an attempt of this very call whose answer was lost.
-            Err(error) if error.refusal() == Some(RefusalKind::Duplicate) => {
+            Err(error) if error.refusal_kind() == Some(RefusalKind::Duplicate) => {
                 let own = of_owner(&Owner::Lease(request.lease.clone()));
                 let images = self.account.describe_images(own).await?;
                 let first = images.into_iter().find_map(|image| image.image_id);

@@ -9,7 +9,7 @@ use aws_sigv4::sign::v4;
 use serde_json::{Value, json};
 
 use super::account::Account;
-use super::refusal::{chain, refused};
+use super::refusal::{chain, from_code};
 use crate::provider::ProviderError;
 
 const ACTION: &str = "GetParameters";
@@ -78,14 +78,18 @@ pub(super) async fn value(account: &Account, name: &str) -> Result<String, Provi
             .map(str::to_owned)
             .ok_or_else(|| {
                 let message = format!("there is no parameter `{name}` in {region}");
-                refused(ACTION, "InvalidParameterValue", &message)
+                from_code(ACTION, "InvalidParameterValue", &message)
             });
     }
     match text("/__type") {
         Some(code) if status.is_client_error() => {
             let code = code.rsplit('#').next().unwrap_or(code);
             let message = text("/message").or(text("/Message"));
-            Err(refused(ACTION, code, message.unwrap_or("no reason given")))
+            Err(from_code(
+                ACTION,
+                code,
+                message.unwrap_or("no reason given"),
+            ))
         }
         _ => Err(unreachable(format!("status {status}"))),
     }

@@ -25,7 +25,7 @@ const ENDPOINT: &str = "https://api.pricing.us-east-1.amazonaws.com";
 const ACTION: &str = "AWSPriceListService.GetProducts";
 const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 
-/// What a price depends on, beside the region.
+/// The facts that a price depends on, beside the region.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Billing {
     instance_type: String,
@@ -62,7 +62,7 @@ pub(super) struct Prices {
     endpoint: Option<String>,
     credentials: SharedCredentialsProvider,
     billed: RefCell<BTreeMap<InstanceId, Billing>>,
-    /// What was asked before; held by whoever asks, so that nothing is asked twice.
+    /// The answers so far; held by whoever asks, so that nothing is asked twice.
     known: Mutex<BTreeMap<Billing, Option<Dollars>>>,
 }
 

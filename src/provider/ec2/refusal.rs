@@ -182,7 +182,7 @@ fn look_up(code: &str) -> (RefusalKind, Option<&'static str>) {
 }
 
 /// A refusal of this code.
-pub(super) fn refused(action: &'static str, code: &str, message: &str) -> ProviderError {
+pub(super) fn from_code(action: &'static str, code: &str, message: &str) -> ProviderError {
     let (kind, hint) = look_up(code);
     ProviderError::Refused {
         action,
@@ -203,7 +203,7 @@ where
     if let (SdkError::ServiceError(_), Some(code)) = (error, error.code())
         && !INTERNAL_CODES.contains(&code)
     {
-        return refused(action, code, error.message().unwrap_or("no reason given"));
+        return from_code(action, code, error.message().unwrap_or("no reason given"));
     }
     let message = match (error, error.code()) {
         // The SDK's own words for these are debug output.
@@ -271,7 +271,7 @@ mod tests {
 
     use aws_sdk_ec2::error::ErrorMetadata;
 
-    /// What collector makes of an answer of EC2's with this code.
+    /// The error that an answer of EC2's with this code becomes.
     fn answer(action: &'static str, code: &str) -> ProviderError {
         let error = ErrorMetadata::builder()
             .code(code)
@@ -289,12 +289,15 @@ mod tests {
                 error.to_string(),
                 format!("RunInstances was refused: EC2's words ({code})")
             );
-            assert_eq!((error.refusal(), error.hint()), (Some(kind), Some(hint)));
+            assert_eq!(
+                (error.refusal_kind(), error.hint()),
+                (Some(kind), Some(hint))
+            );
             assert_eq!(error.is_transient(), kind == Transient, "{code}");
             assert!(!error.may_have_taken_effect(), "{code}");
         }
         let unheard_of = answer("RunInstances", "Unheard.Of");
-        assert_eq!(unheard_of.refusal(), Some(Final));
+        assert_eq!(unheard_of.refusal_kind(), Some(Final));
         assert_eq!(unheard_of.hint(), None);
     }
 

@@ -28,7 +28,7 @@ use super::refusal::chain;
 use super::signature::{client, sign};
 use crate::config::S3Destination;
 use crate::object_store::{ObjectStore, ObjectUpload, Part, SignedPut, StoreError, StoredPart};
-use answer::{Answer, checksum_of_checksums, refusal, text_of};
+use answer::{Answer, checksum_of_checksums, from_code, text_of};
 
 /// The life of a signed address: as long as a part may take, with all that goes wrong.
 const LIFE: Duration = Duration::from_hours(1);
@@ -111,11 +111,11 @@ impl Bucket {
     /// When this machine has no certificates to trust.
     pub(super) fn new(account: &Account, destination: S3Destination) -> Result<Self, StoreError> {
         let client = client().map_err(|error| unanswered(HEAD_BUCKET, error))?;
-        let given = env::var(ENDPOINT_VARIABLE).ok();
+        let endpoint = env::var(ENDPOINT_VARIABLE).ok();
         Ok(Self {
             destination,
             credentials: account.credentials.clone(),
-            endpoint: given
+            endpoint: endpoint
                 .filter(|endpoint| !endpoint.is_empty())
                 .or_else(|| account.endpoint.clone()),
             home: account.region.clone(),
@@ -171,7 +171,7 @@ impl Bucket {
                 });
             }
         };
-        Err(refusal(HEAD_BUCKET, code, message))
+        Err(from_code(HEAD_BUCKET, code, message))
     }
 
     /// The address of an object, or of the bucket for an empty key.
@@ -202,8 +202,8 @@ impl Bucket {
     }
 
     async fn credentials(&self) -> Result<Credentials, StoreError> {
-        let given = self.credentials.provide_credentials().await;
-        given.map_err(|error| StoreError::Unanswered {
+        let credentials = self.credentials.provide_credentials().await;
+        credentials.map_err(|error| StoreError::Unanswered {
             action: SIGN,
             message: format!("no usable AWS credentials: {}", chain(&error)),
         })
@@ -314,7 +314,7 @@ async fn retry<F: Future<Output = Result<Answer, StoreError>>>(
         match request().await {
             Ok(answer) if answer.is_transient() => {}
             Err(StoreError::Unanswered { .. }) => {}
-            settled => return settled,
+            answered => return answered,
         }
         sleep(pause.mul_f64(rand::random_range(0.67..1.0))).await;
         pause *= 2;

@@ -22,7 +22,7 @@ pub(super) fn client() -> Result<reqwest::Client, reqwest::Error> {
         .build()
 }
 
-/// What signs a request: headers, or a part of its address, as the settings have it.
+/// The signature of a request: headers, or a part of its address, as the settings have it.
 pub(super) fn sign(
     request: SignableRequest<'_>,
     credentials: &Credentials,

@@ -1,4 +1,4 @@
-//! What the instance is told at its first boot, as cloud-config.
+//! The instructions for the first boot of an instance, as cloud-config.
 
 use std::fmt;
 use std::time::Duration;

@@ -42,13 +42,13 @@ impl Figures {
             return Err(JoinError::Revisions(one, other));
         }
         if self.baseline != other.baseline {
-            let words = |baseline: &Option<Revision>| {
+            let text = |baseline: &Option<Revision>| {
                 let revision = baseline.as_ref();
                 revision.map_or_else(|| "none".to_owned(), |revision| format!("`{revision}`"))
             };
             return Err(JoinError::Baselines(
-                words(&self.baseline),
-                words(&other.baseline),
+                text(&self.baseline),
+                text(&other.baseline),
             ));
         }
         let other = other.only(|sample| !self.samples.contains(sample));

@@ -62,17 +62,17 @@ impl<'a> Answer<'a> {
     }
 }
 
-fn text(values: &[&str], place: usize) -> Option<String> {
-    let value = values.get(place)?;
+fn text(values: &[&str], index: usize) -> Option<String> {
+    let value = values.get(index)?;
     (!value.is_empty()).then(|| (*value).to_owned())
 }
 
-fn number<T: FromStr>(values: &[&str], place: usize) -> Option<T> {
-    values.get(place)?.parse().ok()
+fn number<T: FromStr>(values: &[&str], index: usize) -> Option<T> {
+    values.get(index)?.parse().ok()
 }
 
-fn switch(values: &[&str], place: usize) -> Option<bool> {
-    match *values.get(place)? {
+fn switch(values: &[&str], index: usize) -> Option<bool> {
+    match *values.get(index)? {
         "0" => Some(false),
         "1" => Some(true),
         _ => None,

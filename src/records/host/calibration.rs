@@ -1,10 +1,10 @@
-//! What a machine did in a calibration, and what was set on it to make it quiet.
+//! The speed of a machine in a calibration, and the settings that made it quiet.
 
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// How fast a machine was before it was measured on, and afterwards.
+/// The speed of a machine before it was measured on, and afterwards.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Calibrations {
     /// Before `setup`.
@@ -21,16 +21,16 @@ impl Calibrations {
     }
 }
 
-/// How fast and how evenly a machine works; a number that it does not give is absent.
+/// The speed and the evenness of a machine; a number that it does not give is absent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
     /// The rounds of a loop of integer arithmetic, in the shell, on one CPU.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub integer_rounds_per_s: Option<f64>,
-    /// What is written to fresh memory.
+    /// The speed of writing to fresh memory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory_bytes_per_s: Option<f64>,
-    /// What is written to a file of 4 MiB and brought to the disk.
+    /// The speed of writing a file of 4 MiB and bringing it to the disk.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disk_bytes_per_s: Option<f64>,
     /// The longest time between two readings of the clock that was held up; 0 where none was.
@@ -66,9 +66,9 @@ impl Calibration {
 pub struct QuietSetting {
     /// Its name.
     pub name: String,
-    /// What was wanted.
+    /// The value that was wanted.
     pub wanted: String,
-    /// What there is now; `not available` where the machine has no such setting.
+    /// The value now; `not available` where the machine has no such setting.
     pub got: String,
 }
 

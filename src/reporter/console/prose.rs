@@ -10,7 +10,7 @@ use super::{Console, Stream};
 /// A narrower terminal breaks lines better by itself.
 const MIN_COLUMNS: usize = 20;
 
-/// What a line begins with that goes on with the one above it: the width of the clock.
+/// The indentation of a line that goes on with the one above it: the width of the clock.
 const INDENT: &str = "      ";
 
 /// A line that begins so is a sentence; any other that is indented quotes something.

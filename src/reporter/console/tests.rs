@@ -1,4 +1,4 @@
-//! What a person sees of a run on a terminal.
+//! The terminal that a person sees during a run.
 
 use indicatif::ProgressDrawTarget;
 

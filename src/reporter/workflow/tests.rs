@@ -1,4 +1,4 @@
-//! What the log of a job says of a run.
+//! The log of a job about a run.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn log() -> (WorkflowLog<Screen>, Screen) {
     (log, screen)
 }
 
-/// What is on the screen, with the same word for every fence.
+/// The text on the screen, with the same word for every fence.
 fn text(screen: &Screen) -> String {
     let text = screen.text();
     let mut parts = text.split("fence-");

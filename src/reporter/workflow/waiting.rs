@@ -1,4 +1,4 @@
-//! What a sample did and the log does not show yet.
+//! The events of a sample that the log does not show yet.
 
 use std::io::Write;
 
@@ -6,7 +6,7 @@ use super::{WAITING_LIMIT, WorkflowLog};
 use crate::phase::Stage;
 use crate::reporter::{Event, TimedEvent};
 
-/// What one of several samples did: shown in one piece when its stage is over or has said much, for groups do not nest.
+/// The events of one of several samples: shown in one piece when its stage is over or has said much, for groups do not nest.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     pub(super) events: Vec<TimedEvent>,

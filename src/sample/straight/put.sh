@@ -6,7 +6,7 @@ send() {
     for pause in 1 2 4 8 ''; do
         status=$(printf 'url = "%s"\n' "$2" | curl --config - --silent --show-error --header "$3" --header 'Expect:' \
             --upload-file "$1/parts/$(printf %05d "$4")" --dump-header "$1/$4.head" --output "$1/$4.body" \
-            --connect-timeout 10 --speed-limit 1024 --speed-time 60 --write-out '%{http_code}' 2> "$1/$4.complaint")
+            --connect-timeout 10 --speed-limit 1024 --speed-time 60 --write-out '%{http_code}' 2> "$1/$4.errors")
         case $status in
             2??)
                 printf '%s %s\n' "$4" "$(sed -n 's/^[Ee][Tt][Aa][Gg]: *//p' "$1/$4.head" | tr -d '\r"')"
@@ -20,7 +20,7 @@ send() {
         echo "again $4"
         sleep "$pause"
     done
-    { printf 'part %s: status %s ' "$4" "$status"; head -c 500 "$1/$4.complaint"; head -c 500 "$1/$4.body"; } >&2
+    { printf 'part %s: status %s ' "$4" "$status"; head -c 500 "$1/$4.errors"; head -c 500 "$1/$4.body"; } >&2
     return 1
 }
 workers=''

@@ -14,7 +14,7 @@ pub struct Keys {
     host: PrivateKey,
 }
 
-/// What a login needs: our key, and the one that the host must show.
+/// The keys of a login: our own, and the one that the host must show.
 #[derive(Debug, Clone)]
 pub struct LoginKeys {
     pub(super) client: Arc<PrivateKey>,

@@ -11,12 +11,12 @@ use collector::instance::InstanceId;
 use collector::lease::{KeptInstance, LeaseRecord};
 use collector::phase::{Phase, Stage};
 use collector::report::{Outcome, Release, RunReport, SampleReport, StageReport, StepReport};
-use collector::step::{Place, StepOutcome};
+use collector::step::{Location, StepOutcome};
 use jiff::Timestamp;
 use tempfile::TempDir;
 
 /// How long the kernel and helpers that are on their way out have to be gone.
-const SETTLED: Duration = Duration::from_secs(5);
+const DONE_DEADLINE: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub(super) struct Done {
@@ -209,7 +209,7 @@ impl Done {
                 // One that was ended may not have got as far as its first line, and what an instance has kept of the log may
                 // be out of reach.
                 let out_of_reach =
-                    sample.outcome == Outcome::Unavailable && step.place == Place::Remote;
+                    sample.outcome == Outcome::Unavailable && step.location == Location::Remote;
                 assert!(
                     ((!ended_itself || out_of_reach) && log.is_empty())
                         || log.starts_with(&stage.stage.to_string()),
@@ -221,7 +221,7 @@ impl Done {
 
     /// No process carries the mark of the run or stands in one of its directories.
     fn left_no_process(&self) {
-        let deadline = Instant::now() + SETTLED;
+        let deadline = Instant::now() + DONE_DEADLINE;
         loop {
             let left = self.processes();
             if left.is_empty() {

@@ -21,7 +21,7 @@ use collector::revision::Revision;
 use collector::sample::{Baseline, LocalHost, Plan, Run};
 use collector::shard::{Shard, Share};
 use collector::shell::process::ProcessShell;
-use collector::step::{Place, ScriptPath, Step};
+use collector::step::{Location, ScriptPath, Step};
 use tempfile::TempDir;
 
 use super::done::Done;
@@ -450,10 +450,10 @@ fn figures() -> Vec<FigureFiles> {
 fn step(script: &Script, phase: Phase, path: &str) -> Step {
     Step {
         script: ScriptPath::parse(path).unwrap(),
-        place: if script.local || phase == Phase::BeforeAwsStart {
-            Place::Local
+        location: if script.local || phase == Phase::BeforeAwsStart {
+            Location::Local
         } else {
-            Place::Remote
+            Location::Remote
         },
         timeout: script.timeout,
         warn_only: script.warn_only,

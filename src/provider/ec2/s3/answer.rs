@@ -1,4 +1,4 @@
-//! What S3 answers, and what it is told in XML.
+//! The answers of S3, and the XML that it is sent.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::object_store::{StoreError, StoredPart};
 
-/// How much of an answer that is not understood is repeated, in characters.
+/// The most of an answer that is not understood that is repeated, in characters.
 const EXCERPT: usize = 200;
 
 /// An answer, whatever it says.
@@ -66,7 +66,7 @@ impl Answer {
             return Err(self.not_understood(action));
         }
         let message = text_of(&self.body, "Message").unwrap_or_default();
-        Err(refusal(action, &code, message))
+        Err(from_code(action, &code, message))
     }
 
     pub(super) fn not_understood(&self, action: &'static str) -> StoreError {
@@ -79,7 +79,7 @@ impl Answer {
 }
 
 /// A refusal with its remedy.
-pub(super) fn refusal(action: &'static str, code: &str, message: String) -> StoreError {
+pub(super) fn from_code(action: &'static str, code: &str, message: String) -> StoreError {
     let hint = match code {
         "NoSuchBucket" => "check `S3`, or make the bucket: `aws s3 mb s3://…`",
         "AccessDenied" | "AllAccessDisabled" => {
@@ -149,7 +149,7 @@ pub(super) fn list_of(parts: &[StoredPart]) -> String {
     list
 }
 
-/// What S3 makes of the checksums of all parts.
+/// The checksum that S3 makes of those of all parts.
 pub(super) fn checksum_of_checksums(parts: &[StoredPart]) -> String {
     let mut sum = Sha256::new();
     for stored in parts {

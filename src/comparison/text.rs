@@ -40,10 +40,10 @@ impl Comparison {
             (Verdict::NoVerdict, "no verdict"),
             (Verdict::NoDifference, "no difference shown"),
         ];
-        for (verdict, words) in verdicts {
+        for (verdict, text) in verdicts {
             let count = self.of(verdict).count();
             if count > 0 {
-                parts.push(format!("{count} {words}"));
+                parts.push(format!("{count} {text}"));
             }
         }
         if let (Some(last), Some(seen)) = (parts.last_mut(), self.would_have_been_seen()) {
@@ -58,7 +58,7 @@ impl Comparison {
         format!("{revisions}{}; {}", parts.join(", "), self.basis())
     }
 
-    /// What was measured on.
+    /// The machines that were measured on.
     fn basis(&self) -> String {
         match self.unpaired {
             Some([baseline, candidate]) => format!(
@@ -70,7 +70,7 @@ impl Comparison {
                 plural(self.instances, "instance"),
                 plural(self.rounds, "round"),
                 self.precision
-                    .map_or_else(String::new, |one| one.in_words())
+                    .map_or_else(String::new, |one| one.describe())
             ),
         }
     }
@@ -122,8 +122,8 @@ impl Comparison {
 }
 
 impl Precision {
-    /// What became of it, to stand behind the number of rounds.
-    fn in_words(&self) -> String {
+    /// Its outcome, to stand behind the number of rounds.
+    fn describe(&self) -> String {
         let added = match self.further_rounds {
             0 => String::new(),
             further => format!(" ({further} added)"),
@@ -152,7 +152,7 @@ impl Row {
         format!("{} % [{}, {}]", part(ratio), part(low), part(high))
     }
 
-    /// How far the baseline and the candidate were from themselves, as `±0.8 / ±0.9 %`.
+    /// The distance of the baseline and of the candidate from themselves, as `±0.8 / ±0.9 %`.
     pub fn noise_of_both(&self) -> String {
         let part = |noise: Option<[f64; 2]>| {
             noise.map_or_else(
@@ -192,7 +192,7 @@ impl Row {
             .map(|value| format!("{}{gap}{unit}", significant(value / divisor)))
     }
 
-    /// How far the candidate is on the worse side, as a fraction; negative on the better one.
+    /// The distance of the candidate on the worse side, as a fraction; negative on the better one.
     fn worse_by(ratio: f64, better: Direction) -> f64 {
         match better {
             Direction::Less => ratio - 1.0,
@@ -200,7 +200,7 @@ impl Row {
         }
     }
 
-    /// How much worse the candidate is at least, by its interval.
+    /// The least distance of the candidate on the worse side, by its interval.
     pub(super) fn surely_worse_by(&self) -> Option<f64> {
         let ends = self.interval?;
         let worse = ends.map(|ratio| Self::worse_by(ratio, self.better));
@@ -276,7 +276,7 @@ const PREFIXES: [(f64, &str); 3] = [(1e9, "G"), (1e6, "M"), (1e3, "k")];
 /// A plain number has its prefix from this size on.
 const PREFIXED: f64 = 1e5;
 
-/// What a value in this unit is divided by, and the unit that it has then.
+/// The divisor of a value in this unit, and the unit that it has then.
 fn scale(value: f64, unit: &str) -> (f64, String) {
     let seconds = seconds(unit).map(|seconds| (seconds, TIMES.as_slice()));
     let bytes = (unit == "B").then_some((1.0, SIZES.as_slice()));

@@ -217,7 +217,7 @@ async fn run_on<P: Provider, R: Reporter>(
     };
     if let Some(job) = invocation.job {
         let owner = job.clone();
-        // Every file of the results is looked at. What fails is worth no more than the runner's own complaint.
+        // Every file of the results is looked at. What fails is worth no more than the runner's own warning.
         let _ = tokio::task::spawn_blocking(move || state.hand_over(&owner)).await;
         if report.is_err() {
             // Nothing was launched: the post step need not look for it.
@@ -292,12 +292,12 @@ fn refuse_expiring_credentials(
     config: &Config,
     reporter: &impl Reporter,
 ) -> Result<(), ProviderError> {
-    let given = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-    if given("AWS_ACCESS_KEY_ID").is_none() || given("AWS_SESSION_TOKEN").is_none() {
+    let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+    if variable("AWS_ACCESS_KEY_ID").is_none() || variable("AWS_SESSION_TOKEN").is_none() {
         return Ok(());
     }
     let longest = config.max_duration();
-    let end = given("AWS_CREDENTIAL_EXPIRATION").and_then(|end| end.parse::<Timestamp>().ok());
+    let end = variable("AWS_CREDENTIAL_EXPIRATION").and_then(|end| end.parse::<Timestamp>().ok());
     let Some(end) = end else {
         if longest > DEFAULT_SESSION {
             reporter.report(Event::Warning(

@@ -1,10 +1,10 @@
-//! A flaw of a file and its place.
+//! A flaw of a file and its position.
 
 use std::fmt;
 
-/// A place in a file.
+/// A position in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum Position {
     /// The file as a whole.
     File,
     /// A line and a column, both from 1.
@@ -14,17 +14,17 @@ pub enum Place {
         /// The column, in characters.
         column: usize,
     },
-    /// A place in JSON, such as `$.results[2].times`.
+    /// A position in JSON, such as `$.results[2].times`.
     Json(String),
 }
 
-impl Place {
+impl Position {
     /// A line as a whole.
     pub(super) const fn line(line: usize) -> Self {
         Self::Line { line, column: 1 }
     }
 
-    /// The place of a byte.
+    /// The position of a byte.
     pub(super) fn of_offset(bytes: &[u8], offset: usize) -> Self {
         let before = bytes.get(..offset).unwrap_or_default();
         let line = before.split(|byte| *byte == b'\n');
@@ -36,13 +36,13 @@ impl Place {
     }
 }
 
-/// What is wrong with a file: a warning.
+/// A defect of a file: a warning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Flaw {
     /// The path of the file relative to the results, or of the directory.
     pub file: String,
-    /// The place in it.
-    pub place: Place,
+    /// The position in it.
+    pub position: Position,
     /// A fragment of a sentence that says what is wrong.
     pub reason: String,
 }
@@ -51,13 +51,13 @@ impl fmt::Display for Flaw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             file,
-            place,
+            position,
             reason,
         } = self;
-        match place {
-            Place::File => write!(f, "{file}: {reason}"),
-            Place::Line { line, column } => write!(f, "{file}:{line}:{column}: {reason}"),
-            Place::Json(path) => write!(f, "{file}: {path}: {reason}"),
+        match position {
+            Position::File => write!(f, "{file}: {reason}"),
+            Position::Line { line, column } => write!(f, "{file}:{line}:{column}: {reason}"),
+            Position::Json(path) => write!(f, "{file}: {path}: {reason}"),
         }
     }
 }

@@ -6,8 +6,7 @@ use jiff::Timestamp;
 
 use super::delivery::Delivery;
 use super::{
-    ExitStatus, block_on, delivery, finish, listen, measure, report_error, reporters,
-    state_directory, trace,
+    ExitStatus, block_on, delivery, finish, listen, report_error, reporters, state_directory, trace,
 };
 use crate::cli::RunArgs;
 use crate::error::Error;
@@ -16,7 +15,7 @@ use crate::github::state::State;
 use crate::interrupt::Interrupt;
 use crate::reporter::workflow::WorkflowLog;
 
-/// What local steps could print of the environment.
+/// Secrets that local steps could print of the environment.
 const SECRETS: [&str; 5] = [
     "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
     "ACTIONS_RUNTIME_TOKEN",
@@ -38,7 +37,7 @@ pub(super) fn run(args: &RunArgs, job: &WorkflowJob) -> ExitStatus {
         trace(args.verbose, &log);
         let interrupt = Interrupt::default();
         let ended = match listen(&interrupt) {
-            Ok(()) => Box::pin(measure::run(args, Some(job), &log, &interrupt)).await,
+            Ok(()) => Box::pin(super::run::run(args, Some(job), &log, &interrupt)).await,
             Err(error) => Err(error),
         };
         let delivery = Delivery {
@@ -64,11 +63,11 @@ pub(super) fn run(args: &RunArgs, job: &WorkflowJob) -> ExitStatus {
         state_directory::hand_over_state();
         Ok(finish(&log, &interrupt, status).await)
     });
-    result.unwrap_or_else(|error| refuse(&error, job))
+    result.unwrap_or_else(|error| report_refusal(&error, job))
 }
 
 /// Tells a job why there was no run.
-pub(super) fn refuse(error: &Error, job: &WorkflowJob) -> ExitStatus {
+pub(super) fn report_refusal(error: &Error, job: &WorkflowJob) -> ExitStatus {
     let log = WorkflowLog::new(job, "".as_ref());
     delivery::deliver_refusal(error, job, &log);
     report_error(error, &log)

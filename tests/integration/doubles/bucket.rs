@@ -123,7 +123,7 @@ impl ObjectStore for Bucket {
     ) -> Result<Vec<SignedPut>, StoreError> {
         let signed = parts.iter().map(|part| SignedPut {
             url: format!("http://{}{}", self.server, path(upload, part)),
-            header: format!("x-checksum: {}", hex(&part.sha256)),
+            header: format!("x-checksum: {}", hex::encode(part.sha256)),
         });
         Ok(signed.collect())
     }
@@ -171,8 +171,4 @@ impl ObjectStore for Bucket {
         parts.retain(|path, _| !path.starts_with(&of_upload));
         Ok(())
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

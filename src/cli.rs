@@ -3,6 +3,7 @@
 //! The runner passes an input as the variable `INPUT_…`, hyphens and all. An input is an argument here with that
 //! variable; a test holds the arguments against `action.yml` and `docs/github-actions.md`.
 
+mod advice;
 mod bake;
 mod completions;
 mod figures;
@@ -139,7 +140,8 @@ impl Request {
         if let Some(first) = words.get(1) {
             refuse_misspelt_command(first, &command)?;
         }
-        let mut matches = command.try_get_matches_from(words)?;
+        let matches = command.clone().try_get_matches_from(words);
+        let mut matches = matches.map_err(|error| advice::advise(error, &command))?;
         if matches.subcommand_name().is_some() {
             Self::from_arg_matches_mut(&mut matches)
         } else {

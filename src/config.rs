@@ -42,7 +42,7 @@ pub use pattern::Pattern;
 pub use precision::parse as parse_precision;
 pub use problem::{ConfigErrors, Problem, plural};
 pub use repository::Repository;
-pub use s3::{S3Destination, S3DestinationError};
+pub use s3::{DownloadError, S3Destination, S3DestinationError};
 pub use schema::schema;
 pub use upload::{Upload, UploadKind, Wildcards};
 

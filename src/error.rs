@@ -6,7 +6,7 @@ mod shard;
 
 use std::path::PathBuf;
 
-use crate::config::{BakeError, DuetError};
+use crate::config::{BakeError, DownloadError, DuetError};
 use crate::exit_status::ExitStatus;
 use crate::github::http::HttpError;
 use crate::github::state::StateError;
@@ -54,6 +54,9 @@ pub(crate) enum Error {
     /// Two revisions cannot be measured at the same time.
     #[error(transparent)]
     Duet(#[from] DuetError),
+    /// The results would be of no use in the bucket alone.
+    #[error(transparent)]
+    Download(#[from] DownloadError),
     /// There can be no image.
     #[error(transparent)]
     Bake(#[from] BakeError),
@@ -156,6 +159,7 @@ impl Error {
                 "name what to compare with: `baseline: v1.2.2` in `main`, or `--baseline`; or leave the phase out",
             ),
             Self::Duet(error) => Some(error.hint()),
+            Self::Download(error) => Some(error.hint()),
             Self::Bake(error) => Some(error.hint()),
             Self::NoSuchImage(_) => {
                 Some("`collect list` shows the images; `--region` names another region")
@@ -202,6 +206,7 @@ impl Error {
             | Self::NoBaseline(_)
             | Self::NoComparison
             | Self::Duet(_)
+            | Self::Download(_)
             | Self::Bake(_)
             | Self::NoSuchImage(_)
             | Self::Project(_)

@@ -39,7 +39,7 @@ pub mod interrupt;
 pub mod job;
 pub mod lease;
 mod metrics;
-mod object_store;
+pub mod object_store;
 pub mod phase;
 mod preview;
 mod project;

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::arm::Arm;
-use crate::config::{Config, ProviderSpec, plural};
+use crate::config::{Baseline, Config, ProviderSpec, plural};
 use crate::instance::LOCAL_REGION;
 use crate::phase::{Phase, Stage};
 use crate::revision::Revision;
@@ -19,8 +19,7 @@ use crate::step::{Location, ScriptPath, Step};
 use settings::settings;
 
 /// The variables of every step that only the run itself can fill.
-pub(crate) const LATE_VARIABLES: [&str; 10] = [
-    "BASELINE",
+pub(crate) const LATE_VARIABLES: [&str; 9] = [
     "COLLECTOR_ARM",
     "COLLECTOR_ROUND",
     "COLLECTOR_CPUS",
@@ -124,6 +123,7 @@ impl Preview {
             let steps = config.phases.get(&phase).into_iter().flatten();
             let known = [
                 ("VERSION", Some(revision)),
+                ("BASELINE", known_baseline(config)),
                 ("COLLECTOR_PHASE", Some(phase.to_string())),
                 ("COLLECTOR_REGION", region.clone()),
                 // There is no second sample before the launch.
@@ -208,6 +208,15 @@ impl Preview {
     }
 }
 
+/// The baseline as scripts see it; only a job knows which one `auto` is.
+fn known_baseline(config: &Config) -> Option<String> {
+    match &config.baseline {
+        None => Some(String::new()),
+        Some(Baseline::Revision(revision)) => Some(revision.to_string()),
+        Some(Baseline::Auto) => None,
+    }
+}
+
 fn preview(step: &Step, known: &[(&str, Option<String>)]) -> StepPreview {
     let known = known
         .iter()
@@ -241,9 +250,14 @@ fn work(stage: Stage, config: &Config, share: Share) -> String {
         },
         (Stage::Ready, ProviderSpec::Local) => "copy the scripts there".into(),
         (Stage::Ready, ProviderSpec::Ec2(_)) => "wait for the first boot, send the scripts".into(),
-        (Stage::Collect, _) => {
+        (Stage::Collect, provider) => {
             let patterns = plural(config.performance_results.len(), "pattern");
-            format!("bring home what matches {patterns}")
+            match (&config.s3, provider) {
+                (Some(bucket), ProviderSpec::Ec2(_)) if !config.download => {
+                    format!("send what matches {patterns} to s3://{bucket}")
+                }
+                _ => format!("bring home what matches {patterns}"),
+            }
         }
         (Stage::Bake, _) => "make an image of the instance".into(),
         (Stage::Terminate, ProviderSpec::Local) => "remove the home directory".into(),

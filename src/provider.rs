@@ -385,13 +385,13 @@ impl ProviderError {
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::NotBuilt => {
-                "build it with its default features (`cargo build --release`), or rehearse with `--local`"
+                "build it with its default features (`cargo build --release`); a run with `--local` is a rehearsal and needs no EC2"
             }
             Self::NoRegion => {
                 "add `region:` to `main`, or set AWS_REGION, or a region in the AWS profile"
             }
             Self::NoCredentials(_) => {
-                "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, choose a profile with AWS_PROFILE, or log in with `aws sso login`; in GitHub Actions, `role-to-assume` names a role that the job may assume; `--local` rehearses without an account"
+                "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, choose a profile with AWS_PROFILE, or log in with `aws sso login`; in GitHub Actions, `role-to-assume` names a role that the job may assume; a run with `--local` is a rehearsal and needs no account"
             }
             Self::Expiring { .. } => {
                 "in GitHub Actions, `role-to-assume` gives a run credentials that are renewed; else use longer ones, or give every step a `timeout` or the config a shorter `max_lifetime`"

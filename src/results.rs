@@ -84,7 +84,7 @@ impl ResultsError {
                 Some("a file is in the way: remove it, or choose another `output`")
             }
             io::ErrorKind::NotFound if self.action == "reading" => {
-                Some("`--output` or `--config` says where the results are")
+                Some("`--help` says where results are looked for, and how to name another place")
             }
             io::ErrorKind::TimedOut => {
                 Some("the results are complete; the next run of the revision writes the index anew")

@@ -48,8 +48,13 @@ pub(super) fn check(args: &CheckArgs, console: &Console) -> Result<ExitStatus, E
     if let Some(uneven) = config.uneven_duets() {
         console.note(&uneven);
     }
-    let output = expand_home(&config.output).canonicalize();
-    let left_out: Vec<_> = output.into_iter().collect();
+    let output = expand_home(&config.output);
+    let absolute = std::path::absolute(&output).unwrap_or_else(|_| output.clone());
+    console.say(&format!(
+        "results would go to {}/<revision>/<instance>",
+        absolute.display()
+    ));
+    let left_out: Vec<_> = output.canonicalize().into_iter().collect();
     let selection = select(&project.directory, config, &project.text, &left_out);
     for line in lines(&selection) {
         console.say(&line);

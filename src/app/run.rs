@@ -102,14 +102,19 @@ pub(super) async fn run(
         let Some(baseline) = baseline else {
             return Ok((found, None));
         };
-        let revision = revision::baseline(&baseline, &revision, args, job, interrupt).await?;
+        let compared = revision::baseline(&baseline, &revision, args, job, interrupt).await?;
         let of_baseline = scratch
-            .look_up(&project, &revision, Arm::Baseline, reporter, interrupt)
+            .look_up(&project, &compared, Arm::Baseline, reporter, interrupt)
             .await?;
         let baseline = Baseline {
-            revision,
+            revision: compared,
             found: of_baseline,
         };
+        let same_commit = found.commit.is_some() && found.commit == baseline.found.commit;
+        if same_commit || revision == baseline.revision {
+            let note = "the revision is compared with itself (A/A): whatever is found is noise, or a false alarm";
+            reporter.report(Event::Note(note.into()));
+        }
         Ok((found, Some(baseline)))
     };
     let (found, baseline) = match looked_up.await {
@@ -145,16 +150,18 @@ pub(super) async fn run(
     report
 }
 
-/// Refuses a config with what only comparisons have for a run that is none, a duet that cannot be, and an image that cannot
-/// be made.
+/// Refuses a config with what only comparisons have for a run that is none, a duet that cannot be, results that would be
+/// nowhere, and an image that cannot be made.
 ///
 /// # Errors
-/// When there is no baseline, both revisions would write to the same place at the same time, or nothing can be baked.
+/// When there is no baseline, both revisions would write to the same place at the same time, nothing would have the results
+/// or be read from them, or nothing can be baked.
 pub(super) fn expect_feasible(config: &Config) -> Result<(), Error> {
     if config.baseline.is_none() && config.phases.contains_key(&Phase::OnRegression) {
         return Err(Error::NoComparison);
     }
     config.check_duet()?;
+    config.check_download()?;
     if config.provider != ProviderSpec::Local {
         config.check_bake()?;
     }

@@ -80,6 +80,9 @@ pub struct RunArgs {
     /// What all shards of a run have in common and no other run has; jobs of GitHub Actions and AWS Batch have it already
     #[arg(long, value_name = "NAME", requires = "shard")]
     pub run: Option<RunName>,
+    /// Send the results straight from the instance to the bucket that `S3` names, and only the records and logs here
+    #[arg(long)]
+    pub no_download: bool,
     /// Draw the order of the turns from this number, as an earlier run did
     #[arg(long, value_name = "NUMBER")]
     pub seed: Option<u64>,
@@ -165,6 +168,7 @@ impl RunArgs {
         config.baseline = self.baseline.clone().or_else(|| config.baseline.take());
         config.repeat = self.repeat.or(config.repeat);
         config.precision = self.precision.or(config.precision);
+        config.download &= !self.no_download;
         config.keep_on_failure = self.keep_on_failure.or(config.keep_on_failure);
         if config.provider == ProviderSpec::Local {
             // What is measured side by side on one machine disturbs each other.

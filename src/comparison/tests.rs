@@ -293,6 +293,18 @@ fn the_sentence_says_what_would_have_been_seen() {
 }
 
 #[test]
+fn a_revision_against_itself_is_named_as_what_it_is() {
+    let of_one = Comparison {
+        revisions: Some(testing::revisions("v2", "v2")),
+        ..comparison(vec![row("f", Verdict::Slower, 1.1)])
+    };
+    assert_eq!(
+        of_one.sentence(),
+        "v2 against itself (A/A): 1 slower; 3 instances, 6 rounds"
+    );
+}
+
+#[test]
 fn the_sentence_names_commits_by_the_beginning_of_their_hashes() {
     let of_commit = Comparison {
         revisions: Some(testing::revisions(

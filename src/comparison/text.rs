@@ -24,7 +24,11 @@ impl fmt::Display for Verdict {
 impl fmt::Display for Revisions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [candidate, baseline] = [&self.candidate, &self.baseline].map(Revision::short);
-        write!(f, "{candidate} against {baseline}")
+        if self.candidate == self.baseline {
+            write!(f, "{candidate} against itself (A/A)")
+        } else {
+            write!(f, "{candidate} against {baseline}")
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::Config;
 use super::keys::Key;
 use super::node::Node;
 use super::reader::Problems;
@@ -126,23 +127,58 @@ impl Problems<'_> {
     }
 }
 
+/// Why results cannot go to the bucket only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DownloadError {
+    /// They would be nowhere.
+    #[error("`download: false` without `S3`")]
+    Nowhere,
+    /// Nothing could be read from them.
+    #[error("`download: false` leaves no files for `figures`")]
+    Figures,
+}
+
+impl DownloadError {
+    /// What the user can do about it.
+    pub const fn hint(self) -> &'static str {
+        match self {
+            Self::Nowhere => {
+                "add `S3: my-bucket/results`, or let the results come here: else they would be nowhere"
+            }
+            Self::Figures => {
+                "leave out `figures`, or let the results come here: figures, and so every comparison, are read from files that are here"
+            }
+        }
+    }
+}
+
+impl Config {
+    /// Expects that results which are not to come here are stored, and that nothing is read from them.
+    ///
+    /// # Errors
+    /// When they could not be used.
+    pub fn check_download(&self) -> Result<(), DownloadError> {
+        match (self.download, &self.s3) {
+            (false, None) => Err(DownloadError::Nowhere),
+            (false, Some(_)) if !self.figures.is_empty() => Err(DownloadError::Figures),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Reads `S3` and `download`; what is wrong with them is entered.
 pub(super) fn read(main: &mut Section<'_, '_, '_>) -> (Option<S3Destination>, bool) {
     let destination = main.read("S3", Problems::s3);
     let download = main.read("download", Problems::boolean).unwrap_or(true);
     if let (Some(at), false) = (main.node("download").map(|node| node.at), download) {
-        if main.node("S3").is_none() {
-            let remedy = "add `S3: my-bucket/results`, or remove `download`: else the results would be nowhere";
-            main.add_problem(at, "`download: false` without `S3`", remedy);
-        }
-        if main.node("figures").is_some() {
-            let remedy =
-                "remove `figures`, or `download`: figures are read from files that are here";
-            main.add_problem(
-                at,
-                "`download: false` leaves no files for `figures`",
-                remedy,
-            );
+        let unusable = [
+            ("S3", false, DownloadError::Nowhere),
+            ("figures", true, DownloadError::Figures),
+        ];
+        for (key, is_there, error) in unusable {
+            if main.node(key).is_some() == is_there {
+                main.add_problem(at, error.to_string(), error.hint());
+            }
         }
     }
     (destination, download)

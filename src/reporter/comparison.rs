@@ -40,7 +40,9 @@ pub fn table(comparison: &Comparison, width: Option<usize>, all: bool) -> Vec<Li
         lines.extend(body(&rows, &comparison.head_of_changes(), width));
     }
     if folded > 0 {
-        let more = format!("and {folded} more without a difference; `--all` shows them");
+        let more = format!(
+            "and {folded} more without a difference; `--all` of `compare` and `merge` shows them"
+        );
         lines.push((None, more));
     }
     let remarks = remarks(comparison, &rows);

@@ -1,6 +1,6 @@
 //! A preview of a run as a person reads it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -33,7 +33,7 @@ fn setting(setting: &Setting) -> [String; 2] {
         Value::String(text) => Some(text.clone()),
         Value::Array(items) => {
             let items: Vec<_> = items.iter().map(text).collect();
-            Some(items.join("  "))
+            (!items.is_empty()).then(|| items.join("  "))
         }
         value => Some(value.to_string()),
     };
@@ -94,23 +94,30 @@ fn step(step: &StepPreview) -> [String; 4] {
 }
 
 fn is_of_every_step(name: &str) -> bool {
-    name == "VERSION" || name.starts_with("COLLECTOR_")
+    ["VERSION", "BASELINE"].contains(&name) || name.starts_with("COLLECTOR_")
 }
 
 /// The variables that every step has, with the values that are known.
 fn variables(preview: &Preview) -> Vec<String> {
     let steps = preview.schedule.iter().flat_map(|entry| &entry.steps);
-    let all: BTreeMap<&String, &Option<String>> = steps.flat_map(|step| &step.env).collect();
+    let mut all: BTreeMap<&String, BTreeSet<&Option<String>>> = BTreeMap::new();
+    for (name, value) in steps.flat_map(|step| &step.env) {
+        all.entry(name).or_default().insert(value);
+    }
     let head = ["variable", "value in every step"].map(str::to_owned);
     let rows = all
         .into_iter()
         .filter(|(name, _)| is_of_every_step(name))
-        .map(|(name, value)| {
-            let value = match (name.as_str(), value) {
+        .map(|(name, values)| {
+            let value = match (name.as_str(), values.last()) {
                 ("COLLECTOR_PHASE", _) => "(the phase of the step)".into(),
                 ("COLLECTOR_OUTPUT", _) => "(the results' directory, on this machine only)".into(),
-                (_, Some(value)) => value.clone(),
-                (_, None) => "(known during the run)".into(),
+                ("VERSION", _) if values.len() > 1 => "(the revision whose turn it is)".into(),
+                ("BASELINE", Some(Some(value))) if value.is_empty() => {
+                    "(empty: there is none)".into()
+                }
+                (_, Some(Some(value))) if !values.contains(&None) => value.clone(),
+                _ => "(known during the run)".into(),
             };
             [name.clone(), value]
         });

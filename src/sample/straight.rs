@@ -42,6 +42,9 @@ pub(super) enum StraightError {
 impl StraightError {
     pub(super) const fn hint(&self) -> Option<&'static str> {
         match self {
+            Self::Shell(ShellError::Command { .. }) => Some(
+                "the image needs `curl`, and the instance a way to S3 and room on its disk for the archive (docs/s3.md)",
+            ),
             Self::Shell(error) => error.hint(),
             Self::Store(error) => error.hint(),
             Self::Nonsense(_) | Self::Names(_) => None,

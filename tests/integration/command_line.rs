@@ -67,6 +67,17 @@ fn faults_of_the_command_line() {
         &["lst"],
         &["paln", ".", "v1"],
         &["completions", "sh"],
+        &["check", "config.yml", "v1"],
+        &["check", "config.yml", "--revision", "v1"],
+        &["config.yml", "--revision", "v1"],
+        &["config.yml", "v1", "v2"],
+        &["plan", "config.yml", "v1", "v2"],
+        &["bake", "config.yml", "v1", "v2"],
+        &["results", "config.yml", "v1"],
+        &["list", "config.yml"],
+        &["fetch", "config.yml", "v1"],
+        &["results"],
+        &["merge", "absent", "--output", "joined"],
     ];
     let text = faults.map(|words| {
         let finished = run(sandbox.collect(words)).expect(2);
@@ -82,13 +93,13 @@ fn check_of_a_valid_config() {
     let one = check(&format!("{main}run: [good.sh: {{timeout: 5m}}]\n"), 0);
     assert_eq!(
         one,
-        "config.yml is valid: 1 step, 1 pattern\nto the instance: 2 files, 110 B\n      93 B  config.yml\n      17 B  good.sh\n"
+        "config.yml is valid: 1 step, 1 pattern\nresults would go to …/out/<revision>/<instance>\nto the instance: 2 files, 110 B\n      93 B  config.yml\n      17 B  good.sh\n"
     );
     let main = main.replace(" x\n", " '*.{a,b}'\n");
     let several = check(&format!("{main}setup: [good.sh, good.sh, good.sh]\n"), 0);
     assert_eq!(
         several,
-        "config.yml is valid: 3 steps, 2 patterns\nto the instance: 2 files, 123 B\n     106 B  config.yml\n      17 B  good.sh\n"
+        "config.yml is valid: 3 steps, 2 patterns\nresults would go to …/out/<revision>/<instance>\nto the instance: 2 files, 123 B\n     106 B  config.yml\n      17 B  good.sh\n"
     );
 }
 
@@ -99,8 +110,35 @@ fn check_warns_of_a_measurement_that_may_hang() {
     assert_eq!(
         endless,
         "config.yml is valid: 2 steps, 1 pattern\n\
+         results would go to …/out/<revision>/<instance>\n\
          to the instance: 2 files, 120 B\n     103 B  config.yml\n      17 B  good.sh\n\
          warning: `run`: good.sh has no `timeout`: if it hangs, the instance costs money until `max_lifetime` (2h00m) is nearly over\n"
+    );
+}
+
+#[test]
+fn results_stay_in_the_bucket_only_where_there_is_one_and_nothing_is_read_from_them() {
+    let refused = |main: &str| {
+        let sandbox = Sandbox::new();
+        let main =
+            format!("performance_results: x\nec2_instance_size: c7i.large\nami: ami-1\n{main}");
+        sandbox
+            .config(&main, "run: [{measure.sh: {timeout: 5m}}]\n")
+            .script("measure.sh", "");
+        let words = ["plan", "config.yml", "v1", "--no-download"];
+        let finished = run(sandbox.collect(&words));
+        format!("{}{}", finished.stdout, finished.stderr)
+    };
+    assert!(refused("metrics: off").contains("`download: false` without `S3`"));
+    let with_figures = refused("S3: my-bucket\nfigures: x");
+    assert!(
+        with_figures.contains("leaves no files for `figures`"),
+        "{with_figures}"
+    );
+    let sent = refused("S3: my-bucket/results");
+    assert!(
+        sent.contains("(send what matches 1 pattern to s3://my-bucket/results)"),
+        "{sent}"
     );
 }
 

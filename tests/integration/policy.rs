@@ -1,6 +1,7 @@
 //! What a run promises, however it ends: {ok, failure, warning, time-out, error, panic, cancel} in every phase.
 
 mod bake;
+mod bucket;
 mod calibration;
 mod cancel;
 mod connection;

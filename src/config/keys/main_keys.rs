@@ -19,7 +19,7 @@ pub const MAIN_KEYS: [Key; 50] = [
         Kind::Text,
         Required,
         "~/performance_info/",
-        "where results go on this machine; `~` is your home; relative to where you call `collect`; created when it is missing",
+        "where results go on this machine; `~` is your home; a relative path begins where you call `collect`, not where the config is; created when it is missing",
     ),
     key(
         "ec2_instance_size",
@@ -261,7 +261,7 @@ pub const MAIN_KEYS: [Key; 50] = [
         Kind::Boolean,
         Value("true"),
         "false",
-        "with `S3`, `false` sends the results straight from the instance to the bucket, and only the records and logs here",
+        "with `S3`, `false` sends the results straight from the instance to the bucket, and only the records and logs here; `--no-download` does the same",
     ),
     key(
         "archive",

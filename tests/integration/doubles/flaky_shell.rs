@@ -1,6 +1,7 @@
 //! The real shell of this machine behind a connection that can break.
 
 use std::io;
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use collector::shell::process::ProcessShell;
@@ -16,7 +17,12 @@ pub(crate) struct FlakyShell {
     pub(crate) simulation: Rc<Simulation>,
     /// There is a connection that can break.
     pub(crate) remote: bool,
+    /// The directory of all its programs, where it lacks one.
+    pub(crate) programs: Option<PathBuf>,
 }
+
+/// Runs a command with no other programs than those in a directory.
+const WITH_PROGRAMS: &str = "PATH=$1; export PATH; shift; exec \"$@\"";
 
 fn lost() -> ShellError {
     ShellError::Lost {
@@ -81,6 +87,15 @@ impl Shell for FlakyShell {
             output,
             simulation: &self.simulation,
             remote: self.remote,
+        };
+        let command = match &self.programs {
+            Some(programs) => {
+                let argv = [programs.to_str().unwrap()]
+                    .into_iter()
+                    .chain(command.argv());
+                &Command::new(WITH_PROGRAMS, argv)
+            }
+            None => command,
         };
         let result = self.shell.execute(command, stdin, &mut tap).await;
         if let Some(error) = self.trouble() {

@@ -1,7 +1,9 @@
 //! A provider that keeps books: its instances are directories, and what it does wrong is up to the test.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
@@ -21,7 +23,7 @@ use collector::shell::process::ProcessShell;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 
-use super::{FlakyShell, Simulation, Trigger};
+use super::{Bucket, FlakyShell, Simulation, Storing, Trigger};
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) enum Launch {
@@ -110,6 +112,10 @@ pub(crate) struct Faults {
     pub(crate) find: Find,
     pub(crate) keep: Keep,
     pub(crate) imaging: Imaging,
+    /// There is a bucket, and this is how it does.
+    pub(crate) storing: Option<Storing>,
+    /// The images of instances have no such program.
+    pub(crate) missing: Option<&'static str>,
     /// The most instances that a launch gives.
     pub(crate) grants: Option<u32>,
     /// So many questions for the state of instances fail, then they are answered.
@@ -148,6 +154,7 @@ pub(crate) struct Ledger {
     directory: PathBuf,
     records: LeaseRecords,
     book: RefCell<Book>,
+    bucket: Option<Bucket>,
 }
 
 fn unanswered(action: &'static str) -> ProviderError {
@@ -174,12 +181,15 @@ impl Ledger {
         directory: PathBuf,
         records: LeaseRecords,
     ) -> Self {
+        let bucket = faults.storing;
+        let bucket = bucket.map(|storing| Bucket::new(storing, simulation.clone()));
         Self {
             simulation,
             faults,
             directory,
             records,
             book: RefCell::default(),
+            bucket,
         }
     }
 
@@ -203,6 +213,20 @@ impl Ledger {
         self.directory.join(id.as_str()).join("jobs")
     }
 
+    /// A directory with every program of this machine but one.
+    fn programs_without(&self, name: &str) -> PathBuf {
+        let directory = self.directory.join("programs");
+        if !directory.exists() {
+            fs::create_dir_all(&directory).unwrap();
+            for entry in fs::read_dir("/usr/bin").unwrap().flatten() {
+                if entry.file_name() != name {
+                    symlink(entry.path(), directory.join(entry.file_name())).unwrap();
+                }
+            }
+        }
+        directory
+    }
+
     /// The number of calls that ended instances.
     pub(crate) fn terminate_calls(&self) -> u32 {
         self.book.borrow().terminate_calls
@@ -211,6 +235,18 @@ impl Ledger {
     /// The number of launches that gave instances.
     pub(crate) fn launch_calls(&self) -> u32 {
         self.book.borrow().launch_calls
+    }
+
+    /// The objects of the bucket; no part of another one is in it.
+    pub(crate) fn objects(&self) -> BTreeMap<String, Vec<u8>> {
+        self.bucket.as_ref().map_or_else(BTreeMap::new, |bucket| {
+            assert_eq!(
+                bucket.loose_parts(),
+                0,
+                "nothing half is left in the bucket"
+            );
+            bucket.objects()
+        })
     }
 
     /// The images that can be launched from, and the others.
@@ -481,7 +517,7 @@ impl Images for Ledger {
 impl Provider for Ledger {
     type Candidate = ();
     type Shell = FlakyShell;
-    type Store = std::convert::Infallible;
+    type Store = Bucket;
 
     async fn resolve(&self) -> Result<Resolved<()>, ProviderError> {
         self.simulation.at(Trigger::Resolving);
@@ -537,6 +573,10 @@ impl Provider for Ledger {
         }
     }
 
+    fn store(&self) -> Option<&Bucket> {
+        self.bucket.as_ref()
+    }
+
     fn access(&self, instance: &Instance) -> Option<InstanceAccess> {
         Some(InstanceAccess {
             access: Access::Home {
@@ -584,6 +624,7 @@ impl Provider for Ledger {
             shell: ProcessShell::at_home(self.home_of(&instance.id)),
             simulation: self.simulation.clone(),
             remote: true,
+            programs: self.faults.missing.map(|name| self.programs_without(name)),
         };
         shell.trouble().map_or(Ok(()), Err)?;
         Ok(RemoteHost {

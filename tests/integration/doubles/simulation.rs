@@ -18,6 +18,8 @@ pub(crate) enum Trigger {
     Step(Phase),
     /// A script has printed this.
     Says(&'static str),
+    /// The bucket is asked to take an object.
+    Storing,
     /// An image that fits is looked for.
     LookingForImage,
     /// An image is being made, and the answer is not given yet.

@@ -1,5 +1,6 @@
 //! A run that is over, and what can be claimed about it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -33,6 +34,8 @@ pub(super) struct Done {
     pub(super) bakes: bool,
     /// The images that can be launched from, and the others.
     pub(super) images: [usize; 2],
+    /// The objects of the bucket, by their keys.
+    pub(super) objects: BTreeMap<String, Vec<u8>>,
     pub(super) launch_calls: u32,
     pub(super) terminate_calls: u32,
     pub(super) home: PathBuf,
@@ -107,6 +110,27 @@ impl Done {
         assert_eq!(self.read("result"), "42\n");
         assert_eq!(self.sample().collected.files, 1, "{}", self.story());
         self
+    }
+
+    /// The files of an object of the bucket, which is an archive, below the directory of the results.
+    pub(super) fn stored(&self, behind: &str) -> Vec<String> {
+        let name = self.results().file_name().unwrap().to_string_lossy();
+        let root = format!("{}/{name}", self.sample().revision);
+        let object = &self.objects[&format!("{root}{behind}")];
+        let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(object.as_slice()));
+        let paths = archive.entries().unwrap().map(|entry| {
+            let path = entry.unwrap().path().unwrap().into_owned();
+            path.strip_prefix(&root)
+                .map(|path| path.display().to_string())
+        });
+        paths.flatten().filter(|path| !path.is_empty()).collect()
+    }
+
+    /// Whether there is a packed copy of the results beside them.
+    pub(super) fn has_archive(&self) -> bool {
+        let directory = self.results().parent().unwrap();
+        let mut entries = fs::read_dir(directory).unwrap().flatten();
+        entries.any(|entry| entry.file_name().to_string_lossy().contains(".tar.gz"))
     }
 
     /// Nothing was launched.

@@ -122,6 +122,8 @@ pub(super) struct Scenario {
     image: Image,
     turns: Option<NonZeroU32>,
     duets: Option<NonZeroU32>,
+    stays: bool,
+    unpacked: bool,
 }
 
 /// A run without any script.
@@ -256,6 +258,18 @@ impl Scenario {
         self
     }
 
+    /// Sends the results straight from the instance to the bucket.
+    pub(super) fn without_download(mut self) -> Self {
+        self.stays = true;
+        self
+    }
+
+    /// Keeps no archive.
+    pub(super) fn without_archive(mut self) -> Self {
+        self.unpacked = true;
+        self
+    }
+
     /// Asks for an image.
     pub(super) fn uses_image(mut self) -> Self {
         self.image = Image::Used;
@@ -321,6 +335,7 @@ impl Scenario {
                 shell: ProcessShell::in_directory(&plan.directory),
                 simulation: simulation.clone(),
                 remote: false,
+                programs: None,
             },
             jobs_dir: directory.path().join("steps"),
         };
@@ -350,6 +365,7 @@ impl Scenario {
             recorded_before_launch: ledger.recorded_before_launch(),
             bakes: plan.bakes,
             images: ledger.images(),
+            objects: ledger.objects(),
             launch_calls: ledger.launch_calls(),
             terminate_calls: ledger.terminate_calls(),
             home: ledger.home(),
@@ -407,8 +423,8 @@ impl Scenario {
             calibrate: self.calibrated,
             quiet: self.quiet,
             s3: None,
-            download: true,
-            archive: true,
+            download: !self.stays,
+            archive: !self.unpacked,
             phases,
         };
         let config = if self.image == Image::Made {

@@ -179,3 +179,30 @@ fn plain(value: &Value) -> String {
         other => other.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn devices_that_are_alike_differ_in_no_id() {
+        let lines = |volume: &str| {
+            let mut lines = Vec::new();
+            let volumes = json!([{"name": "/dev/sda1", "id": volume, "type": "gp3", "iops": 3000}]);
+            flatten("volumes", &volumes, &mut lines);
+            let disks = json!([{"name": "nvme0n1", "volume": volume, "scheduler": "none"}]);
+            flatten("disks", &disks, &mut lines);
+            lines
+        };
+        let told = lines("vol-1");
+        assert_eq!(told, lines("vol-2"));
+        let [(name, volume), (_, disk)] = told.as_slice() else {
+            panic!("{told:?}")
+        };
+        assert_eq!(name, "volumes: /dev/sda1");
+        assert!(volume.contains("iops 3000") && volume.contains("type gp3"));
+        assert_eq!(disk, "scheduler none");
+    }
+}

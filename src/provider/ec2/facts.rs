@@ -85,6 +85,9 @@ impl Account {
                 of.volumes.push(volume_as(attached.device(), volume));
             }
         }
+        for of in facts.values_mut() {
+            of.volumes.sort_by(|one, other| one.name.cmp(&other.name));
+        }
         if !burstable || facts.is_empty() {
             return Ok(());
         }

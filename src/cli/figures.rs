@@ -79,7 +79,7 @@ pub enum ExportFormat {
     Json,
 }
 
-/// What is better of a figure.
+/// The better direction of a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Better {
     /// Less

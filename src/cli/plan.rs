@@ -27,7 +27,7 @@ pub struct PlanArgs {
     pub run: RunArgs,
 }
 
-/// What a plan takes, so that it can be put in front of any run, but has no use for.
+/// Hides what a plan takes only so that it can be put in front of any run.
 pub(super) fn hide_what_only_a_run_heeds(plan: clap::Command) -> clap::Command {
     plan.mut_args(|arg| {
         let only_of_a_run = arg.get_help_heading() == Some(IN_A_JOB)

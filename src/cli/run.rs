@@ -180,7 +180,7 @@ impl RunArgs {
 /// Which shard of a run a process is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ShardChoice {
-    /// What the engine that started it tells.
+    /// The one that the engine tells which started it.
     Auto,
     /// This one.
     These(Shard),

@@ -23,7 +23,7 @@ pub enum Export {
     BmfV1,
     /// A custom tool of github-action-benchmark.
     GithubActionBenchmark,
-    /// What Prometheus reads.
+    /// The exposition format of Prometheus.
     OpenMetrics,
     /// A line for each value.
     Csv,

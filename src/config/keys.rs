@@ -37,7 +37,7 @@ pub struct Key {
 pub enum Kind {
     /// A text that is not empty.
     Text,
-    /// What git takes as the name of a revision, or `auto`.
+    /// The name of a revision as git takes it, or `auto`.
     Revision,
     /// One of these words.
     Choice(&'static [&'static str]),
@@ -75,7 +75,7 @@ pub enum Kind {
     Variables,
     /// A share, with its `%`.
     Percent,
-    /// What fails a comparison, a map with keys of its own.
+    /// The limits beyond which a comparison fails, a map with keys of its own.
     Limits,
     /// A map with keys of its own.
     Section,

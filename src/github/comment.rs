@@ -75,7 +75,8 @@ impl JobKey {
     }
 }
 
-/// What a job has to say. A later one of the same job is greater.
+/// The row of a job. Rows are ordered by their fields as they stand, so that a later one of the same job is greater: `run`,
+/// `attempt` and `finished` come first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Row {
     /// `GITHUB_RUN_ID`.

@@ -196,7 +196,7 @@ pub(crate) fn link(label: &str, url: &str) -> String {
     format!("[{label}]({target})")
 }
 
-/// A table of Markdown cells; the rows that there is no budget for are counted as `things`.
+/// A table of Markdown cells; the rows beyond the budget are counted as `things`.
 pub(crate) fn table(
     head: &[impl AsRef<str>],
     rows: &[impl AsRef<[String]>],
@@ -213,7 +213,7 @@ pub(crate) fn table(
     head + &truncated(rows, things, Budget { bytes, ..budget })
 }
 
-/// A list of Markdown items; those that there is no budget for are counted as `things`.
+/// A list of Markdown items; those beyond the budget are counted as `things`.
 pub(crate) fn list(items: &[String], things: &str, budget: Budget) -> String {
     truncated(
         items.iter().map(|item| format!("- {item}\n")),

@@ -13,7 +13,7 @@ use crate::config::human_duration;
 use crate::report::{Outcome, Release, SampleReport, time_outs, utc_to_the_second};
 use crate::report_page::Metrics;
 
-/// GitHub drops a longer summary. Each part has budget of its own, and together they stay below.
+/// GitHub drops a longer summary. Each part has a budget of its own, and together they stay below.
 pub(crate) const MAX_BYTES: usize = 1_048_576;
 
 const ERRORS: Budget = budget(50, 150_000);

@@ -1,7 +1,7 @@
-//! Controls: what an arm says of itself. A round has each arm twice, so that the ratio of the first turn to the second is
+//! Controls: the ratio of an arm to itself. A round has each arm twice, so that the ratio of the first turn to the second is
 //! that of a revision to itself.
 //!
-//! What changes both arms alike through a round, such as a machine that warms up, is in the ratio of each arm to itself and
+//! A change of both arms alike through a round, such as a machine that warms up, is in the ratio of each arm to itself and
 //! cancels in the ratio of one to the other. So both are shown as noise, and only their difference is held against
 //! a verdict: in A B B A a drift makes it positive, in B A A B negative, and the order is drawn.
 

@@ -150,6 +150,32 @@ fn a_log_that_is_cut_and_grows_again_is_told_of_once() {
 }
 
 #[test]
+fn a_step_on_a_full_disk_does_not_run_without_its_variables() {
+    let sandbox = Sandbox::new();
+    let seen = sandbox.path().join("seen");
+    sandbox
+        .config(
+            "performance_results: done",
+            "setup:\n  - fill.sh\nrun:\n  - measure.sh\n",
+        )
+        .script("fill.sh", "cat /dev/zero > fill 2> /dev/null; :")
+        .script(
+            "measure.sh",
+            &format!("echo \"[$VERSION]\" > {}", seen.display()),
+        );
+    let Some(_small) = Small::of_kind("tmpfs", sandbox.path().join("state"), "size=2m,mode=700")
+    else {
+        return;
+    };
+    run(sandbox.collect(&["config.yml", "v1", "--local"])).expect(3);
+    assert!(
+        !seen.exists(),
+        "it ran with {:?}",
+        std::fs::read_to_string(seen)
+    );
+}
+
+#[test]
 fn a_disk_that_is_full_for_a_moment_costs_no_line_of_a_log() {
     let sandbox = Sandbox::new();
     let go = sandbox.path().join("go");

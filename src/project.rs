@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::config::{Config, ConfigErrors, MAX_FILE_SIZE, Nameable, Named, Source};
 
-pub(crate) use calls::unsent_calls;
+pub(crate) use calls::{calls_for_checkout, unsent_calls};
 pub(crate) use create::{CreateError, create};
 pub(crate) use selection::{Selection, select};
 

@@ -68,6 +68,8 @@ pub(crate) struct Answers {
     pub build: String,
     /// The shell command whose time is measured.
     pub measure: String,
+    /// Whether the config lies in a clone, whose revisions are measured then.
+    pub in_clone: bool,
 }
 
 /// A file to start from.
@@ -131,7 +133,16 @@ main:
                 "  ",
                 &format!("{} (default: {})", key.meaning, key.default_text()),
             );
-            entry(&mut text, &format!("  # {}: {}", key.name, key.example));
+            let line = match key.name {
+                "figures" => {
+                    format!("  figures: {program}.csv # what two revisions are compared by")
+                }
+                "repository" | "send" if self.in_clone => {
+                    format!("  {}: {}", key.name, key.example)
+                }
+                name => format!("  # {name}: {}", key.example),
+            };
+            entry(&mut text, &line);
         }
         text.push_str("# The phases, in their order. A script lies beside this file, is executable, and names its interpreter.\n\n");
         for key in FILE_KEYS.iter().filter(|key| key.kind == Kind::Steps) {
@@ -161,7 +172,7 @@ main:
 # root in the login user's home. Fetch and build here, for example:
 #   apt-get update && apt-get install --yes git make gcc
 #   git clone https://example.org/{program}.git && cd {program} && git checkout \"$VERSION\" && make
-# A clone on your own machine is sent along with `repository` and `send: true` in config.yml; its files are then here:
+# With `repository` and `send: true` in config.yml a clone on your own machine is sent along, and its files are there:
 #   cd \"$COLLECTOR_SOURCE\" && make
 set -eu
 : \"${{VERSION:?is not set; collect sets it to the revision}}\"
@@ -180,7 +191,7 @@ set -eu
             "\
 #!/bin/sh
 # Measures {program}: each repetition is a line of {FIGURES}/{program}.csv, which config.yml collects. It starts where
-# setup.sh started, so `cd` to where that built something.
+# setup.sh started, so `cd` to where that built something, for example to \"$COLLECTOR_SOURCE\".
 set -eu
 export LC_ALL=C # a decimal point, not a comma
 : \"${{VERSION:?is not set; collect sets it to the revision}}\"
@@ -194,7 +205,7 @@ measured() (
 
 csv=$PWD/{FIGURES}/{program}.csv
 mkdir -p {FIGURES}
-echo \"revision,repetition,seconds\" >\"$csv\"
+echo \"name,value,unit,revision,repetition\" >\"$csv\"
 
 # The first one brings everything into memory and does not count.
 repetition=0
@@ -205,7 +216,7 @@ while [ \"$repetition\" -le \"$repetitions\" ]; do
     seconds=$(awk -v ns=\"$((end - start))\" 'BEGIN {{ printf \"%.6f\", ns / 1e9 }}')
     if [ \"$repetition\" -gt 0 ]; then
         # Written at once: a time-out costs the repetitions that did not run, not those that did.
-        echo \"$VERSION,$repetition,$seconds\" >>\"$csv\"
+        echo \"{program},$seconds,s,$VERSION,$repetition\" >>\"$csv\"
         echo \"repetition $repetition of $repetitions: $seconds s\"
     fi
     repetition=$((repetition + 1))

@@ -5,7 +5,7 @@ use crate::cli::CheckArgs;
 use crate::config::{DuetError, ProviderSpec, human_duration, plural};
 use crate::error::Error;
 use crate::exit_status::ExitStatus;
-use crate::project::{Project, Selection, select, unsent_calls};
+use crate::project::{Project, Selection, calls_for_checkout, select, unsent_calls};
 use crate::project_file::ProjectFile;
 use crate::reporter::console::Console;
 
@@ -79,6 +79,11 @@ pub(super) fn check(args: &CheckArgs, console: &Console) -> Result<ExitStatus, E
         console.warn(&format!(
             "the scripts seem to need {} besides that are not uploaded",
             plural(more, "file")
+        ));
+    }
+    for script in calls_for_checkout(&project.directory, config) {
+        console.warn(&format!(
+            "{script} uses $COLLECTOR_SOURCE, which is empty: add `repository: .` and `send: true` to `main`"
         ));
     }
     for script in config.endless_measurements() {

@@ -1,7 +1,5 @@
 //! `collect init`: a config and its scripts to start from.
 
-use std::path::Path;
-
 use crate::cli::{self, InitArgs};
 use crate::error::Error;
 use crate::exit_status::ExitStatus;
@@ -14,14 +12,18 @@ use crate::starter::{Answers, DEFAULT_MEASURE, ProgramName};
 /// Writes a config and its scripts to start from.
 pub(super) fn init(args: &InitArgs, console: &Console) -> Result<ExitStatus, Error> {
     let directory = &args.directory;
-    let files = answers(args)?.files();
+    let answers = answers(args)?;
+    let files = answers.files();
     create(directory, &files)?;
     let names: Vec<&str> = files.iter().map(|file| file.name).collect();
     let argument = quote_where_needed(&directory.to_string_lossy());
+    // Without a clone the scripts get the word as it is.
+    let revision = if answers.in_clone { "HEAD" } else { "demo" };
     console.say(&format!(
         "wrote {} to {}\n\n\
-         rehearse it on this machine:  {command} --local {argument} demo\n\
-         see what a run would do:      {command} plan {argument} demo",
+         see what a run would do:      {command} plan {argument} {revision}\n\
+         rehearse it on this machine:  {command} --local {argument} {revision}\n\
+         compare two revisions:        {command} --local {argument} NEW --baseline OLD",
         names.join(", "),
         directory.display(),
         command = cli::NAME,
@@ -31,22 +33,23 @@ pub(super) fn init(args: &InitArgs, console: &Console) -> Result<ExitStatus, Err
 
 /// The answers: given, else asked for, else made up.
 fn answers(args: &InitArgs) -> Result<Answers, PromptError> {
-    let named = std::path::absolute(&args.directory).ok();
-    let named = named.as_deref().and_then(Path::file_name);
-    let named = named.unwrap_or_default().to_string_lossy();
+    let directory = std::path::absolute(&args.directory).unwrap_or_default();
+    let named = directory.file_name().unwrap_or_default().to_string_lossy();
+    let in_clone = directory.ancestors().any(|path| path.join(".git").exists());
+    let build = if in_clone {
+        "Shell command that builds it; the checkout is in $COLLECTOR_SOURCE (Enter for none)"
+    } else {
+        "Shell command that installs it at the revision $VERSION (Enter for none)"
+    };
     Ok(Answers {
+        in_clone,
         program: answer(
             args.program.as_ref(),
             args.yes,
             "Name of the program",
             ProgramName::nearest(&named),
         )?,
-        build: answer(
-            args.build.as_ref(),
-            args.yes,
-            "Shell command that installs it at the revision $VERSION (Enter for none)",
-            String::new(),
-        )?,
+        build: answer(args.build.as_ref(), args.yes, build, String::new())?,
         measure: answer(
             args.measure.as_ref(),
             args.yes,

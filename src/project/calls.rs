@@ -6,7 +6,7 @@ use std::io::Read as _;
 use std::path::{Component, Path, PathBuf};
 
 use super::CONFIG_FILE;
-use crate::config::Config;
+use crate::config::{Config, Repository};
 use crate::project_file::ProjectFile;
 use crate::step::{Location, ScriptPath};
 
@@ -23,19 +23,8 @@ pub(crate) fn unsent_calls(
     sent: &[ProjectFile],
 ) -> Vec<(ScriptPath, PathBuf)> {
     let sent: BTreeSet<&Path> = sent.iter().map(|file| file.destination.as_path()).collect();
-    let steps = config
-        .steps()
-        .filter(|(_, step)| step.location == Location::Remote);
-    let scripts: BTreeSet<&ScriptPath> = steps.map(|(_, step)| &step.script).collect();
     let mut calls = Vec::new();
-    for script in scripts {
-        let mut text = Vec::new();
-        let read = File::open(directory.join(script.as_str()))
-            .and_then(|file| file.take(MAX_READ).read_to_end(&mut text));
-        // A program has no words.
-        let (Ok(_), Ok(text)) = (read, String::from_utf8(text)) else {
-            continue;
-        };
+    for (script, text) in scripts(directory, config) {
         let named: BTreeSet<PathBuf> = words(&text).filter_map(path).collect();
         let unsent = named.into_iter().filter(|path| {
             !sent.contains(path.as_path())
@@ -45,6 +34,40 @@ pub(crate) fn unsent_calls(
         calls.extend(unsent.map(|path| (script.clone(), path)));
     }
     calls
+}
+
+/// The scripts for the instance that need the checkout, where none is sent.
+pub(crate) fn calls_for_checkout(directory: &Path, config: &Config) -> Vec<ScriptPath> {
+    if matches!(
+        config.repository,
+        Some(Repository::Clone { send: true, .. })
+    ) {
+        return Vec::new();
+    }
+    let needs = |(script, text): (&ScriptPath, String)| {
+        let mut words = words(&text);
+        words
+            .any(|word| word.contains("$COLLECTOR_SOURCE") || word.contains("${COLLECTOR_SOURCE}"))
+            .then(|| script.clone())
+    };
+    scripts(directory, config).filter_map(needs).collect()
+}
+
+/// The scripts for the instance with their texts. A program has no words.
+fn scripts<'a>(
+    directory: &Path,
+    config: &'a Config,
+) -> impl Iterator<Item = (&'a ScriptPath, String)> {
+    let steps = config
+        .steps()
+        .filter(|(_, step)| step.location == Location::Remote);
+    let scripts: BTreeSet<&ScriptPath> = steps.map(|(_, step)| &step.script).collect();
+    scripts.into_iter().filter_map(|script| {
+        let mut text = Vec::new();
+        let file = File::open(directory.join(script.as_str())).ok()?;
+        file.take(MAX_READ).read_to_end(&mut text).ok()?;
+        Some((script, String::from_utf8(text).ok()?))
+    })
 }
 
 /// The words of a script, less its comments.

@@ -23,6 +23,9 @@ pub struct Measured {
     pub warnings: Vec<String>,
 }
 
+/// The most files that are named where none matches.
+const MAX_NAMED: usize = 3;
+
 /// Reads the figures of the files in a directory of results. What cannot be read is a warning, and never a wrong number.
 pub fn measured(directory: &Path, entries: &[FigureFiles]) -> Measured {
     let paths = files_in(directory);
@@ -49,9 +52,14 @@ pub fn measured(directory: &Path, entries: &[FigureFiles]) -> Measured {
             }
         }
         if contents.is_empty() {
-            measured
-                .warnings
-                .push(format!("`figures`: `{}` matches no file", entry.text));
+            let text = &entry.text;
+            let names = paths.iter().map(|path| path.display().to_string());
+            let names: Vec<String> = names.take(MAX_NAMED).collect();
+            let more = if paths.len() > MAX_NAMED { ", …" } else { "" };
+            measured.warnings.push(format!(
+                "`figures`: `{text}` matches no file; it is relative to the results, which have {}{more}",
+                if names.is_empty() { "none".into() } else { names.join(", ") }
+            ));
         }
         let files: Vec<File<'_>> = contents
             .iter()

@@ -117,6 +117,28 @@ fn check_warns_of_a_measurement_that_may_hang() {
 }
 
 #[test]
+fn check_warns_of_a_script_that_needs_a_checkout_which_nobody_sends() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .config(
+            "performance_results: x\nprovider: local",
+            "setup: [a.sh, b.sh]\n",
+        )
+        .script(
+            "a.sh",
+            "# cd $COLLECTOR_SOURCE\ncp \"$COLLECTOR_SOURCE/x\" .",
+        )
+        .script(
+            "b.sh",
+            "# cd $COLLECTOR_SOURCE\ncd \"${COLLECTOR_SOURCE:-.}\"",
+        );
+    let finished = run(sandbox.collect(&["check", "config.yml"])).expect(0);
+    let warnings = finished.stderr.matches("warning").count();
+    finished.says("a.sh uses $COLLECTOR_SOURCE, which is empty");
+    assert_eq!(warnings, 1, "{}", finished.stderr);
+}
+
+#[test]
 fn results_stay_in_the_bucket_only_where_there_is_one_and_nothing_is_read_from_them() {
     let refused = |main: &str| {
         let sandbox = Sandbox::new();

@@ -35,8 +35,45 @@ fn what_it_writes_is_valid_and_can_be_rehearsed() {
     let figures = fs::read_to_string(sample.unwrap().join("My-program.csv")).unwrap();
     let lines: Vec<&str> = figures.lines().collect();
     assert_eq!(lines.len(), 11, "{figures}");
-    assert_eq!(lines[0], "revision,repetition,seconds");
-    assert!(lines[1].starts_with("demo,1,0."), "{figures}");
+    assert_eq!(lines[0], "name,value,unit,revision,repetition");
+    assert!(lines[1].starts_with("My-program,0."), "{figures}");
+    assert!(lines[1].ends_with(",s,demo,1"), "{figures}");
+
+    let mut compared = sandbox.collect(&["--local", ".", "new", "--baseline", "old"]);
+    compared.args(["--repeat", "1"]).current_dir(&directory);
+    let compared = run(compared).expect(0);
+    assert!(
+        compared.stdout.contains("My-program  no verdict"),
+        "{}",
+        compared.stdout
+    );
+    assert!(
+        !compared.stderr.contains("what is better"),
+        "{}",
+        compared.stderr
+    );
+}
+
+#[test]
+fn in_a_clone_what_it_writes_measures_the_commits() {
+    let sandbox = Sandbox::new();
+    sandbox.script("hello", "echo hello");
+    let git =
+        "git init -q . && git add hello && git -c user.name=a -c user.email=a@b.c commit -qm one";
+    let status = Command::new("sh")
+        .args(["-c", git])
+        .current_dir(sandbox.path())
+        .status();
+    assert!(status.unwrap().success());
+    let measure = "\"$COLLECTOR_SOURCE/hello\"";
+    let made = run(sandbox.collect(&["init", "--yes", "perf", "--measure", measure])).expect(0);
+    assert!(
+        made.stdout.contains("collect --local perf HEAD"),
+        "{}",
+        made.stdout
+    );
+    let rehearsal = run(sandbox.collect(&["--local", "perf", "HEAD"])).expect(0);
+    rehearsal.says("HEAD is commit ");
 }
 
 #[test]

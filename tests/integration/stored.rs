@@ -87,7 +87,7 @@ fn results_lie_where_they_are_said_to_lie() {
     assert!(stored(&sandbox, &["--output", "elsewhere"]).is_empty());
     let absent = run(sandbox.collect(&["results", "--output", "absent"])).expect(2);
     absent.says("reading absent: No such file or directory");
-    absent.says("`--output` or `--config` says where the results are");
+    absent.says("`--help` says where results are looked for");
     // Without a config here, they are where the examples put them.
     fs::rename(
         sandbox.path().join("config.yml"),

@@ -140,8 +140,8 @@ impl Request {
         if let Some(first) = words.get(1) {
             refuse_misspelt_command(first, &command)?;
         }
-        let matches = command.clone().try_get_matches_from(words);
-        let mut matches = matches.map_err(|error| advice::advise(error, &command))?;
+        let matches = command.clone().try_get_matches_from(&words);
+        let mut matches = matches.map_err(|error| advice::advise(error, &command, &words))?;
         if matches.subcommand_name().is_some() {
             Self::from_arg_matches_mut(&mut matches)
         } else {

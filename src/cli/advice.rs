@@ -1,11 +1,13 @@
 //! Advice on a word of the command line that is not taken.
 
+use std::ffi::OsString;
+
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
 
 /// Adds to the refusal of a word what was probably meant by it.
-pub(super) fn advise(mut error: clap::Error, line: &Command) -> clap::Error {
+pub(super) fn advise(mut error: clap::Error, line: &Command, words: &[OsString]) -> clap::Error {
     let named = |kind| match error.get(kind) {
         Some(ContextValue::String(word)) => Some(word.clone()),
         _ => None,
@@ -13,7 +15,9 @@ pub(super) fn advise(mut error: clap::Error, line: &Command) -> clap::Error {
     let word = match error.kind() {
         ErrorKind::UnknownArgument => named(ContextKind::InvalidArg),
         // A run without the word `run`: what follows its revision is taken for a command.
-        ErrorKind::ArgumentConflict => named(ContextKind::InvalidSubcommand),
+        ErrorKind::ArgumentConflict if follows_revision(&error) => {
+            named(ContextKind::InvalidSubcommand)
+        }
         _ => None,
     };
     let Some(word) = word else {
@@ -27,7 +31,7 @@ pub(super) fn advise(mut error: clap::Error, line: &Command) -> clap::Error {
             error.insert(ContextKind::Usage, usage);
         }
     }
-    if let Some(advice) = advice(&word, refusing(line)) {
+    if let Some(advice) = advice(&word, refusing(line, words)) {
         // In the place of an option that is spelt alike.
         error.remove(ContextKind::SuggestedArg);
         let advice = ContextValue::StyledStrs(vec![StyledStr::from(advice)]);
@@ -36,10 +40,18 @@ pub(super) fn advise(mut error: clap::Error, line: &Command) -> clap::Error {
     error
 }
 
+fn follows_revision(error: &clap::Error) -> bool {
+    match error.get(ContextKind::PriorArg) {
+        Some(ContextValue::Strings(before)) => before.iter().any(|arg| arg == "<REVISION>"),
+        Some(ContextValue::String(before)) => before == "<REVISION>",
+        _ => false,
+    }
+}
+
 /// The command that the first word names, or else the run.
-fn refusing(line: &Command) -> &Command {
-    let first = std::env::args().nth(1).unwrap_or_default();
-    line.find_subcommand(first).unwrap_or(line)
+fn refusing<'a>(line: &'a Command, words: &[OsString]) -> &'a Command {
+    let named = words.get(1).and_then(|first| line.find_subcommand(first));
+    named.unwrap_or(line)
 }
 
 fn advice(word: &str, command: &Command) -> Option<String> {

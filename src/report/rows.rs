@@ -25,7 +25,7 @@ impl SampleReport {
     pub const COLUMNS: [&str; 5] = ["phase", "script", "result", "exit", "time"];
 
     /// The steps, their outcomes and times; a phase is named at the first of its scripts. The turns of a revision are
-    /// one row a script, with the mean of their times.
+    /// one row a script, with the mean of their times: `each`.
     pub fn rows(&self) -> Vec<[String; 5]> {
         let mut rows = Vec::new();
         let mut turns: Vec<Folded<'_>> = Vec::new();
@@ -62,7 +62,10 @@ impl SampleReport {
                 || format!("{} ×{}", turn.stage, turn.count),
                 |arm| format!("{} ({arm} ×{})", turn.stage, turn.count),
             );
-            let time = human_duration(turn.took / turn.count);
+            let mut time = human_duration(turn.took / turn.count);
+            if turn.count > 1 {
+                time.push_str(" each");
+            }
             if let Some(place) = rows.get_mut(turn.row) {
                 *place = row(name, turn.worst, time);
             }

@@ -20,9 +20,6 @@ const IMAGE_DEADLINE: Duration = Duration::from_hours(2);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const MAX_PAUSE: Duration = Duration::from_secs(16);
 
-/// The remedy where a step of it fails.
-pub(super) const HINT_OF_BAKE: &str = "its log is in `collector/logs` of what the bake left in `output`; a run of the same config with `--keep-on-failure 30m` leaves an instance for a look";
-
 /// The image that the instances of a run are launched from where it makes or uses one.
 #[derive(Debug, Clone)]
 pub(crate) struct LaunchImage {

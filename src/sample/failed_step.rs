@@ -1,6 +1,6 @@
 //! Why a step failed: the end of its log, told at once and kept with the failure.
 
-use super::Sample;
+use super::{Plan, Sample};
 use crate::phase::Stage;
 use crate::provider::Provider;
 use crate::report::{Outcome, StepReport, last_lines};
@@ -11,6 +11,17 @@ use crate::step::StepOutcome;
 
 /// The last lines are looked for in so many bytes at the end of a log.
 const TAIL: u64 = 64 << 10;
+
+/// The remedy where a step fails, with nothing that the command does not have or that was asked for already.
+pub(super) const fn hint(plan: &Plan) -> &'static str {
+    if plan.bakes {
+        "its log is in `collector/logs` of what the bake left in `output`; a run of the same config with `--keep-on-failure 30m` leaves an instance for a look"
+    } else if plan.config.keep_on_failure.is_some() {
+        "its log is in `collector/logs` of the results; `warn_only: true` lets the run go on"
+    } else {
+        "its log is in `collector/logs` of the results; `--keep-on-failure 30m` leaves the instance for a look, `warn_only: true` lets the run go on"
+    }
+}
 
 impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
     /// Adds to this one of the failures how the log of its step ends, and tells both.

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use super::bake::HINT_OF_BAKE;
+use super::failed_step::hint;
 use super::marked_lines::MarkedLines;
 use super::step_log::{Gap, Source, StepLog};
 use super::turns::Scope;
@@ -338,11 +338,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
                 Outcome::StepFailed,
                 script.as_str(),
                 format!("{phase}: {script} exited with status {status}"),
-                Some(if self.run.plan.bakes {
-                    HINT_OF_BAKE
-                } else {
-                    "its log is in `collector/logs` of the results; `--keep-on-failure 30m` leaves the instance for a look, `warn_only: true` lets the run go on"
-                }),
+                Some(hint(self.run.plan)),
             ),
             Ok(JobEnd::Stopped { .. }) => self.journal.fail_script(
                 Outcome::Interrupted,

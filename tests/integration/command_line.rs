@@ -71,6 +71,7 @@ fn faults_of_the_command_line() {
         &["check", "config.yml", "--revision", "v1"],
         &["config.yml", "--revision", "v1"],
         &["config.yml", "v1", "v2"],
+        &["--local", "list"],
         &["plan", "config.yml", "v1", "v2"],
         &["bake", "config.yml", "v1", "v2"],
         &["results", "config.yml", "v1"],

@@ -1,9 +1,11 @@
 //! What the user's scripts do, in every phase.
 
+use std::time::Duration;
+
 use collector::phase::Phase;
 use collector::step::StepOutcome;
 
-use super::harness::{run, script};
+use super::harness::{Scenario, run, script};
 
 /// What still runs after a failure in this phase: bringing home what there is always makes sense.
 fn ran_with_failure_in(phase: Phase) -> Vec<Phase> {
@@ -45,6 +47,22 @@ fn after_a_failure_nothing_more_is_measured_but_everything_is_collected() {
         assert!(!done.home.join("ran-after-failure").exists());
         done.collected();
     }
+}
+
+#[test]
+fn what_to_do_about_a_failure_fits_the_command() {
+    let hint = |scenario: Scenario| {
+        let done = scenario.on(Phase::AfterAwsStart, "exit 3").go();
+        done.sample().errors[0].hint.clone().unwrap()
+    };
+    assert!(hint(run()).contains("`--keep-on-failure 30m` leaves the instance"));
+    let kept = hint(run().keep_on_failure(Duration::from_mins(30)));
+    assert!(!kept.contains("--keep-on-failure"), "{kept}");
+    let baked = hint(run().bakes());
+    assert!(
+        baked.contains("a run of the same config") && !baked.contains("warn_only"),
+        "{baked}"
+    );
 }
 
 #[test]

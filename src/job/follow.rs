@@ -189,10 +189,8 @@ impl<L: Log> Following<'_, L> {
 
 impl<L: Log> Output for Following<'_, L> {
     async fn out(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if !bytes.is_empty() {
-            self.heard = true;
-            self.begun.send_replace(true);
-        }
+        self.heard = true;
+        self.begun.send_replace(true);
         self.log.out(bytes).await?;
         if self.log.is_full() {
             return Err(io::ErrorKind::FileTooLarge.into());

@@ -270,6 +270,37 @@ mod tests {
         assert_eq!(facts, of_root);
     }
 
+    /// What the wait for first boot prints on a machine where cloud-init left these files and answers like that.
+    fn first_boot(result: &str, status: &str, answer: &str) -> String {
+        let root = tempfile::tempdir().unwrap();
+        write(root.path(), "run/cloud-init/result.json", result);
+        write(root.path(), "run/cloud-init/status.json", status);
+        let program = write(root.path(), "bin/cloud-init", answer);
+        fs::set_permissions(program, fs::Permissions::from_mode(0o755)).unwrap();
+        let path = format!("{}:/usr/bin:/bin", root.path().join("bin").display());
+        let output = Command::new("sh")
+            .args(["-c", FIRST_BOOT, "collector", "60"])
+            .arg(root.path())
+            .env("PATH", path)
+            .output()
+            .unwrap();
+        assert!(output.status.success() && output.stderr.is_empty());
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    #[test]
+    fn a_first_boot_that_went_well_is_seen_without_asking_cloud_init() {
+        let result = "{\n \"v1\": {\n  \"datasource\": \"Ec2\",\n  \"errors\": []\n }\n}\n";
+        let status = "{\n \"v1\": {\n  \"init\": {\n   \"recoverable_errors\": {}\n  }\n }\n}\n";
+        let answer = "#!/bin/sh\necho 'status: degraded done'\nexit 2\n";
+        assert_eq!(first_boot(result, status, answer), "");
+        let told = "cloud-init: status: degraded done \n";
+        let failed = result.replace("[]", "[\n   \"no such user\"\n  ]");
+        assert_eq!(first_boot(&failed, status, answer), told);
+        let warned = status.replace("{}", "{\n    \"WARNING\": []\n   }");
+        assert_eq!(first_boot(result, &warned, answer), told);
+    }
+
     #[test]
     fn what_cannot_be_read_is_absent() {
         let nothing = tempfile::tempdir().unwrap();

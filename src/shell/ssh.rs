@@ -24,7 +24,7 @@ use super::{Command, Exit, Output, Shell, ShellError, quote};
 const FIRST_LOGIN: Duration = Duration::from_mins(5);
 
 /// Between two looks at the port of an instance that boots.
-const PROBE_PAUSE: Duration = Duration::from_millis(250);
+const PROBE_PAUSE: Duration = Duration::from_millis(50);
 
 /// A packet that gets no answer in this time was dropped on the way, by a host that is not there yet.
 const PROBE: Duration = Duration::from_secs(1);

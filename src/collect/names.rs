@@ -1,10 +1,9 @@
 //! The names that files get below the results: each its own, and none of collector's.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
-use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,8 +17,10 @@ pub(super) struct Names<'a> {
     into: &'a Path,
     /// Names that lie at the top already: only below it a name may be taken on the disk.
     present: HashSet<OsString>,
-    /// The names of files. No name lies below another, and a path sorts right before what lies below it.
-    given: BTreeSet<Arc<Path>>,
+    /// The names of files: none lies below another.
+    files: HashSet<Arc<Path>>,
+    /// What lies above them.
+    directories: HashSet<PathBuf>,
     /// The number that was last put behind a first part.
     last_numbers: HashMap<OsString, u32>,
 }
@@ -30,7 +31,8 @@ impl<'a> Names<'a> {
         Self {
             into,
             present: entries.flatten().map(|entry| entry.file_name()).collect(),
-            given: BTreeSet::new(),
+            files: HashSet::new(),
+            directories: HashSet::new(),
             last_numbers: HashMap::new(),
         }
     }
@@ -45,7 +47,13 @@ impl<'a> Names<'a> {
         } else {
             self.numbered(first, rest)
         };
-        self.given.insert(Arc::clone(&name));
+        for directory in name.ancestors().skip(1) {
+            if self.directories.contains(directory) {
+                break;
+            }
+            self.directories.insert(directory.to_owned());
+        }
+        self.files.insert(Arc::clone(&name));
         name
     }
 
@@ -72,12 +80,8 @@ impl<'a> Names<'a> {
 
     /// Whether a file has this name, or lies above or below it.
     fn is_given(&self, candidate: &Path) -> bool {
-        let up_to = (Bound::Unbounded, Bound::Included(candidate));
-        let from = (Bound::Included(candidate), Bound::Unbounded);
-        let before = self.given.range::<Path, _>(up_to).next_back();
-        let after = self.given.range::<Path, _>(from).next();
-        before.is_some_and(|name| candidate.starts_with(name))
-            || after.is_some_and(|name| name.starts_with(candidate))
+        let mut up = candidate.ancestors();
+        self.directories.contains(candidate) || up.any(|name| self.files.contains(name))
     }
 
     /// Whether the disk has something of this name, or a file above it.

@@ -137,6 +137,7 @@ pub(super) async fn run(
         run: part.run,
         share,
         bakes: false,
+        in_workflow: job.is_some(),
         shell,
     };
     let invocation = Invocation {

@@ -18,6 +18,7 @@ mod s3;
 mod schema;
 mod section;
 mod steps;
+mod uncompared;
 mod upload;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -89,6 +89,7 @@ pub(super) async fn bake(
                 run,
                 share: Share::new(Shard::WHOLE, NonZeroU32::MIN).map_err(ShardError::Share)?,
                 bakes: true,
+                in_workflow: false,
                 shell: None,
             };
             let invocation = Invocation {

@@ -28,12 +28,11 @@ pub(super) fn check(args: &CheckArgs, console: &Console) -> Result<ExitStatus, E
         plural(config.steps().count(), "step"),
         plural(config.performance_results.len(), "pattern")
     ));
-    match (config.precision, config.describe_precision()) {
-        (Some(_), Some(words)) => console.say(&format!("precision: {words}")),
-        (Some(_), None) => {
-            console.warn("`precision` has no effect without a `baseline` and `figures`");
-        }
-        (None, _) => {}
+    if let Some(words) = config.describe_precision() {
+        console.say(&format!("precision: {words}"));
+    }
+    for warning in config.uncompared() {
+        console.warn(&warning);
     }
     match config.check_duet() {
         // It may be named on the command line.

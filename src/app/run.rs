@@ -73,6 +73,9 @@ pub(super) async fn run(
     for note in leave_to_merge(&mut project.config, share) {
         reporter.report(Event::Note(note));
     }
+    for warning in project.config.uncompared() {
+        reporter.report(Event::Warning(warning));
+    }
     let shell = open_shell::occasion(args.shell, job, share.count())?;
     if job.is_none() && project.config.provider == ProviderSpec::Local && geteuid().is_root() {
         let warning =
@@ -137,6 +140,7 @@ pub(super) async fn run(
         run: part.run,
         share,
         bakes: false,
+        in_workflow: job.is_some(),
         shell,
     };
     let invocation = Invocation {

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::{Setting, Surroundings};
 use crate::config::{
-    AddressKind, Bake, Config, Ec2Spec, FigureFiles, Pattern, Percent, ProviderSpec, Repository,
-    S3Destination, human_duration,
+    AddressKind, Bake, Baseline, Config, Ec2Spec, FigureFiles, Pattern, Percent, ProviderSpec,
+    Repository, S3Destination, human_duration,
 };
 use crate::shard::Share;
 
@@ -82,7 +82,7 @@ pub(super) fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Sett
         samples_setting(share),
         setting("parallel", at_once),
         setting("fail_fast", *fail_fast),
-        setting("baseline", baseline.as_ref().map(ToString::to_string)),
+        baseline_setting(baseline.as_ref(), config),
         setting("repeat", config.turns()),
         setting("duet", *duet),
         setting("confirm", config.has_stages() && precision.is_none()),
@@ -121,15 +121,18 @@ pub(super) fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Sett
 }
 
 fn precision_setting(precision: Option<Percent>, config: &Config) -> Setting {
-    let Some(precision) = precision else {
-        return setting("precision", Value::Null);
-    };
-    let setting = setting("precision", precision.to_string());
-    setting.with_note(
-        config
-            .describe_precision()
-            .unwrap_or_else(|| "has no effect without a `baseline` and `figures`".into()),
-    )
+    let effect = config.describe_precision();
+    Setting {
+        note: effect.or_else(|| config.idle_precision().map(String::from)),
+        ..setting("precision", precision.map(|width| width.to_string()))
+    }
+}
+
+fn baseline_setting(baseline: Option<&Baseline>, config: &Config) -> Setting {
+    Setting {
+        note: config.uncompared_baseline().map(String::from),
+        ..setting("baseline", baseline.map(ToString::to_string))
+    }
 }
 
 fn samples_setting(share: Share) -> Setting {

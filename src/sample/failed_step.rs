@@ -18,6 +18,8 @@ pub(super) const fn hint(plan: &Plan) -> &'static str {
         "its log is in `collector/logs` of what the bake left in `output`; a run of the same config with `--keep-on-failure 30m` leaves an instance for a look"
     } else if plan.config.keep_on_failure.is_some() {
         "its log is in `collector/logs` of the results; `warn_only: true` lets the run go on"
+    } else if plan.in_workflow {
+        "its log is in `collector/logs` of the results; `keep_on_failure: 30m` in `main` leaves the instance for a look, `warn_only: true` lets the run go on"
     } else {
         "its log is in `collector/logs` of the results; `--keep-on-failure 30m` leaves the instance for a look, `warn_only: true` lets the run go on"
     }

@@ -37,6 +37,8 @@ pub struct Plan {
     pub share: Share,
     /// Whether an image is made and nothing is measured.
     pub bakes: bool,
+    /// Whether a GitHub job carries it out: the action has inputs for few of the options.
+    pub in_workflow: bool,
     /// When a person gets a shell on the instance before it is terminated.
     pub shell: Option<ShellOccasion>,
 }

@@ -279,6 +279,31 @@ fn rounds(sandbox: &Sandbox) -> Vec<u64> {
 }
 
 #[test]
+fn a_baseline_without_figures_is_measured_and_said_to_be_compared_with_nothing() {
+    let sandbox = sandbox("repeat: 1\nprecision: 1%", "touch out/measured");
+    let warning = "`baseline` is measured and not compared, for no figure is read";
+    let idle = "`precision` has no effect without a `baseline` and `figures`";
+    let finished = collect(&sandbox, &["--baseline", "v1"]).expect(0);
+    finished.says(warning);
+    finished.says("`figures: bench.json`");
+    finished.says(idle);
+    let words = ["plan", "--local", "config.yml", "v2", "--baseline", "v1"];
+    let planned = run(sandbox.collect(&words)).expect(0).stdout;
+    assert!(planned.contains("v1 (is measured and not compared"));
+    assert!(planned.contains("1% (has no effect without"));
+    let checked = run(sandbox.collect(&["check", "--local", "config.yml"])).expect(0);
+    checked.says(idle);
+    assert!(!checked.stderr.contains("`baseline` is"));
+
+    let main =
+        "performance_results: x\nS3: my-bucket\ndownload: false\nbaseline: v1\nprecision: 1%";
+    sandbox.config(main, "run: [measure.sh]\n");
+    let stays = run(sandbox.collect(&["check", "--local", "config.yml"])).expect(0);
+    stays.says("`baseline` is measured and not compared: with `download: false`");
+    stays.says("`precision` has no effect with `download: false`");
+}
+
+#[test]
 fn rounds_are_added_until_the_interval_is_as_narrow_as_asked_for() {
     // The noise is below 0.3 %, so that six turns of each are enough, and four are not.
     let (sandbox, finished) = compared(10, "repeat: 4\nprecision: 1%", &[]);

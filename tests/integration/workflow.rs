@@ -227,6 +227,7 @@ fn a_failing_script_is_marked_where_it_lies_and_its_last_lines_are_in_the_summar
         "{summary}"
     );
     assert!(!summary.contains("\n60\n"), "{summary}");
+    finished.logs("`keep_on_failure: 30m` in `main` leaves the instance for a look");
     let outputs = values(&job.output());
     assert_eq!(
         (outputs["status"].as_str(), outputs["exit-status"].as_str()),

@@ -447,6 +447,7 @@ impl Scenario {
             found: Found::default(),
             description: None,
             bakes: self.image == Image::Made,
+            in_workflow: false,
             shell: None,
             run: RunId::generate(jiff::Timestamp::now()),
         }

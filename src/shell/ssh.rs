@@ -39,11 +39,9 @@ const OPEN_CHANNEL: Duration = Duration::from_secs(30);
 const KEEPALIVE: Duration = Duration::from_secs(15);
 const KEEPALIVE_MAX: usize = 4;
 
-/// Two to five times the throughput of the library's default over a long way, in bytes.
+/// Two to five times the throughput of the library's defaults over a long way, in bytes.
 const WINDOW: u32 = 16 << 20;
-
-/// The packet of OpenSSH's own client, in bytes: its server gets fresh pages from the kernel for each larger one.
-const PACKET: u32 = 32 << 10;
+const PACKET: u32 = 65_535;
 
 /// The number of packets that may wait for the disk before the network is held up: bounds the memory of a transfer.
 const CHANNEL_BUFFER: usize = 16;

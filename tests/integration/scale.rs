@@ -75,16 +75,10 @@ fn the_results_of_many_samples_take_no_more_memory_than_those_of_one() {
         return;
     };
     let samples = 8;
-    // What the allocator keeps for its threads varies on a busy machine by as much as a fifth: too much once proves nothing.
-    let mut peaks = std::iter::repeat_with(|| {
-        let (finished, _) = measure(&lab, samples, "head -c 104857600 /dev/urandom > result");
-        let peak = finished.peak_memory;
-        say(&format!(
-            "{samples} samples with 100 MiB each: {} MiB",
-            peak / MIB
-        ));
-        peak
-    });
-    let most = MEMORY + u64::from(samples) * MEMORY_PER_SAMPLE;
-    assert!(peaks.by_ref().take(2).any(|peak| peak < most));
+    let (finished, _) = measure(&lab, samples, "head -c 104857600 /dev/urandom > result");
+    say(&format!(
+        "{samples} samples with 100 MiB each: {} MiB",
+        finished.peak_memory / MIB
+    ));
+    assert!(finished.peak_memory < MEMORY + u64::from(samples) * MEMORY_PER_SAMPLE);
 }

@@ -3,9 +3,13 @@
 # coreutils often do not.
 exec xargs -0 sh -c '
     if command -v openssl > /dev/null; then hash="openssl dgst -sha256 -r"; else hash=sha256sum; fi
-    if [ "$(stat -L -c %s -- "$1")" = "$0" ]; then
-        $hash < "$1"
-    else
-        dd if="$1" bs=256K iflag=count_bytes,fullblock count="$0" status=none | $hash
-    fi || exit
+    has_size() { [ "$(stat -L -c %s -- "$1")" = "$2" ]; }
+    digest=
+    if has_size "$1" "$0"; then digest=$($hash < "$1"); fi
+    # One that grew meanwhile was hashed beyond its start.
+    if [ -z "$digest" ] || ! has_size "$1" "$0"; then
+        digest=$(dd if="$1" bs=256K iflag=count_bytes,fullblock count="$0" status=none | $hash)
+    fi
+    [ -n "$digest" ] || exit
+    printf "%s\n" "$digest"
     stat -L -c %s -- "$1"' "$1"

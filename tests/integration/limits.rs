@@ -82,7 +82,7 @@ fn the_program_is_small_and_starts_at_once() {
     let size = std::fs::metadata(env!("CARGO_BIN_EXE_collect"))
         .unwrap()
         .len();
-    assert!(size < 28_000_000, "{size} bytes");
+    assert!(size < 25_000_000, "{size} bytes");
     let sandbox = Sandbox::new();
     // The best of several: what else the machine does is not the program's fault.
     let best = (0..20)

@@ -326,13 +326,17 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         self.journal.instance = Some(instance.clone());
         self.record_access(&instance).await;
         let provider = self.run.provider;
+        let lease = self.lease.clone();
         let preparing = self.prepare(&instance, shared);
-        let (prepared, price) = tokio::join!(preparing, provider.price(id));
+        let rental = provider.facts(&instance, &lease);
+        let (prepared, price, rental) = tokio::join!(preparing, provider.price(id), rental);
         if let Some(instance) = &mut self.journal.instance {
             instance.price_per_hour = price;
         }
         match prepared {
-            Ok(host) => {
+            Ok((host, facts)) => {
+                let ec2 = rental;
+                self.describe_host(&host, HostFacts { ec2, ..facts }).await;
                 if self.run.plan.config.is_duet()
                     && let Err(error) = self.divide_cpus(&host).await
                 {
@@ -350,11 +354,12 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         }
     }
 
+    /// The host with everything on it that steps need, and what it tells of itself.
     async fn prepare(
         &mut self,
         instance: &Instance,
         shared: &Shared<'_, P>,
-    ) -> Result<Host<'a, P, R>, ShellError> {
+    ) -> Result<(Host<'a, P, R>, HostFacts), ShellError> {
         let provider = self.run.provider;
         let RemoteHost {
             shell,
@@ -379,18 +384,9 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         for warning in host.wait_for_first_boot().await? {
             self.journal.warn(warning);
         }
-        self.send_files(&host, shared).await?;
-        if self.run.plan.baseline.is_some() {
-            host.make_homes(&shared.files).await?;
-        }
-        let image = shared.image.as_ref();
-        if image.is_some_and(|image| image.done.contains(&Phase::Setup)) {
-            self.find_source(&host).await?;
-        } else {
-            self.send_source(&host).await?;
-        }
-        self.describe_host(&host).await?;
-        Ok(host)
+        let quiet = self.quieten(&host).await?;
+        let ((), facts) = tokio::try_join!(self.send(&host, shared), host.host_facts())?;
+        Ok((host, HostFacts { quiet, ..facts }))
     }
 
     /// Enters a failed conversation; where the instance has ended, that is the reason.

@@ -95,8 +95,26 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         selection.files.into()
     }
 
+    /// Sends everything that steps on the instance need.
+    pub(super) async fn send(
+        &mut self,
+        host: &Host<'a, P, R>,
+        shared: &Shared<'_, P>,
+    ) -> Result<(), ShellError> {
+        self.send_files(host, shared).await?;
+        if self.run.plan.baseline.is_some() {
+            host.make_homes(&shared.files).await?;
+        }
+        let image = shared.image.as_ref();
+        if image.is_some_and(|image| image.done.contains(&Phase::Setup)) {
+            self.find_source(host).await
+        } else {
+            self.send_source(host).await
+        }
+    }
+
     /// Sends what goes to the instance, and records it.
-    pub(super) async fn send_files(
+    async fn send_files(
         &mut self,
         host: &Host<'a, P, R>,
         shared: &Shared<'_, P>,

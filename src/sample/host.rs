@@ -6,23 +6,15 @@ use crate::config::ProviderSpec;
 use crate::instance::InstanceId;
 use crate::phase::Stage;
 use crate::provider::Provider;
-use crate::records::{BootTimes, Ec2Facts, QuietSetting};
+use crate::records::{BootTimes, HostFacts, QuietSetting};
 use crate::reporter::{Event, Reporter};
 use crate::schedule::CalibrationPoint;
 use crate::shell::{Shell, ShellError};
 use crate::step::Location;
 
 impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
-    /// Records the facts about the host.
-    ///
-    /// # Errors
-    /// When it cannot be talked to.
-    pub(super) async fn describe_host(&mut self, host: &Host<'a, P, R>) -> Result<(), ShellError> {
-        let quiet = self.quieten(host).await?;
-        let (facts, rented) = tokio::join!(host.host_facts(), self.facts_of_rental());
-        let mut facts = facts?;
-        facts.quiet = quiet;
-        facts.ec2 = rented;
+    /// Records the facts about the host, and how it booted.
+    pub(super) async fn describe_host(&mut self, host: &Host<'a, P, R>, mut facts: HostFacts) {
         let mut stages = self.journal.stages.iter();
         let launch = stages.rfind(|stage| stage.stage == Stage::Launch);
         facts.boot = if host.just_booted {
@@ -39,11 +31,16 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         };
         self.facts = Some(facts);
         self.record_host().await;
-        Ok(())
     }
 
     /// Makes an instance quiet, where that is asked for; this machine stays as it is.
-    async fn quieten(&mut self, host: &Host<'a, P, R>) -> Result<Vec<QuietSetting>, ShellError> {
+    ///
+    /// # Errors
+    /// When it cannot be talked to.
+    pub(super) async fn quieten(
+        &mut self,
+        host: &Host<'a, P, R>,
+    ) -> Result<Vec<QuietSetting>, ShellError> {
         let config = &self.run.plan.config;
         if !config.quiet || config.provider == ProviderSpec::Local {
             return Ok(Vec::new());
@@ -99,11 +96,6 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             instance_type: described.and_then(|one| one.instance_type.clone()),
             facts: self.facts.clone(),
         }
-    }
-
-    async fn facts_of_rental(&self) -> Option<Ec2Facts> {
-        let instance = self.journal.instance.as_ref()?;
-        self.run.provider.facts(instance, &self.lease).await
     }
 
     /// Enters what is known of the host only once it was worked with.

@@ -8,7 +8,6 @@ mod place;
 mod queue;
 mod streams;
 mod transfer;
-mod tuning;
 mod unpack;
 mod warnings;
 

@@ -7,7 +7,7 @@
 //! 3  provider::{ec2,local} · shell::{ssh,process,terminal} · github · reporter::{comparison,console,events_file,metrics,preview,progress,prompt,text,workflow,writer}  adapters
 //! 2  fleet → sample → lease · job · collect · upload · results · repository · project  policy: it knows only the seams
 //! 1  provider · remote_host · object_store · shell · reporter · interrupt · cancel  the seams: one trait, one error type each
-//! 0  config · arm · figures · statistics · comparison · metrics · export · phase · step · schedule · shard · preview · starter · project_file · revision · instance · report · records · report_page · exit_status  values: no I/O, no async
+//! 0  config · arm · figures · statistics · comparison · metrics · export · phase · step · schedule · shard · tuning · preview · starter · project_file · revision · instance · report · records · report_page · exit_status  values: no I/O, no async
 //! ```
 //!
 //! A run flows from [`app`] through [`project`] (the config and its scripts, checked) into [`fleet`], which leases
@@ -61,4 +61,5 @@ mod shutdown;
 mod starter;
 pub mod statistics;
 pub mod step;
+mod tuning;
 pub mod upload;

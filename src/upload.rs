@@ -20,8 +20,7 @@ use crate::reporter::{Event, Reporter};
 use crate::shell::{Captured, Command, Reconnect, Shell, ShellError, execute_unless_stalled};
 use pack::{PackError, pack};
 
-/// Every image has gzip; zstd may be missing.
-const RECEIVE: &str = "exec tar --extract --gzip --file=- --preserve-permissions --no-same-owner --warning=no-timestamp";
+const RECEIVE: &str = include_str!("upload/receive.sh");
 
 const WHAT: &str = "uploading the scripts";
 
@@ -36,6 +35,9 @@ const IN_FLIGHT: usize = 256 * 1024;
 
 /// An upload of less is over before anybody could look at its progress, in bytes.
 const WORTH_PROGRESS: u64 = 1 << 20;
+
+/// From this size on, in bytes, the instance looks for the fastest program that reads gzip.
+const WORTH_A_LOOK: u64 = 16 << 20;
 
 /// Puts the files into the login user's home directory, with their modes. After a lost connection all are sent again.
 ///
@@ -80,6 +82,8 @@ async fn send(
     files: Arc<[ProjectFile]>,
     progress: impl FnMut(u64) + Unpin,
 ) -> Result<Vec<UploadedFile>, ShellError> {
+    let total: u64 = files.iter().map(ProjectFile::size).sum();
+    let program = if total < WORTH_A_LOOK { "gzip" } else { "zstd" };
     let (stdin, pipe) = tokio::io::duplex(IN_FLIGHT);
     let done = Arc::new(AtomicU64::new(0));
     let packing = {
@@ -91,7 +95,7 @@ async fn send(
         done: &done,
         progress,
     };
-    let command = Command::new::<&str>(RECEIVE, []);
+    let command = Command::new(RECEIVE, [program]);
     let mut captured = Captured::default();
     let exit = execute_unless_stalled(shell, WHAT, &command, stdin, &mut captured, STALL).await;
     match (packed(packing).await, exit) {

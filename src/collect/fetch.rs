@@ -12,11 +12,11 @@ use super::listing::{self, Digest, Listed};
 use super::place::Places;
 use super::queue::Range;
 use super::streams::{Answer, Arrivals, Reading, SILENCE_LIMIT, Source};
-use super::tuning::Request;
 use super::unpack::{Hashes, MAX_PADDING, Received, Unpacked, Unpacker, decompressed};
 use crate::records::FileState;
 use crate::reporter::{Event, Reporter};
 use crate::shell::{Command, Exit, Shell, ShellError};
+use crate::tuning::Request;
 
 const SEND: &str = include_str!("send.sh");
 const HASH: &str = include_str!("hash.sh");

@@ -15,11 +15,11 @@ use super::large::{Hash, Large, LargeFile, ReceivedRange};
 use super::place::{Places, is_full};
 use super::queue::{Portion, Queue, Range};
 use super::streams::Arrivals;
-use super::tuning::Tuning;
 use super::unpack::{Received, Unpacked, size_limit};
 use super::warnings::Warnings;
 use crate::reporter::{Event, Reporter};
 use crate::shell::{Reconnect, Shell, ShellError};
+use crate::tuning::Tuning;
 
 /// The number of portions under way at once: while one waits for an answer the other keeps the wire busy.
 const STREAMS: usize = 2;
@@ -62,7 +62,7 @@ impl<'a> Transfer<'a> {
             arrivals,
             queue: Queue::of(entries),
             entries,
-            tuning: Tuning::default(),
+            tuning: Tuning::from_plain(),
             large: HashMap::new(),
             outgrown: 0,
             standstills: 0,

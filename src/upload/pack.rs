@@ -1,4 +1,5 @@
 //! Packs files into a compressed tar stream as they are read, and hashes them on the way.
+//! The stream has several members of gzip, each at the level that brought most of the files in a second before.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};
@@ -6,6 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -14,6 +16,7 @@ use tar::{Builder, EntryType, Header};
 
 use crate::project_file::{Content, ProjectFile};
 use crate::records::{FilePath, UploadedContent, UploadedFile};
+use crate::tuning::{Request, Tuning};
 
 /// The permissions that travel.
 const MODE: u32 = 0o777;
@@ -50,12 +53,9 @@ pub(super) fn pack(
     into: impl Write,
     done: &AtomicU64,
 ) -> Result<Vec<UploadedFile>, PackError> {
-    // The network is slower than any level of compression, but the machine here has other work.
-    let encoder = GzEncoder::new(
-        BufWriter::with_capacity(WRITE_BUFFER, into),
-        Compression::fast(),
-    );
-    let mut archive = Builder::new(encoder);
+    let total = files.iter().map(ProjectFile::size).sum();
+    let into = BufWriter::with_capacity(WRITE_BUFFER, into);
+    let mut archive = Builder::new(Members::new(into, total));
     let mut sent = Vec::new();
     for file in files {
         let content = append(&mut archive, file, done)?;
@@ -66,11 +66,81 @@ pub(super) fn pack(
     }
     archive
         .into_inner()
-        .and_then(GzEncoder::finish)
+        .and_then(Members::finish)
         .and_then(|buffer| buffer.into_inner().map_err(io::IntoInnerError::into_error))
         .and_then(|mut stream| stream.flush())
         .map_err(PackError::Untaken)?;
     Ok(sent)
+}
+
+/// A compressed stream whose level follows what the link and the processor bear.
+struct Members<W: Write> {
+    /// None after an error only.
+    encoder: Option<GzEncoder<W>>,
+    tuning: Tuning,
+    request: Request,
+    begun: Instant,
+    written: u64,
+    left: u64,
+}
+
+impl<W: Write> Members<W> {
+    /// A stream for about so many bytes.
+    fn new(into: W, left: u64) -> Self {
+        let mut tuning = Tuning::from_compressed();
+        let request = tuning.next(left);
+        Self {
+            encoder: Some(encoder(into, request)),
+            tuning,
+            request,
+            begun: Instant::now(),
+            written: 0,
+            left,
+        }
+    }
+
+    fn encoder(&mut self) -> io::Result<&mut GzEncoder<W>> {
+        self.encoder.as_mut().ok_or_else(failed_before)
+    }
+
+    fn begin_next(&mut self) -> io::Result<()> {
+        let into = self.encoder.take().ok_or_else(failed_before)?.finish()?;
+        self.tuning
+            .measured(self.request, self.written, self.begun.elapsed());
+        self.left = self.left.saturating_sub(self.written);
+        self.request = self.tuning.next(self.left);
+        self.encoder = Some(encoder(into, self.request));
+        self.written = 0;
+        self.begun = Instant::now();
+        Ok(())
+    }
+
+    fn finish(self) -> io::Result<W> {
+        self.encoder.ok_or_else(failed_before)?.finish()
+    }
+}
+
+fn encoder<W: Write>(into: W, request: Request) -> GzEncoder<W> {
+    GzEncoder::new(into, Compression::new(request.level().into()))
+}
+
+fn failed_before() -> io::Error {
+    io::Error::other("it failed before")
+}
+
+impl<W: Write> Write for Members<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.written >= self.request.size {
+            self.begin_next()?;
+        }
+        let count = self.encoder()?.write(bytes)?;
+        self.written += count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.encoder()?.flush()
+    }
 }
 
 fn append(
@@ -193,5 +263,41 @@ impl<R: Read> Read for Hashed<'_, R> {
         self.size += count as u64;
         self.done.fetch_add(count as u64, Ordering::Relaxed);
         Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use flate2::read::MultiGzDecoder;
+
+    use super::*;
+
+    /// More than the first portions, so that several members follow each other.
+    const SIZE: usize = 40 << 20;
+
+    #[test]
+    fn a_stream_of_several_members_reads_as_one() {
+        let line = b"timestamp=1 level=info request served\n";
+        let text: Vec<u8> = line.iter().copied().cycle().take(SIZE).collect();
+        let file = ProjectFile {
+            destination: "text".into(),
+            content: Content::Text(text.clone()),
+        };
+        let (mut packed, done) = (Vec::new(), AtomicU64::new(0));
+        let sent = pack(std::slice::from_ref(&file), &mut packed, &done).unwrap();
+        assert_eq!(sent.len(), 1);
+        assert_eq!(done.into_inner(), SIZE as u64);
+        let mut archive = tar::Archive::new(MultiGzDecoder::new(packed.as_slice()));
+        let mut entry = archive.entries().unwrap().next().unwrap().unwrap();
+        let mut read = Vec::new();
+        entry.read_to_end(&mut read).unwrap();
+        assert!(read == text);
+        // A single member ends before the last entry does.
+        let mut first = Vec::new();
+        let mut single = flate2::read::GzDecoder::new(packed.as_slice());
+        single.read_to_end(&mut first).unwrap();
+        assert!(first.len() < SIZE, "one member of {} bytes", first.len());
     }
 }

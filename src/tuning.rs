@@ -1,4 +1,4 @@
-//! Chooses the size and the compression of the next portion, by what was measured on the way.
+//! Chooses the size and the compression of the next portion of a transfer, by what was measured on the way.
 
 use std::time::Duration;
 
@@ -17,28 +17,30 @@ const AIM: f64 = 1.0;
 /// After so many commands a neighbouring level is tried again: links and machines change.
 const BETWEEN_TRIALS: u32 = 16;
 
-/// The form in which a portion is asked for.
+/// The form in which a portion travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Request {
+pub(crate) struct Request {
     level: usize,
     /// In bytes.
-    pub(super) size: u64,
+    pub(crate) size: u64,
 }
 
 impl Request {
-    /// The level as `send.sh` takes it.
-    pub(super) fn level(self) -> u8 {
+    /// The level of compression, as gzip and zstd count.
+    pub(crate) fn level(self) -> u8 {
         LEVELS.get(self.level).copied().unwrap_or_default()
     }
 
-    pub(super) fn is_compressed(self) -> bool {
+    pub(crate) fn is_compressed(self) -> bool {
         self.level() > 0
     }
 }
 
 /// The rates that were measured, of what the files have, not of what the wire carried.
-#[derive(Debug, Default)]
-pub(super) struct Tuning {
+#[derive(Debug)]
+pub(crate) struct Tuning {
+    /// The two levels that are known first.
+    beginning: [usize; 2],
     /// Bytes a second, by level.
     rates: [Option<f64>; LEVELS.len()],
     asked: [bool; LEVELS.len()],
@@ -46,18 +48,38 @@ pub(super) struct Tuning {
 }
 
 impl Tuning {
-    /// The form of the next portion, when so many bytes are left: first plainly, then at the lowest level, then as was
-    /// best, with a look at its neighbours.
-    pub(super) fn next(&mut self, left: u64) -> Request {
+    /// First plainly, then at the lowest level: for what compresses slowly.
+    pub(crate) const fn from_plain() -> Self {
+        Self::beginning([0, 1])
+    }
+
+    /// First at the two lowest levels: for a link that may be too slow to send anything plainly.
+    pub(crate) const fn from_compressed() -> Self {
+        Self::beginning([1, 2])
+    }
+
+    const fn beginning(beginning: [usize; 2]) -> Self {
+        Self {
+            beginning,
+            rates: [None; LEVELS.len()],
+            asked: [false; LEVELS.len()],
+            since_trial: 0,
+        }
+    }
+
+    /// The form of the next portion, when so many bytes are left: first the two that it begins with, then as was best,
+    /// with a look at its neighbours.
+    pub(crate) fn next(&mut self, left: u64) -> Request {
         let best = self.best();
+        let [first, second] = self.beginning;
         let level = match best {
-            None if self.asked == [false; LEVELS.len()] => 0,
+            None if self.asked == [false; LEVELS.len()] => first,
             // The second one may not have come yet; more without compression would cost too much on a slow link.
             None => 1,
-            Some(_) if self.rates.get(1).copied().flatten().is_none() => 1,
+            Some(_) if self.rate(second).is_none() => second,
             Some(best) => self.trial(best).unwrap_or(best),
         };
-        let rate = best.and_then(|best| self.rates.get(best).copied().flatten());
+        let rate = best.and_then(|best| self.rate(best));
         let usual = rate.map_or(FIRST, |rate| in_time(rate, AIM));
         let tried = best.is_some_and(|best| best != level);
         let size = if tried { usual / 4 } else { usual };
@@ -70,7 +92,7 @@ impl Tuning {
     }
 
     /// Enters what a portion took.
-    pub(super) fn measured(&mut self, request: Request, bytes: u64, time: Duration) {
+    pub(crate) fn measured(&mut self, request: Request, bytes: u64, time: Duration) {
         // Too little tells about delays only.
         if bytes < FIRST / 2 {
             return;
@@ -80,6 +102,10 @@ impl Tuning {
         if let Some(measured) = self.rates.get_mut(request.level) {
             *measured = Some(rate);
         }
+    }
+
+    fn rate(&self, level: usize) -> Option<f64> {
+        self.rates.get(level).copied().flatten()
     }
 
     fn best(&self) -> Option<usize> {
@@ -130,7 +156,7 @@ mod tests {
 
     /// A link of this rate in MB/s, over an instance that compresses level by level ever slower and better.
     fn final_level(link: f64, ratios: [f64; 4], speeds: [f64; 4]) -> u8 {
-        let mut tuning = Tuning::default();
+        let mut tuning = Tuning::from_plain();
         let mut last = tuning.next(1 << 40);
         for _ in 0..12 {
             let rate = speeds[last.level].min(link / ratios[last.level]) * 1e6;
@@ -155,8 +181,26 @@ mod tests {
     }
 
     #[test]
+    fn on_a_slow_link_nothing_is_sent_plainly_and_on_a_fast_one_everything_is_in_the_end() {
+        let levels = |link: f64| {
+            let mut tuning = Tuning::from_compressed();
+            let mut levels = Vec::new();
+            for _ in 0..6 {
+                let request = tuning.next(1 << 40);
+                levels.push(request.level());
+                let rate = SPEEDS[request.level].min(link / TEXT[request.level]) * 1e6;
+                let seconds = f64::from(u32::try_from(request.size).unwrap()) / rate;
+                tuning.measured(request, request.size, Duration::from_secs_f64(seconds));
+            }
+            levels
+        };
+        assert_eq!(levels(2.0), [1, 3, 6, 6, 6, 6]);
+        assert_eq!(levels(2000.0), [1, 3, 0, 0, 0, 0]);
+    }
+
+    #[test]
     fn a_portion_takes_about_a_second_and_the_last_ones_are_small() {
-        let mut tuning = Tuning::default();
+        let mut tuning = Tuning::from_plain();
         let first = tuning.next(1 << 40);
         assert_eq!(
             first,

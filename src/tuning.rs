@@ -14,6 +14,9 @@ const MOST: u64 = 256 << 20;
 /// The time that a command is to take, in seconds: the next one may do better.
 const AIM: f64 = 1.0;
 
+/// At this rate a portion that turns out to be sent too slowly costs little, in bytes a second.
+const FAST: f64 = 20e6;
+
 /// After so many commands a neighbouring level is tried again: links and machines change.
 const BETWEEN_TRIALS: u32 = 16;
 
@@ -39,8 +42,8 @@ impl Request {
 /// The rates that were measured, of what the files have, not of what the wire carried.
 #[derive(Debug)]
 pub(crate) struct Tuning {
-    /// The two levels that are known first.
-    beginning: [usize; 2],
+    /// The level of the first portion.
+    first: usize,
     /// Bytes a second, by level.
     rates: [Option<f64>; LEVELS.len()],
     asked: [bool; LEVELS.len()],
@@ -48,35 +51,34 @@ pub(crate) struct Tuning {
 }
 
 impl Tuning {
-    /// First plainly, then at the lowest level: for what compresses slowly.
+    /// Plainly first: for what compresses slowly.
     pub(crate) const fn from_plain() -> Self {
-        Self::beginning([0, 1])
+        Self::from(0)
     }
 
-    /// First at the two lowest levels: for a link that may be too slow to send anything plainly.
+    /// At the lowest level first: for a link that may be too slow to send anything plainly.
     pub(crate) const fn from_compressed() -> Self {
-        Self::beginning([1, 2])
+        Self::from(1)
     }
 
-    const fn beginning(beginning: [usize; 2]) -> Self {
+    const fn from(first: usize) -> Self {
         Self {
-            beginning,
+            first,
             rates: [None; LEVELS.len()],
             asked: [false; LEVELS.len()],
             since_trial: 0,
         }
     }
 
-    /// The form of the next portion, when so many bytes are left: first the two that it begins with, then as was best,
-    /// with a look at its neighbours.
+    /// The form of the next portion, when so many bytes are left: first the level that it begins with, then the lowest,
+    /// then as was best, with a look at its neighbours.
     pub(crate) fn next(&mut self, left: u64) -> Request {
         let best = self.best();
-        let [first, second] = self.beginning;
         let level = match best {
-            None if self.asked == [false; LEVELS.len()] => first,
+            None if self.asked == [false; LEVELS.len()] => self.first,
             // The second one may not have come yet; more without compression would cost too much on a slow link.
             None => 1,
-            Some(_) if self.rate(second).is_none() => second,
+            Some(_) if self.rate(1).is_none() => 1,
             Some(best) => self.trial(best).unwrap_or(best),
         };
         let rate = best.and_then(|best| self.rate(best));
@@ -118,12 +120,16 @@ impl Tuning {
 
     /// A neighbour of the best level that is not known, or has not been looked at for long.
     fn trial(&mut self, best: usize) -> Option<usize> {
-        let neighbours = [best + 1, best.wrapping_sub(1)];
-        let known = |level: &usize| self.asked.get(*level).copied();
-        if let Some(unknown) = neighbours
-            .into_iter()
-            .find(|level| known(level) == Some(false))
-        {
+        let [higher, lower] = [best + 1, best.wrapping_sub(1)];
+        let asked = |level: usize| self.asked.get(level).copied();
+        let order = if self.rate(best) > Some(FAST) {
+            [0, lower, higher]
+        } else {
+            // Not plainly, which may take very long.
+            [higher, lower.max(1), best]
+        };
+        let mut unknown = order.into_iter().filter(|one| asked(*one) == Some(false));
+        if let Some(unknown) = unknown.next() {
             return Some(unknown);
         }
         self.since_trial += 1;
@@ -132,10 +138,8 @@ impl Tuning {
         }
         self.since_trial = 0;
         // The lower one first: it costs the instance less.
-        neighbours
-            .into_iter()
-            .rev()
-            .find(|level| known(level).is_some())
+        let mut known = [lower, higher].into_iter();
+        known.find(|level| self.asked.get(*level) == Some(&true))
     }
 }
 
@@ -195,7 +199,8 @@ mod tests {
             levels
         };
         assert_eq!(levels(2.0), [1, 3, 6, 6, 6, 6]);
-        assert_eq!(levels(2000.0), [1, 3, 0, 0, 0, 0]);
+        assert_eq!(levels(2000.0), [1, 0, 0, 0, 0, 0]);
+        assert_eq!(levels(125.0), [1, 0, 3, 1, 1, 1]);
     }
 
     #[test]

@@ -95,7 +95,7 @@ async fn send(
         done: &done,
         progress,
     };
-    let command = Command::new(RECEIVE, [program]);
+    let command = Command::new(RECEIVE, [program]).in_bash();
     let mut captured = Captured::default();
     let exit = execute_unless_stalled(shell, WHAT, &command, stdin, &mut captured, STALL).await;
     match (packed(packing).await, exit) {

@@ -80,11 +80,7 @@ async fn measure_collection(
     Ok(print(seconds, login, collection.collected.files)?)
 }
 
-async fn measure_upload(
-    target: Target,
-    directory: &str,
-    into: &str,
-) -> Result<(), Box<dyn Error>> {
+async fn measure_upload(target: Target, directory: &str, into: &str) -> Result<(), Box<dyn Error>> {
     let since = Instant::now();
     let mut files = Vec::new();
     for entry in fs::read_dir(directory)? {
@@ -100,7 +96,11 @@ async fn measure_upload(
     let shell = SshShell::connect(target).await?;
     let login = since.elapsed();
     let sent = upload(&shell, files.into(), &Silence).await?;
-    Ok(print(since.elapsed(), login, u64::try_from(sent.files.len())?)?)
+    Ok(print(
+        since.elapsed(),
+        login,
+        u64::try_from(sent.files.len())?,
+    )?)
 }
 
 #[tokio::main]

@@ -79,7 +79,8 @@ struct Members<W: Write> {
     encoder: Option<GzEncoder<W>>,
     tuning: Tuning,
     request: Request,
-    begun: Instant,
+    /// None for the first member, which waits for the command to begin.
+    begun: Option<Instant>,
     written: u64,
     left: u64,
 }
@@ -93,7 +94,7 @@ impl<W: Write> Members<W> {
             encoder: Some(encoder(into, request)),
             tuning,
             request,
-            begun: Instant::now(),
+            begun: None,
             written: 0,
             left,
         }
@@ -105,13 +106,15 @@ impl<W: Write> Members<W> {
 
     fn begin_next(&mut self) -> io::Result<()> {
         let into = self.encoder.take().ok_or_else(failed_before)?.finish()?;
-        self.tuning
-            .measured(self.request, self.written, self.begun.elapsed());
+        if let Some(begun) = self.begun {
+            self.tuning
+                .measured(self.request, self.written, begun.elapsed());
+        }
         self.left = self.left.saturating_sub(self.written);
         self.request = self.tuning.next(self.left);
         self.encoder = Some(encoder(into, self.request));
         self.written = 0;
-        self.begun = Instant::now();
+        self.begun = Some(Instant::now());
         Ok(())
     }
 

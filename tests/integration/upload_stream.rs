@@ -1,6 +1,7 @@
 //! The stream of an upload: what arrives, and what comes of one that breaks.
 
 use std::cell::Cell;
+use std::env;
 use std::fs;
 use std::io::Read as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -206,6 +207,32 @@ async fn a_file_that_is_gone_or_shorter_is_named() {
         "{error}"
     );
     assert!(error.hint().is_some());
+}
+
+#[test]
+fn where_zstd_cannot_read_gzip_or_is_missing_gzip_does() {
+    let cannot = "#!/bin/sh\necho 'unsupported format' >&2\nexit 1\n";
+    let sandbox = Sandbox::new()
+        .file("programs/zstd", cannot.as_bytes(), 0o755)
+        .file("sent", &noise(1 << 20), 0o644);
+    let programs = sandbox.source().join("programs");
+    let path = format!("{}:{}", programs.display(), env::var("PATH").unwrap());
+    for program in ["zstd", "there-is-no-such-program"] {
+        let received = std::process::Command::new("bash")
+            .args([
+                "-c",
+                "tar -cz -C ../source sent | bash -c \"$0\" receive \"$1\"",
+            ])
+            .args([include_str!("../../src/upload/receive.sh"), program])
+            .current_dir(sandbox.home())
+            .env("PATH", &path)
+            .output()
+            .unwrap();
+        assert!(received.status.success(), "{received:?}");
+        let sent = fs::read(sandbox.source().join("sent")).unwrap();
+        assert!(fs::read(sandbox.home().join("sent")).unwrap() == sent);
+        fs::remove_file(sandbox.home().join("sent")).unwrap();
+    }
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ const MOST: u64 = 256 << 20;
 const AIM: f64 = 1.0;
 
 /// At this rate a portion that turns out to be sent too slowly costs little, in bytes a second.
-const FAST: f64 = 20e6;
+const FAST: f64 = 15e6;
 
 /// After so many commands a neighbouring level is tried again: links and machines change.
 const BETWEEN_TRIALS: u32 = 16;
@@ -40,10 +40,8 @@ impl Request {
 }
 
 /// The rates that were measured, of what the files have, not of what the wire carried.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Tuning {
-    /// The level of the first portion.
-    first: usize,
     /// Bytes a second, by level.
     rates: [Option<f64>; LEVELS.len()],
     asked: [bool; LEVELS.len()],
@@ -51,42 +49,21 @@ pub(crate) struct Tuning {
 }
 
 impl Tuning {
-    /// Plainly first: for what compresses slowly.
-    pub(crate) const fn from_plain() -> Self {
-        Self::from(0)
-    }
-
-    /// At the lowest level first: for a link that may be too slow to send anything plainly.
-    pub(crate) const fn from_compressed() -> Self {
-        Self::from(1)
-    }
-
-    const fn from(first: usize) -> Self {
-        Self {
-            first,
-            rates: [None; LEVELS.len()],
-            asked: [false; LEVELS.len()],
-            since_trial: 0,
-        }
-    }
-
-    /// The form of the next portion, when so many bytes are left: first the level that it begins with, then the lowest,
-    /// then as was best, with a look at its neighbours.
+    /// The form of the next portion, when so many bytes are left: first at the lowest level, because a link may be too slow
+    /// to send anything plainly; then as was best, with a look at its neighbours.
     pub(crate) fn next(&mut self, left: u64) -> Request {
         let best = self.best();
-        let level = match best {
-            None if self.asked == [false; LEVELS.len()] => self.first,
-            // The second one may not have come yet; more without compression would cost too much on a slow link.
-            None => 1,
-            Some(_) if self.rate(1).is_none() => 1,
-            Some(best) => self.trial(best).unwrap_or(best),
-        };
+        let level = best.map_or(1, |best| self.trial(best).unwrap_or(best));
         let rate = best.and_then(|best| self.rate(best));
         let usual = rate.map_or(FIRST, |rate| in_time(rate, AIM));
         let tried = best.is_some_and(|best| best != level);
         let size = if tried { usual / 4 } else { usual };
         // The last ones are to end together, but each command costs the instance a few processes.
-        let size = size.min(left / 2).max(usual / 4).clamp(FIRST, MOST);
+        let mut size = size.min(left / 2).max(usual / 4).clamp(FIRST, MOST);
+        if level == 0 && self.rate(0).is_none() {
+            // What compresses well may take a hundred times as long.
+            size = FIRST;
+        }
         if let Some(asked) = self.asked.get_mut(level) {
             *asked = true;
         }
@@ -160,7 +137,7 @@ mod tests {
 
     /// A link of this rate in MB/s, over an instance that compresses level by level ever slower and better.
     fn final_level(link: f64, ratios: [f64; 4], speeds: [f64; 4]) -> u8 {
-        let mut tuning = Tuning::from_plain();
+        let mut tuning = Tuning::default();
         let mut last = tuning.next(1 << 40);
         for _ in 0..12 {
             let rate = speeds[last.level].min(link / ratios[last.level]) * 1e6;
@@ -187,7 +164,7 @@ mod tests {
     #[test]
     fn on_a_slow_link_nothing_is_sent_plainly_and_on_a_fast_one_everything_is_in_the_end() {
         let levels = |link: f64| {
-            let mut tuning = Tuning::from_compressed();
+            let mut tuning = Tuning::default();
             let mut levels = Vec::new();
             for _ in 0..6 {
                 let request = tuning.next(1 << 40);
@@ -205,19 +182,13 @@ mod tests {
 
     #[test]
     fn a_portion_takes_about_a_second_and_the_last_ones_are_small() {
-        let mut tuning = Tuning::from_plain();
+        let mut tuning = Tuning::default();
         let first = tuning.next(1 << 40);
-        assert_eq!(
-            first,
-            Request {
-                level: 0,
-                size: FIRST
-            }
-        );
-        tuning.measured(first, FIRST, Duration::from_millis(20));
+        assert_eq!((first.level(), first.size), (1, FIRST));
+        tuning.measured(first, FIRST, Duration::from_millis(40));
         let second = tuning.next(1 << 40);
-        assert!(second.is_compressed());
-        tuning.measured(second, FIRST, Duration::from_millis(40));
+        assert_eq!((second.level(), second.size), (0, FIRST));
+        tuning.measured(second, FIRST, Duration::from_millis(20));
         assert_eq!(tuning.next(1 << 40).size, 200 << 20);
         assert_eq!(tuning.next(150 << 20).size, 75 << 20);
         assert_eq!(tuning.next(20 << 20).size, 50 << 20);

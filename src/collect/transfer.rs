@@ -62,7 +62,7 @@ impl<'a> Transfer<'a> {
             arrivals,
             queue: Queue::of(entries),
             entries,
-            tuning: Tuning::from_plain(),
+            tuning: Tuning::default(),
             large: HashMap::new(),
             outgrown: 0,
             standstills: 0,

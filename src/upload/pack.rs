@@ -88,7 +88,7 @@ struct Members<W: Write> {
 impl<W: Write> Members<W> {
     /// A stream for about so many bytes.
     fn new(into: W, left: u64) -> Self {
-        let mut tuning = Tuning::from_compressed();
+        let mut tuning = Tuning::default();
         let request = tuning.next(left);
         Self {
             encoder: Some(encoder(into, request)),

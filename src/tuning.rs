@@ -98,16 +98,15 @@ impl Tuning {
     /// A neighbour of the best level that is not known, or has not been looked at for long.
     fn trial(&mut self, best: usize) -> Option<usize> {
         let [higher, lower] = [best + 1, best.wrapping_sub(1)];
-        let asked = |level: usize| self.asked.get(level).copied();
-        let order = if self.rate(best) > Some(FAST) {
-            [0, lower, higher]
+        let order: &[usize] = if self.rate(best) > Some(FAST) {
+            &[0, lower, higher]
         } else {
             // Not plainly, which may take very long.
-            [higher, lower.max(1), best]
+            &[higher, lower.max(1)]
         };
-        let mut unknown = order.into_iter().filter(|one| asked(*one) == Some(false));
-        if let Some(unknown) = unknown.next() {
-            return Some(unknown);
+        let asked = |level: &usize| self.asked.get(*level).copied();
+        if let Some(unknown) = order.iter().find(|level| asked(level) == Some(false)) {
+            return Some(*unknown);
         }
         self.since_trial += 1;
         if self.since_trial < BETWEEN_TRIALS {
@@ -116,7 +115,7 @@ impl Tuning {
         self.since_trial = 0;
         // The lower one first: it costs the instance less.
         let mut known = [lower, higher].into_iter();
-        known.find(|level| self.asked.get(*level) == Some(&true))
+        known.find(|level| asked(level) == Some(true))
     }
 }
 

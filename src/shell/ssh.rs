@@ -44,7 +44,7 @@ const WINDOW: u32 = 16 << 20;
 const PACKET: u32 = 65_535;
 
 /// The number of packets that may wait for the disk before the network is held up: bounds the memory of a transfer.
-const CHANNEL_BUFFER: usize = 16;
+const CHANNEL_BUFFER: usize = 8;
 
 /// The host to connect to, and the login.
 #[derive(Debug, Clone)]

@@ -384,8 +384,10 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         for warning in host.wait_for_first_boot().await? {
             self.journal.warn(warning);
         }
+        self.send(&host, shared).await?;
         let quiet = self.quieten(&host).await?;
-        let ((), facts) = tokio::try_join!(self.send(&host, shared), host.host_facts())?;
+        // Not beside an upload, which may keep the connection busy for longer than the answer is waited for.
+        let facts = host.host_facts().await?;
         Ok((host, HostFacts { quiet, ..facts }))
     }
 

@@ -56,14 +56,15 @@ impl Tuning {
         let level = best.map_or(1, |best| self.trial(best).unwrap_or(best));
         let rate = best.and_then(|best| self.rate(best));
         let usual = rate.map_or(FIRST, |rate| in_time(rate, AIM));
-        let tried = best.is_some_and(|best| best != level);
-        let size = if tried { usual / 4 } else { usual };
-        // The last ones are to end together, but each command costs the instance a few processes.
-        let mut size = size.min(left / 2).max(usual / 4).clamp(FIRST, MOST);
-        if level == 0 && self.rate(0).is_none() {
+        let size = if level == 0 && self.rate(0).is_none() {
             // What compresses well may take a hundred times as long.
-            size = FIRST;
-        }
+            FIRST
+        } else {
+            let tried = best.is_some_and(|best| best != level);
+            let size = if tried { usual / 4 } else { usual };
+            // The last ones are to end together, but each command costs the instance a few processes.
+            size.min(left / 2).max(usual / 4).clamp(FIRST, MOST)
+        };
         if let Some(asked) = self.asked.get_mut(level) {
             *asked = true;
         }

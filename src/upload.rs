@@ -58,7 +58,7 @@ pub async fn upload(
                 reporter.report(Event::Transferred { done, total });
             }
         };
-        match send(shell, files.clone(), progress).await {
+        match send(shell, files.clone(), total, progress).await {
             Ok(sent) => return Ok(Uploads::new(sent)),
             Err(error) => {
                 reconnect.after(error).await?;
@@ -76,13 +76,13 @@ pub fn fingerprint(files: &[ProjectFile]) -> Result<Vec<UploadedFile>, String> {
     pack(files, io::sink(), &AtomicU64::new(0)).map_err(|error| error.to_string())
 }
 
-/// Sends the files once.
+/// Sends the files, of so many bytes in all, once.
 async fn send(
     shell: &impl Shell,
     files: Arc<[ProjectFile]>,
+    total: u64,
     progress: impl FnMut(u64) + Unpin,
 ) -> Result<Vec<UploadedFile>, ShellError> {
-    let total: u64 = files.iter().map(ProjectFile::size).sum();
     let program = if total < WORTH_A_LOOK { "gzip" } else { "zstd" };
     let (stdin, pipe) = tokio::io::duplex(IN_FLIGHT);
     let done = Arc::new(AtomicU64::new(0));

@@ -18,6 +18,9 @@ use crate::schedule::{Action, Turn, further_round};
 use crate::shell::Shell;
 use crate::statistics::half_width;
 
+/// Why no further round is begun.
+const NO_TIME: &str = "there is no time for another round: `max_lifetime` is nearly over";
+
 impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
     /// Measures on, a round at a time, until the interval of every figure on this instance is as narrow as is asked for, or
     /// there is no time for another round.
@@ -35,6 +38,10 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
                 .first()
                 .is_some_and(|first| self.goes_on(first.turns()))
             {
+                // The round before may have taken longer than those before it.
+                if self.passed() && self.is_past_last_call() {
+                    self.journal.report(Event::Note(NO_TIME.into()));
+                }
                 return;
             }
             if let Err(reason) = self.look(host, &mut seen).await {
@@ -57,9 +64,8 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
                 "there are too few rounds for an interval".into()
             };
             if !self.has_time_for(&round) {
-                self.journal.report(Event::Note(format!(
-                    "{so_far}, but there is no time for another round: `max_lifetime` is nearly over"
-                )));
+                let why = format!("{so_far}, but {NO_TIME}");
+                self.journal.report(Event::Note(why));
                 return;
             }
             self.journal.report(Event::Note(format!(

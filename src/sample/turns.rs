@@ -156,7 +156,12 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         self.journal.failed
             || self.journal.unreachable
             || self.journal.outcome >= Outcome::Interrupted
-            || self.last_call.is_some_and(|end| end <= Instant::now())
+            || self.is_past_last_call()
+    }
+
+    /// Whether steps have no time left.
+    pub(super) fn is_past_last_call(&self) -> bool {
+        self.last_call.is_some_and(|end| end <= Instant::now())
     }
 
     /// Moves aside what one revision wrote in its home since the beginning of what has the directory `below`.

@@ -1,6 +1,6 @@
 //! The command line, which is also the definition of the action's inputs.
 //!
-//! The runner passes an input as the variable `INPUT_…`, hyphens and all. An input is an argument here with that
+//! The runner passes an input as the variable `INPUT_…`, hyphens and all. An input is an argument with that
 //! variable; a test holds the arguments against `action.yml` and `docs/github-actions.md`.
 
 mod advice;
@@ -115,11 +115,11 @@ pub enum Request {
     /// Write the manual pages
     #[command(hide = true)]
     Man(ManArgs),
-    /// List the results that are here, newest first
+    /// List local results, newest first
     Results(ResultsArgs),
-    /// Remove results that are here, with their archives
+    /// Remove local results, with their archives
     Rm(RmArgs),
-    /// Compare two results that are here: is B slower or faster than A, by how much, and is that sure?
+    /// Compare two local results: is B slower or faster than A, by how much, and is that sure?
     Compare(CompareArgs),
     /// Join the figures of shards, of the jobs of a matrix or of earlier runs of the same plan into one table
     Merge(MergeArgs),

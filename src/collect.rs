@@ -1,4 +1,4 @@
-//! Brings the results home: listed on the instance, sent in a few streams while they are hashed there, checked here.
+//! Brings the results home: listed on the instance, sent in a few streams while it hashes them, checked locally.
 
 mod fetch;
 mod large;
@@ -39,7 +39,7 @@ const RESERVE_FOR_FILE: u64 = 512;
 /// The size of a block, in bytes: a file takes whole ones.
 const BLOCK: u64 = 4096;
 
-/// Why results are not all here.
+/// Why results did not all come home.
 #[derive(Debug, thiserror::Error)]
 pub enum CollectError {
     /// The instance could not be talked to.
@@ -136,7 +136,7 @@ pub async fn collect(
     collecting.close(entries, error)
 }
 
-/// Lists what the patterns match and leaves it on the instance, for the store to have it from there.
+/// Lists what the patterns match and leaves it on the instance, for the store to have it from the instance.
 pub async fn survey(
     shell: &impl Shell,
     patterns: &[Pattern],

@@ -106,13 +106,13 @@ pub(crate) enum Error {
     Region {
         /// The region.
         region: String,
-        /// The leases on record there.
+        /// The leases on record.
         leases: String,
         /// The failure.
         source: Box<ProviderError>,
     },
     /// There is no such lease on record.
-    #[error("no lease `{lease}` is on record here{known}")]
+    #[error("no lease `{lease}` is on record{known}")]
     UnknownLease {
         /// The lease that was named.
         lease: LeaseToken,

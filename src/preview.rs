@@ -248,7 +248,7 @@ fn work(stage: Stage, config: &Config, share: Share) -> String {
             }
             _ => format!("rent {samples} {}", spec.instance_type),
         },
-        (Stage::Ready, ProviderSpec::Local) => "copy the scripts there".into(),
+        (Stage::Ready, ProviderSpec::Local) => "copy the scripts into it".into(),
         (Stage::Ready, ProviderSpec::Ec2(_)) => "wait for the first boot, send the scripts".into(),
         (Stage::Collect, provider) => {
             let patterns = plural(config.performance_results.len(), "pattern");

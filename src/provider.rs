@@ -29,7 +29,7 @@ pub trait Sweep {
     /// The region in which it rents out.
     fn region(&self) -> &str;
 
-    /// The account that pays, where there is one: a lease of another account cannot be judged from here.
+    /// The account that pays, where there is one: a lease of another account cannot be judged without it.
     fn account(&self) -> Option<&str> {
         None
     }
@@ -93,7 +93,7 @@ pub trait Provider: Sweep + Images {
         Ok(())
     }
 
-    /// Rents instances in one call, tagged from their first moment; from here on they cost money. Asked again with the
+    /// Rents instances in one call, tagged from their first moment; from then on they cost money. Asked again with the
     /// same lease it returns the same instances.
     ///
     /// Never dropped half-way by its caller while there is time: an answer that is not waited for is an instance forgotten.

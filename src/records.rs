@@ -68,7 +68,7 @@ struct Head {
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// A newer collector wrote it.
-    #[error("{file} has format {format}, the newest known here is {known}")]
+    #[error("{file} has format {format}, the newest that this version knows is {known}")]
     Newer {
         /// The name of the file.
         file: &'static str,
@@ -147,7 +147,7 @@ mod tests {
         let newer = Manifest::from_json(br#"{"format": 99, "files": {"other": "shape"}}"#);
         assert_eq!(
             newer.unwrap_err().to_string(),
-            "manifest.json has format 99, the newest known here is 2"
+            "manifest.json has format 99, the newest that this version knows is 2"
         );
         for damaged in ["", "[]", "{}", r#"{"format": 1, "files": [{}]}"#] {
             let error = Manifest::from_json(damaged.as_bytes()).unwrap_err();

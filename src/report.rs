@@ -145,11 +145,11 @@ pub struct TurnReport {
 /// The sum of the collected files.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Collected {
-    /// Files that are here and whose checksum matches.
+    /// Files that came home and whose checksum matches.
     pub files: u64,
     /// Their size.
     pub bytes: u64,
-    /// Files that are not here, or not as they were on the instance.
+    /// Files that did not come home, or not as they were on the instance.
     pub incomplete: u64,
 }
 

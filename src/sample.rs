@@ -97,7 +97,7 @@ pub(crate) struct Shared<'a, P> {
     pub(crate) image: Option<LaunchImage>,
     /// The files that go to each instance.
     pub(crate) files: Arc<[ProjectFile]>,
-    /// Bounds the memory and the CPU that transfers take here.
+    /// Bounds the memory and the CPU that transfers take on this machine.
     pub(crate) transfers: Semaphore,
     pub(crate) launches: Launches,
     /// The measurements of the samples of all launches.

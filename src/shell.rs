@@ -159,7 +159,7 @@ pub trait Shell {
         output: &mut impl Output,
     ) -> Result<Exit, ShellError>;
 
-    /// Gives the terminal of this process to a login shell there, until that ends. A machine may have none.
+    /// Gives the terminal of this process to a login shell on the machine, until that ends. A machine may have none.
     async fn interactive(&self) -> Result<Exit, ShellError> {
         Err(ShellError::Start {
             address: "the machine".into(),
@@ -266,7 +266,7 @@ impl ShellError {
         Some(match self {
             Self::Lost { .. } => "the instance or the network went away",
             Self::MachineGone { .. } => {
-                "somebody terminated it, it powered itself off, or `max_lifetime` was over; the logs of its steps are here as far as they came"
+                "somebody terminated it, it powered itself off, or `max_lifetime` was over; the logs of its steps were kept as far as they came"
             }
             Self::Unreachable { .. } => {
                 "the security group must let this machine in on `ssh_port`; `address: private` is for machines inside the VPC; the image must run sshd and cloud-init"

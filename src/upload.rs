@@ -42,7 +42,7 @@ const WORTH_A_LOOK: u64 = 16 << 20;
 /// Puts the files into the login user's home directory, with their modes. After a lost connection all are sent again.
 ///
 /// # Errors
-/// When one cannot be read here, or written there.
+/// When one cannot be read, or not be written on the instance.
 pub async fn upload(
     shell: &impl Shell,
     files: Arc<[ProjectFile]>,

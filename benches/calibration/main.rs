@@ -20,6 +20,8 @@ struct Options {
     seed: u64,
     runs: usize,
     recorded: Option<PathBuf>,
+    /// The program of `benches/criterion_replay`, to have Criterion itself judge the recorded runs.
+    criterion_replay: Option<PathBuf>,
 }
 
 impl Options {
@@ -39,6 +41,7 @@ impl Options {
             seed: number("--seed", 1)?,
             runs: usize::try_from(number("--runs", 2000)?).map_err(|error| error.to_string())?,
             recorded: given("--recorded").map(PathBuf::from),
+            criterion_replay: given("--criterion-replay").map(PathBuf::from),
         };
         Ok(asked.then_some(options))
     }
@@ -58,7 +61,8 @@ fn simulated(seed: u64, runs: usize) {
 
 fn print(options: &Options) -> Result<(), String> {
     if let Some(directory) = &options.recorded {
-        return recorded::report(directory, options.seed);
+        let criterion_replay = options.criterion_replay.as_deref();
+        return recorded::report(directory, criterion_replay, options.seed);
     }
     simulated(options.seed, options.runs);
     Ok(())

@@ -64,13 +64,17 @@ fn runs(directory: &Path) -> Result<Vec<Run>, String> {
 }
 
 /// Prints both tables.
-pub(crate) fn report(directory: &Path, seed: u64) -> Result<(), String> {
+pub(crate) fn report(
+    directory: &Path,
+    criterion_replay: Option<&Path>,
+    seed: u64,
+) -> Result<(), String> {
     let mut recorded = Vec::new();
     for (name, truth) in TRUTHS {
         recorded.push((truth, runs(&directory.join(name))?));
     }
     verdicts(&recorded);
-    peers(&recorded, seed)
+    peers(&recorded, criterion_replay, seed)
 }
 
 fn verdicts(recorded: &[(&str, Vec<Run>)]) {
@@ -107,7 +111,11 @@ fn verdicts(recorded: &[(&str, Vec<Run>)]) {
     }
 }
 
-fn peers(recorded: &[(&str, Vec<Run>)], seed: u64) -> Result<(), String> {
+fn peers(
+    recorded: &[(&str, Vec<Run>)],
+    criterion_replay: Option<&Path>,
+    seed: u64,
+) -> Result<(), String> {
     let heads: Vec<String> = recorded
         .iter()
         .map(|(truth, runs)| format!("true change: {truth}, {} runs", runs.len()))
@@ -135,9 +143,37 @@ fn peers(recorded: &[(&str, Vec<Run>)], seed: u64) -> Result<(), String> {
             Ok(peer.finds(&run.series, &mut Simulation::new(seed)))
         })?;
     }
-    match Command::new("benchstat").arg("-h").output() {
-        Ok(_) => judge("benchstat, the program itself", &benchstat),
-        Err(_) => Ok(()),
+    if Command::new("benchstat").arg("-h").output().is_ok() {
+        judge("benchstat, the program", &benchstat)?;
+    }
+    match criterion_replay {
+        Some(program) => judge("Criterion, the program", &|run| criterion(program, run)),
+        None => Ok(()),
+    }
+}
+
+/// Asks Criterion itself, by `benches/criterion_replay`.
+fn criterion(program: &Path, run: &Run) -> Result<bool, String> {
+    let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let mut replay = Command::new(program);
+    for (name, turns) in ["baseline", "candidate"].iter().zip(run.turns()) {
+        let path = directory.path().join(name);
+        let lines = turns.iter().map(|seconds| format!("{seconds}\n"));
+        fs::write(&path, lines.collect::<String>()).map_err(|error| error.to_string())?;
+        replay.arg(path);
+    }
+    let output = replay
+        .output()
+        .map_err(|error| format!("{}: {error}", program.display()))?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let is = |words: &str| said.contains(words);
+    if is("Performance has") {
+        Ok(true)
+    } else if is("No change in performance") || is("Change within noise threshold") {
+        Ok(false)
+    } else {
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        Err(format!("Criterion told of no change:\n{said}{complaint}"))
     }
 }
 

@@ -1,4 +1,4 @@
-//! `collect compare`: two results that are here, in one table.
+//! `collect compare`: two local results, in one table.
 
 use std::path::Path;
 

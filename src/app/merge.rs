@@ -80,7 +80,7 @@ fn configured_limit(stored: &[StoredFigures]) -> Option<Percent> {
     config.fail_on.map(|limit| limit.slower)
 }
 
-/// Which shards of the run have no figures here.
+/// Which shards of the run have no figures among these.
 fn missing_shards(stored: &[StoredFigures]) -> Option<String> {
     let shares = stored.iter().filter_map(|stored| stored.figures.share);
     let shares: Vec<Share> = shares.collect();

@@ -38,7 +38,7 @@ const MIN_SESSION: i32 = 900;
 pub(super) fn run() -> ExitStatus {
     let Some(job) = WorkflowJob::current() else {
         Console::new(Verbosity::Normal).error(
-            "this is the post step of a GitHub Actions job, and here is none",
+            "this is the post step of a GitHub Actions job, and no job is running",
             Some("`collect reap` ends what was left behind"),
         );
         return ExitStatus::Misused;

@@ -1,4 +1,4 @@
-//! `collect report`: results that are here as a page, or as lines for a terminal.
+//! `collect report`: local results as a page, or as lines for a terminal.
 
 use std::fs;
 use std::path::{Path, PathBuf};

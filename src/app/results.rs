@@ -32,7 +32,7 @@ const COLUMNS: [&str; 9] = [
     "path",
 ];
 
-/// Lists the results that are here, newest first.
+/// Lists the local results, newest first.
 pub(super) fn list(args: &ResultsArgs, console: &Console) -> Result<ExitStatus, Error> {
     let output = output(&args.output)?;
     let stored = inventory(&output, args.revision.as_ref())?;

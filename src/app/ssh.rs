@@ -14,7 +14,7 @@ use crate::error::{Error, KeptInstanceError};
 use crate::lease::{KeptInstance, LeaseRecords, LoginFiles};
 use crate::provider::{Access, Login};
 
-/// Becomes a shell on the instance, or a command there.
+/// Becomes a shell on the instance, or runs a command on it.
 pub(super) fn ssh(args: &InstanceArgs, words: &[OsString]) -> Result<ExitStatus, Error> {
     let records = records()?;
     let instance = find(args, &records)?;
@@ -71,7 +71,7 @@ fn rehearsal_shell(
     let mut command = Command::new(shell.unwrap_or_else(|| "/bin/sh".into()));
     command.current_dir(home).env("HOME", home);
     if !words.is_empty() {
-        // As ssh does it: one line for the shell there.
+        // As ssh does it: one line for the shell of the instance.
         command.arg("-c").arg(words.join(" ".as_ref()));
     }
     Ok(command)

@@ -1,4 +1,4 @@
-//! The arguments of the commands for figures that are already here.
+//! The arguments of the commands for figures of local results.
 
 use std::path::PathBuf;
 

@@ -39,13 +39,13 @@ pub struct ReapArgs {
     /// All that collector launched, also those of runs that are going on
     #[arg(long)]
     pub all: bool,
-    /// None: delete this image of `collect bake`, and its snapshots
+    /// No instance: delete this image of `collect bake`, and its snapshots
     #[arg(long, value_name = "AMI", value_parser = image)]
     pub image: Option<ImageId>,
-    /// None: delete all images of `collect bake`, and their snapshots
+    /// No instance: delete all images of `collect bake`, and their snapshots
     #[arg(long)]
     pub images: bool,
-    /// None: drop a lease on record here whose region or account is out of reach for good
+    /// No instance: drop a lease on record whose region or account is out of reach for good
     #[arg(long, value_name = "LEASE", value_parser = lease)]
     pub forget: Option<LeaseToken>,
 }

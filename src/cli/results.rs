@@ -1,4 +1,4 @@
-//! The arguments of the commands for results that are already here.
+//! The arguments of the commands for local results.
 
 use std::path::PathBuf;
 

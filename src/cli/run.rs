@@ -80,7 +80,7 @@ pub struct RunArgs {
     /// What all shards of a run have in common and no other run has; jobs of GitHub Actions and AWS Batch have it already
     #[arg(long, value_name = "NAME", requires = "shard")]
     pub run: Option<RunName>,
-    /// Send the results straight from the instance to the bucket that `S3` names, and only the records and logs here
+    /// Send the results straight from the instance to the bucket that `S3` names, and download only the records and logs
     #[arg(long)]
     pub no_download: bool,
     /// Draw the order of the turns from this number, as an earlier run did

@@ -1,4 +1,4 @@
-//! Fetches a portion of the listed files: sent as one stream, hashed on the instance meanwhile, checked here.
+//! Fetches a portion of the listed files: sent as one stream, hashed on the instance meanwhile, checked locally.
 
 use std::io::{self, BufRead as _, Read as _};
 use std::path::Path;

@@ -81,7 +81,7 @@ impl LargeFile {
         })
     }
 
-    /// Writes up to `count` bytes of a stream behind the first `from` of the file, and hashes what is complete up to there.
+    /// Writes up to `count` bytes of a stream behind the first `from` of the file, and hashes what is complete up to their end.
     pub(super) fn receive(
         &self,
         from: u64,
@@ -115,7 +115,7 @@ impl LargeFile {
         received
     }
 
-    /// The digest of the first `size` bytes, where all of them are here.
+    /// The digest of the first `size` bytes, where all of them have come.
     pub(super) fn digest(&self, size: u64) -> Option<Digest> {
         let arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
         (arrived.hashed == size).then(|| arrived.hasher.clone().finalize().into())

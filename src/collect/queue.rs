@@ -7,7 +7,7 @@ use super::fetch::Entry;
 /// The most files that are hashed and sent at once: what is kept for each of them is small, but not nothing.
 const PORTION_FILES: usize = 10_000;
 
-/// From here on a file comes in ranges, in bytes.
+/// The size from which on a file comes in ranges, in bytes.
 const LARGE: u64 = 16 << 20;
 
 /// The cost of a small file beside its bytes, in bytes that would take as long.

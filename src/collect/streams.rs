@@ -71,7 +71,7 @@ impl Arrivals {
         }
     }
 
-    /// Counts a file that is here and checked.
+    /// Counts a file that has come and is checked.
     pub(super) fn add(&self, bytes: u64) {
         self.files.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);

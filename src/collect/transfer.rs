@@ -303,7 +303,7 @@ impl<'a> Transfer<'a> {
         Ok(received.bytes > 0)
     }
 
-    /// Judges a large file once it is here and its digest, too; whether it has got its name.
+    /// Judges a large file once it has come and its digest, too; whether it has got its name.
     async fn finish(&mut self, position: usize) -> Result<bool, CollectError> {
         let (Some(large), Some(entry)) = (
             self.large.get_mut(&position),
@@ -342,7 +342,7 @@ impl<'a> Transfer<'a> {
                 Ok(false)
             }
             _ => {
-                // What was added to a file comes behind what is here; any other change costs all of it.
+                // What was added to a file comes behind what has come; any other change costs all of it.
                 let from = if same && now > size { size } else { 0 };
                 if from == 0 {
                     large.file = Self::create(large.file.path.clone(), self.arrivals).await?;
@@ -402,7 +402,7 @@ impl<'a> Transfer<'a> {
         if let Some(entry) = self.entries.get(position) {
             self.warnings.push(|| {
                 format!(
-                    "{} could not be written here: {error}",
+                    "{} could not be written on this machine: {error}",
                     entry.listed.shown()
                 )
             });

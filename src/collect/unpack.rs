@@ -76,7 +76,7 @@ struct Waiting {
 #[derive(Debug, Default)]
 pub(super) struct Unpacked {
     pub(super) files: Vec<Received>,
-    /// Files that came but could not get their name here, by their position, and why.
+    /// Files that came but could not get their local name, by their position, and why.
     pub(super) unplaced: Vec<(usize, io::Error)>,
     /// The file that was so much larger than listed that nothing was read behind it: its position and size.
     pub(super) outgrown: Option<(usize, u64)>,
@@ -374,7 +374,7 @@ fn read_name(entry: &mut impl Read) -> Option<Vec<u8>> {
 enum Broken {
     /// The stream ended early: another connection may do better.
     Stream,
-    /// This one file, by its position, cannot have its name here.
+    /// This one file, by its position, cannot have its local name.
     Destination(usize, io::Error),
     /// This machine cannot write.
     Disk(io::Error),

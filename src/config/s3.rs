@@ -143,17 +143,17 @@ impl DownloadError {
     pub const fn hint(self) -> &'static str {
         match self {
             Self::Nowhere => {
-                "add `S3: my-bucket/results`, or let the results come here: else they would be nowhere"
+                "add `S3: my-bucket/results`, or let the results be downloaded: else they would be nowhere"
             }
             Self::Figures => {
-                "leave out `figures`, or let the results come here: figures, and so every comparison, are read from files that are here"
+                "leave out `figures`, or let the results be downloaded: figures, and so every comparison, are read from local files"
             }
         }
     }
 }
 
 impl Config {
-    /// Expects that results which are not to come here are stored, and that nothing is read from them.
+    /// Expects that results which are not downloaded are stored, and that nothing is read from them.
     ///
     /// # Errors
     /// When they could not be used.

@@ -13,7 +13,7 @@ impl Config {
             )
         } else {
             Some(
-                "is measured and not compared: with `download: false` there are no files here that figures could be read from",
+                "is measured and not compared: with `download: false` no file is brought home that figures could be read from",
             )
         }
     }
@@ -26,7 +26,7 @@ impl Config {
             Some("has no effect without a `baseline` and `figures`")
         } else {
             Some(
-                "has no effect with `download: false`: there are no files here that figures could be read from",
+                "has no effect with `download: false`: no file is brought home that figures could be read from",
             )
         }
     }

@@ -1,4 +1,4 @@
-//! A line of `upload`: a path, a glob, or behind a `!` what stays here.
+//! A line of `upload`: a path, a glob, or behind a `!` what does not travel.
 
 use std::path::{Component, Path, PathBuf};
 

@@ -11,7 +11,7 @@ use crate::shell::ssh::KeyError;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KeptInstanceError {
     /// No key was kept, or the instance is gone.
-    #[error("no way to an instance of run `{run}` is on record here{known}")]
+    #[error("no way to an instance of run `{run}` is on record{known}")]
     NoWayBack {
         /// The run that was named.
         run: RunId,
@@ -29,7 +29,7 @@ pub(crate) enum KeptInstanceError {
     /// Its own collector still works with it.
     #[error("the run of instance {0} is still going on, and collects by itself")]
     UnderWay(InstanceId),
-    /// The instance is there no more.
+    /// The instance is gone.
     #[error("instance {0} is gone")]
     Gone(InstanceId),
     /// Its key cannot be read.

@@ -97,7 +97,7 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
             Some(image) => {
                 let note = format!("launching from image {}, which has {keys}", image.id);
                 self.run.reporter.report(Event::Note(note));
-                // With two revisions, each home gets the files as they are here.
+                // With two revisions, each home gets the files as they are on this machine.
                 if plan.baseline.is_none() {
                     let there: BTreeSet<PathBuf> =
                         baked.iter().map(|file| file.destination.clone()).collect();

@@ -209,7 +209,7 @@ impl ArtifactError {
         })
     }
 
-    /// Whether artifacts are not supported here at all, so that their absence is no failure.
+    /// Whether artifacts are not supported by this server at all, so that their absence is no failure.
     pub(crate) const fn is_unsupported(&self) -> bool {
         matches!(self, Self::NoRuntime | Self::Enterprise(_))
     }

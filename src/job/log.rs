@@ -14,7 +14,7 @@ const LOGS: &str = include_str!("logs.sh");
 /// The time after which a log of which nothing moves has stalled.
 const STALL: Duration = Duration::from_mins(1);
 
-/// The most that is read of what a log has beyond what is here.
+/// The most that is read of what a log has beyond its local copy.
 const MAX_REST: u64 = 256 << 20;
 
 /// Where a log goes. It knows how far it has come, so that what is missing is asked for again.
@@ -67,7 +67,7 @@ pub async fn read_log(
     Ok(())
 }
 
-/// Reads what the log of a job has now beyond what is here, over as many connections as it takes.
+/// Reads what the log of a job has now beyond its local copy, over as many connections as it takes.
 ///
 /// # Errors
 /// When the machine cannot be reached again, when there is no such log, and when the log takes nothing.

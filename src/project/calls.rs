@@ -1,4 +1,4 @@
-//! Files beside the config that a script seems to call and that stay here.
+//! Files beside the config that a script seems to call and that do not travel.
 
 use std::collections::BTreeSet;
 use std::fs::File;

@@ -132,7 +132,7 @@ impl<'a> Search<'a> {
             if !destination.as_os_str().is_empty() {
                 self.enter(destination.clone(), directory(&source));
             }
-            // In a tree from elsewhere nothing leads out of that, in one from here nothing out of this directory.
+            // In a tree from elsewhere nothing leads out of that, in one of this machine nothing out of this directory.
             let boundary = if source.starts_with(self.directory) {
                 PathBuf::new()
             } else {
@@ -235,7 +235,7 @@ impl<'a> Search<'a> {
             }
         } else {
             self.warnings.push(format!(
-                "`{}` is {} and stays here",
+                "`{}` is {} and does not travel",
                 destination.display(),
                 kind(kind_of_entry)
             ));

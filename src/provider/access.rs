@@ -39,7 +39,7 @@ pub struct InstanceAccess {
     pub access: Access,
     /// The private key of the login, as OpenSSH stores it.
     pub private_key: Option<SecretString>,
-    /// The directory of the jobs there.
+    /// The directory of the jobs on the instance.
     pub jobs_dir: String,
 }
 

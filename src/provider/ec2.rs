@@ -98,7 +98,7 @@ impl Ec2 {
     /// Prepares launches of one kind of instance, with these keys on it.
     ///
     /// # Errors
-    /// Never for keys that were made here.
+    /// Never for keys that this process made.
     pub fn new(
         account: Account,
         spec: Ec2Spec,

@@ -34,7 +34,7 @@ impl Manifest {
         }
     }
 
-    /// This manifest with the files of an earlier one that are still here: those that it does not have, or did not get.
+    /// This manifest with the files of an earlier one that are still on disk: those that it does not have, or did not get.
     #[must_use]
     pub fn completed_by(mut self, earlier: Option<Self>) -> Self {
         for old in earlier.map_or_else(Vec::new, |earlier| earlier.files) {

@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn a_directory_that_cannot_be_written_to_costs_the_disk_only() {
-        // Root writes everywhere but here.
+        // Root writes everywhere but in /proc.
         let calibration = calibrate(&["bash"], Path::new("/proc/self")).unwrap();
         assert_eq!(calibration.disk_bytes_per_s, None);
         assert!(calibration.integer_rounds_per_s.is_some());

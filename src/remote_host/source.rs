@@ -19,10 +19,10 @@ const STALL: Duration = Duration::from_mins(2);
 
 impl<S: Shell> RemoteHost<S> {
     /// Unpacks the archive of a checkout below `home`, which is relative to the login user's home directory, as root's where there is one: the user that
-    /// steps run as. Returns the absolute path there.
+    /// steps run as. Returns the absolute path on the instance.
     ///
     /// # Errors
-    /// When the archive cannot be read here or unpacked there.
+    /// When the archive cannot be read, or not be unpacked on the instance.
     pub async fn send_source(
         &self,
         archive: &Path,
@@ -38,7 +38,7 @@ impl<S: Shell> RemoteHost<S> {
         }
     }
 
-    /// The absolute path of the checkout that is there already, below `home` as it is for [`Self::send_source`].
+    /// The absolute path of the checkout that the instance has already, below `home` as it is for [`Self::send_source`].
     ///
     /// # Errors
     /// When there is none.

@@ -64,7 +64,7 @@ struct Stream<W> {
     is_terminal: bool,
 }
 
-/// A line of one of several samples is broken here, in bytes.
+/// Where a line of one of several samples is broken, in bytes.
 const MAX_LINE: usize = 64 << 10;
 
 /// The columns that the mark of a sample takes in a status line.

@@ -106,7 +106,7 @@ impl RepositoryError {
                 }
             },
             Self::Silent { .. } => {
-                "see whether the server of `repository` can be reached from here"
+                "see whether the server of `repository` can be reached from this machine"
             }
             Self::Git { .. } => "the same git command by hand may tell more",
             Self::Io { .. } => {

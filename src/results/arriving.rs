@@ -26,7 +26,7 @@ impl Results {
         Ok(path)
     }
 
-    /// Moves the files of another collection here; each takes the place of an earlier one of its name.
+    /// Moves the files of another collection to this one; each takes the place of an earlier one of its name.
     ///
     /// # Errors
     /// When one cannot be moved; it stays where it is then.

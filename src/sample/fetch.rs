@@ -66,7 +66,7 @@ pub async fn fetch<R: Reporter>(
     let mut metrics = MetricsFile::of(results.path());
     // Where there are none, none are missing.
     let _ = sampler.read(shell, &mut metrics).await;
-    // Beside what is here, whose names it would have to avoid otherwise; it takes the place of that when it has come.
+    // Beside the local results, whose names it would have to avoid otherwise; it takes the place of that when it has come.
     let arriving = results.make_arrival_directory().await?;
     let arrivals = Arrivals::default();
     let Collection {
@@ -118,7 +118,7 @@ async fn read<T: Record + Send + 'static>(path: &Path) -> Option<T> {
     reading.await.ok().flatten()
 }
 
-/// Brings home what the logs on the instance have beyond those that are here.
+/// Brings home what the logs on the instance have beyond their local copies.
 async fn fetch_logs(
     shell: &impl Shell,
     instance: &KeptInstance,
@@ -152,7 +152,7 @@ async fn fetch_logs(
     Ok(())
 }
 
-/// The logs that are here, with the numbers of their steps and their lengths.
+/// The local logs, with the numbers of their steps and their lengths.
 fn logs_in(directory: &Path) -> io::Result<Vec<(u32, PathBuf, u64)>> {
     let mut logs = Vec::new();
     for entry in fs::read_dir(directory)? {

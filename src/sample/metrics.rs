@@ -19,7 +19,7 @@ use crate::reporter::Reporter;
 use crate::results::RECORDS;
 use crate::shell::{Output, Shell, ShellError};
 
-/// The system metrics as far as they are here; a file that is there already is gone on with.
+/// The system metrics as far as they have come; a file that exists already is gone on with.
 #[derive(Debug)]
 pub(super) struct MetricsFile {
     path: PathBuf,
@@ -149,5 +149,5 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
 }
 
 fn without_metrics(error: &ShellError) -> String {
-    format!("not all system metrics are here: {error}")
+    format!("not all system metrics came home: {error}")
 }

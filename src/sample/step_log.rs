@@ -30,7 +30,7 @@ pub(super) struct Source<'a> {
     pub(super) number: u32,
 }
 
-/// A log and how much of it is here.
+/// A log and how much of it has come.
 pub(super) struct StepLog<'a, R> {
     path: PathBuf,
     reporter: SampleReporter<'a, R>,
@@ -117,7 +117,7 @@ impl<'a, R: Reporter> StepLog<'a, R> {
         size.saturating_sub(2 * self.part)
     }
 
-    /// Whether everything is here that is kept of a log of `size` bytes.
+    /// Whether everything has come that is kept of a log of `size` bytes.
     pub(super) fn is_complete(&self, size: u64) -> bool {
         match self.end {
             None => self.kept == size,

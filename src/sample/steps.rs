@@ -247,7 +247,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         }
     }
 
-    /// Brings home what was written to the logs after their steps ended, and what could not be written here then.
+    /// Brings home what was written to the logs after their steps ended, and what could not be written locally then.
     pub(super) async fn complete_logs(&mut self, host: &Host<'a, P, R>) {
         let mut logs = std::mem::take(&mut self.logs);
         let sizes = match log_sizes(&host.shell, &host.jobs_dir).await {

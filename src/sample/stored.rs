@@ -38,7 +38,7 @@ pub(super) struct Stored {
     pub(super) address: Option<String>,
 }
 
-/// Sends the archive to the store. The results are here, so that it fails is a warning.
+/// Sends the archive to the store. The results are local, so that it fails is a warning.
 pub(super) async fn store_archive<R: Reporter>(
     store: &impl ObjectStore,
     report: &mut SampleReport,
@@ -92,7 +92,7 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
         collect(&host.shell, &patterns, into, &self.arrivals, reporter).await
     }
 
-    /// Has the instance send the results to the store, where they are not to come here, and returns what there was. Without
+    /// Has the instance send the results to the store, where they are not to be downloaded, and returns what there was. Without
     /// that, or where it fails, they have to be collected: nothing else has them.
     async fn store_straight(
         &mut self,
@@ -138,7 +138,7 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
                 self.give_up_object().await;
                 let error = Diagnostic::new(
                     format!(
-                        "the results did not get straight to the bucket, and come here: {error}"
+                        "the results did not get straight to the bucket, and are downloaded: {error}"
                     ),
                     error.hint(),
                 );

@@ -1,4 +1,4 @@
-//! The results straight from the instance to the store: packed there, sent there by plain `PUT`s to signed addresses, so
+//! The results straight from the instance to the store: packed on the instance and sent by it with plain `PUT`s to signed addresses, so
 //! that neither a credential goes to the instance nor a byte of the results over this machine.
 
 use std::collections::BTreeMap;

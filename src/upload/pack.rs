@@ -211,7 +211,7 @@ fn append_file(
 ) -> Result<UploadedContent, PackError> {
     let size = header.size().map_err(PackError::Untaken)?;
     let mut reader = Hashed {
-        // What is appended to it meanwhile stays here.
+        // What is appended to it meanwhile does not travel.
         inner: content.take(size),
         hash: Sha256::new(),
         size: 0,

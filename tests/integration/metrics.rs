@@ -23,21 +23,22 @@ impl Sampler {
     /// With this awk, or the machine's own, once a second and until the process `owner` is gone.
     fn start(awk: Option<&str>, owner: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let mut bash = Command::new("bash");
-        if let Some(awk) = awk {
-            let program = directory.path().join("awk");
-            fs::write(&program, format!("#!/bin/sh\nexec {awk} \"$@\"\n")).unwrap();
-            fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-            let search = std::env::var("PATH").unwrap();
-            bash.env("PATH", format!("{}:{search}", directory.path().display()));
-        }
+        let bash = match awk {
+            Some(awk) => shell_with(awk, directory.path()),
+            None => Command::new("bash"),
+        };
         Self::by(bash, directory, "1", owner)
     }
 
     /// By a shell, in a directory, at an interval.
-    fn by(mut shell: Command, directory: TempDir, interval: &str, owner: &str) -> Self {
+    fn by(shell: Command, directory: TempDir, interval: &str, owner: &str) -> Self {
+        fs::write(directory.path().join("cgroup"), "\n").unwrap();
+        Self::in_its_group(shell, directory, interval, owner)
+    }
+
+    /// In the control group that the file `cgroup` of the directory names.
+    fn in_its_group(mut shell: Command, directory: TempDir, interval: &str, owner: &str) -> Self {
         let path = directory.path();
-        fs::write(path.join("cgroup"), "\n").unwrap();
         let process = shell
             .args(["-c", SAMPLE, "sample"])
             .arg(path)
@@ -86,15 +87,28 @@ const AWKS: [(&str, &str); 4] = [
     ("original-awk", "original-awk"),
 ];
 
+fn is_installed(program: &str) -> bool {
+    let search = std::env::var("PATH").unwrap();
+    let mut directories = search.split(':');
+    directories.any(|directory| Path::new(directory).join(program).exists())
+}
+
+/// A shell whose `awk`, in this directory, is this one.
+fn shell_with(awk: &str, directory: &Path) -> Command {
+    let program = directory.join("awk");
+    fs::write(&program, format!("#!/bin/sh\nexec {awk} \"$@\"\n")).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let search = std::env::var("PATH").unwrap();
+    let mut bash = Command::new("bash");
+    bash.env("PATH", format!("{}:{search}", directory.display()));
+    bash
+}
+
 #[test]
 fn every_awk_samples_the_same() {
     let mut headers = Vec::new();
     for (program, awk) in AWKS {
-        let search = std::env::var("PATH").unwrap();
-        if !search
-            .split(':')
-            .any(|directory| Path::new(directory).join(program).exists())
-        {
+        if !is_installed(program) {
             skip(&format!("{program} is missing: tests/run installs it"));
             continue;
         }
@@ -215,6 +229,80 @@ fn a_shell_that_cannot_wait_says_so() {
     match status {
         Ok(status) => assert_eq!(status.code(), Some(126)),
         Err(_) => skip("dash is missing"),
+    }
+}
+
+#[test]
+fn every_disk_has_its_columns() {
+    let mut sampler = Sampler::start(None, "");
+    sampler.tell("quit");
+    sampler.ends();
+    let header = sampler.lines().remove(0);
+    let names = fs::read_dir("/sys/block").unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let is_real = |name: &String| {
+        ["loop", "ram", "zram", "sr", "fd"]
+            .iter()
+            .all(|kind| !name.starts_with(kind))
+    };
+    for name in names.filter(is_real).take(16) {
+        for metric in [
+            "read_bytes_per_s",
+            "written_bytes_per_s",
+            "reads_per_s",
+            "writes_per_s",
+            "busy_percent",
+        ] {
+            let column = format!("disk.{name}.{metric}");
+            assert!(
+                header.split(',').any(|known| known == column),
+                "{column}: {header}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_a_step_reads_and_writes_is_sampled_even_where_nothing_was_before() {
+    for (program, awk) in AWKS {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().to_owned();
+        let [own, step] = ["own", "step"].map(|name| path.join(name));
+        for group in [&own, &step] {
+            fs::create_dir(group).unwrap();
+            fs::write(group.join("io.stat"), "").unwrap();
+        }
+        fs::write(path.join("cgroup"), format!("{}\n", own.display())).unwrap();
+        if !is_installed(program) {
+            skip(&format!("{program} is missing: tests/run installs it"));
+            continue;
+        }
+        let shell = shell_with(awk, &path);
+        let mut sampler = Sampler::in_its_group(shell, directory, "0.2", "");
+        let asked = fs::read_to_string(path.join("cgroup.subtree_control")).unwrap();
+        assert_eq!(asked, "+io\n+memory\n+pids\n");
+        sampler.tell(&format!("begin\t{}\t01-run-a.sh", step.display()));
+        wait_for("a row of the step", || sampler.lines().get(2).cloned());
+        fs::write(
+            step.join("io.stat"),
+            "8:0 rbytes=1048576 wbytes=4096 rios=1 wios=1\n",
+        )
+        .unwrap();
+        let columns: Vec<String> = sampler.lines()[0].split(',').map(str::to_owned).collect();
+        for metric in ["step.read_bytes_per_s", "step.written_bytes_per_s"] {
+            let position = columns.iter().position(|column| column == metric);
+            let position = position.unwrap_or_else(|| panic!("{program}: {columns:?}"));
+            wait_for("a row with what the step has read and written", || {
+                let value = |line: &String| line.split(',').nth(position)?.parse::<f64>().ok();
+                sampler
+                    .lines()
+                    .iter()
+                    .filter_map(value)
+                    .find(|rate| *rate > 0.0)
+            });
+        }
+        sampler.tell("quit");
+        sampler.ends();
     }
 }
 

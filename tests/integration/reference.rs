@@ -143,9 +143,10 @@ fn commands() -> String {
             .trim_start_matches("Usage: ")
             .trim_start_matches("collect ");
         let about = about.unwrap_or_default();
+        let stop = if about.ends_with('?') { "" } else { "." };
         let arguments = arguments(&command);
         format!(
-            "{text}\n### `collect {name}`\n\n{about}.\n\n```text\ncollect {usage}\n```\n{arguments}"
+            "{text}\n### `collect {name}`\n\n{about}{stop}\n\n```text\ncollect {usage}\n```\n{arguments}"
         )
     })
 }

@@ -55,7 +55,7 @@ fn a_rehearsal_has_its_own_copy_of_what_the_scripts_need() {
     symlink("deep/1.txt", sandbox.path().join("lib/current")).unwrap();
     let _socket = UnixListener::bind(sandbox.path().join("lib/agent")).unwrap();
     let finished = run(sandbox.collect(&[".", "v1"])).expect(0);
-    finished.says("`lib/agent` is a socket and stays here");
+    finished.says("`lib/agent` is a socket and does not travel");
     let result = fs::read_to_string(sandbox.sample("v1").join("result")).unwrap();
     assert_eq!(result, "42tool\nodd");
     assert_eq!(

@@ -204,7 +204,7 @@ pub const MAIN_KEYS: [Key; 50] = [
         Kind::Globs,
         Behaviour("the scripts only"),
         "[lib, 'data/*.json', '!*.tmp']",
-        "files and directories that the scripts need: paths and globs relative to the config file, and behind a `!` what stays here; see below",
+        "files and directories that the scripts need: paths and globs relative to the config file, and behind a `!` what does not travel; see below",
     ),
     key(
         "bake",
@@ -261,7 +261,7 @@ pub const MAIN_KEYS: [Key; 50] = [
         Kind::Boolean,
         Value("true"),
         "false",
-        "with `S3`, `false` sends the results straight from the instance to the bucket, and only the records and logs here; `--no-download` does the same",
+        "with `S3`, `false` sends the results straight from the instance to the bucket, and downloads only the records and logs; `--no-download` does the same",
     ),
     key(
         "archive",

@@ -32,7 +32,7 @@ pub(crate) enum CommentError {
     /// The token may not write.
     #[error("the token may not write it ({0})")]
     ReadOnly(HttpError),
-    /// Nobody may comment there any more.
+    /// Nobody may comment on it any more.
     #[error("the conversation is locked ({0})")]
     Locked(HttpError),
     /// Other jobs have written it all the time.

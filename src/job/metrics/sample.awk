@@ -69,25 +69,27 @@ function read_pressure(resource,    file) {
     close(file)
 }
 
-function read_disks(    key) {
-    while ((getline < "/proc/diskstats") > 0) {
-        key = "disk " $3
-        if (!started && is_disk($3)) { disks[$3] = 1; disk_order[++disk_count] = $3 }
-        if (!($3 in disks)) continue
-        now[key " reads"] = $4 + 0
-        now[key " read"] = $6 * 512
-        now[key " writes"] = $8 + 0
-        now[key " written"] = $10 * 512
-        now[key " busy"] = $13 + 0
+function read_disks(    line, f, device, key) {
+    while ((getline line < "/proc/diskstats") > 0) {
+        split(line, f, " ")
+        device = f[3]
+        if (!started && is_disk(device)) { disks[device] = 1; disk_order[++disk_count] = device }
+        if (!(device in disks)) continue
+        key = "disk " device
+        now[key " reads"] = f[4] + 0
+        now[key " read"] = f[6] * 512
+        now[key " writes"] = f[8] + 0
+        now[key " written"] = f[10] * 512
+        now[key " busy"] = f[13] + 0
     }
     close("/proc/diskstats")
 }
 
 # Partitions are part of their disk.
-function is_disk(device,    file, found) {
+function is_disk(device,    file, found, line) {
     if (device ~ /^(loop|ram|zram|sr|fd)[0-9]/ || disk_count >= most_devices) return 0
     file = "/sys/block/" device "/stat"
-    found = (getline < file) > 0
+    found = (getline line < file) > 0
     close(file)
     return found
 }
@@ -132,19 +134,19 @@ function read_number(file, key) {
     close(file)
 }
 
-function read_group_io(file,    i, any) {
+# The file is empty until the group has read or written something.
+function read_group_io(file,    i, result) {
     if (started && !has_group_io) return
     now["step read"] = now["step written"] = 0
-    while ((getline < file) > 0) {
-        any = 1
+    while ((result = (getline < file)) > 0) {
         for (i = 2; i <= NF; i++) {
             if ($i ~ /^rbytes=/) now["step read"] += substr($i, 8)
             else if ($i ~ /^wbytes=/) now["step written"] += substr($i, 8)
         }
     }
     close(file)
-    if (!any && !started) { delete now["step read"]; delete now["step written"] }
-    has_group_io = has_group_io || any
+    if (result < 0) { delete now["step read"]; delete now["step written"] }
+    else has_group_io = 1
 }
 
 function forget_group(    i) {

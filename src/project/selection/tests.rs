@@ -173,7 +173,7 @@ fn what_is_no_file_stays_here() {
     let selection = desk.select("lib");
     assert_eq!(
         selection.warnings,
-        ["`lib/agent` is a socket and stays here"]
+        ["`lib/agent` is a socket and does not travel"]
     );
     assert_eq!(selection.files.len(), 4);
     desk.refuses("lib/agent", "`lib/agent` is a socket");

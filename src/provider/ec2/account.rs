@@ -270,7 +270,7 @@ impl Sweep for Account {
         match self.terminate_known(ids).await {
             Err(error) if error.refusal_kind() == Some(RefusalKind::NotFound) => {}
             Err(error) if error.refusal_kind() == Some(RefusalKind::Protected) && ids.len() > 1 => {
-                // Boxed: rare, and as large as everything else here together.
+                // Boxed: rare, and as large as everything else in this future together.
                 return Box::pin(self.terminate_each(ids)).await;
             }
             // The call may have been carried out all the same; its effect can be seen.

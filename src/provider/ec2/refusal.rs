@@ -22,7 +22,7 @@ const FITTING: &str = "check `ec2_instance_size` and `ami`: not every type exist
 
 use RefusalKind::{Capacity, Duplicate, Final, InUse, NotFound, Protected, Transient};
 
-/// Every code that is known, from EC2's reference of error codes. What is not here is final and has no hint but its words.
+/// Every code that is known, from EC2's reference of error codes. What is not in it is final and has no hint but its words.
 const TABLE: [Row; 47] = [
     ("AccessDenied", Final, POLICY),
     ("AccessDeniedException", Final, POLICY),

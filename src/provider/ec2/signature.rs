@@ -1,4 +1,4 @@
-//! Signed requests to those services of AWS whose SDK is not here.
+//! Signed requests to those services of AWS whose SDK is left out.
 
 use std::error::Error;
 use std::time::{Duration, SystemTime};

@@ -32,7 +32,7 @@ impl JoinError {
 }
 
 impl Figures {
-    /// Adds what another run of the same plan has measured; samples that are here already stay as they are. The verdicts are to be found anew.
+    /// Adds what another run of the same plan has measured; samples that this one has already stay as they are. The verdicts are to be found anew.
     ///
     /// # Errors
     /// When the two are not of the same plan.

@@ -55,7 +55,7 @@ impl Keys {
     /// The client's public key, as a line of `authorized_keys`.
     ///
     /// # Errors
-    /// Never for a key that was made here.
+    /// Never for a key that this process made.
     pub fn client_public(&self) -> Result<String, KeyError> {
         Ok(self.client.public_key().to_openssh()?)
     }
@@ -63,7 +63,7 @@ impl Keys {
     /// The host's private key, as OpenSSH stores it.
     ///
     /// # Errors
-    /// Never for a key that was made here.
+    /// Never for a key that this process made.
     pub fn host_private(&self) -> Result<String, KeyError> {
         Ok(self.host.to_openssh(LineEnding::LF)?.to_string())
     }
@@ -71,7 +71,7 @@ impl Keys {
     /// The host's public key, as OpenSSH stores it.
     ///
     /// # Errors
-    /// Never for a key that was made here.
+    /// Never for a key that this process made.
     pub fn host_public(&self) -> Result<String, KeyError> {
         Ok(self.host.public_key().to_openssh()?)
     }
@@ -79,7 +79,7 @@ impl Keys {
     /// The client's private key, as OpenSSH stores it.
     ///
     /// # Errors
-    /// Never for a key that was made here.
+    /// Never for a key that this process made.
     pub fn client_private(&self) -> Result<SecretString, KeyError> {
         let text = self.client.to_openssh(LineEnding::LF)?;
         Ok(text.as_str().into())

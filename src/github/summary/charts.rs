@@ -12,11 +12,11 @@ const POINTS: usize = 60;
 /// CPU and memory over time; none where there are too few readings for a line.
 pub(super) fn charts(metrics: &Metrics) -> Option<String> {
     // Time that waits for a disk, or that others had, is not this instance's work.
-    let user = metrics.readings("cpu", "user").into_iter();
-    let system = metrics.readings("cpu", "system");
-    let busy: Vec<f32> = user
-        .zip(system)
-        .map(|(user, system)| user + system)
+    let programs = metrics.readings("cpu", "user").into_iter();
+    let kernel = metrics.readings("cpu", "system");
+    let busy: Vec<f32> = programs
+        .zip(kernel)
+        .map(|(one, other)| one + other)
         .collect();
     let stolen = metrics.readings("cpu", "steal");
     let used = metrics.readings("memory", "used");

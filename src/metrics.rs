@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::arm::Arm;
 use crate::comparison::{Reservation, percent};
 
 /// The name of the file, among the records of a sample.
@@ -18,6 +19,16 @@ const VOID_SWAPPING: f64 = 1_048_576.0;
 /// The distance between the lowest and the highest frequency, to their mean, that is said.
 const SAID_DRIFT: f64 = 0.02;
 
+/// The distance between the mean frequencies of the arms, to the mean of both, from which nothing is concluded any more.
+const VOID_FREQUENCY: f64 = 0.05;
+
+/// What a step belongs to alone.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Scope {
+    pub(crate) turn: Option<u32>,
+    pub(crate) arm: Option<Arm>,
+}
+
 /// The system metrics of the time in which some steps ran.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 struct Disturbances {
@@ -29,13 +40,15 @@ struct Disturbances {
     swapped: f64,
     /// The distance between the lowest and the highest mean frequency of a step, to the mean of both.
     drift: f64,
+    /// The mean frequency.
+    frequency: Option<f64>,
 }
 
 /// A row of the metrics of a step that measured; what cannot be read is left out.
 #[derive(Debug)]
 struct Row {
     step: String,
-    turn: Option<u32>,
+    scope: Scope,
     seconds: f64,
     steal: Option<f64>,
     throttled: Option<f64>,
@@ -65,7 +78,7 @@ impl Mean {
 }
 
 /// The rows of these steps, which are named by their logs.
-fn rows(steps: &BTreeMap<String, Option<u32>>, text: &[u8]) -> Vec<Row> {
+fn rows(steps: &BTreeMap<String, Scope>, text: &[u8]) -> Vec<Row> {
     let mut rows = Vec::new();
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text);
     let Ok(header) = reader.byte_headers().cloned() else {
@@ -93,13 +106,13 @@ fn rows(steps: &BTreeMap<String, Option<u32>>, text: &[u8]) -> Vec<Row> {
         before = Some(now);
         let name = step.and_then(|step| row.get(step)).unwrap_or_default();
         let name = String::from_utf8_lossy(name);
-        let Some((step, turn)) = steps.get_key_value(name.as_ref()) else {
+        let Some((step, scope)) = steps.get_key_value(name.as_ref()) else {
             continue;
         };
         let [steal, throttled, throttled_step, read, written, frequency] = places.map(number);
         rows.push(Row {
             step: step.clone(),
-            turn: *turn,
+            scope: *scope,
             seconds,
             steal,
             throttled,
@@ -113,13 +126,15 @@ fn rows(steps: &BTreeMap<String, Option<u32>>, text: &[u8]) -> Vec<Row> {
 
 impl Disturbances {
     fn of<'a>(rows: impl Iterator<Item = &'a Row>) -> Self {
-        let [mut stolen, mut held_up, mut held_up_step, mut swapped] = [Mean::default(); 4];
+        let [mut stolen, mut held_up, mut held_up_step] = [Mean::default(); 3];
+        let [mut swapped, mut frequency] = [Mean::default(); 2];
         let mut frequencies: Vec<(&str, Mean)> = Vec::new();
         for row in rows {
             stolen.add(row.steal, row.seconds);
             held_up.add(row.throttled, row.seconds);
             held_up_step.add(row.throttled_step, row.seconds);
             swapped.add(row.swapped, row.seconds);
+            frequency.add(row.frequency, row.seconds);
             if frequencies.last().is_none_or(|(last, _)| *last != row.step) {
                 frequencies.push((&row.step, Mean::default()));
             }
@@ -137,27 +152,64 @@ impl Disturbances {
             steal: share(stolen),
             throttled: share(held_up).max(share(held_up_step)),
             swapped: swapped.get().unwrap_or_default(),
-            drift: ends.map_or(0.0, |(low, high)| {
-                (high - low) / f64::midpoint(low, high).max(1.0)
-            }),
+            drift: ends.map_or(0.0, |(low, high)| distance(low, high)),
+            frequency: frequency.get(),
         }
     }
 }
 
+/// To the mean of both.
+fn distance(one: f64, other: f64) -> f64 {
+    (one - other).abs() / f64::midpoint(one, other).max(1.0)
+}
+
+const ARMS: [Arm; 2] = [Arm::Baseline, Arm::Candidate];
+
+/// What disturbed the turns of one arm more than those of the other.
+fn between_arms(sample: u32, rows: &[Row]) -> Vec<Reservation> {
+    let of = |arm| rows.iter().filter(move |row| row.scope.arm == Some(arm));
+    if ARMS.iter().any(|arm| of(*arm).next().is_none()) {
+        return Vec::new();
+    }
+    let [baseline, candidate] = ARMS.map(|arm| Disturbances::of(of(arm)));
+    let mut reservations = Vec::new();
+    if (baseline.steal - candidate.steal).abs() > SAID_SHARE {
+        let (one, other) = (percent(baseline.steal), percent(candidate.steal));
+        reservations.push(Reservation {
+            reason: format!(
+                "in sample {sample} the baseline lost {one} to steal, and the candidate {other}"
+            ),
+            voids: (baseline.steal - candidate.steal).abs() > VOID_SHARE,
+        });
+    }
+    let frequencies = baseline.frequency.zip(candidate.frequency);
+    let apart = frequencies.map_or(0.0, |(one, other)| distance(one, other));
+    if apart > SAID_DRIFT {
+        let share = percent(apart);
+        reservations.push(Reservation {
+            reason: format!(
+                "the CPU frequencies of the two revisions in sample {sample} differ by {share}"
+            ),
+            voids: apart > VOID_FREQUENCY,
+        });
+    }
+    reservations
+}
+
 /// What limits the answer of a run with these metrics of a sample, in words. `steps` are those that measured, named by their
-/// logs, with the turn that each is of, where it is of one alone.
+/// logs, with the turn and the arm that each is of, where it is of one alone.
 pub(crate) fn reservations(
     sample: u32,
-    steps: &BTreeMap<String, Option<u32>>,
+    steps: &BTreeMap<String, Scope>,
     text: &[u8],
 ) -> Vec<Reservation> {
     let rows = rows(steps, text);
     let whole = Disturbances::of(rows.iter());
-    let numbers: BTreeSet<u32> = rows.iter().filter_map(|row| row.turn).collect();
+    let numbers: BTreeSet<u32> = rows.iter().filter_map(|row| row.scope.turn).collect();
     let turns: Vec<(u32, Disturbances)> = numbers
         .into_iter()
         .map(|turn| {
-            let of_turn = rows.iter().filter(|row| row.turn == Some(turn));
+            let of_turn = rows.iter().filter(|row| row.scope.turn == Some(turn));
             (turn, Disturbances::of(of_turn))
         })
         .collect();
@@ -200,6 +252,7 @@ pub(crate) fn reservations(
         let reason = format!("the CPU frequency of sample {sample} drifted by {share}");
         [reason, share]
     });
+    reservations.extend(between_arms(sample, &rows));
     reservations
 }
 
@@ -218,7 +271,10 @@ mod tests {
     /// The words of the second sample, and whether each voids.
     fn said(text: &str, steps: &[(&str, Option<u32>)]) -> Vec<(String, bool)> {
         let steps = steps.iter();
-        let steps = steps.map(|(step, turn)| ((*step).to_owned(), *turn));
+        let steps = steps.map(|(step, turn)| {
+            let (turn, arm) = (*turn, None);
+            ((*step).to_owned(), Scope { turn, arm })
+        });
         let said = reservations(2, &steps.collect(), text.as_bytes()).into_iter();
         said.map(|one| (one.reason, one.voids)).collect()
     }
@@ -276,5 +332,28 @@ mod tests {
         let text = stolen(&[9; 8]);
         let reason = "sample 2 lost 9.0 % to steal".to_owned();
         assert_eq!(said(&text, &steps), [(reason, true)]);
+    }
+
+    #[test]
+    fn what_hits_the_turns_of_one_arm_is_a_reason_of_the_sample() {
+        let between = |steal: u32, frequency: u32| {
+            let text = format!(
+                "uptime_s,step,cpu.steal_percent,cpu.frequency_mhz\n0,,0,0\n10,a,0,1000\n20,b,{steal},{frequency}\n"
+            );
+            let steps = [("a", Arm::Baseline), ("b", Arm::Candidate)].map(|(step, arm)| {
+                let (turn, arm) = (None, Some(arm));
+                (step.to_owned(), Scope { turn, arm })
+            });
+            let rows = rows(&BTreeMap::from(steps), text.as_bytes());
+            let said = between_arms(2, &rows).into_iter();
+            said.map(|one| (one.reason, one.voids)).collect::<Vec<_>>()
+        };
+        let steal = "in sample 2 the baseline lost 0.0 % to steal, and the candidate";
+        assert_eq!(between(1, 1010), []);
+        assert_eq!(between(2, 1000), [(format!("{steal} 2.0 %"), false)]);
+        assert_eq!(between(6, 1000), [(format!("{steal} 6.0 %"), true)]);
+        let frequency = "the CPU frequencies of the two revisions in sample 2 differ by";
+        assert_eq!(between(0, 1030), [(format!("{frequency} 3.0 %"), false)]);
+        assert_eq!(between(0, 1100), [(format!("{frequency} 9.5 %"), true)]);
     }
 }

@@ -12,7 +12,7 @@ use super::{Host, Sample};
 use crate::comparison::Reservation;
 use crate::config::ProviderSpec;
 use crate::job::{Log, Sampler, Sampling};
-use crate::metrics;
+use crate::metrics::{self, Scope};
 use crate::phase::{Phase, Stage};
 use crate::provider::Provider;
 use crate::reporter::Reporter;
@@ -116,11 +116,14 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         let stages = self.journal.stages.iter();
         let measured = stages.filter(|stage| stage.stage == Stage::Scripts(Phase::Run));
         let name = |log: &str| Some(log.rsplit('/').next()?.strip_suffix(".log")?.to_owned());
-        let steps: BTreeMap<String, Option<u32>> = measured
+        let steps: BTreeMap<String, Scope> = measured
             .flat_map(|stage| {
-                let turn = stage.turn.filter(|_| alone);
+                let scope = Scope {
+                    turn: stage.turn.filter(|_| alone),
+                    arm: stage.arm.filter(|_| alone),
+                };
                 let names = stage.steps.iter().filter_map(|step| name(&step.log));
-                names.map(move |name| (name, turn))
+                names.map(move |name| (name, scope))
             })
             .collect();
         let path = self.results.path().join(RECORDS).join(metrics::FILE);

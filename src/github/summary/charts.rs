@@ -11,8 +11,13 @@ const POINTS: usize = 60;
 
 /// CPU and memory over time; none where there are too few readings for a line.
 pub(super) fn charts(metrics: &Metrics) -> Option<String> {
-    let idle = metrics.readings("cpu", "idle");
-    let busy: Vec<f32> = idle.into_iter().map(|idle| 100.0 - idle).collect();
+    // Time that waits for a disk, or that others had, is not this instance's work.
+    let programs = metrics.readings("cpu", "user").into_iter();
+    let kernel = metrics.readings("cpu", "system");
+    let busy: Vec<f32> = programs
+        .zip(kernel)
+        .map(|(one, other)| one + other)
+        .collect();
     let stolen = metrics.readings("cpu", "steal");
     let used = metrics.readings("memory", "used");
     let seconds = metrics.seconds();
@@ -68,8 +73,8 @@ mod tests {
     use super::*;
 
     fn metrics(readings: usize) -> Metrics {
-        let header = "uptime_s,unix_s,step,cpu.idle_percent,cpu.steal_percent,memory.used_bytes\n";
-        let rows = (0..readings).map(|at| format!("{at},{at},,{},2,{}\n", at % 100, 1 << 30));
+        let header = "uptime_s,unix_s,step,cpu.user_percent,cpu.system_percent,cpu.iowait_percent,cpu.idle_percent,cpu.steal_percent,memory.used_bytes\n";
+        let rows = (0..readings).map(|at| format!("{at},{at},,30,10,50,8,2,{}\n", 1 << 30));
         let text: String = std::iter::once(header.to_owned()).chain(rows).collect();
         Metrics::parse(text.as_bytes()).unwrap()
     }
@@ -87,7 +92,7 @@ mod tests {
         assert!(page.contains("x-axis \"seconds\" 0 --> 3600\n"), "{page}");
         assert!(
             page.ends_with(
-                "CPU busy: 51 % on average, 2.0 % of the time given to others, memory used: 1.00 GiB at most.\n"
+                "CPU busy: 40 % on average, 2.0 % of the time given to others, memory used: 1.00 GiB at most.\n"
             ),
             "{page}"
         );

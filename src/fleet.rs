@@ -70,7 +70,8 @@ pub async fn run<P: Provider, H: Shell, R: Reporter>(
         image: None,
     };
     fleet.measure().await;
-    fleet.end_leftovers().await;
+    // What local steps left running would go on beside what is packed, and after the run.
+    run.local.end_leftovers(&run.plan.run).await;
     let report = fleet.finish(started).await;
     // Nobody needs a job's directory after its run, and what stays in it is only disk space.
     let _ = tokio::fs::remove_dir_all(&run.local.jobs_dir).await;
@@ -144,14 +145,6 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
             if so_far == goal && goal < asked {
                 goal = self.further_goal(goal).await;
             }
-        }
-    }
-
-    /// Ends what local steps have left behind that did not end by themselves.
-    async fn end_leftovers(&self) {
-        let all_passed = self.errors.is_empty() && self.samples.iter().all(Sample::passed);
-        if self.cancel.is_cancelled() || !all_passed {
-            self.run.local.end_leftovers(&self.run.plan.run).await;
         }
     }
 

@@ -461,7 +461,7 @@ fn a_lease_of_another_account_is_kept_until_a_person_forgets_it() {
     let kept = leases(&sandbox);
     assert_eq!(kept, [sandbox.path().join("state/leases/theirs-1.json")]);
     let wrong = run(lab.collect(&sandbox, &["reap", "--forget", "thiers-1"])).expect(2);
-    wrong.says("no lease `thiers-1` is on record here; there are: theirs-1");
+    wrong.says("no lease `thiers-1` is on record; there are: theirs-1");
     run(lab.collect(&sandbox, &["reap", "--forget", "theirs-1"])).expect(0);
     assert!(leases(&sandbox).is_empty());
 }

@@ -180,6 +180,10 @@ fn expect_one_complete_call(lab: &Lab) {
     assert_eq!(instance["metadata_options"]["http_tokens"], "required");
     assert_eq!(instance["key_name"], "collector");
     let launch = &lab.calls("RunInstances")[0]["params"];
+    assert_eq!(
+        launch["MetadataOptions.HttpPutResponseHopLimit"], "1",
+        "{launch}"
+    );
     let volume = |key: &str| launch[format!("BlockDeviceMapping.1.{key}")].as_str();
     assert_eq!(volume("DeviceName"), Some("/dev/sda1"), "{launch}");
     assert_eq!(volume("Ebs.DeleteOnTermination"), Some("true"), "{launch}");

@@ -42,7 +42,7 @@ A line of `upload` is one of these:
 * A glob: `*`, `?`, `[…]`, `**`, `{{a,b}}`. As in a shell, `*` ends at a slash and passes over hidden files.
 * A path that leads elsewhere, such as `../target/release/app`, `/opt/model` or `~/model`: it arrives in the home directory
   under its own name, `app` or `model`. A glob cannot lead elsewhere.
-* Behind a `!`, in quotes, what stays here, wherever in the list it stands: without a slash at any depth (`'!*.tmp'`), with one
+* Behind a `!`, in quotes, what does not travel, wherever in the list it stands: without a slash at any depth (`'!*.tmp'`), with one
   relative to the config file (`'!./build'`, `'!data/raw'`). A directory stays with everything in it.
 
 What `upload` names arrives with the scripts in the login user's home, under its path relative to the config file, with its

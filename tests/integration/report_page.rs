@@ -163,6 +163,7 @@ fn an_hour_of_eight_samples_is_one_quiet_page_that_anyone_can_use() {
     assert!(seen["zoomed"].as_f64().unwrap() < 0.5, "{}", seen["zoomed"]);
     assert_eq!(seen["whole"], true);
     assert_eq!(seen["theme"], "dark");
+    assert_eq!(seen["printed"], "rgb(28, 32, 36)", "paper is light");
     assert_eq!(seen["overflow"], 0);
 }
 

@@ -61,7 +61,8 @@ for (const colorScheme of ["light", "dark"]) {
     if (width === 1400 && colorScheme === "light") {
       await page.locator("#theme").click();
       seen.theme = await page.evaluate(() => document.documentElement.dataset.theme);
-      seen.printed = (await page.pdf()).length;
+      await page.emulateMedia({ media: "print" });
+      seen.printed = await page.evaluate(() => getComputedStyle(document.body).color);
     }
     seen.hostile = (seen.hostile ?? 0) + await page.evaluate(() => document.querySelectorAll("[href^='javascript'], img, iframe, main script, main link, main style, [onerror], [onload]").length + (window.owned ? 1 : 0));
     seen.sentence = await page.locator("#answer .sentence").first().textContent();

@@ -125,7 +125,7 @@ async function drawChart(metric, room) {
     }] },
   };
   metric.plot = new uPlot(options, aligned(lines), room);
-  metric.plot.over.addEventListener("dblclick", () => look(extent.from, extent.to));
+  metric.plot.over.addEventListener("dblclick", () => { if (overlaid === "samples") look(extent.from, extent.to); });
   performance.mark("chart");
 }
 
@@ -241,7 +241,8 @@ function drawMetrics() {
       }
     }, { class: "family" }));
   }
-  view.listeners.push(() => { for (const metric of charts) metric.plot?.redraw(false, true), metric.plot?.setScale("x", { min: view.from, max: view.to }); });
+  // Charts of turns count from the start of each: the time line's range is not theirs.
+  view.listeners.push(() => { if (overlaid === "samples") for (const metric of charts) metric.plot?.redraw(false, true), metric.plot?.setScale("x", { min: view.from, max: view.to }); });
 }
 
 function redrawCharts() {

@@ -47,7 +47,7 @@ fn an_instance_that_cannot_send_has_its_results_collected_and_sent_from_this_mac
     done.exits(0)
         .gave_back()
         .collected()
-        .warned("did not get straight to the bucket, and come here")
+        .warned("did not get straight to the bucket, and are downloaded")
         .warned("the image has no curl\nhint: the image needs `curl`");
     assert!(done.stored(".tar.gz").contains(&"result".into()));
     assert_eq!(done.objects.len(), 1);
@@ -84,7 +84,7 @@ fn results_that_neither_get_to_the_bucket_nor_to_this_machine_are_a_failure() {
         .go();
     done.exits(3)
         .gave_back()
-        .warned("did not get straight to the bucket, and come here");
+        .warned("did not get straight to the bucket, and are downloaded");
     assert!(!done.sample().errors.is_empty());
     assert!(done.read("collector/run.json").contains("not get straight"));
 }

@@ -69,5 +69,5 @@ fn a_sampler_that_is_gone_is_a_warning() {
     done.exits(0).gave_back().collected();
     let warnings = &done.sample().warnings;
     assert_eq!(warnings.len(), 1, "{warnings:?}");
-    assert!(warnings[0].starts_with("not all system metrics are here"));
+    assert!(warnings[0].starts_with("not all system metrics came home"));
 }

@@ -22,6 +22,18 @@ fn all_is_well() {
 }
 
 #[test]
+fn what_a_local_step_leaves_running_ends_with_a_run_that_passes() {
+    run()
+        .on(
+            Phase::AfterCollect,
+            script("setsid sleep 300 < /dev/null > /dev/null 2>&1 &").local(),
+        )
+        .go()
+        .exits(0)
+        .gave_back();
+}
+
+#[test]
 fn a_failure_on_this_machine_before_the_launch_ends_the_run() {
     run()
         .on(Phase::BeforeAwsStart, "exit 3")

@@ -22,6 +22,10 @@ const SAID_DRIFT: f64 = 0.02;
 /// The distance between the mean frequencies of the arms, to the mean of both, from which nothing is concluded any more.
 const VOID_FREQUENCY: f64 = 0.05;
 
+/// The time that an arm is measured for at least, in seconds, before it is compared with the other: in less, a few ticks of the
+/// kernel's clock are some points of a percentage.
+const COMPARED_SECONDS: f64 = 10.0;
+
 /// What a step belongs to alone.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Scope {
@@ -168,7 +172,8 @@ const ARMS: [Arm; 2] = [Arm::Baseline, Arm::Candidate];
 /// What disturbed the turns of one arm more than those of the other.
 fn between_arms(sample: u32, rows: &[Row]) -> Vec<Reservation> {
     let of = |arm| rows.iter().filter(move |row| row.scope.arm == Some(arm));
-    if ARMS.iter().any(|arm| of(*arm).next().is_none()) {
+    let seconds = ARMS.map(|arm| of(arm).map(|row| row.seconds).sum::<f64>());
+    if seconds.iter().any(|seconds| *seconds < COMPARED_SECONDS) {
         return Vec::new();
     }
     let [baseline, candidate] = ARMS.map(|arm| Disturbances::of(of(arm)));
@@ -336,9 +341,10 @@ mod tests {
 
     #[test]
     fn what_hits_the_turns_of_one_arm_is_a_reason_of_the_sample() {
-        let between = |steal: u32, frequency: u32| {
+        let in_time = |seconds: u32, steal: u32, frequency: u32| {
             let text = format!(
-                "uptime_s,step,cpu.steal_percent,cpu.frequency_mhz\n0,,0,0\n10,a,0,1000\n20,b,{steal},{frequency}\n"
+                "uptime_s,step,cpu.steal_percent,cpu.frequency_mhz\n0,,0,0\n{seconds},a,0,1000\n{},b,{steal},{frequency}\n",
+                2 * seconds
             );
             let steps = [("a", Arm::Baseline), ("b", Arm::Candidate)].map(|(step, arm)| {
                 let (turn, arm) = (None, Some(arm));
@@ -348,6 +354,8 @@ mod tests {
             let said = between_arms(2, &rows).into_iter();
             said.map(|one| (one.reason, one.voids)).collect::<Vec<_>>()
         };
+        let between = |steal, frequency| in_time(10, steal, frequency);
+        assert_eq!(in_time(9, 50, 1000), [], "too little to compare");
         let steal = "in sample 2 the baseline lost 0.0 % to steal, and the candidate";
         assert_eq!(between(1, 1010), []);
         assert_eq!(between(2, 1000), [(format!("{steal} 2.0 %"), false)]);

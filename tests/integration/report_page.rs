@@ -244,7 +244,7 @@ fn a_page_says_of_the_hosts_and_of_the_arms_what_there_is() {
     assert!(has(plan, place), "{plan}");
     keep(&[2]);
     edit(&results.join("figures.json"), |figures| {
-        figures["baseline"] = Value::Null
+        figures["baseline"] = Value::Null;
     });
     let seen = read();
     assert!(!has(&seen["values"], "baseline"), "{}", seen["values"]);

@@ -264,7 +264,7 @@ function drawMetrics() {
   const family = (subject) => FAMILIES.find(([pattern]) => pattern.test(subject))?.[1];
   const rank = (subject) => (ORDER.includes(subject) ? ORDER.indexOf(subject) : ORDER.length);
   const names = [...found.keys()].sort((a, b) => rank(a) - rank(b) || a.localeCompare(b, "en", { numeric: true }));
-  place.append(element("p", { class: "quiet" }, "Drag over a chart to zoom all of them and the time line, double-click to see the whole; arrow keys move the cursor of a chart; the buttons of the time line do the same. Shaded: the steps of the first sample that is shown."), choices());
+  place.append(element("p", { class: "quiet" }, "Drag over a chart to zoom all of them and the time line, double-click to see the whole; the buttons of the time line do the same. Arrow keys move the cursor of a chart. Shaded: the steps of the first sample that is shown."), choices());
   const every = Math.max(...[...found.values()].flatMap((metrics) => [...metrics.values()].map((metric) => metric.every)));
   if (every > 1) place.append(element("p", { class: "quiet" }, `There are too many readings for a page: a point of some charts is the mean of up to ${every} of them. metrics.csv has every one.`));
   const usual = new Map();

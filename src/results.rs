@@ -24,7 +24,6 @@ mod stored_runs;
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::instance::InstanceId;
@@ -33,7 +32,7 @@ use crate::records::{Index, Manifest, Record};
 use crate::report::{Archive, SampleReport};
 use crate::revision::Revision;
 use crate::step::ScriptPath;
-use copy::copy_tree;
+use copy::{copy_file, copy_tree};
 use occupancy::Occupancy;
 
 pub use free_space::FreeSpace;
@@ -274,11 +273,7 @@ impl Results {
         off_the_runtime("copying", from, move || match File::open(source) {
             Ok(mut source) => {
                 let mut target = results.file(&name).map_err(|error| error.source)?;
-                io::copy(&mut source, &mut target)?;
-                let executable = source.metadata()?.permissions().mode() & 0o111;
-                let mut permissions = target.metadata()?.permissions();
-                permissions.set_mode(permissions.mode() | executable);
-                target.set_permissions(permissions)
+                copy_file(&mut source, &mut target)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(error),
@@ -401,30 +396,6 @@ mod tests {
 
     fn results(output: &Path, name: &str) -> Results {
         Results::create(output, &"v1".parse().unwrap(), name, name).unwrap()
-    }
-
-    #[tokio::test]
-    async fn a_script_can_be_executed_where_it_is_copied_to_and_in_the_archive() {
-        let output = tempfile::tempdir().unwrap();
-        let results = results(output.path(), "1");
-        for (name, mode) in [("run.sh", 0o755), ("data.csv", 0o644)] {
-            let source = output.path().join(name);
-            fs::write(&source, "x").unwrap();
-            fs::set_permissions(&source, fs::Permissions::from_mode(mode)).unwrap();
-            let copy = format!("config/{name}");
-            results.copy(&source, &copy).await.unwrap();
-            let copied = fs::metadata(results.path().join(copy)).unwrap();
-            assert_eq!(copied.permissions().mode() & 0o111, mode & 0o111, "{name}");
-        }
-        let packed = results.archive().await.unwrap();
-        let packed = flate2::read::GzDecoder::new(File::open(packed.path).unwrap());
-        let mut packed = tar::Archive::new(packed);
-        let entries = packed.entries().unwrap().map(Result::unwrap);
-        let executable = entries
-            .filter(|one| one.header().entry_type().is_file())
-            .filter(|one| one.header().mode().unwrap() & 0o111 != 0)
-            .map(|one| one.path().unwrap().file_name().unwrap().to_owned());
-        assert_eq!(executable.collect::<Vec<_>>(), ["run.sh"]);
     }
 
     #[tokio::test]

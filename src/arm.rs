@@ -15,6 +15,9 @@ pub enum Arm {
 }
 
 impl Arm {
+    /// Both, the baseline first.
+    pub const BOTH: [Self; 2] = [Self::Baseline, Self::Candidate];
+
     /// The one that it is compared with.
     #[must_use]
     pub const fn other(self) -> Self {

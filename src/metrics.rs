@@ -167,24 +167,23 @@ fn distance(one: f64, other: f64) -> f64 {
     (one - other).abs() / f64::midpoint(one, other).max(1.0)
 }
 
-const ARMS: [Arm; 2] = [Arm::Baseline, Arm::Candidate];
-
 /// What disturbed the turns of one arm more than those of the other.
 fn between_arms(sample: u32, rows: &[Row]) -> Vec<Reservation> {
     let of = |arm| rows.iter().filter(move |row| row.scope.arm == Some(arm));
-    let seconds = ARMS.map(|arm| of(arm).map(|row| row.seconds).sum::<f64>());
+    let seconds = Arm::BOTH.map(|arm| of(arm).map(|row| row.seconds).sum::<f64>());
     if seconds.iter().any(|seconds| *seconds < COMPARED_SECONDS) {
         return Vec::new();
     }
-    let [baseline, candidate] = ARMS.map(|arm| Disturbances::of(of(arm)));
+    let [baseline, candidate] = Arm::BOTH.map(|arm| Disturbances::of(of(arm)));
     let mut reservations = Vec::new();
-    if (baseline.steal - candidate.steal).abs() > SAID_SHARE {
+    let more = (baseline.steal - candidate.steal).abs();
+    if more > SAID_SHARE {
         let (one, other) = (percent(baseline.steal), percent(candidate.steal));
         reservations.push(Reservation {
             reason: format!(
                 "in sample {sample} the baseline lost {one} to steal, and the candidate {other}"
             ),
-            voids: (baseline.steal - candidate.steal).abs() > VOID_SHARE,
+            voids: more > VOID_SHARE,
         });
     }
     let frequencies = baseline.frequency.zip(candidate.frequency);

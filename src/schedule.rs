@@ -176,7 +176,7 @@ pub(crate) fn schedule(config: &Config, draw: Draw) -> Vec<Action> {
     schedule.extend(calibrate(CalibrationPoint::BeforeSetup));
     let arms: &[Arm] = match config.baseline {
         Some(_) => match draw.first_home() {
-            Arm::Baseline => &[Arm::Baseline, Arm::Candidate],
+            Arm::Baseline => &Arm::BOTH,
             Arm::Candidate => &[Arm::Candidate, Arm::Baseline],
         },
         None => &[],

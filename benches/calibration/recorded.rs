@@ -9,6 +9,7 @@ use std::process::Command;
 use collector::comparison::{Comparison, Verdict};
 use collector::records::Figures;
 use collector::statistics::Series;
+use tempfile::TempDir;
 
 use crate::peers::Peer;
 use crate::simulation::Simulation;
@@ -16,6 +17,9 @@ use crate::tables::{heading, percent, row, share};
 
 /// What was changed in a run, which names the directory of its records too.
 const TRUTHS: [(&str, &str); 2] = [("same", "none"), ("slower", "5 % slower")];
+
+/// The files of a run's turns, as other programs get them.
+const ARMS: [&str; 2] = ["baseline", "candidate"];
 
 /// A run of one figure.
 struct Run {
@@ -152,17 +156,21 @@ fn peers(
     }
 }
 
+/// A directory with the turns of each arm in a file of its own, a line each.
+fn files(run: &Run, line: impl Fn(f64) -> String) -> Result<TempDir, String> {
+    let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
+    for (name, turns) in ARMS.iter().zip(run.turns()) {
+        let lines: String = turns.into_iter().map(&line).collect();
+        fs::write(directory.path().join(name), lines).map_err(|error| error.to_string())?;
+    }
+    Ok(directory)
+}
+
 /// Asks Criterion itself, by `benches/criterion_replay`.
 fn criterion(program: &Path, run: &Run) -> Result<bool, String> {
-    let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let mut replay = Command::new(program);
-    for (name, turns) in ["baseline", "candidate"].iter().zip(run.turns()) {
-        let path = directory.path().join(name);
-        let lines = turns.iter().map(|seconds| format!("{seconds}\n"));
-        fs::write(&path, lines.collect::<String>()).map_err(|error| error.to_string())?;
-        replay.arg(path);
-    }
-    let output = replay
+    let directory = files(run, |seconds| format!("{seconds}\n"))?;
+    let output = Command::new(program)
+        .args(ARMS.map(|name| directory.path().join(name)))
         .output()
         .map_err(|error| format!("{}: {error}", program.display()))?;
     let said = String::from_utf8_lossy(&output.stdout);
@@ -179,16 +187,12 @@ fn criterion(program: &Path, run: &Run) -> Result<bool, String> {
 
 /// Asks the program itself: its column of changes has `~` where it sees none.
 fn benchstat(run: &Run) -> Result<bool, String> {
-    let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
-    for (name, turns) in ["baseline", "candidate"].iter().zip(run.turns()) {
-        let lines = turns
-            .iter()
-            .map(|seconds| format!("BenchmarkWork 1 {:.0} ns/op\n", seconds * 1e9));
-        fs::write(directory.path().join(name), lines.collect::<String>())
-            .map_err(|error| error.to_string())?;
-    }
+    let directory = files(run, |seconds| {
+        format!("BenchmarkWork 1 {:.0} ns/op\n", seconds * 1e9)
+    })?;
     let output = Command::new("benchstat")
-        .args(["-format", "csv", "baseline", "candidate"])
+        .args(["-format", "csv"])
+        .args(ARMS)
         .current_dir(directory.path())
         .output()
         .map_err(|error| format!("benchstat: {error}"))?;

@@ -43,7 +43,7 @@ pub(super) fn write(figures: &Figures) -> String {
     let mut families: BTreeMap<Family, String> = BTreeMap::new();
     for figure in &figures.figures {
         let (family, factor) = family(&figure.unit);
-        for arm in [Arm::Baseline, Arm::Candidate] {
+        for arm in Arm::BOTH {
             if let Some(summary) = Summary::of(figure, arm) {
                 let labels = labels(figures, figure, arm, family);
                 let value = summary.value * factor;

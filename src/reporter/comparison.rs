@@ -208,7 +208,7 @@ fn remarks(comparison: &Comparison, rows: &[&Row]) -> Vec<String> {
     let reasons = reasons.into_iter();
     remarks
         .extend(reasons.map(|(reason, names)| format!("{}: {}", one_line(reason), some(&names))));
-    for arm in [Arm::Baseline, Arm::Candidate] {
+    for arm in Arm::BOTH {
         let names = comparison
             .one_sided
             .iter()

@@ -54,7 +54,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         };
         let note = format!("{slower}: {} of both revisions", Phase::OnRegression);
         self.journal.report(Event::Note(note));
-        for arm in [Arm::Baseline, Arm::Candidate] {
+        for arm in Arm::BOTH {
             self.profile_one(arm, host).await;
         }
     }

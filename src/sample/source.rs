@@ -14,7 +14,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
     pub(super) async fn send_source(&mut self, host: &Host<'a, P, R>) -> Result<(), ShellError> {
         let plan = self.run.plan;
         let arms: &[Arm] = match plan.baseline {
-            Some(_) => &[Arm::Baseline, Arm::Candidate],
+            Some(_) => &Arm::BOTH,
             None => &[Arm::Candidate],
         };
         for arm in arms {

@@ -1,5 +1,5 @@
-//! The results straight from the instance to the store: packed on the instance and sent by it with plain `PUT`s to signed addresses, so
-//! that neither a credential goes to the instance nor a byte of the results over this machine.
+//! The results straight from the instance to the store: packed on the instance and sent by it with plain `PUT`s to signed
+//! addresses, so that neither a credential goes to the instance nor a byte of the results over this machine.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -145,7 +145,7 @@ fn further_rounds_go_on_where_the_planned_ones_end() {
         let places: Vec<u32> = all.iter().map(|turn| turn.turn).collect();
         let count = 2 * repeat + 8;
         assert_eq!(places, (1..=count).collect::<Vec<_>>());
-        for arm in [Arm::Baseline, Arm::Candidate] {
+        for arm in Arm::BOTH {
             let of_arm = all.iter().filter(|turn| turn.arm == arm);
             let numbers: Vec<u32> = of_arm.map(|turn| turn.of_arm).collect();
             assert_eq!(numbers, (1..=repeat + 4).collect::<Vec<_>>());

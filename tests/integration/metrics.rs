@@ -87,10 +87,30 @@ const AWKS: [(&str, &str); 4] = [
     ("original-awk", "original-awk"),
 ];
 
-fn is_installed(program: &str) -> bool {
+/// The commands of those awks that this machine has; a missing one is a skip.
+fn awks() -> Vec<&'static str> {
     let search = std::env::var("PATH").unwrap();
-    let mut directories = search.split(':');
-    directories.any(|directory| Path::new(directory).join(program).exists())
+    let has = |program: &str| {
+        let mut directories = search.split(':');
+        directories.any(|directory| Path::new(directory).join(program).exists())
+    };
+    let mut found = Vec::new();
+    for (program, awk) in AWKS {
+        if has(program) {
+            found.push(awk);
+        } else {
+            skip(&format!("{program} is missing: tests/run installs it"));
+        }
+    }
+    found
+}
+
+/// The header of a sampler that no step tells of itself.
+fn header() -> String {
+    let mut sampler = Sampler::start(None, "");
+    sampler.tell("quit");
+    sampler.ends();
+    sampler.lines().remove(0)
 }
 
 /// A shell whose `awk`, in this directory, is this one.
@@ -107,11 +127,7 @@ fn shell_with(awk: &str, directory: &Path) -> Command {
 #[test]
 fn every_awk_samples_the_same() {
     let mut headers = Vec::new();
-    for (program, awk) in AWKS {
-        if !is_installed(program) {
-            skip(&format!("{program} is missing: tests/run installs it"));
-            continue;
-        }
+    for awk in awks() {
         let mut sampler = Sampler::start(Some(awk), "");
         sampler.tell("begin\t\t01-run-a.sh");
         wait_for("a row of the step", || sampler.lines().get(2).cloned());
@@ -234,10 +250,7 @@ fn a_shell_that_cannot_wait_says_so() {
 
 #[test]
 fn every_disk_has_its_columns() {
-    let mut sampler = Sampler::start(None, "");
-    sampler.tell("quit");
-    sampler.ends();
-    let header = sampler.lines().remove(0);
+    let header = header();
     let names = fs::read_dir("/sys/block").unwrap();
     let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let is_real = |name: &String| {
@@ -264,7 +277,7 @@ fn every_disk_has_its_columns() {
 
 #[test]
 fn what_a_step_reads_and_writes_is_sampled_even_where_nothing_was_before() {
-    for (program, awk) in AWKS {
+    for awk in awks() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().to_owned();
         let [own, step] = ["own", "step"].map(|name| path.join(name));
@@ -273,10 +286,6 @@ fn what_a_step_reads_and_writes_is_sampled_even_where_nothing_was_before() {
             fs::write(group.join("io.stat"), "").unwrap();
         }
         fs::write(path.join("cgroup"), format!("{}\n", own.display())).unwrap();
-        if !is_installed(program) {
-            skip(&format!("{program} is missing: tests/run installs it"));
-            continue;
-        }
         let shell = shell_with(awk, &path);
         let mut sampler = Sampler::in_its_group(shell, directory, "0.2", "");
         let asked = fs::read_to_string(path.join("cgroup.subtree_control")).unwrap();
@@ -291,7 +300,7 @@ fn what_a_step_reads_and_writes_is_sampled_even_where_nothing_was_before() {
         let columns: Vec<String> = sampler.lines()[0].split(',').map(str::to_owned).collect();
         for metric in ["step.read_bytes_per_s", "step.written_bytes_per_s"] {
             let position = columns.iter().position(|column| column == metric);
-            let position = position.unwrap_or_else(|| panic!("{program}: {columns:?}"));
+            let position = position.unwrap_or_else(|| panic!("{awk}: {columns:?}"));
             wait_for("a row with what the step has read and written", || {
                 let value = |line: &String| line.split(',').nth(position)?.parse::<f64>().ok();
                 sampler
@@ -308,10 +317,7 @@ fn what_a_step_reads_and_writes_is_sampled_even_where_nothing_was_before() {
 
 #[test]
 fn every_column_is_documented() {
-    let mut sampler = Sampler::start(None, "");
-    sampler.tell("quit");
-    sampler.ends();
-    let header = sampler.lines().remove(0);
+    let header = header();
     let rows = DOCUMENTATION
         .lines()
         .filter_map(|line| line.strip_prefix("| `"));

@@ -32,7 +32,7 @@ use crate::records::{Index, Manifest, Record};
 use crate::report::{Archive, SampleReport};
 use crate::revision::Revision;
 use crate::step::ScriptPath;
-use copy::copy_tree;
+use copy::{copy_file, copy_tree};
 use occupancy::Occupancy;
 
 pub use free_space::FreeSpace;
@@ -264,7 +264,7 @@ impl Results {
         off_the_runtime("writing", &path, move || file.write_all(&content)).await
     }
 
-    /// Copies the content of a file to below the results; one that is not there is passed over.
+    /// Copies a file to below the results, and whether it can be executed; one that is not there is passed over.
     ///
     /// # Errors
     /// When it cannot be read or written.
@@ -273,7 +273,7 @@ impl Results {
         off_the_runtime("copying", from, move || match File::open(source) {
             Ok(mut source) => {
                 let mut target = results.file(&name).map_err(|error| error.source)?;
-                io::copy(&mut source, &mut target).map(drop)
+                copy_file(&mut source, &mut target)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(error),

@@ -58,6 +58,26 @@ pub fn differences(baseline: &[Host], candidate: &[Host]) -> Vec<Difference> {
         .collect()
 }
 
+/// The facts that [`differences`] finds among these hosts, with their value on each, where that is known.
+pub fn differing(hosts: &[Option<Host>]) -> Vec<(String, Vec<Option<String>>)> {
+    let known: Vec<Host> = hosts.iter().flatten().cloned().collect();
+    let of_fact = |compared: &ComparedFact| {
+        let told = compared.on(&Vec::from_iter(&known));
+        let values = move |difference: Difference| {
+            let mut told = told.iter();
+            let mut value = |_: &Host| told.next()?.get(&difference.fact).cloned();
+            let values = hosts.iter().map(|host| value(host.as_ref()?));
+            let values = values.collect();
+            (difference.fact, values)
+        };
+        differences_in(compared, &known, &known)
+            .into_iter()
+            .map(values)
+            .collect::<Vec<_>>()
+    };
+    COMPARED_FACTS.iter().flat_map(of_fact).collect()
+}
+
 fn differences_in(
     compared: &ComparedFact,
     baseline: &[Host],

@@ -8,7 +8,7 @@ use super::metrics::Chart;
 use super::pack::packed;
 use super::tables::{CollectedFile, Fact, facts, files};
 use super::{Across, Log, RunResults, SampleResults};
-use crate::comparison::hosts::{Difference, differences};
+use crate::comparison::hosts::Difference;
 use crate::comparison::{Comparison, OneSided, Verdict, reproduction};
 use crate::figures::Direction;
 use crate::instance::LOCAL_REGION;
@@ -31,7 +31,6 @@ pub(super) struct Content {
     figures: Vec<Figure>,
     history: Vec<History>,
     facts: Vec<Fact>,
-    host_differences: Vec<String>,
 }
 
 /// The comparison of two revisions.
@@ -139,13 +138,6 @@ impl Content {
             })
             .collect();
         answers.extend(within);
-        let hosts: Vec<_> = samples
-            .iter()
-            .filter_map(|(_, sample)| sample.host())
-            .collect();
-        let host_differences = differences(&hosts, &hosts)
-            .into_iter()
-            .map(|difference| difference.fact);
         let several = runs.len() > 1;
         let all: Vec<&SampleResults> = samples.iter().map(|(_, sample)| *sample).collect();
         let thinning = thinning(&all);
@@ -158,7 +150,6 @@ impl Content {
             figures: figures(runs, &all),
             history: histories(runs),
             facts: facts(&all),
-            host_differences: host_differences.collect(),
             samples: samples
                 .into_iter()
                 .map(|(run, sample)| Sample::of(run, sample, several, thinning))
@@ -326,7 +317,8 @@ impl Run {
     }
 }
 
-/// The command that measures the same again, in the directory of the config that is kept with the results.
+/// The command that measures the same again, in the directory of the config. Without a comparison no order is drawn, and none
+/// needs a seed.
 fn command(run: &RunResults) -> String {
     let Some(first) = run.samples.first().map(|sample| &sample.report) else {
         return String::new();

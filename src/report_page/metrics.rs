@@ -35,7 +35,7 @@ pub struct Metrics {
     columns: Vec<Column>,
 }
 
-/// A step while it ran.
+/// A step while it ran: from the reading before its first, for a row is of the time that ends at it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 struct Span {
     step: String,
@@ -153,7 +153,7 @@ impl Metrics {
             Some(span) if span.step == step && Some(span.to) == before => span.to = at,
             _ => self.spans.push(Span {
                 step: step.to_owned(),
-                from: at,
+                from: before.unwrap_or(at),
                 to: at,
             }),
         }
@@ -334,7 +334,7 @@ mod tests {
             .iter()
             .map(|span| (span.from, span.to))
             .collect();
-        assert_eq!(spans, [(1.0, 2.0)]);
+        assert_eq!(spans, [(0.0, 2.0)]);
     }
 
     #[test]

@@ -4,15 +4,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::SampleResults;
+use crate::comparison::hosts::differing;
 use crate::records::FileState;
 use crate::report::human_bytes;
 
-/// The facts that are never the same, or say nothing about a machine.
-const NO_DIFFERENCE: [&str; 4] = ["instance", "address", "format", "load average"];
-
-/// The start of the names of boot times and measured speeds; they are never the same either.
+/// The start of the names of boot times.
 const BOOT: &str = "boot: ";
-const CALIBRATION: &str = "calibration: ";
 
 /// The facts of the rental that the report of the sample has, too.
 const OF_REPORT: [&str; 3] = ["instance_type", "image", "zone"];
@@ -29,7 +26,7 @@ pub(super) struct Fact {
     pub(super) name: String,
     /// Its value on each sample's host; none where it is not known.
     pub(super) values: Vec<Option<String>>,
-    /// Whether two that are known differ in what may change a measurement.
+    /// Whether it is one that measurements depend on, and not the same on all.
     pub(super) differs: bool,
 }
 
@@ -57,8 +54,15 @@ pub(super) fn files(sample: &SampleResults) -> (Vec<CollectedFile>, usize) {
     (listed.collect(), files.len().saturating_sub(MOST_FILES))
 }
 
-/// Every fact of every host, the facts in the order in which they are first told.
+/// What the comparison finds to differ, in its words, and every fact of every host in the order in which they are first told.
 pub(super) fn facts(samples: &[&SampleResults]) -> Vec<Fact> {
+    let hosts: Vec<_> = samples.iter().map(|sample| sample.host()).collect();
+    let differing = differing(&hosts).into_iter();
+    let differing = differing.map(|(name, values)| Fact {
+        name,
+        values,
+        differs: true,
+    });
     let mut facts: Vec<Fact> = Vec::new();
     for (place, sample) in samples.iter().enumerate() {
         for (name, value) in of_host(sample) {
@@ -81,16 +85,9 @@ pub(super) fn facts(samples: &[&SampleResults]) -> Vec<Fact> {
             }
         }
     }
-    for fact in &mut facts {
-        let mut known = fact.values.iter().flatten();
-        let first = known.next();
-        let is_of_one = NO_DIFFERENCE.contains(&fact.name.as_str())
-            || [BOOT, CALIBRATION]
-                .iter()
-                .any(|prefix| fact.name.starts_with(prefix));
-        fact.differs = !is_of_one && known.any(|value| Some(value) != first);
-    }
-    facts
+    let differing: Vec<Fact> = differing.collect();
+    facts.retain(|fact| differing.iter().all(|other| other.name != fact.name));
+    differing.into_iter().chain(facts).collect()
 }
 
 fn of_host(sample: &SampleResults) -> Vec<(String, String)> {

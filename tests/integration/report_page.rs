@@ -85,7 +85,8 @@ fn stored(output: &Path, samples: u32, seconds: i64) -> PathBuf {
             .args([
                 seconds.to_string(),
                 "6".into(),
-                (START + i64::from(sample)).to_string(),
+                // The clock of the instance is not the one of the report.
+                (START + 30 * i64::from(sample)).to_string(),
             ])
             .args(steps)
             .status()
@@ -125,6 +126,23 @@ fn stored(output: &Path, samples: u32, seconds: i64) -> PathBuf {
     directory
 }
 
+/// What a script of the directory of tests prints of a page in a browser.
+#[track_caller]
+fn in_browser(script: &str, driver: &Path, page: &Path) -> Value {
+    let mut command = Command::new("node");
+    command.arg(Path::new(TESTS).join(script));
+    let output = command.arg(driver).arg(page).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{said}"))
+}
+
+/// Changes a record.
+fn edit(file: &Path, change: impl FnOnce(&mut Value)) {
+    let mut record = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+    change(&mut record);
+    fs::write(file, record.to_string()).unwrap();
+}
+
 #[test]
 fn an_hour_of_eight_samples_is_one_quiet_page_that_anyone_can_use() {
     let Some(driver) = driver() else { return };
@@ -132,13 +150,7 @@ fn an_hour_of_eight_samples_is_one_quiet_page_that_anyone_can_use() {
     let results = stored(&sandbox.path().join("results"), 8, 3600);
     let results = results.to_str().unwrap();
     run(sandbox.collect(&["report", results, "--output", "page.html"])).expect(0);
-    let mut look = Command::new("node");
-    look.arg(Path::new(TESTS).join("look.mjs"))
-        .arg(driver)
-        .arg(sandbox.path().join("page.html"));
-    let output = look.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    let seen: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{said}"));
+    let seen = in_browser("look.mjs", &driver, &sandbox.path().join("page.html"));
     for quiet in ["said", "requests", "violations"] {
         assert_eq!(seen[quiet], json!([]), "{quiet}");
     }
@@ -163,8 +175,100 @@ fn an_hour_of_eight_samples_is_one_quiet_page_that_anyone_can_use() {
     assert!(seen["zoomed"].as_f64().unwrap() < 0.5, "{}", seen["zoomed"]);
     assert_eq!(seen["whole"], true);
     assert_eq!(seen["theme"], "dark");
-    assert_eq!(seen["printed"], "rgb(28, 32, 36)", "paper is light");
+    assert_eq!(seen["keyed"].as_array().unwrap().len(), 1);
+    let keyed = seen["keyed"][0].as_str().unwrap();
+    assert!(keyed.contains("#8: "), "{keyed}");
+    for offset in seen["offsets"].as_array().unwrap() {
+        assert!(offset.as_f64().unwrap().abs() < 1.5, "{}", seen["offsets"]);
+    }
+    let turns: Vec<i64> = serde_json::from_value(seen["turns"].clone()).unwrap();
+    assert!(
+        turns[0] == turns[1] && turns[0] == turns[3] && turns[2] < turns[0] / 2,
+        "before, with the time line zoomed, zoomed, and after a double-click: {turns:?}"
+    );
+    assert_eq!(
+        seen["paper"],
+        json!({"charts": 56, "drawn": 56, "empty": 0, "closed": 0, "colours": ["#0067a8"], "text": "rgb(28, 32, 36)"})
+    );
+    assert_eq!(seen["beforePrinting"], "dark, 0 open");
+    assert_eq!(seen["afterPrinting"], seen["beforePrinting"]);
     assert_eq!(seen["overflow"], 0);
+}
+
+#[test]
+fn a_page_says_of_the_hosts_and_of_the_arms_what_there_is() {
+    let Some(driver) = driver() else { return };
+    let sandbox = Sandbox::new();
+    let results = stored(&sandbox.path().join("results"), 3, 120);
+    for (instance, speed) in [("i-1", 1e6), ("i-2", 2e6), ("i-3", 2e6)] {
+        let records = results.with_file_name(instance).join("collector");
+        edit(&records.join("host.json"), |host| {
+            host["kernel"] = "6.1".into();
+            host["calibration"] = json!({"before": {"integer_rounds_per_s": speed}});
+        });
+        edit(&records.join("run.json"), |report| {
+            report["commit"] = "0123456789abcdef0123456789abcdef01234567".into();
+        });
+    }
+    let keep = |turns: &[u64]| {
+        edit(&results.join("figures.json"), |figures| {
+            let all = figures["figures"][0]["turns"].as_array_mut().unwrap();
+            all.retain(|turn| turns.contains(&turn["turn"].as_u64().unwrap()));
+        });
+    };
+    let read = || {
+        run(sandbox.collect(&["report", results.to_str().unwrap(), "--output", "page.html"]))
+            .expect(0);
+        in_browser("read.mjs", &driver, &sandbox.path().join("page.html"))
+    };
+    let has = |text: &Value, part: &str| text.as_str().unwrap().contains(part);
+    let seen = read();
+    assert!(has(&seen["answer"], "A/A: the baseline against itself"));
+    // A revision that was measured once has no noise.
+    keep(&[1, 2]);
+    let seen = read();
+    assert!(!has(&seen["answer"], "A/A: "), "{}", seen["answer"]);
+    assert!(has(&seen["values"], "baseline"));
+    let hosts = &seen["hosts"];
+    assert!(!has(hosts, "alike"), "{hosts}");
+    assert!(has(hosts, "The hosts differ in integer speed."), "{hosts}");
+    assert!(
+        has(
+            hosts,
+            "integer speed ≠ differs\t1000 rounds/ms\t2000 rounds/ms\t2000 rounds/ms"
+        ),
+        "{hosts}"
+    );
+    let plan = &seen["plan"];
+    let place = "In the directory that the config came from, at commit 0123456789abcdef0123456789abcdef01234567,";
+    assert!(has(plan, place), "{plan}");
+    keep(&[2]);
+    edit(&results.join("figures.json"), |figures| {
+        figures["baseline"] = Value::Null;
+    });
+    let seen = read();
+    assert!(!has(&seen["values"], "baseline"), "{}", seen["values"]);
+}
+
+#[test]
+fn a_made_up_hour_has_the_columns_that_the_sampler_writes() {
+    let sandbox = Sandbox::new();
+    if Command::new("node").arg("--version").output().is_err() {
+        skip("node is missing");
+        return;
+    }
+    let file = sandbox.path().join("metrics.csv");
+    let mut made_up = Command::new("node");
+    made_up.arg(Path::new(TESTS).join("metrics.mjs")).arg(&file);
+    assert!(made_up.args(["1", "2", "0"]).status().unwrap().success());
+    let documented =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md")).unwrap();
+    let text = fs::read_to_string(file).unwrap();
+    for column in text.lines().next().unwrap().split(',') {
+        let name = column.replace("nvme0n1", "NAME").replace("ens5", "NAME");
+        let name = name.replace("cpu0", "cpuN").replace("cpu1", "cpuN");
+        assert!(documented.contains(&format!("| `{name}` |")), "{column}");
+    }
 }
 
 #[test]

@@ -124,11 +124,12 @@ function drawAnswers() {
   const place = section("answer");
   for (const answer of content.answers) place.append(...drawAnswer(answer));
   if (content.answers.some((answer) => answer.rows.length)) {
-    place.append(element("p", { class: "legend" },
-      element("span", { class: "key" }, "◆ change with its interval"), ...armKey().map((key, place) => {
-        key.lastChild.textContent = place ? "B/B: the candidate against itself" : "A/A: the baseline against itself";
-        return key;
-      })));
+    const noise = content.answers.some((answer) => answer.rows.some((row) => row.baseline_noise ?? row.candidate_noise));
+    const keys = armKey().map((key, place) => {
+      key.lastChild.textContent = place ? "B/B: the candidate against itself" : "A/A: the baseline against itself";
+      return key;
+    });
+    place.append(element("p", { class: "legend" }, element("span", { class: "key" }, "◆ change with its interval"), ...(noise ? keys : [])));
   }
   if (content.answers.length === 0) {
     const figures = content.figures.length;

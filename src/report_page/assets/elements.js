@@ -40,15 +40,18 @@ function table(caption, heads, rows, attributes = {}) {
 }
 
 // A part that opens; what is in it is made when it does.
+const unfilled = new WeakMap();
 function fold(summary, fill, attributes = {}) {
   const made = element("details", attributes, element("summary", {}, ...[summary].flat()));
-  let filled = false;
-  made.addEventListener("toggle", () => {
-    if (!made.open || filled) return;
-    filled = true;
-    fill(made);
-  });
+  unfilled.set(made, fill);
+  made.addEventListener("toggle", () => { if (made.open) fillNow(made); });
   return made;
+}
+
+function fillNow(made) {
+  const fill = unfilled.get(made);
+  unfilled.delete(made);
+  if (fill) fill(made);
 }
 
 function section(id) {

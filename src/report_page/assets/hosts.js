@@ -9,9 +9,8 @@ function drawHosts() {
   const several = content.samples.length > 1;
   const differing = content.facts.filter((fact) => fact.differs);
   if (several) {
-    const said = differing.length === 0 ? "The hosts are alike in every fact that is known." : `The hosts differ in ${differing.map((fact) => fact.name).join(", ")}.`;
+    const said = differing.length === 0 ? "The hosts are alike in every fact that measurements are known to depend on." : `The hosts differ in ${differing.map((fact) => fact.name).join(", ")}.`;
     place.append(element("p", { class: differing.length ? "sentence no_verdict" : "" }, said));
-    if (content.host_differences.length) place.append(element("p", {}, `Of these, measurements are known to depend on: ${content.host_differences.join(", ")}.`));
   }
   const hostTable = (facts, caption) => {
     const rows = facts.map((fact) => {
@@ -22,7 +21,7 @@ function drawHosts() {
     facts.forEach((fact, row) => { if (fact.differs) made.querySelectorAll("tbody tr")[row].classList.add("differing"); });
     return made;
   };
-  const important = /^(instance|instance type|zone|cpu|kernel|memory|operating|machine|architecture|tenancy|volumes|boot)/;
+  const important = /^(instance|zone|image|cpu|kernel|memory|operating|machine|architecture|tenancy|volumes|boot)/;
   const first = content.facts.filter((fact) => fact.differs || (important.test(fact.name) && fact.name !== "kernel command line"));
   place.append(hostTable(first, "Facts about the hosts"));
   if (first.length < content.facts.length) place.append(fold(`All ${content.facts.length} facts`, (made) => made.append(hostTable(content.facts, "Every fact about the hosts"))));

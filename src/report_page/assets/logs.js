@@ -65,6 +65,7 @@ function drawLogs() {
     timer = setTimeout(() => search(field.value, results, status), 200);
   });
   place.append(element("div", { class: "tools" }, field, status), results);
+  place.append(element("p", { class: "quiet on-paper" }, "Of the logs, those that were open are on paper."));
   for (const sample of content.samples) {
     const outcomes = new Map(sample.report.stages.flatMap((stage) => stage.steps ?? []).map((step) => [step.log, step.outcome]));
     const failed = sample.logs.some((log) => ["failed", "lost"].includes(outcomes.get(log.path)));
@@ -72,8 +73,8 @@ function drawLogs() {
       for (const log of sample.logs) {
         const outcome = outcomes.get(log.path) ?? "";
         const title = [log.path.split("/").at(-1), element("span", { class: `quiet outcome-${outcome}` }, ` ${outcome.replaceAll("_", " ")}, ${amount(log.bytes + log.left_out, "bytes")}`)];
-        made.append(fold(title, async (inner) => inner.append(element("pre", { class: "log", tabindex: "0" }, (await logText(log)) || "(empty)"))));
+        made.append(fold(title, async (inner) => inner.append(element("pre", { class: "log", tabindex: "0" }, (await logText(log)) || "(empty)")), { class: "log" }));
       }
-    }, { class: failed ? "failed" : "" }));
+    }, { class: failed ? "log failed" : "log" }));
   }
 }

@@ -9,19 +9,47 @@ const MOST_POINTS = 60000;
 
 // The unpacked numbers of a sample's metrics, each kept once.
 const unpacked = new Map();
-function once(text) {
-  if (!unpacked.has(text)) unpacked.set(text, unpackNumbers(text));
-  return unpacked.get(text);
+const unpacking = new Map();
+function unpackOnce(text) {
+  if (!unpacking.has(text)) unpacking.set(text, unpackNumbers(text).then((numbers) => unpacked.set(text, numbers)));
+  return unpacking.get(text);
+}
+
+// Unpacks what is not needed yet, in parts between which the page can do other things.
+async function unpackAll() {
+  for (const { metrics } of measured) {
+    for (const text of [metrics.times, ...metrics.groups.map((group) => group.numbers)]) {
+      await new Promise((done) => setTimeout(done));
+      await unpackOnce(text);
+    }
+  }
+}
+
+// The packed numbers that a chart needs and that are not unpacked yet.
+function stillPacked({ subject }) {
+  const needed = measured.flatMap(({ metrics }) => [metrics.times, ...metrics.groups.filter((group) => group.subject === subject).map((group) => group.numbers)]);
+  return needed.filter((text) => !unpacked.has(text));
+}
+
+// When sampling began, from zero on. The clock of the instance may be another than that of the report, so that a step that both
+// have tells; without one, the clocks have to agree.
+function startOf(sample) {
+  const steps = sample.report.stages.flatMap((stage) => stage.steps ?? []);
+  for (const span of sample.metrics.spans) {
+    const step = steps.find((one) => one.log === `collector/logs/${span.step}.log`);
+    if (step) return moment(step.started) - zeroOf(sample) - span.from;
+  }
+  return sample.metrics.start - zeroOf(sample);
 }
 
 // The readings of a metric of a sample, with their times from zero on.
-async function readings(sample, { subject, name, unit }) {
+function readings(sample, { subject, name, unit }) {
   const group = sample.metrics.groups.find((one) => one.subject === subject);
   const place = group?.columns.findIndex((column) => column.name === name && column.unit === unit) ?? -1;
   if (place < 0) return null;
-  const [times, numbers] = await Promise.all([once(sample.metrics.times), once(group.numbers)]);
+  const [times, numbers] = [unpacked.get(sample.metrics.times), unpacked.get(group.numbers)];
   const length = numbers.length / group.columns.length;
-  const shift = sample.metrics.start - zeroOf(sample);
+  const shift = startOf(sample);
   const at = new Float64Array(length);
   for (let index = 0; index < length; index += 1) {
     at[index] = times[Math.min(times.length - 1, index * group.every + (group.every >> 1))] + shift;
@@ -37,11 +65,11 @@ function turnsOf(sample) {
 }
 
 // The lines of a chart: each with its readings, its name and its colour.
-async function linesOf(metric) {
+function linesOf(metric) {
   const found = [];
   for (const sample of measured) {
     if (!shown.has(sample.place)) continue;
-    const read = await readings(sample, metric);
+    const read = readings(sample, metric);
     if (!read) continue;
     if (overlaid === "samples") {
       found.push({ ...read, label: sample.name, stroke: seriesColour(sample.place) });
@@ -96,8 +124,11 @@ function shade(plot) {
   plot.ctx.restore();
 }
 
+// Draws at once where everything is unpacked: paper does not wait.
 async function drawChart(metric, room) {
-  const lines = await linesOf(metric);
+  const packed = stillPacked(metric);
+  if (packed.length) await Promise.all(packed.map(unpackOnce));
+  const lines = linesOf(metric);
   metric.plot?.destroy();
   metric.plot = null;
   if (lines.length === 0) {
@@ -148,6 +179,16 @@ function tell(metric, plot, lines) {
   metric.now.textContent = `${clock(plot.data[0][idx])}  ${values.join("  ")}`;
 }
 
+// Moves the cursor by a hundredth of what is seen, a reading at least; whether the key is one of those that do.
+function moveCursor(plot, key) {
+  const direction = { ArrowLeft: -1, ArrowRight: 1 }[key];
+  if (!direction) return false;
+  const [first, last] = plot.series[0].idxs;
+  const wanted = (plot.cursor.idx ?? first) + direction * Math.ceil((last - first) / 100);
+  plot.setCursor({ left: plot.valToPos(plot.data[0][Math.min(last, Math.max(first, wanted))], "x"), top: HEIGHT / 2 });
+  return true;
+}
+
 // The metrics by subject, over all samples.
 function subjects() {
   const found = new Map();
@@ -175,9 +216,13 @@ function chartOf(metric, name) {
   // Over what is below: the chart must not move away from under the pointer.
   metric.now = element("div", { class: "reading now" });
   const said = `${metric.subject} ${metric.name}`;
-  const room = element("div", { class: "chart", role: "img", "aria-label": `${said} over time, ${metric.usual}; the table of the subject has the figures` });
+  const room = element("div", { class: "chart", role: "img", tabindex: "0", "aria-label": `${said} over time, ${metric.usual}; arrow keys tell its values, and the table of the subject has the figures` });
   const made = element("div", { class: "chart-card" }, element("h4", {}, element("span", {}, name, " ", element("small", {}, scale(metric.most, metric.unit)[1])), metric.words), room, metric.now);
   metric.draw = () => drawChart(metric, room);
+  room.addEventListener("keydown", (event) => { if (metric.plot && moveCursor(metric.plot, event.key)) event.preventDefault(); });
+  // The cursors of the other charts move along, but one at a time is read aloud.
+  room.addEventListener("focus", () => metric.now.setAttribute("role", "status"));
+  room.addEventListener("blur", () => metric.now.removeAttribute("role"));
   whenSeen(room, () => {
     charts.add(metric);
     metric.draw();
@@ -219,7 +264,7 @@ function drawMetrics() {
   const family = (subject) => FAMILIES.find(([pattern]) => pattern.test(subject))?.[1];
   const rank = (subject) => (ORDER.includes(subject) ? ORDER.indexOf(subject) : ORDER.length);
   const names = [...found.keys()].sort((a, b) => rank(a) - rank(b) || a.localeCompare(b, "en", { numeric: true }));
-  place.append(element("p", { class: "quiet" }, "Drag over a chart to zoom all of them and the time line, double-click to see the whole; the buttons of the time line do the same. Shaded: the steps of the first sample that is shown."), choices());
+  place.append(element("p", { class: "quiet" }, "Drag over a chart to zoom all of them and the time line, double-click to see the whole; the buttons of the time line do the same. Arrow keys move the cursor of a chart. Shaded: the steps of the first sample that is shown."), choices());
   const every = Math.max(...[...found.values()].flatMap((metrics) => [...metrics.values()].map((metric) => metric.every)));
   if (every > 1) place.append(element("p", { class: "quiet" }, `There are too many readings for a page: a point of some charts is the mean of up to ${every} of them. metrics.csv has every one.`));
   const usual = new Map();

@@ -62,7 +62,7 @@ function drawPlan() {
     if (into !== place) place.append(into);
     const samples = content.samples.filter((sample) => sample.run === number);
     into.append(
-      element("p", {}, "In the config directory of any sample of the results, this measures the same again, in the same order:"),
+      element("p", {}, `In the directory that the config came from, at ${run.commit ? `commit ${run.commit}` : run.revision}, this measures the same again${/ --seed /.test(run.command) ? ", in the same order" : ""}; config/ of each sample has copies of the config and of the scripts:`),
       copyable(run.command),
       facts([["run", run.id], ["revision", run.revision], ["commit", run.commit], ["baseline", run.baseline], ["description", run.description], ["started", run.started], ["outcome", run.outcome], ...samples.map((sample) => [`turns of ${sample.name}`, orderOf(sample)])]),
     );

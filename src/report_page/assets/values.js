@@ -69,7 +69,8 @@ function figureTable(figure) {
 function drawValues() {
   if (content.figures.length === 0) return drop("values");
   const place = section("values");
-  place.append(element("p", { class: "legend" }, ...armKey(), element("span", { class: "quiet" }, "Large marks are the medians of turns, from left to right in the order in which they were measured; small ones are single values.")));
+  const compared = content.figures.some((figure) => figure.turns.some((turn) => turn.arm === "baseline"));
+  place.append(element("p", { class: "legend" }, ...(compared ? armKey() : []), element("span", { class: "quiet" }, "Large marks are the medians of turns, from left to right in the order in which they were measured; small ones are single values.")));
   const cards = element("div", { class: "cards" });
   for (const figure of content.figures) {
     const card = element("article", { class: "card" }, element("h3", {}, figure.name, " ", element("small", {}, `${figure.better} is better`)));

@@ -35,6 +35,7 @@ use crate::step::ScriptPath;
 use copy::{copy_file, copy_tree};
 use occupancy::Occupancy;
 
+pub use archive::unpack;
 pub use free_space::FreeSpace;
 pub use inventory::{Contents, StoredSample, inventory};
 pub use measured::{Measured, measured};
@@ -82,6 +83,15 @@ impl ResultsError {
             | io::ErrorKind::AlreadyExists
             | io::ErrorKind::DirectoryNotEmpty => {
                 Some("a file is in the way: remove it, or choose another `output`")
+            }
+            io::ErrorKind::InvalidInput
+            | io::ErrorKind::InvalidData
+            | io::ErrorKind::UnexpectedEof
+                if self.action == "unpacking" =>
+            {
+                Some(
+                    "name a directory of results, or a `.tar.gz` that collector packed; unpack a ZIP from GitHub first",
+                )
             }
             io::ErrorKind::NotFound if self.action == "reading" => {
                 Some("`--help` says where results are looked for, and how to name another place")

@@ -14,14 +14,24 @@ use crate::records::Figures;
 use crate::report_page::{Across, RunResults, page};
 use crate::reporter::console::Console;
 use crate::reporter::metrics::sparklines;
-use crate::results::{Contents, FiguresError, StoredSample, inventory, stored_runs};
+use crate::results::{Contents, FiguresError, StoredSample, inventory, stored_runs, unpack};
 use crate::revision::Revision;
 
 /// Makes the page.
 pub(super) fn report(args: &ReportArgs, console: &Console) -> Result<ExitStatus, Error> {
+    let scratch = tempfile::tempdir().map_err(|source| Error::System {
+        what: "making a temporary directory",
+        source,
+    })?;
     let mut directories = Vec::new();
-    for text in &args.results {
-        directories.extend(meant(text, args)?);
+    for (index, text) in args.results.iter().enumerate() {
+        if Path::new(text).is_file() {
+            let unpacked = scratch.path().join(index.to_string());
+            unpack(Path::new(text), &unpacked)?;
+            directories.push(unpacked);
+        } else {
+            directories.extend(meant(text, args)?);
+        }
     }
     let (runs, warnings) = stored_runs(directories.iter().map(PathBuf::as_path))?;
     for warning in warnings {

@@ -7,7 +7,7 @@ use clap::Args;
 /// A page of results.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// Directories of results, revisions, or the ids of runs or instances; all that they hold goes into one page
+    /// Directories or archives (`.tar.gz`) of results, revisions, or the ids of runs or instances; all that they hold goes into one page
     #[arg(required = true, value_name = "RESULTS")]
     pub results: Vec<String>,
     /// The file for the page; one that is there is replaced

@@ -7,7 +7,9 @@ use std::io::{self, Read as _};
 use std::path::Path;
 
 use flate2::CrcWriter;
+use flate2::read::MultiGzDecoder;
 
+use super::{ResultsError, failed};
 use crate::report::Archive;
 
 /// Packs a directory; its paths start with `root` in the archive.
@@ -60,6 +62,26 @@ fn append_tree<W: io::Write>(
     Ok(())
 }
 
+/// Unpacks the files and directories of an archive. Links are left out: what is read of an archive from anywhere is to lie in it.
+///
+/// # Errors
+/// When it is no archive, or the file system refuses.
+pub fn unpack(archive: &Path, to: &Path) -> Result<(), ResultsError> {
+    let unpack = || -> io::Result<()> {
+        fs::create_dir_all(to)?;
+        let mut archive = tar::Archive::new(MultiGzDecoder::new(File::open(archive)?));
+        for entry in archive.entries()? {
+            let mut entry = entry?;
+            let kind = entry.header().entry_type();
+            if kind.is_file() || kind.is_dir() {
+                entry.unpack_in(to)?;
+            }
+        }
+        Ok(())
+    };
+    unpack().map_err(failed("unpacking", archive))
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
@@ -67,11 +89,25 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn an_archive_is_unpacked_without_its_links() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        fs::create_dir_all(path("from/a")).unwrap();
+        fs::write(path("from/a/file"), "x").unwrap();
+        std::os::unix::fs::symlink("/etc/passwd", path("from/link")).unwrap();
+        pack(&path("from"), Path::new("root"), &path("to.tar.gz")).unwrap();
+        unpack(&path("to.tar.gz"), &path("to")).unwrap();
+        assert_eq!(fs::read(path("to/root/a/file")).unwrap(), b"x");
+        assert!(!path("to/root/link").exists());
+        unpack(&path("from/a/file"), &path("to")).unwrap_err();
+    }
+
     /// The names in a tar of a directory, read back.
     fn packed(directory: &Path) -> Vec<String> {
         let to = tempfile::NamedTempFile::new().unwrap();
         pack(directory, Path::new("root"), to.path()).unwrap();
-        let file = flate2::read::GzDecoder::new(File::open(to.path()).unwrap());
+        let file = MultiGzDecoder::new(File::open(to.path()).unwrap());
         let mut archive = tar::Archive::new(file);
         let entries = archive.entries().unwrap();
         entries

@@ -296,4 +296,11 @@ fn a_page_holds_no_markup_from_the_results_and_nothing_to_fetch() {
         shown.stdout
     );
     run(sandbox.collect(&["report", "nowhere"])).expect(2);
+    let mut tar = Command::new("tar");
+    tar.args(["-czf", "results.tar.gz", "-C", "results", "."]);
+    assert!(tar.current_dir(sandbox.path()).status().unwrap().success());
+    let archived = run(sandbox.collect(&["report", "results.tar.gz", "--terminal"])).expect(0);
+    assert_eq!(archived.stdout, shown.stdout);
+    let refused = run(sandbox.collect(&["report", "page.html"])).expect(2);
+    refused.says("unpack a ZIP from GitHub first");
 }

@@ -14,6 +14,7 @@ mod family;
 mod moderation;
 mod pairs;
 mod precision;
+mod rounding;
 mod signed_rank;
 #[cfg(test)]
 mod tests;
@@ -22,8 +23,10 @@ pub use change_points::change_points;
 use distributions::{two_sided, upper_quantile};
 use family::Judged;
 use moderation::{Moderated, Spread};
-use pairs::{Pairs, count, mean, variance};
+use pairs::Pairs;
+pub(crate) use pairs::{count, mean, variance};
 pub use precision::{half_width, instances_for};
+pub use rounding::Rounding;
 
 /// The levels at which a table is judged.
 #[derive(Debug, Clone, Copy)]
@@ -64,8 +67,8 @@ const SUSPECT_LEVEL: f64 = 0.25;
 /// The pairs that a single instance needs: with five, no interval of 95 % is bounded by the pairs.
 const LEAST_PAIRS: usize = 6;
 
-/// The smallest standard error of a log-ratio: what is below it is rounding.
-const RESOLUTION: f64 = 1e-9;
+/// The smallest standard error of a log-ratio: what is below it is an error of the arithmetic.
+pub(crate) const RESOLUTION: f64 = 1e-9;
 
 /// The values of one figure in one round on one instance: positive, one for each turn, in the order of the turns.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -254,8 +257,9 @@ fn gather(table: &[Series], levels: Levels) -> Vec<Result<Evidence, Doubt>> {
         .iter()
         .map(|series| Pairs::of(series).and_then(Pairs::enough))
         .collect();
-    let spreads: Vec<Spread> = rows.iter().flatten().filter_map(Pairs::spread).collect();
     let level = levels.table / count(rows.iter().flatten().count().max(1));
+    let spreads = rows.iter().flatten();
+    let spreads: Vec<Spread> = spreads.filter_map(|pairs| pairs.spread(level)).collect();
     let mut moderated = moderation::moderate(&spreads).into_iter();
     rows.into_iter()
         .map(|row| {
@@ -264,7 +268,7 @@ fn gather(table: &[Series], levels: Levels) -> Vec<Result<Evidence, Doubt>> {
             let centre = mean(&units.iter().map(|unit| unit.centre).collect::<Vec<f64>>())
                 .ok_or(Doubt::TooFewRounds)?;
             let sampling = match units.as_slice() {
-                [unit] => single(&unit.pairs, level),
+                [unit] => single(&unit.pairs, pairs.rounding.variance(level), level),
                 _ => moderated
                     .next()
                     .map(|Moderated { variance, freedom }| Sampling::Student {
@@ -285,13 +289,14 @@ fn gather(table: &[Series], levels: Levels) -> Vec<Result<Evidence, Doubt>> {
 }
 
 /// The distribution by which a single instance is judged: signed ranks where they can be rare enough for the table's
-/// level, otherwise Student's t over the pairs. Which one depends on the numbers of pairs and figures only.
-fn single(pairs: &[f64], level: f64) -> Option<Sampling> {
+/// level, otherwise Student's t over the pairs. Which one depends on the numbers of pairs and figures only. `rounding` is
+/// the least variance of one value.
+fn single(pairs: &[f64], rounding: f64, level: f64) -> Option<Sampling> {
     if pairs.len() <= signed_rank::LIMIT && signed_rank::smallest(pairs.len()) <= level {
         return Some(Sampling::SignedRank(pairs.to_vec()));
     }
     Some(Sampling::Student {
-        error: (variance(pairs)? / count(pairs.len()))
+        error: (variance(pairs)?.max(2.0 * rounding) / count(pairs.len()))
             .sqrt()
             .max(RESOLUTION),
         freedom: count(pairs.len() - 1),
@@ -310,13 +315,16 @@ impl Pairs {
     }
 
     /// The variance between instances; none of a single one.
-    fn spread(&self) -> Option<Spread> {
+    fn spread(&self, level: f64) -> Option<Spread> {
         let centres: Vec<f64> = self.units().map(|unit| unit.centre).collect();
         let centre = mean(&centres)?;
         let within = self.units().filter_map(|unit| {
             let variance = variance(&unit.pairs)?;
             Some(variance / count(unit.pairs.len()))
         });
+        // A pair has the rounding of two values.
+        let rounded = 2.0 * self.rounding.variance(level);
+        let rounding = self.units().map(|unit| rounded / count(unit.pairs.len()));
         Some(Spread {
             deviations: self
                 .instances
@@ -326,6 +334,7 @@ impl Pairs {
             variance: variance(&centres)?,
             freedom: count(centres.len() - 1),
             within: mean(&within.collect::<Vec<f64>>()).unwrap_or(0.0),
+            rounding: mean(&rounding.collect::<Vec<f64>>()).unwrap_or(0.0),
         })
     }
 }

@@ -50,6 +50,7 @@ impl Options {
 fn simulated(seed: u64, runs: usize) {
     println!("Seed {seed}, {runs} runs in each cell.");
     tables::false_alarms_and_coverage(seed, runs);
+    tables::few_turns(seed, runs);
     tables::power(seed, runs);
     tables::two_stages(seed, runs);
     tables::detectable(seed, runs);

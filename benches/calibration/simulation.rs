@@ -87,6 +87,8 @@ impl Design {
 pub(crate) struct Nature {
     bias: f64,
     noise: f64,
+    /// The logarithm of the baseline's value: it decides where that lies between two steps of a clock.
+    level: f64,
 }
 
 /// A seeded source of timings.
@@ -132,6 +134,10 @@ impl Simulation {
             .map(|_| Nature {
                 bias: design.bias * (design.variety * self.normal()).exp(),
                 noise: turn_noise * (design.variety * self.normal()).exp(),
+                level: match design.disturbance {
+                    Disturbance::CoarseClock => 0.02 * self.random.random::<f64>(),
+                    _ => 0.0,
+                },
             })
             .collect()
     }
@@ -188,7 +194,8 @@ impl Simulation {
                 Disturbance::SlotBias => 0.03 * (place % 2.0),
                 _ => 0.0,
             };
-            let value = (log + shift + nature.noise * self.noise(design.disturbance)).exp();
+            let value =
+                (nature.level + log + shift + nature.noise * self.noise(design.disturbance)).exp();
             match design.disturbance {
                 Disturbance::CoarseClock => ((value / 0.02).round() * 0.02).max(0.02),
                 _ => value,

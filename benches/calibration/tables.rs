@@ -156,6 +156,68 @@ pub(crate) fn false_alarms_and_coverage(seed: u64, runs: usize) {
     }
 }
 
+/// A/A tables of a coarse clock with few turns, which agree by chance: those with any finding, and those with any row that has
+/// no verdict.
+pub(crate) fn few_turns(seed: u64, runs: usize) {
+    const SIZES: [(usize, usize); 6] = [(1, 2), (1, 3), (1, 5), (2, 2), (2, 3), (2, 5)];
+    let columns = [
+        "figures",
+        "pair noise",
+        "bias",
+        "1 turn, 2 instances",
+        "1, 3",
+        "1, 5",
+        "2, 2",
+        "2, 3",
+        "2, 5",
+    ];
+    let mut doubtful = Vec::new();
+    heading(
+        "Few turns from a coarse clock: A/A tables with any finding",
+        &columns,
+    );
+    for figures in [1, 10, 40] {
+        for (pair_noise, bias) in [(0.005, 0.0), (0.02, 0.0), (0.02, 0.01)] {
+            let name = [
+                figures.to_string(),
+                format!("{} %", 100.0 * pair_noise),
+                format!("{} %", 100.0 * bias),
+            ];
+            let [mut alarms, mut doubts] = [(); 2].map(|()| name.to_vec());
+            for (turns, instances) in SIZES {
+                let mut design = Design::of(figures, bias);
+                design.rounds = 1;
+                design.pair_noise = pair_noise;
+                design.disturbance = Disturbance::CoarseClock;
+                let [alarm, doubt] = tally(seed, runs, |simulation| {
+                    let natures = simulation.natures(&design);
+                    let mut table = simulation.measure(&design, &natures, instances);
+                    for round in table
+                        .iter_mut()
+                        .flat_map(|series| series.instances.iter_mut().flatten())
+                    {
+                        round.baseline.truncate(turns);
+                        round.candidate.truncate(turns);
+                    }
+                    let estimates = compare(&table);
+                    [any(&estimates), without_verdict(&estimates)]
+                });
+                alarms.push(percent(alarm, runs));
+                doubts.push(percent(doubt, runs));
+            }
+            row(&alarms);
+            doubtful.push(doubts);
+        }
+    }
+    heading(
+        "Few turns from a coarse clock: A/A tables with any row that has no verdict",
+        &columns,
+    );
+    for doubts in doubtful {
+        row(&doubts);
+    }
+}
+
 /// One changed figure in a table, found in one stage.
 pub(crate) fn power(seed: u64, runs: usize) {
     heading(

@@ -23,8 +23,8 @@ pub struct Side {
 struct Measured<'a> {
     figure: &'a FigureRecord,
     median: f64,
-    /// The mean of the logarithms of each instance's turns.
-    instances: Vec<f64>,
+    /// The logarithms of each instance's turns.
+    instances: Vec<Vec<f64>>,
 }
 
 /// Compares two sides between which nothing was interleaved, and names what differs between their hosts.
@@ -104,6 +104,7 @@ fn row(
         .instances
         .iter()
         .chain(&after.instances)
+        .flatten()
         .any(|log| !log.is_finite())
     {
         return without("a turn came to zero or less, which has no ratio to another".into());
@@ -149,22 +150,13 @@ fn measured(side: &Side) -> BTreeMap<&str, Measured<'_>> {
             figure,
             median,
             instances: instances
-                .values()
-                .filter_map(|turns| mean_of_logs(turns))
+                .into_values()
+                .map(|turns| turns.into_iter().map(f64::ln).collect())
                 .collect(),
         };
         Some((figure.name.as_str(), measured))
     });
     figures.collect()
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "no instance carries out so many turns"
-)]
-fn mean_of_logs(values: &[f64]) -> Option<f64> {
-    let sum: f64 = values.iter().map(|value| value.ln()).sum();
-    (!values.is_empty()).then(|| sum / values.len() as f64)
 }
 
 /// The limits of the answer for every figure.

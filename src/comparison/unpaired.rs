@@ -7,6 +7,8 @@
 
 use statrs::distribution::{ContinuousCDF as _, StudentsT};
 
+use crate::statistics::{RESOLUTION, Rounding, count, mean, variance};
+
 /// The probability of any false finding in a table.
 const LEVEL: f64 = 0.05;
 
@@ -16,19 +18,13 @@ pub(super) const INTERVAL_LEVEL: f64 = 1.0 - LEVEL;
 /// The probability with which a detectable change would have been found.
 const POWER: f64 = 0.8;
 
-/// Each side needs a variance of its own.
-const LEAST_INSTANCES: usize = 2;
-
-/// The smallest standard error of a log-ratio: what is below it is rounding.
-const RESOLUTION: f64 = 1e-9;
-
-/// The measurements of a figure: for each instance of a side, the mean of the logarithms of its values.
+/// The measurements of a figure: for each instance of a side, the logarithms of the values of its turns.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Sides {
     /// The instances of the baseline.
-    pub baseline: Vec<f64>,
+    pub baseline: Vec<Vec<f64>>,
     /// The instances of the candidate.
-    pub candidate: Vec<f64>,
+    pub candidate: Vec<Vec<f64>>,
 }
 
 /// By which ratio two sides differ.
@@ -55,7 +51,8 @@ struct Test {
 
 /// Compares the sides of each figure of a table; none where a side has fewer than two instances.
 pub fn compare(table: &[Sides]) -> Vec<Option<Difference>> {
-    let tests: Vec<Option<Test>> = table.iter().map(Test::of).collect();
+    let of_each = LEVEL / count(table.len().max(1));
+    let tests: Vec<Option<Test>> = table.iter().map(|sides| Test::of(sides, of_each)).collect();
     let mut probabilities: Vec<f64> = tests
         .iter()
         .flatten()
@@ -63,32 +60,28 @@ pub fn compare(table: &[Sides]) -> Vec<Option<Difference>> {
         .collect();
     probabilities.sort_by(f64::total_cmp);
     // What a figure's probability is held against: Holm's level of the first that is not rejected, or of its own place.
-    let count = probabilities.len();
-    let level = |rejected: usize| LEVEL / count_of(count.saturating_sub(rejected).max(1));
+    let figures = probabilities.len();
+    let level = |rejected: usize| LEVEL / count(figures.saturating_sub(rejected).max(1));
     let rejected = probabilities
         .iter()
         .enumerate()
         .take_while(|(rank, probability)| **probability <= level(*rank))
         .count();
-    let level = level(rejected.min(count.saturating_sub(1)));
+    let level = level(rejected.min(figures.saturating_sub(1)));
     let tests = tests.into_iter();
     tests
         .map(|test| test.map(|test| test.difference(level)))
         .collect()
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "no table has so many figures, and no run so many instances"
-)]
-const fn count_of(things: usize) -> f64 {
-    things as f64
-}
-
 impl Test {
-    /// Welch's test; none where a side has fewer than two instances, or a value has no logarithm.
-    fn of(sides: &Sides) -> Option<Self> {
-        let (baseline, candidate) = (Sample::of(&sides.baseline)?, Sample::of(&sides.candidate)?);
+    /// Welch's test; none where a side has fewer than two instances, or a value has no logarithm. What chance rounds at this
+    /// level or more often is no evidence.
+    fn of(sides: &Sides, level: f64) -> Option<Self> {
+        let rounding = Rounding::of(&sides.baseline.concat(), &sides.candidate.concat());
+        let rounding = rounding.variance(level);
+        let of = |side: &[Vec<f64>]| Sample::of(side, rounding);
+        let (baseline, candidate) = (of(&sides.baseline)?, of(&sides.candidate)?);
         let centre = candidate.mean - baseline.mean;
         let squared = baseline.error_squared + candidate.error_squared;
         let error = squared.sqrt().max(RESOLUTION);
@@ -132,18 +125,19 @@ struct Sample {
 }
 
 impl Sample {
-    fn of(values: &[f64]) -> Option<Self> {
-        if values.len() < LEAST_INSTANCES || values.iter().any(|value| !value.is_finite()) {
-            return None;
-        }
-        let count = count_of(values.len());
-        let mean = values.iter().sum::<f64>() / count;
-        let freedom = count - 1.0;
-        let squares = values.iter().map(|value| (value - mean).powi(2));
+    /// The sample of the means of these instances, of which one value has at least this variance; none of fewer than two
+    /// instances, or where a value has no logarithm.
+    fn of(instances: &[Vec<f64>], rounding: f64) -> Option<Self> {
+        let measured = instances.iter().filter(|turns| !turns.is_empty());
+        let means: Vec<f64> = measured.clone().filter_map(|turns| mean(turns)).collect();
+        let rounding: Vec<f64> = measured
+            .map(|turns| rounding / count(turns.len()))
+            .collect();
+        let centre = mean(&means).filter(|centre| centre.is_finite())?;
         Some(Self {
-            mean,
-            error_squared: squares.sum::<f64>() / freedom / count,
-            freedom,
+            mean: centre,
+            error_squared: variance(&means)?.max(mean(&rounding)?) / count(means.len()),
+            freedom: count(means.len() - 1),
         })
     }
 }
@@ -156,8 +150,8 @@ mod tests {
 
     fn sides(baseline: &[f64], candidate: &[f64]) -> Sides {
         Sides {
-            baseline: baseline.to_vec(),
-            candidate: candidate.to_vec(),
+            baseline: baseline.iter().map(|log| vec![*log]).collect(),
+            candidate: candidate.iter().map(|log| vec![*log]).collect(),
         }
     }
 
@@ -189,6 +183,18 @@ mod tests {
             sides(&[0.0, f64::NAN], &[1.0, 1.0]),
         ];
         assert_eq!(compare(&table), [None, None]);
+    }
+
+    #[test]
+    fn coarse_values_that_agree_by_chance_show_nothing() {
+        let step = |turns: usize| Sides {
+            baseline: vec![vec![0.0; turns]; 2],
+            candidate: vec![vec![0.02; turns]; 2],
+        };
+        assert!(!compare(&[step(1)])[0].unwrap().is_shown);
+        assert!(compare(&[step(3)])[0].unwrap().is_shown);
+        let mixed = sides(&[0.0, 0.02, 0.0], &[0.02, 0.02, 0.02]);
+        assert!(!compare(&[mixed])[0].unwrap().is_shown);
     }
 
     #[test]

@@ -6,12 +6,17 @@
 //! changes hardly touch (von Neumann 1941, with the median in the place of the mean).
 
 use super::count;
+use super::rounding::smallest_step;
 
 /// The price of a change point, in logarithms of the number of values.
 const PENALTY: f64 = 3.0;
 
 /// The median of the absolute value of a standard normal variable.
 const MEDIAN_DEVIATION: f64 = 0.674_489_750_196_081_7;
+
+/// The largest standard deviation of a value that is rounded to one of two, in steps between them: where most values of a
+/// history are equal, their successive differences show no noise.
+const ROUNDING_DEVIATION: f64 = 0.5;
 
 /// The fewest values of a level: one alone is an outlier.
 const LEAST_LENGTH: usize = 2;
@@ -27,10 +32,10 @@ pub fn change_points(values: &[f64]) -> Vec<usize> {
     let size = values
         .iter()
         .fold(0.0_f64, |most, value| most.max(value.abs()));
-    let noise = noise(values).max(size * super::RESOLUTION);
-    if noise <= 0.0 {
+    let Some(step) = smallest_step(values.to_vec(), size * super::RESOLUTION) else {
         return Vec::new();
-    }
+    };
+    let noise = noise(values).max(step * ROUNDING_DEVIATION);
     let penalty = PENALTY * count(values.len()).ln();
     // Of every beginning of the series: its least cost, and where its last level begins.
     let mut best: Vec<(f64, usize)> = vec![(-penalty, 0)];
@@ -136,6 +141,14 @@ mod tests {
             let false_alarms = false_alarms.count();
             assert!(false_alarms <= 80, "{length} values: {false_alarms} of 400");
         }
+    }
+
+    #[test]
+    fn a_counter_that_wavers_has_no_change_point_and_one_that_moves_has() {
+        let wavers = [12.0, 12.0, 13.0, 12.0, 12.0, 12.0, 12.0, 13.0, 13.0, 12.0];
+        assert_eq!(change_points(&wavers), [0; 0]);
+        let moves = [[12.0; 5], [14.0; 5]].concat();
+        assert_eq!(change_points(&moves), [5]);
     }
 
     #[test]

@@ -3,24 +3,37 @@
 //!
 //! A change of both arms alike through a round, such as a machine that warms up, is in the ratio of each arm to itself and
 //! cancels in the ratio of one to the other. So both are shown as noise, and only their difference is held against
-//! a verdict: in A B B A a drift makes it positive, in B A A B negative, and the order is drawn.
+//! a verdict: a drift makes it of one sign in A B B A and of the other in B A A B, and the order is drawn.
 
 use super::distributions::upper_quantile;
-use super::pairs::{count, mean, variance};
+use super::pairs::{count, mean, rounding, variance};
 use super::{Interval, RESOLUTION, Round, Series};
 
 /// The interval of an arm's ratio to itself, first turn over second turn, at this level. None with fewer than two whole
 /// rounds.
 pub(super) fn interval(series: &Series, arm: fn(&Round) -> &[f64], level: f64) -> Option<Interval> {
     let changes = rounds(series).filter_map(|round| change(arm(round)));
-    student(&changes.collect::<Vec<f64>>(), level)
+    student(
+        &changes.collect::<Vec<f64>>(),
+        2.0 * rounded(series, level),
+        level,
+    )
 }
 
 /// The same for the baseline's ratio to itself over the candidate's.
 pub(super) fn difference(series: &Series, level: f64) -> Option<Interval> {
     let differences = rounds(series)
         .filter_map(|round| Some(change(&round.baseline)? - change(&round.candidate)?));
-    student(&differences.collect::<Vec<f64>>(), level)
+    student(
+        &differences.collect::<Vec<f64>>(),
+        4.0 * rounded(series, level),
+        level,
+    )
+}
+
+/// The least variance of one value.
+fn rounded(series: &Series, level: f64) -> f64 {
+    rounding(series).variance(level)
 }
 
 fn rounds(series: &Series) -> impl Iterator<Item = &Round> {
@@ -34,9 +47,10 @@ fn change(turns: &[f64]) -> Option<f64> {
     }
 }
 
-/// Student's t over all rounds (Student 1908). The difference of two like values is symmetric, however skewed the noise.
-fn student(ratios: &[f64], level: f64) -> Option<Interval> {
-    let error = (variance(ratios)? / count(ratios.len())).sqrt();
+/// Student's t over all rounds (Student 1908), with a variance that is not below that of rounding. The difference of two
+/// like values is symmetric, however skewed the noise.
+fn student(ratios: &[f64], rounding: f64, level: f64) -> Option<Interval> {
+    let error = (variance(ratios)?.max(rounding) / count(ratios.len())).sqrt();
     let quantile = upper_quantile(level / 2.0, count(ratios.len() - 1))?;
     Interval::around(mean(ratios)?, quantile * error.max(RESOLUTION))
 }

@@ -38,6 +38,8 @@ pub(super) struct Spread {
     pub(super) freedom: f64,
     /// The variance that the noise within an instance alone would leave between instances.
     pub(super) within: f64,
+    /// The variance that the rounding of the values alone would leave between instances.
+    pub(super) rounding: f64,
 }
 
 /// A variance, and the degrees of freedom that it is worth.
@@ -50,12 +52,20 @@ pub(super) struct Moderated {
 }
 
 impl Spread {
-    /// The variance by itself, though not far below what the noise within leaves: where a coarse clock makes all instances
-    /// agree by chance, there would be none.
+    /// The variance by itself, though not far below what the noise within leaves.
     fn plain(&self) -> Moderated {
         Moderated {
             variance: self.variance.max(LEAST_SHARE * self.within),
             freedom: self.freedom,
+        }
+    }
+
+    /// The variance, though not below that of rounding: where a coarse clock makes all instances agree by chance, there
+    /// would be none.
+    fn rounded(&self, moderated: Moderated) -> Moderated {
+        Moderated {
+            variance: moderated.variance.max(self.rounding),
+            ..moderated
         }
     }
 
@@ -76,9 +86,11 @@ pub(super) fn moderate(spreads: &[Spread]) -> Vec<Moderated> {
     let prior = Prior::of(spreads);
     spreads
         .iter()
-        .map(|spread| match &prior {
-            Some(prior) if spread.learns() => prior.moderate(spread),
-            _ => spread.plain(),
+        .map(|spread| {
+            spread.rounded(match &prior {
+                Some(prior) if spread.learns() => prior.moderate(spread),
+                _ => spread.plain(),
+            })
         })
         .collect()
 }

@@ -1,6 +1,6 @@
 //! Log-ratios: a pair of turns gives one, and an instance gives the centre of its pairs.
 
-use super::{Doubt, RESOLUTION, Round, Series};
+use super::{Doubt, RESOLUTION, Round, Rounding, Series};
 
 /// The pairs beyond which the centre is the mean of the median third, for the averages of two grow with the square.
 const WALSH_LIMIT: usize = 400;
@@ -21,6 +21,8 @@ pub(super) struct Pairs {
     pub(super) instances: Vec<Option<Unit>>,
     /// The rounds that hold a pair.
     pub(super) rounds: usize,
+    /// The rounding of the values.
+    pub(super) rounding: Rounding,
 }
 
 impl Pairs {
@@ -31,7 +33,10 @@ impl Pairs {
     ///
     /// When a value has no logarithm: no subset of such a series stands for the whole.
     pub(super) fn of(series: &Series) -> Result<Self, Doubt> {
-        let mut pairs = Self::default();
+        let mut pairs = Self {
+            rounding: rounding(series),
+            ..Self::default()
+        };
         for rounds in &series.instances {
             let mut logs = Vec::new();
             for round in rounds {
@@ -59,6 +64,18 @@ impl Pairs {
     pub(super) fn units(&self) -> impl Iterator<Item = &Unit> {
         self.instances.iter().flatten()
     }
+}
+
+/// The rounding of the values of a series.
+pub(super) fn rounding(series: &Series) -> Rounding {
+    let logs = |arm: fn(&Round) -> &[f64]| -> Vec<f64> {
+        let values = series.instances.iter().flatten().flat_map(arm);
+        values.map(|value| value.ln()).collect()
+    };
+    Rounding::of(
+        &logs(|round| &round.baseline),
+        &logs(|round| &round.candidate),
+    )
 }
 
 /// Whether a value can stand in a ratio.
@@ -106,12 +123,12 @@ fn median(values: &mut [f64]) -> Option<f64> {
 }
 
 /// The mean; none of nothing.
-pub(super) fn mean(values: &[f64]) -> Option<f64> {
+pub(crate) fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / count(values.len()))
 }
 
 /// The unbiased variance; none of fewer than two values.
-pub(super) fn variance(values: &[f64]) -> Option<f64> {
+pub(crate) fn variance(values: &[f64]) -> Option<f64> {
     let mean = mean(values)?;
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
     (values.len() > 1).then(|| squares / count(values.len() - 1))
@@ -122,6 +139,6 @@ pub(super) fn variance(values: &[f64]) -> Option<f64> {
     clippy::cast_precision_loss,
     reason = "no run has as many turns as a mantissa can count"
 )]
-pub(super) fn count(number: usize) -> f64 {
+pub(crate) fn count(number: usize) -> f64 {
     number as f64
 }

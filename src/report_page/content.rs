@@ -138,7 +138,7 @@ impl Content {
             })
             .collect();
         answers.extend(within);
-        let several = runs.len() > 1;
+        let labels = labels(runs);
         let all: Vec<&SampleResults> = samples.iter().map(|(_, sample)| *sample).collect();
         let thinning = thinning(&all);
         Self {
@@ -152,7 +152,10 @@ impl Content {
             facts: facts(&all),
             samples: samples
                 .into_iter()
-                .map(|(run, sample)| Sample::of(run, sample, several, thinning))
+                .map(|(run, sample)| {
+                    let label = labels.get(run).map_or("", String::as_str);
+                    Sample::of(run, sample, label, thinning)
+                })
                 .collect(),
         }
     }
@@ -189,6 +192,28 @@ fn title(runs: &[RunResults], answers: &[Answer]) -> String {
         [only] => (*only).to_owned(),
         [first, .., last] => format!("{first} to {last}, {} runs", runs.len()),
     }
+}
+
+/// What tells the samples of the runs apart: nothing where there is one run, else the revision, and the time where several
+/// runs have measured it.
+fn labels(runs: &[RunResults]) -> Vec<String> {
+    let revision = |run: &RunResults| Some(run.samples.first()?.report.revision.clone());
+    let label = |run: &RunResults| {
+        let of_run = revision(run)?;
+        let same = runs
+            .iter()
+            .filter(|other| revision(other).as_ref() == Some(&of_run));
+        Some(match run.started() {
+            _ if runs.len() == 1 => String::new(),
+            Some(started) if same.count() > 1 => {
+                format!("{of_run} ({}) ", started.strftime("%F %T"))
+            }
+            _ => format!("{of_run} "),
+        })
+    };
+    runs.iter()
+        .map(|run| label(run).unwrap_or_default())
+        .collect()
 }
 
 /// The number of readings that become one, of the usual metrics and of the others.
@@ -337,17 +362,12 @@ fn command(run: &RunResults) -> String {
 }
 
 impl Sample {
-    fn of(run: usize, sample: &SampleResults, several: bool, [thin, thinner]: [usize; 2]) -> Self {
+    fn of(run: usize, sample: &SampleResults, label: &str, [thin, thinner]: [usize; 2]) -> Self {
         let report = &sample.report;
-        let number = format!("sample {}", report.sample);
         let (files, more_files) = files(sample);
         Self {
             run,
-            name: if several {
-                format!("{} {number}", report.revision)
-            } else {
-                number
-            },
+            name: format!("{label}sample {}", report.sample),
             report: report.clone(),
             files,
             more_files,

@@ -251,6 +251,42 @@ fn a_page_says_of_the_hosts_and_of_the_arms_what_there_is() {
 }
 
 #[test]
+fn the_page_of_many_runs_tells_where_a_figure_moved_and_which_sample_is_whose() {
+    let Some(driver) = driver() else { return };
+    let sandbox = Sandbox::new();
+    sandbox
+        .config(
+            "performance_results: latency.txt\nfigures: latency.txt",
+            "run:\n  - measure.sh\n",
+        )
+        .script(
+            "measure.sh",
+            "case $VERSION in v[1-4]) at=100 ;; *) at=120 ;; esac\n\
+             echo \"latency: $((at + ${VERSION#v} % 2)).0 ms\" >latency.txt",
+        );
+    for revision in ["v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v8"] {
+        run(sandbox.collect(&["config.yml", revision, "--local"])).expect(0);
+    }
+    run(sandbox.collect(&["report", "out", "--output", "page.html"])).expect(0);
+    let seen = in_browser("read.mjs", &driver, &sandbox.path().join("page.html"));
+    assert_eq!(seen["said"], json!([]));
+    let history = seen["history"].as_str().unwrap();
+    assert!(
+        history.contains("One figure over 9 runs: one change point."),
+        "{history}"
+    );
+    let line = seen["timeline"].as_str().unwrap();
+    let samples: Vec<&str> = line
+        .lines()
+        .filter_map(|line| line.strip_prefix("Steps of ")?.strip_suffix(" as a table"))
+        .collect();
+    assert_eq!(samples.len(), 9, "{line}");
+    assert_eq!(samples[0], "v1 sample 1");
+    assert!(samples[8].starts_with("v8 (20"), "{line}");
+    assert_ne!(samples[7], samples[8]);
+}
+
+#[test]
 fn a_made_up_hour_has_the_columns_that_the_sampler_writes() {
     let sandbox = Sandbox::new();
     if Command::new("node").arg("--version").output().is_err() {

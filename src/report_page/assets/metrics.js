@@ -144,7 +144,12 @@ async function drawChart(metric, room) {
     scales: { x: { time: false, ...(overlaid === "samples" ? { range: () => [view.from, view.to] } : {}) }, y: { range: (_, low, high) => heights(low, high) } },
     axes: [
       { ...axis, values: (_, all) => all.map(clock), size: 22, gap: 3 },
-      { ...axis, values: (_, all) => all.map((value) => digits(value / divisor)), size: 44, gap: 3, space: 28 },
+      {
+        ...axis, size: 44, gap: 3,
+        // Round numbers of the unit that is shown: no part of a GiB that is round in bytes only.
+        splits: (_, __, low, high) => ticks(low / divisor, high / divisor, HEIGHT / 28).map((place) => place * divisor),
+        values: (_, all) => all.map((value) => Number((value / divisor).toPrecision(6)).toString()),
+      },
     ],
     series: [{}, ...lines.map((one) => ({ label: one.label, stroke: one.stroke, width: 1.25, points: { show: false } }))],
     hooks: { drawClear: [shade], setCursor: [(plot) => tell(metric, plot, lines)], setSelect: [(plot) => {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
-use collector::figures::{Direction, File, Flaw, Format, Options, Reading, read_files};
+use collector::figures::{Direction, File, Flaw, Format, Options, Reading, join, read_files};
 use tempfile::TempDir;
 
 use crate::command::skip;
@@ -76,7 +76,7 @@ impl Bench {
             path: Path::new(name),
             bytes: &bytes,
         };
-        let (readings, flaws) = read_files(&Options::default(), &[file]);
+        let (readings, flaws) = join(read_files(&Options::default(), &[file]));
         let named = readings.into_iter().map(|reading| {
             assert!(
                 reading

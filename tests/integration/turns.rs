@@ -216,6 +216,21 @@ fn the_same_speed_is_no_difference_and_one_machine_says_so() {
 }
 
 #[test]
+fn a_figure_has_the_same_name_in_turns_where_another_file_lacks_it() {
+    let sandbox = sandbox(
+        "figures: [a.txt, b.txt]\nrepeat: 2",
+        "echo 'start: 1 s' > out/a.txt; [ \"$COLLECTOR_ROUND\" = 2 ] || echo 'start: 2 s' > out/b.txt",
+    );
+    collect(&sandbox, &[]).expect(0);
+    let figures: Value = serde_json::from_str(&read(&sandbox, "collector/figures.json")).unwrap();
+    let figures = figures["figures"].as_array().unwrap().iter();
+    let turns = |figure: &Value| figure["turns"].as_array().unwrap().len();
+    let named = figures.map(|figure| (figure["name"].as_str().unwrap(), turns(figure)));
+    let named: Vec<_> = named.collect();
+    assert_eq!(named, [("start (a.txt)", 2), ("start (b.txt)", 1)]);
+}
+
+#[test]
 fn what_is_slower_than_allowed_fails_the_run() {
     let (_, finished) = compared(10, "repeat: 8\nfail_on: {slower: 5%}", &[]);
     finished.expect(5).says("surely more than 5.0 % slower: ");

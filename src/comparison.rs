@@ -3,6 +3,7 @@
 mod calibration;
 mod facts;
 pub mod hosts;
+mod quantity;
 mod reproduction;
 mod sides;
 mod text;
@@ -23,10 +24,10 @@ use crate::statistics::{
 use turns::{Measured, measured};
 
 pub use facts::Weight;
+pub(crate) use quantity::seconds;
 pub use reproduction::reproduction;
 pub use sides::{Side, compare_sides};
-pub(crate) use text::seconds;
-pub use text::{percent, too_slow};
+pub use text::{around, percent, too_slow};
 pub(crate) use turns::median;
 
 /// The comparison of a run's candidate and its baseline.

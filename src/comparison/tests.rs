@@ -64,6 +64,7 @@ fn figures(samples: u32, figures: Vec<FigureRecord>) -> Figures {
         revision: "v2".parse().unwrap(),
         baseline: Some("v1".parse().unwrap()),
         seed: 1,
+        repeat: None,
         precision: None,
         share: None,
         samples: (1..=samples)
@@ -93,6 +94,21 @@ fn rounds(sample: usize, ratios: &[f64]) -> Vec<(usize, Arm, u32, u32, f64)> {
             ]
         })
         .collect()
+}
+
+#[test]
+fn the_command_measures_as_often_as_was_planned() {
+    let came = figures(1, vec![figure("f", &rounds(0, &[1.0, 1.0]))]);
+    let planned = Figures {
+        repeat: Some(6),
+        ..came.clone()
+    };
+    let of = |figures: &Figures| reproduction("x.yml", figures, 1);
+    assert_eq!(
+        of(&planned),
+        "collect x.yml v2 --baseline v1 --repeat 6 --samples 1 --seed 1"
+    );
+    assert_eq!(of(&came), of(&planned).replace("--repeat 6", "--repeat 4"));
 }
 
 /// Stands in for the statistics: every ratio that is more than 1 % from 1 is surely so.

@@ -97,6 +97,7 @@ pub(crate) fn gather(plan: &Plan, samples: &[&MeasuredSample]) -> Option<(Figure
         revision: plan.revision.clone(),
         baseline: plan.baseline.as_ref().map(|one| one.revision.clone()),
         seed: plan.seed,
+        repeat: Some(plan.config.turns()),
         precision: plan.config.asked_precision().map(|asked| AskedPrecision {
             half_width: asked.fraction(),
             planned_rounds: planned_rounds(&plan.config),

@@ -190,6 +190,7 @@ fn a_slower_revision_is_found_and_said_first() {
     let figures: Value = serde_json::from_str(&fs::read_to_string(figures).unwrap()).unwrap();
     assert_eq!(figures["samples"].as_array().unwrap().len(), 3);
     assert_eq!(figures["baseline"], "v1");
+    assert_eq!(figures["repeat"], 6);
     assert_eq!(figures["figures"][0]["turns"].as_array().unwrap().len(), 36);
     assert_eq!(figures["comparison"]["rows"][0]["verdict"], "slower");
 }

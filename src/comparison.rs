@@ -234,6 +234,9 @@ impl Comparison {
             match (measured.baseline, measured.candidate) {
                 (Some(baseline), Some(candidate)) => {
                     let mut row = Row::new(figure, [baseline, candidate], estimate);
+                    if measured.is_zero {
+                        row.verdict = Verdict::NoDifference;
+                    }
                     row.reasons = reasons(measured, estimate);
                     comparison.add(row, reservations);
                 }
@@ -373,6 +376,9 @@ fn describe(doubt: &Doubt) -> String {
 
 /// Why there is no verdict, or what it is limited to.
 fn reasons(measured: &Measured, estimate: &Estimate) -> Vec<String> {
+    if measured.is_zero {
+        return vec!["0 in every turn".into()];
+    }
     if measured.without_logarithm {
         return vec!["a turn came to zero or less, which has no ratio to another".into()];
     }

@@ -23,3 +23,24 @@ fn turns_that_came(figures: &Figures) -> u32 {
     let turns: BTreeSet<u32> = candidates.map(|turn| turn.turn).collect();
     u32::try_from(turns.len()).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{figure, figures, rounds};
+    use super::*;
+
+    #[test]
+    fn the_command_measures_as_often_as_was_planned() {
+        let came = figures(1, vec![figure("f", &rounds(0, &[1.0, 1.0]))]);
+        let planned = Figures {
+            repeat: Some(6),
+            ..came.clone()
+        };
+        let of = |figures: &Figures| reproduction("x.yml", figures, 1);
+        assert_eq!(
+            of(&planned),
+            "collect x.yml v2 --baseline v1 --repeat 6 --samples 1 --seed 1"
+        );
+        assert_eq!(of(&came), of(&planned).replace("--repeat 6", "--repeat 4"));
+    }
+}

@@ -25,13 +25,13 @@ pub(super) fn read(text: &str, sheet: &mut Sheet) {
     for (index, line) in text.lines().enumerate() {
         let position = Position::line(index + 1);
         let (name, rest) = name_of(line).unwrap_or(("", line));
-        if let Some(failure) = failure(rest) {
+        if let Some((failed, reason)) = failure(rest) {
             // What stands behind the name of a benchmark that failed is not its result.
             let completed = begun.take().filter(|begun| {
-                failure.starts_with("Benchmark") && !failure.starts_with(begun.name)
+                !name.is_empty() || failed.is_some_and(|failed| failed != begun.name)
             });
             end(completed, sheet);
-            sheet.refuse(position, failure);
+            sheet.refuse(position, reason);
             has_failure = true;
         } else if !name.is_empty() {
             end(begun.take(), sheet);
@@ -55,6 +55,8 @@ pub(super) fn read(text: &str, sheet: &mut Sheet) {
                 sheet.refuse(position, format!("{} failed", failed.replace('\t', " ")));
             }
             has_failure = false;
+        } else if line == "PASS" {
+            end(begun.take(), sheet);
         } else if line.contains("Benchmark") && line.contains("ns/op") {
             end(begun.take(), sheet);
             let reason = "something was printed in front of a result, so it is left out";
@@ -97,14 +99,14 @@ fn begins_with_number(text: &str) -> bool {
     words.next().is_some_and(|word| word.parse::<u64>().is_ok())
 }
 
-/// The failure that a line tells of.
-fn failure(line: &str) -> Option<String> {
+/// The failure that a line tells of: what failed, where one thing did, and the reason in words.
+fn failure(line: &str) -> Option<(Option<&str>, String)> {
     let line = line.trim_start_matches([' ', '\t']);
-    if let Some(name) = line.strip_prefix("--- FAIL: ") {
-        return Some(format!("{name} failed"));
+    if let Some(failed) = line.strip_prefix("--- FAIL: ") {
+        return Some((Some(failed), format!("{failed} failed")));
     }
     let crashed = line.starts_with("panic: ") || line.starts_with("fatal error: ");
-    crashed.then(|| format!("the benchmarks crashed: {line}"))
+    crashed.then(|| (None, format!("the benchmarks crashed: {line}")))
 }
 
 /// The values and units behind the number of iterations; none where it is something else.
@@ -252,10 +254,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_complete_stays_where_something_else_fails() {
+        for failure in [
+            "PASS\nok\ta\t0.1s\n--- FAIL: TestB (0.00s)",
+            "--- FAIL: BenchmarkAB",
+            "BenchmarkAB \t--- FAIL: BenchmarkAB",
+        ] {
+            let text = format!("BenchmarkA \t     100\t       5.0 ns/op\n{failure}\nFAIL\n");
+            let (readings, found) = read("go.txt", &text);
+            assert_eq!((readings.len(), found.len()), (1, 1), "{failure}");
+        }
+    }
+
+    #[test]
     fn a_package_that_failed_is_a_flaw_once() {
-        let text = "pkg: a\nBenchmarkA-2 100 5 ns/op\npanic: boom\n\ngoroutine 1 [running]:\nexit status 2\nFAIL\ta\t0.1s\nFAIL\tb [build failed]\nFAIL\n";
+        let text = "pkg: a\nBenchmarkA-2 100 5 ns/op\nBenchmarkB-2 \tpanic: boom\n\ngoroutine 1 [running]:\nexit status 2\nFAIL\ta\t0.1s\nFAIL\tb [build failed]\nFAIL\n";
+        let (readings, found) = read("go.txt", text);
+        assert_eq!(readings.len(), 1);
         assert_eq!(
-            flaws(read("go.txt", text)),
+            flaws((readings, found)),
             [
                 "go.txt:3:1: the benchmarks crashed: panic: boom",
                 "go.txt:8:1: b [build failed] failed",

@@ -3,6 +3,7 @@
 mod calibration;
 mod facts;
 pub mod hosts;
+mod quantity;
 mod reproduction;
 mod sides;
 mod text;
@@ -23,10 +24,10 @@ use crate::statistics::{
 use turns::{Measured, measured};
 
 pub use facts::Weight;
+pub(crate) use quantity::seconds;
 pub use reproduction::reproduction;
 pub use sides::{Side, compare_sides};
-pub(crate) use text::seconds;
-pub use text::{percent, too_slow};
+pub use text::{around, percent, too_slow};
 pub(crate) use turns::median;
 
 /// The comparison of a run's candidate and its baseline.
@@ -233,6 +234,9 @@ impl Comparison {
             match (measured.baseline, measured.candidate) {
                 (Some(baseline), Some(candidate)) => {
                     let mut row = Row::new(figure, [baseline, candidate], estimate);
+                    if measured.is_zero {
+                        row.verdict = Verdict::NoDifference;
+                    }
                     row.reasons = reasons(measured, estimate);
                     comparison.add(row, reservations);
                 }
@@ -372,6 +376,9 @@ fn describe(doubt: &Doubt) -> String {
 
 /// Why there is no verdict, or what it is limited to.
 fn reasons(measured: &Measured, estimate: &Estimate) -> Vec<String> {
+    if measured.is_zero {
+        return vec!["0 in every turn".into()];
+    }
     if measured.without_logarithm {
         return vec!["a turn came to zero or less, which has no ratio to another".into()];
     }

@@ -26,7 +26,7 @@ mod sysbench;
 mod unit;
 mod wrk;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -34,7 +34,7 @@ use serde::{Deserialize, Serialize};
 pub use flaw::{Flaw, Position};
 pub use format::Format;
 pub use json_path::JsonPath;
-use sheet::Sheet;
+pub use sheet::Sheet;
 
 /// The better direction of a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,8 +49,10 @@ pub enum Direction {
 /// The values of a figure in a file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
-    /// The name, as the program gives it, with its parameters.
+    /// The name, as the program gives it, with its parameters; in one of several files that have it, with the path behind it.
     pub name: String,
+    /// The path of the file relative to the results, or of the directory.
+    pub file: String,
     /// The unit; empty where none is known.
     pub unit: String,
     /// The better direction, where the format or the unit tells.
@@ -100,29 +102,24 @@ pub struct File<'a> {
     pub bytes: &'a [u8],
 }
 
-/// The readings of a file, or of files that belong together.
-struct Part {
-    path: String,
-    sheet: Sheet,
+impl Reading {
+    /// The name with the path behind it.
+    pub fn name_with_file(&self) -> String {
+        format!("{} ({})", self.name, self.file)
+    }
 }
 
-/// Reads the files of one entry of `figures`.
-///
-/// The names of the readings are unique: one that several files have gets the path of each. Flaws are warnings; what else
-/// the files say is read nevertheless.
-pub fn read_files(options: &Options, files: &[File<'_>]) -> (Vec<Reading>, Vec<Flaw>) {
+/// Reads the files of one entry of `figures`. Flaws are warnings; what else the files say is read nevertheless.
+pub fn read_files(options: &Options, files: &[File<'_>]) -> Vec<Sheet> {
     let mut files = files.to_vec();
     files.sort_by_key(|file| file.path);
-    let first = files
-        .first()
-        .map(|file| file.path.to_string_lossy().into_owned());
-    let mut parts = Vec::new();
+    let first = files.first().map(|file| file.path);
+    let mut sheets = Vec::new();
     let mut directories: BTreeMap<&Path, Vec<(&str, &str)>> = BTreeMap::new();
     for File { path, bytes } in files {
-        let shown = path.to_string_lossy().into_owned();
         let name = path.file_name().and_then(|name| name.to_str());
         let name = name.unwrap_or_default();
-        let mut sheet = Sheet::default();
+        let mut sheet = Sheet::new(path, options.better);
         match std::str::from_utf8(bytes) {
             Err(error) => {
                 let position = Position::of_offset(bytes, error.valid_up_to());
@@ -143,7 +140,7 @@ pub fn read_files(options: &Options, files: &[File<'_>]) -> (Vec<Reading>, Vec<F
                 sheet.finish();
             }
         }
-        parts.push(Part { path: shown, sheet });
+        sheets.push(sheet);
     }
     for (directory, files) in &directories {
         // Beside the latest measurement may be those that it was compared with.
@@ -151,25 +148,18 @@ pub fn read_files(options: &Options, files: &[File<'_>]) -> (Vec<Reading>, Vec<F
         if *directory != latest && directories.contains_key(latest.as_path()) {
             continue;
         }
-        let mut sheet = Sheet::default();
+        let mut sheet = Sheet::new(directory, options.better);
         criterion::read(directory, files, &mut sheet);
-        parts.push(Part {
-            path: directory.to_string_lossy().into_owned(),
-            sheet,
-        });
+        sheets.push(sheet);
     }
-    let (readings, mut flaws) = join(parts, options.better);
-    if readings.is_empty()
-        && flaws.is_empty()
+    if sheets.iter().all(Sheet::is_empty)
         && let Some(file) = first
     {
-        flaws.push(Flaw {
-            file,
-            position: Position::File,
-            reason: "there is no figure in it".to_owned(),
-        });
+        let mut sheet = Sheet::new(file, options.better);
+        sheet.finish();
+        sheets.push(sheet);
     }
-    (readings, flaws)
+    sheets
 }
 
 /// Reads one file.
@@ -245,33 +235,24 @@ fn text_reader(format: Format) -> Option<ReadText> {
     }
 }
 
-/// Puts the parts together, with names that nothing else has.
-fn join(parts: Vec<Part>, better: Option<Direction>) -> (Vec<Reading>, Vec<Flaw>) {
-    let mut seen = BTreeSet::new();
-    let mut shared = BTreeSet::new();
-    for part in &parts {
-        for reading in part.sheet.readings() {
-            if !seen.insert(reading.name.clone()) {
-                shared.insert(reading.name.clone());
-            }
-        }
-    }
+/// Puts what all entries have together. The names of the readings are unique: one that several files have gets the path of
+/// each.
+pub fn join(sheets: Vec<Sheet>) -> (Vec<Reading>, Vec<Flaw>) {
     let mut readings = Vec::new();
     let mut flaws = Vec::new();
-    for Part { path, sheet } in parts {
+    for sheet in sheets {
         let (found, refused) = sheet.into_parts();
-        for mut reading in found {
-            if shared.contains(&reading.name) {
-                reading.name = format!("{} ({path})", reading.name);
-            }
-            reading.better = reading.better.or(better);
-            readings.push(reading);
+        readings.extend(found);
+        flaws.extend(refused);
+    }
+    let mut files: BTreeMap<String, usize> = BTreeMap::new();
+    for Reading { name, .. } in &readings {
+        *files.entry(name.clone()).or_default() += 1;
+    }
+    for reading in &mut readings {
+        if files.get(&reading.name).is_some_and(|count| *count > 1) {
+            reading.name = reading.name_with_file();
         }
-        flaws.extend(refused.into_iter().map(|(position, reason)| Flaw {
-            file: path.clone(),
-            position,
-            reason,
-        }));
     }
     (readings, flaws)
 }

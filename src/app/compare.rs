@@ -8,7 +8,7 @@ use super::stored::{joined, meant, of_arms};
 use crate::cli::CompareArgs;
 use crate::comparison::{Comparison, Side, compare_sides};
 use crate::error::Error;
-use crate::records::Figures;
+use crate::records::{Figures, SampleOf};
 use crate::reporter::comparison::hosts;
 use crate::reporter::console::Console;
 use crate::results::{FiguresError, StoredFigures};
@@ -23,6 +23,9 @@ pub(super) fn compare(args: &CompareArgs, console: &Console) -> Result<ExitStatu
         let of_baseline = meant(&args.baseline, &args.output, console)?;
         let baseline = side(of_baseline, &args.baseline)?;
         let candidate = side(of_candidate, &args.candidate)?;
+        if let Some(sample) = shared(&baseline.figures, &candidate.figures) {
+            return Err(FiguresError::Same(sample.clone()).into());
+        }
         compare_sides(&baseline, &candidate)
     };
     if args.json {
@@ -65,6 +68,15 @@ fn interleaved(baseline: &str, stored: &[StoredFigures]) -> Result<Option<Compar
     }
     let figures = joined(stored, Figures::clone)?;
     Ok(figures.map(|figures| of_arms(&figures, stored)))
+}
+
+/// A sample that both have measured values of.
+fn shared<'a>(one: &Figures, other: &'a Figures) -> Option<&'a SampleOf> {
+    let same = |a: &SampleOf, b: &SampleOf| {
+        (&a.run, a.sample, &a.instance) == (&b.run, b.sample, &b.instance)
+    };
+    let mut samples = other.samples.iter();
+    samples.find(|sample| one.samples.iter().any(|known| same(known, sample)))
 }
 
 /// The figures of the revision that an argument stands for.

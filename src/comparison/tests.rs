@@ -38,7 +38,7 @@ pub(super) fn comparison(rows: Vec<Row>) -> Comparison {
 }
 
 /// A figure with these turns: sample, arm, round, turn, value.
-fn figure(name: &str, turns: &[(usize, Arm, u32, u32, f64)]) -> FigureRecord {
+pub(super) fn figure(name: &str, turns: &[(usize, Arm, u32, u32, f64)]) -> FigureRecord {
     let turns = turns
         .iter()
         .map(|(sample, arm, round, turn, value)| TurnValues {
@@ -56,7 +56,7 @@ fn figure(name: &str, turns: &[(usize, Arm, u32, u32, f64)]) -> FigureRecord {
     }
 }
 
-fn figures(samples: u32, figures: Vec<FigureRecord>) -> Figures {
+pub(super) fn figures(samples: u32, figures: Vec<FigureRecord>) -> Figures {
     let run = RunId::new("20261125T120000Z-b91e9525");
     Figures {
         format: Figures::FORMAT,
@@ -64,6 +64,7 @@ fn figures(samples: u32, figures: Vec<FigureRecord>) -> Figures {
         revision: "v2".parse().unwrap(),
         baseline: Some("v1".parse().unwrap()),
         seed: 1,
+        repeat: None,
         precision: None,
         share: None,
         samples: (1..=samples)
@@ -80,7 +81,7 @@ fn figures(samples: u32, figures: Vec<FigureRecord>) -> Figures {
 }
 
 /// The turns of an instance with these rounds of A B B A.
-fn rounds(sample: usize, ratios: &[f64]) -> Vec<(usize, Arm, u32, u32, f64)> {
+pub(super) fn rounds(sample: usize, ratios: &[f64]) -> Vec<(usize, Arm, u32, u32, f64)> {
     let rounds = (1u32..).zip(ratios);
     rounds
         .flat_map(|(round, ratio)| {
@@ -93,6 +94,31 @@ fn rounds(sample: usize, ratios: &[f64]) -> Vec<(usize, Arm, u32, u32, f64)> {
             ]
         })
         .collect()
+}
+
+#[test]
+fn a_figure_that_is_zero_in_every_turn_has_no_difference() {
+    let zeros = |last: f64| {
+        let mut turns = rounds(0, &[1.0, 1.0]);
+        for turn in &mut turns {
+            turn.4 = 0.0;
+        }
+        turns[7].4 = last;
+        let comparison = compared(&figures(1, vec![figure("failures", &turns)]), &[]);
+        (
+            comparison.rows[0].verdict,
+            comparison.rows[0].reasons.clone(),
+        )
+    };
+    assert_eq!(
+        zeros(0.0),
+        (Verdict::NoDifference, vec!["0 in every turn".into()])
+    );
+    assert_eq!(zeros(1.0).0, Verdict::NoVerdict);
+    let turns = rounds(0, &[0.0, 0.0]);
+    let candidate = turns.into_iter().filter(|turn| turn.1 == Arm::Candidate);
+    let one_sided = figure("failures", &candidate.collect::<Vec<_>>());
+    assert_eq!(compared(&figures(1, vec![one_sided]), &[]).rows, []);
 }
 
 /// Stands in for the statistics: every ratio that is more than 1 % from 1 is surely so.

@@ -2,10 +2,14 @@
 
 use std::fmt;
 
+use super::quantity::{scale, significant};
 use super::{Comparison, Precision, Revisions, Row, Verdict};
 use crate::config::plural;
 use crate::figures::Direction;
 use crate::revision::Revision;
+
+/// The largest change that is written as it is, as a fraction: of few rounds on two instances an interval may end anywhere.
+const MOST: f64 = 10.0;
 
 /// The largest detectable change is named beside the median one where it is so many times greater.
 const UNEVEN: f64 = 2.0;
@@ -84,15 +88,22 @@ impl Comparison {
         let rows = self.of(Verdict::NoDifference);
         let mut changes: Vec<f64> = rows.filter_map(|row| row.detectable).collect();
         changes.sort_by(f64::total_cmp);
-        let (median, last) = (*changes.get(changes.len() / 2)?, *changes.last()?);
-        Some(if last > median * UNEVEN {
-            format!(
-                "≥ {} would have been seen in half of them, ≥ {} in all",
-                percent(median),
-                percent(last)
-            )
+        let (first, last) = (*changes.first()?, *changes.last()?);
+        let median = *changes.get(changes.len() / 2)?;
+        let seen = |change: f64| format!("≥ {}", percent(change));
+        let most = times(MOST);
+        Some(if first > MOST {
+            format!("no change below {most} would have been seen")
+        } else if median > MOST {
+            format!("no change below {most} would have been seen in half of them")
+        } else if last > MOST {
+            let median = seen(median);
+            format!("{median} would have been seen in half of them, nothing below {most} in all")
+        } else if last > median * UNEVEN {
+            let (median, last) = (seen(median), seen(last));
+            format!("{median} would have been seen in half of them, {last} in all")
         } else {
-            format!("≥ {} would have been seen", percent(last))
+            format!("{} would have been seen", seen(last))
         })
     }
 
@@ -132,11 +143,11 @@ impl Precision {
             0 => String::new(),
             further => format!(" ({further} added)"),
         };
-        let asked = percent(self.asked);
+        let asked = around(self.asked);
         let reached = match self.reached {
-            Some(reached) if reached <= self.asked => format!("within ±{asked}"),
-            Some(reached) => format!("±{} where ±{asked} was asked for", percent(reached)),
-            None => format!("±{asked} was asked for and not reached"),
+            Some(reached) if reached <= self.asked => format!("within {asked}"),
+            Some(reached) => format!("{} where {asked} was asked for", around(reached)),
+            None => format!("{asked} was asked for and not reached"),
         };
         format!("{added}, {reached}")
     }
@@ -151,7 +162,7 @@ impl Row {
         let Some([low, high]) = self.interval else {
             return format!("{} %", signed(ratio - 1.0, decimals(ratio - 1.0)));
         };
-        let decimals = decimals((high - low) / 2.0);
+        let decimals = decimals((high.min(1.0 + MOST) - low) / 2.0);
         let part = |ratio: f64| signed(ratio - 1.0, decimals);
         format!("{} % [{}, {}]", part(ratio), part(low), part(high))
     }
@@ -159,10 +170,7 @@ impl Row {
     /// The distance of the baseline and of the candidate from themselves, as `±0.8 / ±0.9 %`.
     pub fn noise_of_both(&self) -> String {
         let part = |noise: Option<[f64; 2]>| {
-            noise.map_or_else(
-                || "-".to_owned(),
-                |noise| format!("±{}", number(deviation(noise))),
-            )
+            noise.map_or_else(|| "-".to_owned(), |noise| plus_minus(deviation(noise)))
         };
         match (self.baseline_noise, self.candidate_noise) {
             (None, None) => "-".into(),
@@ -174,12 +182,15 @@ impl Row {
     pub fn noise(&self) -> String {
         let noise = [self.baseline_noise, self.candidate_noise];
         let greatest = noise.into_iter().flatten().map(deviation).reduce(f64::max);
-        greatest.map_or_else(|| "-".into(), |noise| format!("±{}", percent(noise)))
+        greatest.map_or_else(|| "-".into(), around)
     }
 
     /// The verdict, and of no difference the change that would have been seen.
     pub fn verdict_with_reach(&self) -> String {
         match (self.verdict, self.detectable) {
+            (Verdict::NoDifference, Some(change)) if change > MOST => {
+                format!("{}, none below {} would be seen", self.verdict, times(MOST))
+            }
             (Verdict::NoDifference, Some(change)) => {
                 format!("{} ≥ {}", self.verdict, percent(change))
             }
@@ -237,6 +248,25 @@ pub fn percent(fraction: f64) -> String {
     format!("{} %", number(fraction))
 }
 
+/// A fraction in percent to both sides, as `±1.8 %`.
+pub fn around(fraction: f64) -> String {
+    format!("{} %", plus_minus(fraction))
+}
+
+/// A fraction in percent to both sides without the sign.
+fn plus_minus(fraction: f64) -> String {
+    if fraction > MOST {
+        format!(">±{}", number(MOST))
+    } else {
+        format!("±{}", number(fraction))
+    }
+}
+
+/// A change as a multiple, as `11×`.
+fn times(fraction: f64) -> String {
+    format!("{}×", 1.0 + fraction)
+}
+
 /// A fraction in percent without the sign.
 fn number(fraction: f64) -> String {
     format!("{:.*}", decimals(fraction), fraction * 100.0)
@@ -251,83 +281,22 @@ fn decimals(fraction: f64) -> usize {
     }
 }
 
-/// A fraction in percent with its sign; one that is rounded to nothing has none.
+/// A fraction in percent with its sign; one that is rounded to nothing has none, and nothing is rounded to the loss of all.
 fn signed(fraction: f64, decimals: usize) -> String {
+    if fraction > MOST {
+        return format!(">+{}", number(MOST));
+    }
     let text = format!("{:+.decimals$}", fraction * 100.0);
+    if text.starts_with("-100") {
+        let least = 0.1_f64.powi(i32::try_from(decimals).unwrap_or(0));
+        return format!("<{:.decimals$}", least - 100.0);
+    }
     let nothing = text.trim_start_matches(['+', '-']);
     if nothing.chars().all(|c| "0.".contains(c)) {
         nothing.to_owned()
     } else {
         text
     }
-}
-
-/// The seconds of the units of time, the longest first.
-const TIMES: [(f64, &str); 4] = [(1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")];
-
-/// The bytes of the units of memory, the largest first.
-const SIZES: [(f64, &str); 5] = [
-    (1_099_511_627_776.0, "TiB"),
-    (1_073_741_824.0, "GiB"),
-    (1_048_576.0, "MiB"),
-    (1024.0, "KiB"),
-    (1.0, "B"),
-];
-
-/// The prefixes of large numbers, the largest first.
-const PREFIXES: [(f64, &str); 3] = [(1e9, "G"), (1e6, "M"), (1e3, "k")];
-
-/// A plain number has its prefix from this size on.
-const PREFIXED: f64 = 1e5;
-
-/// The divisor of a value in this unit, and the unit that it has then.
-fn scale(value: f64, unit: &str) -> (f64, String) {
-    let seconds = seconds(unit).map(|seconds| (seconds, TIMES.as_slice()));
-    let bytes = (unit == "B").then_some((1.0, SIZES.as_slice()));
-    if let Some((one, units)) = seconds.or(bytes) {
-        let last = units.last().copied().unwrap_or((1.0, ""));
-        let fits = units.iter().copied().find(|(size, _)| value * one >= *size);
-        let (size, name) = match fits {
-            Some(unit) => unit,
-            None if value == 0.0 => return (1.0, unit.to_owned()),
-            None => last,
-        };
-        return (size / one, name.to_owned());
-    }
-    let prefix = PREFIXES
-        .iter()
-        .find(|(size, _)| value >= PREFIXED.max(*size));
-    match prefix {
-        Some((size, prefix)) => (*size, format!("{prefix} {unit}").trim_end().to_owned()),
-        None => (1.0, unit.to_owned()),
-    }
-}
-
-/// The seconds of a unit of time.
-pub(crate) fn seconds(unit: &str) -> Option<f64> {
-    match unit {
-        "us" => Some(1e-6),
-        unit => TIMES
-            .iter()
-            .find(|(_, name)| *name == unit)
-            .map(|(size, _)| *size),
-    }
-}
-
-/// A number with four significant digits.
-fn significant(value: f64) -> String {
-    let size = value.abs();
-    let decimals = match size {
-        0.0 => 0,
-        _ if size >= 1000.0 => 0,
-        _ if size >= 100.0 => 1,
-        _ if size >= 10.0 => 2,
-        _ if size >= 1.0 => 3,
-        _ if size >= 0.1 => 4,
-        _ if size >= 0.01 => 5,
-        _ => return format!("{value:.3e}"),
-    };
-    format!("{value:.decimals$}")
 }
 
 #[cfg(test)]
@@ -359,8 +328,61 @@ mod tests {
             change(1.0001, Some([0.9998, 1.0004])),
             "+0.01 % [-0.02, +0.04]"
         );
-        assert_eq!(change(10.0, Some([8.0, 12.0])), "+900 % [+700, +1100]");
+        assert_eq!(change(10.0, Some([8.0, 11.0])), "+900 % [+700, +1000]");
         assert_eq!(change(1.0, Some([0.9, 1.1])), "0.0 % [-10.0, +10.0]");
+    }
+
+    #[test]
+    fn a_change_that_says_nothing_is_not_written_out() {
+        let change = |ratio, interval| {
+            Row {
+                interval,
+                ..row("s", 1.0, ratio)
+            }
+            .change()
+        };
+        assert_eq!(change(12.0, Some([8.0, 1e6])), ">+1000 % [+700, >+1000]");
+        assert_eq!(change(1.031, Some([0.03, 1e6])), "+3 % [-97, >+1000]");
+        assert_eq!(change(1.031, Some([1e-6, 1e6])), "+3 % [<-99, >+1000]");
+        assert_eq!(change(0.5, Some([1e-6, 1.5])), "-50.0 % [<-99.9, +50.0]");
+        assert_eq!(change(1e9, None), ">+1000 %");
+        let noisy = Row {
+            baseline_noise: Some([0.9, 1e9]),
+            candidate_noise: Some([0.9, 1.1]),
+            ..row("s", 1.0, 1.0)
+        };
+        assert_eq!(noisy.noise(), ">±1000 %");
+        assert_eq!(noisy.noise_of_both(), ">±1000 / ±10.0 %");
+    }
+
+    #[test]
+    fn a_reach_that_says_nothing_is_not_written_out() {
+        let seen = |changes: &[f64]| {
+            let rows = changes.iter().map(|change| Row {
+                detectable: Some(*change),
+                verdict: Verdict::NoDifference,
+                ..row("s", 1.0, 1.0)
+            });
+            let comparison = super::super::tests::comparison(rows.collect());
+            comparison.would_have_been_seen().unwrap()
+        };
+        let none = "no change below 11× would have been seen";
+        assert_eq!(seen(&[1e9, 20.0]), none);
+        assert_eq!(seen(&[0.1, 20.0]), format!("{none} in half of them"));
+        assert_eq!(
+            seen(&[0.1, 0.2, 20.0]),
+            "≥ 20.0 % would have been seen in half of them, nothing below 11× in all"
+        );
+        assert_eq!(seen(&[0.01, 0.018]), "≥ 1.8 % would have been seen");
+        let blind = Row {
+            detectable: Some(1e9),
+            verdict: Verdict::NoDifference,
+            ..row("s", 1.0, 1.0)
+        };
+        assert_eq!(
+            blind.verdict_with_reach(),
+            "no difference, none below 11× would be seen"
+        );
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub(super) struct Measured {
     pub(super) incomplete: usize,
     /// Whether a turn came to zero or less.
     pub(super) without_logarithm: bool,
+    /// Whether every value of every turn is zero.
+    pub(super) is_zero: bool,
 }
 
 /// A round on one of the samples.
@@ -73,6 +75,7 @@ impl Measured {
             .values()
             .flat_map(BTreeMap::values)
             .any(|(_, value)| *value <= 0.0);
+        let mut values = figure.turns.iter().flat_map(|turn| &turn.values);
         let mut measured = Self {
             series: Series {
                 instances: vec![Vec::new(); samples],
@@ -82,6 +85,7 @@ impl Measured {
             begun: known.len(),
             incomplete: 0,
             without_logarithm,
+            is_zero: values.all(|value| *value == 0.0),
         };
         for (place, turns) in known {
             let complete = rounds.get(place).and_then(|round| complete(round, turns));

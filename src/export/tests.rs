@@ -28,6 +28,7 @@ fn figures() -> Figures {
         revision: "v2".parse().unwrap(),
         baseline: Some("v1".parse().unwrap()),
         seed: 1,
+        repeat: None,
         precision: None,
         share: None,
         samples: vec![SampleOf {

@@ -114,6 +114,26 @@ mod tests {
         );
     }
 
+    /// In the shapes of Bencher's documentation: `bencher mock` has bounds, DHAT has measures of its own and zeros, and a
+    /// benchmark may be named by its UUID.
+    #[test]
+    fn what_bencher_documents_is_read() {
+        let text = r#"{
+            "bencher::mock_0": {"latency": {"value": 7.5, "lower_value": 6.75, "upper_value": 8.25}},
+            "5f2b1c0e-8d3a-4d43-9a43-0d7f3c1f2a11": {"latency": {"value": 2e3, "lower_value": null, "upper_value": null}},
+            "play_game": {"Final Bytes": {"value": 0}, "Total Bytes": {"value": 512}}
+        }"#;
+        assert_eq!(
+            summary(read("bmf.json", text)),
+            [
+                "5f2b1c0e-8d3a-4d43-9a43-0d7f3c1f2a11 latency [s, less] 0.000002",
+                "bencher::mock_0 latency [s, less] 0.0000000075",
+                "play_game Final Bytes [] 0",
+                "play_game Total Bytes [] 512",
+            ]
+        );
+    }
+
     #[test]
     fn both_forms_in_one_file_are_a_flaw() {
         let text = r#"{"a": {"x": {"value": 1}}, "b": [{"measures": {"x": {"value": 1}}}]}"#;

@@ -118,7 +118,7 @@ fn samples(root: &Node<'_>, sheet: &mut Sheet) -> Option<Vec<f64>> {
 #[cfg(test)]
 mod tests {
     use super::super::tests::{File, flaws, summary};
-    use crate::figures::{Options, read_files};
+    use crate::figures::{self, Flaw, Options, Reading, join};
 
     const BENCHMARK: &str = r#"{"group_id": "sort", "function_id": "fast", "value_str": "10", "full_id": "sort/fast/10", "directory_name": "sort/fast/10"}"#;
     const LINEAR: &str =
@@ -126,6 +126,10 @@ mod tests {
     const FLAT: &str = r#"{"sampling_mode":"Flat","iters":[2.0,2.0],"times":[4000.0,6000.0]}"#;
     const ESTIMATES: &str =
         r#"{"mean":{"point_estimate":9000.0},"slope":{"point_estimate":8000.0}}"#;
+
+    fn read_files(options: &Options, files: &[File<'_>]) -> (Vec<Reading>, Vec<Flaw>) {
+        join(figures::read_files(options, files))
+    }
 
     fn files<'a>(parts: &'a [(&'a str, &'a str)]) -> Vec<File<'a>> {
         let parts = parts.iter();

@@ -64,7 +64,15 @@ fn read_direction(name: &str, node: &Node<'_>, sheet: &mut Sheet) {
         }
     }
     let time = Unit::nanoseconds().with_better(Direction::Less);
-    if let Some(mean) = node.get("lat_ns").and_then(|latency| latency.get("mean"))
+    let latency = |kind: &str| {
+        // What was not measured, as with `--disable_lat`, is written as zeros.
+        let is_measured = |latency: &Node<'_>| {
+            let samples = latency.get("N");
+            samples.is_none_or(|samples| samples.value.as_u64() != Some(0))
+        };
+        node.get(kind).filter(is_measured)
+    };
+    if let Some(mean) = latency("lat_ns").and_then(|latency| latency.get("mean"))
         && let Some(value) = mean.number(sheet)
     {
         sheet.enter(
@@ -76,7 +84,7 @@ fn read_direction(name: &str, node: &Node<'_>, sheet: &mut Sheet) {
     }
     let percentile = ["clat_ns", "lat_ns"]
         .into_iter()
-        .find_map(|kind| node.get(kind)?.get("percentile")?.get(PERCENTILE));
+        .find_map(|kind| latency(kind)?.get("percentile")?.get(PERCENTILE));
     if let Some(node) = percentile
         && let Some(value) = node.number(sheet)
     {
@@ -133,6 +141,25 @@ mod tests {
         assert_eq!(
             flaws((readings, found)),
             ["fio.json: $.jobs[1].error: the job `j #2` failed with error 5"]
+        );
+    }
+
+    #[test]
+    fn a_latency_that_was_not_measured_is_no_figure() {
+        let text = format!(
+            "{{\"fio version\": \"fio-3\", \"jobs\": [{}]}}",
+            job("j", 0)
+        );
+        let text = text.replace(
+            r#""lat_ns": {"mean": 2500.0}, "clat_ns": {"mean": 9.0, "percentile": {"50.000000": 1, "99.000000": 5000}}"#,
+            r#""lat_ns": {"mean": 0.0, "N": 0}, "clat_ns": {"mean": 0.0, "N": 0, "percentile": {"50.000000": 0, "99.000000": 0}}"#,
+        );
+        assert_eq!(
+            summary(read("fio.json", &text)),
+            [
+                "j read iops [/s, more] 100.5",
+                "j read bandwidth [B/s, more] 4096"
+            ]
         );
     }
 

@@ -199,22 +199,57 @@ fn is_k6(metrics: &Value) -> bool {
     }
 }
 
-/// Whether this is what Bencher has of a benchmark.
+/// Whether this is what Bencher has of a benchmark: numbers only, but for parameters. A unit beside a value is of something
+/// else, of which a time may be in other units than Bencher's.
 fn is_bmf(benchmark: &Value) -> bool {
+    let are_all = |map: &Value, is: &dyn Fn(&Value) -> bool| {
+        let map = map.as_object().filter(|map| !map.is_empty());
+        map.is_some_and(|map| map.values().all(is))
+    };
+    let is_number = |value: &Value| value.is_number() || value.is_null();
+    let is_measure = |measure: &Value| are_all(measure, &is_number);
     match benchmark {
-        Value::Object(measures) if !measures.is_empty() => measures
-            .values()
-            .all(|measure| measure.get("value").is_some_and(Value::is_number)),
-        Value::Array(items) if !items.is_empty() => {
-            items.iter().all(|item| item.get("measures").is_some())
+        Value::Array(items) => {
+            let are_measures = |item: &Value| {
+                let measures = item.get("measures");
+                measures.is_some_and(|measures| are_all(measures, &is_measure))
+            };
+            !items.is_empty() && items.iter().all(are_measures)
         }
-        _ => false,
+        _ => are_all(benchmark, &|measure| {
+            measure.get("value").is_some_and(Value::is_number) && is_measure(measure)
+        }),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_beside_a_value_is_not_of_bencher() {
+        for (text, is_bmf) in [
+            (
+                r#"{"a": {"latency": {"value": 1, "lower_value": null}}}"#,
+                true,
+            ),
+            (r#"{"a": {"latency": {"value": 1, "unit": "ms"}}}"#, false),
+            (r#"{"a": {"latency": {"value": "1"}}}"#, false),
+            (r#"{"a": {"latency": {"value": 1}}, "version": "2"}"#, false),
+            (
+                r#"{"a": [{"parameters": {"n": "x"}, "measures": {"latency": {"value": 1}}}]}"#,
+                true,
+            ),
+            (
+                r#"{"a": [{"measures": {"latency": {"value": 1, "unit": "ms"}}}]}"#,
+                false,
+            ),
+            (r#"{"a": [{"measures": {"latency": "1 ms"}}]}"#, false),
+        ] {
+            let found = Format::recognise("x.json", text);
+            assert_eq!(found == Some(Format::Bmf), is_bmf, "{text}");
+        }
+    }
 
     #[test]
     fn names_and_formats_are_pairs() {

@@ -32,6 +32,24 @@ mod tests {
         );
     }
 
+    /// In the shapes that its documentation and its parser have: a range is a text, a percentage or a number.
+    #[test]
+    fn a_range_is_no_value_whatever_its_form() {
+        let text = r#"[
+            {"name": "Probe - off", "unit": "ns", "value": 445.5, "range": 8.25},
+            {"name": "CPU Load", "unit": "Percent", "value": 50, "range": "5%"},
+            {"name": "Throughput", "unit": "req/s", "value": 70, "range": "3", "extra": "Value: 25\nOther: 100"}
+        ]"#;
+        assert_eq!(
+            summary(read("b.json", text)),
+            [
+                "Probe - off [s, less] 0.0000004455",
+                "CPU Load [Percent] 50",
+                "Throughput [req/s, more] 70",
+            ]
+        );
+    }
+
     #[test]
     fn a_name_with_two_units_and_a_value_that_is_a_text_are_flaws() {
         let text = r#"[

@@ -47,8 +47,14 @@ pub(super) fn read(root: &Node<'_>, sheet: &mut Sheet) {
     }
 }
 
+/// The name of the benchmark, without the kind of an aggregate.
 fn name<'a>(row: &Node<'a>) -> Option<&'a str> {
-    row.text("run_name").or_else(|| row.text("name"))
+    let run_name = row.text("run_name");
+    run_name.or_else(|| {
+        let name = row.text("name")?;
+        let kind = aggregate(row).and_then(|kind| name.strip_suffix(kind)?.strip_suffix('_'));
+        Some(kind.unwrap_or(name))
+    })
 }
 
 /// The kind of an aggregate; `None` for what was measured.
@@ -142,6 +148,19 @@ mod tests {
             {"name": "A_stddev", "run_name": "A", "run_type": "aggregate", "aggregate_name": "stddev", "real_time": 5, "time_unit": "s"}
         ]}"#;
         assert_eq!(summary(read("g.json", text)), ["A [s, less] 4"]);
+    }
+
+    #[test]
+    fn aggregates_are_known_by_their_names_where_there_is_no_type() {
+        let repeated = r#"{"name": "A", "real_time": 2, "time_unit": "s"}, {"name": "A", "real_time": 4, "time_unit": "s"},"#;
+        let aggregates = r#"{"name": "A_mean", "real_time": 3, "time_unit": "s"}, {"name": "A_median", "real_time": 3, "time_unit": "s"},
+            {"name": "A_stddev", "real_time": 1, "time_unit": "s"}, {"name": "A_cv", "real_time": 0.3, "time_unit": "s"}"#;
+        let of = |rows: &str| {
+            let text = format!(r#"{{"context": {{}}, "benchmarks": [{rows}]}}"#);
+            summary(read("g.json", &text))
+        };
+        assert_eq!(of(&format!("{repeated}{aggregates}")), ["A [s, less] 2 4"]);
+        assert_eq!(of(aggregates), ["A [s, less] 3"]);
     }
 
     #[test]

@@ -25,7 +25,7 @@ const LEFT_OUT: [&str; 14] = [
 /// The statistics of a trend that are figures besides percentiles.
 const MIDDLES: [&str; 2] = ["avg", "med"];
 
-/// A metric in either shape.
+/// A metric in any shape.
 struct Metric<'a> {
     name: &'a str,
     node: Node<'a>,
@@ -60,7 +60,12 @@ pub(super) fn read(root: &Node<'_>, sheet: &mut Sheet) {
         return;
     };
     let metrics = entries(&metrics);
-    let failed = failures(&metrics, sheet);
+    // The newer summary has what came of checks elsewhere, and counters without their rate.
+    let checks = results.and_then(|results| results.get("checks")?.get("metrics"));
+    let checks = checks.map(|checks| entries(&checks)).unwrap_or_default();
+    let seconds = root.get("config").and_then(|config| config.get("duration"));
+    let seconds = seconds.and_then(|node| node.value.as_f64());
+    let failed = failures(&metrics, &checks, sheet);
     for metric in &metrics {
         let about_success = metric.name.contains("expected_response:true");
         let affected = ["http_req", "iteration"]
@@ -69,7 +74,7 @@ pub(super) fn read(root: &Node<'_>, sheet: &mut Sheet) {
         if LEFT_OUT.contains(&metric.base()) || (failed && affected && !about_success) {
             continue;
         }
-        read_metric(metric, sheet);
+        read_metric(metric, seconds, sheet);
     }
 }
 
@@ -89,8 +94,11 @@ fn entries<'a>(metrics: &Node<'a>) -> Vec<Metric<'a>> {
 }
 
 /// Whether requests or checks failed, which is a flaw.
-fn failures(metrics: &[Metric<'_>], sheet: &mut Sheet) -> bool {
-    let named = |name: &str| metrics.iter().find(|metric| metric.name == name);
+fn failures(metrics: &[Metric<'_>], checks: &[Metric<'_>], sheet: &mut Sheet) -> bool {
+    let named = |name: &str| {
+        let mut all = metrics.iter().chain(checks);
+        all.find(|metric| metric.name == name)
+    };
     let mut failed = false;
     let mut refuse = |metric: &Metric<'_>, what: &str| {
         let reason = format!("{what} failed, so figures about all requests are left out");
@@ -109,10 +117,16 @@ fn failures(metrics: &[Metric<'_>], sheet: &mut Sheet) -> bool {
             refuse(metric, "checks");
         }
     }
+    if let Some(metric) = named("checks_failed")
+        && metric.first(&["matches", "rate"]) > 0.0
+    {
+        refuse(metric, "checks");
+    }
     failed
 }
 
-fn read_metric(metric: &Metric<'_>, sheet: &mut Sheet) {
+/// Reads a metric of a test that took so many seconds, where that is known.
+fn read_metric(metric: &Metric<'_>, seconds: Option<f64>, sheet: &mut Sheet) {
     let Metric { name, node, values } = metric;
     let is_duration = name.contains("duration");
     let is_time = match node.text("contains") {
@@ -121,6 +135,10 @@ fn read_metric(metric: &Metric<'_>, sheet: &mut Sheet) {
     };
     let has = |key: &str| values.get(key).is_some();
     if has("avg") || has("med") {
+        if is_time && has("max") && metric.first(&["max"]) <= 0.0 {
+            // Of a trend without a sample, k6 writes zeros.
+            return;
+        }
         let unit = if is_time {
             Unit::milliseconds()
         } else {
@@ -133,11 +151,17 @@ fn read_metric(metric: &Metric<'_>, sheet: &mut Sheet) {
                 sheet.enter(&node.position(), &format!("{name} {key}"), &unit, &[value]);
             }
         }
-    } else if has("count")
-        && let Some(rate) = values.get("rate")
-        && let Some(value) = rate.number(sheet)
-    {
-        sheet.enter(&rate.position(), name, &Unit::rate("/s"), &[value]);
+    } else if let Some(count) = values.get("count") {
+        let rate = match (values.get("rate"), seconds) {
+            (Some(rate), _) => rate.number(sheet),
+            (None, Some(seconds)) if seconds > 0.0 => {
+                count.number(sheet).map(|count| count / seconds)
+            }
+            (None, _) => None,
+        };
+        if let Some(rate) = rate {
+            sheet.enter(&values.position(), name, &Unit::rate("/s"), &[rate]);
+        }
     }
 }
 
@@ -196,6 +220,70 @@ mod tests {
             4,
             "a count without a rate says nothing"
         );
+    }
+
+    fn machine_readable(failed: u32) -> String {
+        format!(
+            r#"{{"config": {{"duration": 8.0, "execution": "local", "script": "x.js"}},
+            "metadata": {{"generatedAt": "2026-01-01T00:00:00Z", "k6Version": "1.5.0"}},
+            "results": {{
+              "checks": {{
+                "metrics": [
+                  {{"name": "checks_total", "type": "counter", "contains": "default", "values": {{"count": 40}}}},
+                  {{"name": "checks_failed", "type": "rate", "contains": "default", "values": {{"matches": {failed}, "rate": 0.025, "total": 40}}}},
+                  {{"name": "checks_succeeded", "type": "rate", "contains": "default", "values": {{"matches": 39, "rate": 0.975, "total": 40}}}}
+                ],
+                "results": [{{"name": "is 200", "passes": 39, "fails": {failed}}}]
+              }},
+              "metrics": [
+                {{"name": "http_req_duration", "type": "trend", "contains": "time", "values": {{"avg": 2.0, "max": 9.0}}}},
+                {{"name": "http_req_duration{{expected_response:true}}", "type": "trend", "contains": "time", "values": {{"avg": 1.0, "max": 9.0}}}},
+                {{"name": "http_req_failed", "type": "rate", "contains": "default", "values": {{"matches": 0, "rate": 0, "total": 40}}}},
+                {{"name": "http_reqs", "type": "counter", "contains": "default", "values": {{"count": 100}}}},
+                {{"name": "orders", "type": "counter", "contains": "default", "values": {{"count": 4}}}},
+                {{"name": "vus", "type": "gauge", "contains": "default", "values": {{"max": 1, "min": 1, "value": 1}}}}
+              ]
+            }}, "version": "1.0.0"}}"#
+        )
+    }
+
+    #[test]
+    fn a_count_of_the_machine_readable_summary_is_a_rate_over_the_test() {
+        assert_eq!(
+            summary(read("k6.json", &machine_readable(0))),
+            [
+                "http_req_duration avg [s, less] 0.002",
+                "http_req_duration{expected_response:true} avg [s, less] 0.001",
+                "http_reqs [/s, more] 12.5",
+                "orders [/s, more] 0.5",
+            ]
+        );
+    }
+
+    #[test]
+    fn checks_that_failed_are_found_in_the_machine_readable_summary() {
+        let (readings, found) = read("k6.json", &machine_readable(1));
+        assert_eq!(
+            flaws((readings.clone(), found)),
+            [
+                "k6.json: $.results.checks.metrics[1]: checks failed, so figures about all requests are left out"
+            ]
+        );
+        assert_eq!(
+            summary((readings, Vec::new())),
+            [
+                "http_req_duration{expected_response:true} avg [s, less] 0.001",
+                "orders [/s, more] 0.5",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_trend_without_a_sample_is_no_figure() {
+        let zeros = r#""avg": 0, "min": 0, "med": 0, "max": 0, "p(90)": 0, "p(95)": 0"#;
+        let text = classic("1").replace(TREND, zeros);
+        let (readings, _) = read("k6.json", &text);
+        assert_eq!(summary((readings, Vec::new())), ["sizes avg [] 7"]);
     }
 
     #[test]

@@ -33,7 +33,13 @@ pub(super) fn read(root: &Node<'_>, sheet: &mut Sheet) {
         sheet.refuse(node.position(), reason);
         return;
     }
-    if let Some(rate) = summary.first_number(&["requestsPerSec"], sheet) {
+    let rate = summary.first_number(&["requestsPerSec"], sheet);
+    if rate == Some(0.0) {
+        let reason = "no request was answered, so the file is left out";
+        sheet.refuse(summary.position(), reason);
+        return;
+    }
+    if let Some(rate) = rate {
         sheet.enter(&summary.position(), "requests", &Unit::rate("/s"), &[rate]);
     }
     if let Some(average) = summary.first_number(&["average"], sheet) {
@@ -42,18 +48,35 @@ pub(super) fn read(root: &Node<'_>, sheet: &mut Sheet) {
     let Some(percentiles) = root.get("latencyPercentiles") else {
         return;
     };
-    for name in PERCENTILES {
-        if let Some(node) = percentiles.get(name)
-            && let Some(value) = node.number(sheet)
-        {
-            sheet.enter(
-                &node.position(),
-                &format!("latency {name}"),
-                &Unit::seconds(),
-                &[value],
-            );
+    let found = if percentiles.value.is_array() {
+        listed(&percentiles, sheet)
+    } else {
+        let of = |name: &str| Some((name.to_owned(), percentiles.get(name)?));
+        PERCENTILES.into_iter().filter_map(of).collect()
+    };
+    for (name, node) in found {
+        if let Some(value) = node.number(sheet) {
+            let name = format!("latency {name}");
+            sheet.enter(&node.position(), &name, &Unit::seconds(), &[value]);
         }
     }
+}
+
+/// The percentiles that are figures, of the list that older versions have.
+fn listed<'a>(percentiles: &Node<'a>, sheet: &mut Sheet) -> Vec<(String, Node<'a>)> {
+    let mut found = Vec::new();
+    for item in percentiles.items() {
+        let percentile = item.get("percentile").and_then(|node| node.value.as_f64());
+        let (Some(percentile), Some(latency)) = (percentile, item.get("latency")) else {
+            sheet.refuse(item.position(), "`percentile` or `latency` is missing");
+            continue;
+        };
+        let name = format!("p{percentile}");
+        if PERCENTILES.contains(&name.as_str()) {
+            found.push((name, latency));
+        }
+    }
+    found
 }
 
 #[cfg(test)]
@@ -80,6 +103,33 @@ mod tests {
                 "latency p90 [s, less] 0.3",
                 "latency p99 [s, less] 0.4",
             ]
+        );
+    }
+
+    #[test]
+    fn percentiles_may_be_a_list() {
+        let map = r#"{"p10": 0.1, "p50": 0.2, "p90": 0.3, "p99": 0.4, "p99.9": null}"#;
+        let list = r#"[{"percentile": 10.0, "latency": 0.1}, {"percentile": 50, "latency": 0.2}, {"percentile": 99.0, "latency": 0.4}, 0.5]"#;
+        let text = oha("", r#""200": 2000"#).replace(map, list);
+        let (readings, found) = read("oha.json", &text);
+        assert_eq!(
+            summary((readings, Vec::new()))[2..],
+            ["latency p50 [s, less] 0.2", "latency p99 [s, less] 0.4"]
+        );
+        assert_eq!(
+            flaws((Vec::new(), found)),
+            ["oha.json: $.latencyPercentiles[3]: `percentile` or `latency` is missing"]
+        );
+    }
+
+    #[test]
+    fn a_file_without_an_answer_is_left_out() {
+        let text = oha("", "").replace("400.5", "0.0").replace("0.25", "null");
+        let (readings, found) = read("oha.json", &text);
+        assert!(readings.is_empty());
+        assert_eq!(
+            flaws((readings, found)),
+            ["oha.json: $.summary: no request was answered, so the file is left out"]
         );
     }
 

@@ -9,9 +9,22 @@ use super::unit::Unit;
 /// Units in plain words that stand at the end of a name.
 const SUFFIXES: [(&str, &str); 3] = [("_seconds", "s"), ("_bytes", "B"), ("_ratio", "")];
 
+/// The ends of names that are parts of something, or a time of day, where no type says otherwise.
+const PARTS: [&str; 8] = [
+    "_bucket",
+    "_count",
+    "_created",
+    "_gcount",
+    "_gsum",
+    "_start_time_seconds",
+    "_sum",
+    "_timestamp_seconds",
+];
+
 /// Reads the samples of gauges, counters and quantiles, each with its labels.
 ///
-/// Buckets, counts, sums and what describes something are no figures. Several samples of one name are repetitions.
+/// Buckets, counts, sums, times of day and what describes something are no figures. Several samples of one name are
+/// repetitions.
 pub(super) fn read(text: &str, sheet: &mut Sheet) {
     let mut types: BTreeMap<&str, &str> = BTreeMap::new();
     let mut units: BTreeMap<&str, &str> = BTreeMap::new();
@@ -55,7 +68,8 @@ pub(super) fn read(text: &str, sheet: &mut Sheet) {
         let kind = family.and_then(|family| types.get(family)).copied();
         let rest = family.and_then(|family| sample.name.strip_prefix(family));
         let is_figure = match kind.unwrap_or("unknown") {
-            "gauge" | "unknown" | "untyped" => true,
+            "gauge" => true,
+            "unknown" | "untyped" => !PARTS.iter().any(|part| sample.name.ends_with(part)),
             "counter" => rest != Some("_created"),
             "summary" => rest == Some(""),
             _ => false,
@@ -175,6 +189,26 @@ build_info{v="1"} 1
                 "read_bytes_total [B] 4096",
                 r#"wait_seconds{quantile="0.99"} [s, less] 0.5"#,
             ]
+        );
+    }
+
+    #[test]
+    fn without_a_type_the_name_tells_what_is_no_figure() {
+        let text = r#"# HELP wait_seconds How long it waits.
+wait_seconds_bucket{le="1"} 3
+wait_seconds_sum 7
+wait_seconds_count 3
+process_start_time_seconds 1.7e9
+start_seconds 0.25
+# TYPE open_count gauge
+open_count 4
+# TYPE size untyped
+size_sum 9
+# EOF
+"#;
+        assert_eq!(
+            summary(read("m.txt", text)),
+            ["start_seconds [s, less] 0.25", "open_count [] 4"]
         );
     }
 

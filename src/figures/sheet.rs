@@ -1,9 +1,10 @@
 //! The readings of one file, with distinct names, and its flaws.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use super::unit::Unit;
-use super::{Position, Reading};
+use super::{Direction, Flaw, Position, Reading};
 
 /// The most flaws of one file that are kept.
 const MAX_FLAWS: usize = 20;
@@ -11,9 +12,12 @@ const MAX_FLAWS: usize = 20;
 /// A position and what is wrong there.
 pub(super) type Fault = (Position, String);
 
-/// The readings of a file and its flaws, in their order.
-#[derive(Debug, Default)]
-pub(super) struct Sheet {
+/// The readings of a file, or of files that belong together, and its flaws, in their order.
+#[derive(Debug)]
+pub struct Sheet {
+    file: String,
+    /// The better direction where neither format nor unit tells.
+    better: Option<Direction>,
     readings: Vec<Reading>,
     places: BTreeMap<String, usize>,
     /// Names that have more than one unit.
@@ -23,6 +27,19 @@ pub(super) struct Sheet {
 }
 
 impl Sheet {
+    /// A sheet of this file or directory without anything on it.
+    pub(super) fn new(file: &Path, better: Option<Direction>) -> Self {
+        Self {
+            file: file.to_string_lossy().into_owned(),
+            better,
+            readings: Vec::new(),
+            places: BTreeMap::new(),
+            ambiguous: BTreeSet::new(),
+            flaws: Vec::new(),
+            dropped: 0,
+        }
+    }
+
     /// Enters values of a figure; further ones of the same name are repetitions.
     pub(super) fn enter(&mut self, position: &Position, name: &str, unit: &Unit, values: &[f64]) {
         let name: String = name
@@ -44,18 +61,20 @@ impl Sheet {
             self.refuse(position.clone(), reason);
             return;
         }
+        let better = unit.better.or(self.better);
         let known = self.places.get(&name).copied();
         let Some(reading) = known.and_then(|index| self.readings.get_mut(index)) else {
             self.places.insert(name.clone(), self.readings.len());
             self.readings.push(Reading {
                 name,
+                file: self.file.clone(),
                 unit: unit.name.clone(),
-                better: unit.better,
+                better,
                 values,
             });
             return;
         };
-        if reading.unit == unit.name && reading.better == unit.better {
+        if reading.unit == unit.name && reading.better == better {
             reading.values.extend(values);
         } else {
             let reason = format!(
@@ -83,19 +102,18 @@ impl Sheet {
 
     /// Says so where nothing at all was found.
     pub(super) fn finish(&mut self) {
-        if self.readings.is_empty() && self.flaws.is_empty() {
+        if self.is_empty() {
             self.refuse(Position::File, "there is no figure in it");
         }
     }
 
-    /// The readings that are certain.
-    pub(super) fn readings(&self) -> impl Iterator<Item = &Reading> {
-        let certain = |reading: &&Reading| !self.ambiguous.contains(&reading.name);
-        self.readings.iter().filter(certain)
+    /// Whether there is neither a reading nor a flaw.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.readings.is_empty() && self.flaws.is_empty()
     }
 
     /// The readings that are certain, and the flaws.
-    pub(super) fn into_parts(mut self) -> (Vec<Reading>, Vec<Fault>) {
+    pub(super) fn into_parts(mut self) -> (Vec<Reading>, Vec<Flaw>) {
         if self.dropped > 0 {
             let reason = format!("{} more flaws of this kind", self.dropped);
             self.flaws.push((Position::File, reason));
@@ -103,7 +121,12 @@ impl Sheet {
         let ambiguous = self.ambiguous;
         self.readings
             .retain(|reading| !ambiguous.contains(&reading.name));
-        (self.readings, self.flaws)
+        let flaws = self.flaws.into_iter().map(|(position, reason)| Flaw {
+            file: self.file.clone(),
+            position,
+            reason,
+        });
+        (self.readings, flaws.collect())
     }
 }
 

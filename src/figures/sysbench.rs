@@ -107,6 +107,11 @@ fn read_run(run: &Run<'_>, suffix: &str, sheet: &mut Sheet) {
                     sheet,
                 );
             }
+            (_, "ignored errors" | "reconnects") if plain != Some(0.0) => {
+                let count = value.split_whitespace().next().unwrap_or("some");
+                let reason = format!("{count} {key}: what failed is not in the figures");
+                sheet.refuse(position, reason);
+            }
             ("Latency (ms)", "sum") => {
                 // The average is printed with two decimals, which is nothing for a fast operation.
                 match (plain, events) {
@@ -232,6 +237,23 @@ Threads fairness:
                 "transactions [/s, more] 9.5",
                 "queries [/s, more] 190",
                 "events [/s, more] 9.5"
+            ]
+        );
+    }
+
+    #[test]
+    fn errors_that_were_ignored_are_flaws_and_the_figures_stay() {
+        let sql = "SQL statistics:\n    transactions:   100    (9.50 per sec.)\n    ignored errors:   3      (0.30 per sec.)\n    reconnects:   1      (0.10 per sec.)\n";
+        let (readings, found) = read("s.txt", &run("1", sql));
+        assert_eq!(
+            summary((readings, Vec::new()))[0],
+            "transactions [/s, more] 9.5"
+        );
+        assert_eq!(
+            flaws((Vec::new(), found)),
+            [
+                "s.txt:9:1: 3 ignored errors: what failed is not in the figures",
+                "s.txt:10:1: 1 reconnects: what failed is not in the figures",
             ]
         );
     }

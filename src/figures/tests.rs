@@ -5,7 +5,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 pub(super) use super::File;
-use super::{Direction, Flaw, Format, Options, Reading, read_files};
+use super::{Direction, Flaw, Format, Options, Reading, join, read_files};
 
 /// The readings and the flaws of a file.
 pub(super) type Read = (Vec<Reading>, Vec<Flaw>);
@@ -20,7 +20,7 @@ pub(super) fn read_as(options: &Options, name: &str, text: &str) -> Read {
         path: Path::new(name),
         bytes: text.as_bytes(),
     };
-    read_files(options, &[file])
+    join(read_files(options, &[file]))
 }
 
 /// The readings of a file without a flaw.
@@ -60,7 +60,7 @@ fn a_name_in_several_files_gets_their_paths() {
         file("b/x.txt", "start: 2 s\nend: 3 s\n"),
         file("a/x.txt", "start: 1 ms\n"),
     ];
-    let read = read_files(&Options::default(), &files);
+    let read = join(read_files(&Options::default(), &files));
     assert_eq!(
         summary(read),
         [
@@ -87,7 +87,7 @@ fn files_that_cannot_be_read_are_flaws() {
         path: Path::new("x"),
         bytes: b"a: 1\n\xc3\xa9\xff",
     };
-    let read_bytes = read_files(&Options::default(), &[bytes]);
+    let read_bytes = join(read_files(&Options::default(), &[bytes]));
     assert_eq!(flaws(read_bytes), ["x:2:2: the file is no text in UTF-8"]);
     for (text, flaw) in [
         ("", "x: the file is empty"),
@@ -142,10 +142,7 @@ fn files_without_a_figure_are_a_flaw() {
         };
         assert_eq!(flaw.reason, "there is no figure in it");
     }
-    assert_eq!(
-        read_files(&Options::default(), &[]),
-        (Vec::new(), Vec::new())
-    );
+    assert_eq!(read_files(&Options::default(), &[]).len(), 0);
 }
 
 #[test]
@@ -189,7 +186,7 @@ fn check(options: &Options, name: &str, bytes: &[u8]) {
         path: Path::new(name),
         bytes,
     };
-    let (readings, flaws) = read_files(options, &[file]);
+    let (readings, flaws) = join(read_files(options, &[file]));
     for reading in &readings {
         assert!(!reading.name.trim().is_empty() && !reading.values.is_empty());
         assert!(reading.values.iter().all(|value| value.is_finite()));

@@ -61,6 +61,15 @@ fn read_run(run: &Run<'_>, url: &str, sheet: &mut Sheet) {
         sheet.refuse(Position::line(*index), reason);
         return;
     }
+    let unanswered = run
+        .lines
+        .iter()
+        .find(|(_, line)| line.trim_start().starts_with("0 requests in "));
+    if let Some((index, _)) = unanswered {
+        let reason = "no request was answered, so the run is left out";
+        sheet.refuse(Position::line(*index), reason);
+        return;
+    }
     let mut distribution = false;
     for (index, line) in &run.lines {
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -166,6 +175,21 @@ Transfer/sec:      2.00KB
         let text = wrk(
             "http://localhost/",
             "  Socket errors: connect 0, read 3, write 0, timeout 0\n",
+        );
+        assert!(read("wrk.txt", &text).0.is_empty());
+    }
+
+    #[test]
+    fn a_run_without_an_answer_is_left_out() {
+        let text = wrk("http://localhost/", "")
+            .replace(
+                "2515 requests in 1.10s, 2.47MB",
+                "0 requests in 1.10s, 0.00B",
+            )
+            .replace("2286.93", "0.00");
+        assert_eq!(
+            flaws(read("wrk.txt", &text)),
+            ["wrk.txt:9:1: no request was answered, so the run is left out"]
         );
         assert!(read("wrk.txt", &text).0.is_empty());
     }

@@ -28,6 +28,9 @@ pub struct Figures {
     pub baseline: Option<Revision>,
     /// The seed of the order of the turns.
     pub seed: u64,
+    /// The turns of each revision that were planned on each instance; absent in records from before it was entered.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub repeat: Option<u32>,
     /// The precision that was asked for, where one was.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub precision: Option<AskedPrecision>,

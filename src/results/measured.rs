@@ -7,7 +7,7 @@ use walkdir::WalkDir;
 
 use super::{CONFIG, RECORDS};
 use crate::config::FigureFiles;
-use crate::figures::{File, Reading, read_files};
+use crate::figures::{File, Reading, join, read_files};
 
 /// The largest file that is read for its figures, and the most of all files of an entry, in bytes: they are in memory at once,
 /// and what comes from an instance is not to fill this machine's.
@@ -26,17 +26,30 @@ pub struct Measured {
 /// The most files that are named where none matches.
 const MAX_NAMED: usize = 3;
 
-/// Reads the figures of the files in a directory of results. What cannot be read is a warning, and never a wrong number.
+/// Reads the figures of the files in a directory of results: a file that several entries match by the first of them. What
+/// cannot be read is a warning, and never a wrong number.
 pub fn measured(directory: &Path, entries: &[FigureFiles]) -> Measured {
     let paths = files_in(directory);
-    let mut measured = Measured::default();
+    let mut unread = paths.clone();
+    let mut sheets = Vec::new();
+    let mut warnings = Vec::new();
     for entry in entries {
+        let matches = |path: &PathBuf| entry.matches(path);
+        let matching: Vec<PathBuf> = unread.extract_if(.., |path| matches(path)).collect();
+        if matching.is_empty() {
+            warnings.push(if paths.iter().any(matches) {
+                let text = &entry.text;
+                format!("`figures`: every file of `{text}` is read by an entry above it, so its options hold for none")
+            } else {
+                no_match(entry, &paths)
+            });
+        }
         let mut contents = Vec::new();
         let mut total = 0;
-        for path in paths.iter().filter(|path| entry.matches(path)) {
+        for path in &matching {
             if total > MAX_ENTRY {
                 let text = &entry.text;
-                measured.warnings.push(format!(
+                warnings.push(format!(
                     "`figures`: the files of `{text}` have more than {MAX_ENTRY} bytes, the rest was not read"
                 ));
                 break;
@@ -46,31 +59,34 @@ pub fn measured(directory: &Path, entries: &[FigureFiles]) -> Measured {
                     total += bytes.len();
                     contents.push((path, bytes));
                 }
-                Err(reason) => measured
-                    .warnings
-                    .push(format!("figures in {}: {reason}", path.display())),
+                Err(reason) => warnings.push(format!("figures in {}: {reason}", path.display())),
             }
-        }
-        if contents.is_empty() {
-            let text = &entry.text;
-            let names = paths.iter().map(|path| path.display().to_string());
-            let names: Vec<String> = names.take(MAX_NAMED).collect();
-            let more = if paths.len() > MAX_NAMED { ", …" } else { "" };
-            measured.warnings.push(format!(
-                "`figures`: `{text}` matches no file; it is relative to the results, which have {}{more}",
-                if names.is_empty() { "none".into() } else { names.join(", ") }
-            ));
         }
         let files: Vec<File<'_>> = contents
             .iter()
             .map(|(path, bytes)| File { path, bytes })
             .collect();
-        let (readings, flaws) = read_files(&entry.options, &files);
-        measured.readings.extend(readings);
-        let flaws = flaws.iter().map(|flaw| format!("figures in {flaw}"));
-        measured.warnings.extend(flaws);
+        sheets.extend(read_files(&entry.options, &files));
     }
-    measured
+    let (readings, flaws) = join(sheets);
+    warnings.extend(flaws.iter().map(|flaw| format!("figures in {flaw}")));
+    Measured { readings, warnings }
+}
+
+/// The warning of an entry that matches none of these files.
+fn no_match(entry: &FigureFiles, paths: &[PathBuf]) -> String {
+    let names = paths.iter().map(|path| path.display().to_string());
+    let names: Vec<String> = names.take(MAX_NAMED).collect();
+    let more = if paths.len() > MAX_NAMED { ", …" } else { "" };
+    format!(
+        "`figures`: `{}` matches no file; it is relative to the results, which have {}{more}",
+        entry.text,
+        if names.is_empty() {
+            "none".into()
+        } else {
+            names.join(", ")
+        }
+    )
 }
 
 /// The regular files, but for collector's own, relative to the directory.
@@ -97,6 +113,7 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
 mod tests {
     use super::*;
     use crate::config::{Config, Source};
+    use crate::figures::Direction;
 
     fn entries(figures: &str) -> Vec<FigureFiles> {
         let text = format!(
@@ -110,14 +127,64 @@ mod tests {
         Config::parse(source, &|_| Ok(())).unwrap().figures
     }
 
+    fn write(results: &tempfile::TempDir, path: &str, text: &str) {
+        let path = results.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn named(measured: &Measured) -> Vec<(&str, &[f64])> {
+        let readings = measured.readings.iter();
+        let named = readings.map(|one| (one.name.as_str(), one.values.as_slice()));
+        named.collect()
+    }
+
+    #[test]
+    fn a_name_in_files_of_several_entries_gets_their_paths() {
+        let results = tempfile::tempdir().unwrap();
+        for (path, rate) in [("before/wrk.txt", 100), ("after/wrk.txt", 200)] {
+            let text = format!("Running 1s test @ http://localhost/\nRequests/sec: {rate}\n");
+            write(&results, path, &text);
+        }
+        let measured = measured(results.path(), &entries("[before/*.txt, after/*.txt]"));
+        assert_eq!(
+            named(&measured),
+            [
+                ("requests (before/wrk.txt)", &[100.0][..]),
+                ("requests (after/wrk.txt)", &[200.0][..])
+            ]
+        );
+        assert_eq!(measured.warnings, [""; 0]);
+    }
+
+    #[test]
+    fn a_file_that_several_entries_match_is_read_by_the_first() {
+        let results = tempfile::tempdir().unwrap();
+        write(&results, "a.txt", "score: 1\n");
+        write(&results, "b.txt", "size: 2\n");
+        let entries =
+            entries("[a.txt: {better: more}, '*.txt': {better: less}, 'b*': {better: more}]");
+        let measured = measured(results.path(), &entries);
+        assert_eq!(
+            named(&measured),
+            [("score", &[1.0][..]), ("size", &[2.0][..])]
+        );
+        let better = measured.readings.iter().map(|one| one.better);
+        let better: Vec<_> = better.flatten().collect();
+        assert_eq!(better, [Direction::More, Direction::Less]);
+        let [warning] = &measured.warnings[..] else {
+            panic!("{measured:?}")
+        };
+        assert!(
+            warning.contains("every file of `b*` is read by an entry above it"),
+            "{warning}"
+        );
+    }
+
     #[test]
     fn figures_are_read_and_what_is_none_is_said() {
         let results = tempfile::tempdir().unwrap();
-        let write = |path: &str, text: &str| {
-            let path = results.path().join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        };
+        let write = |path: &str, text: &str| write(&results, path, text);
         write("a/good.txt", "latency: 12.5 ms\n");
         write("a/bad.txt", "latency: NaN ms\n");
         write("config/good.txt", "config: 1 s\n");

@@ -50,6 +50,9 @@ pub enum FiguresError {
         /// Those that do not fit.
         other: PathBuf,
     },
+    /// The sides of a comparison share what was measured.
+    #[error("both sides have sample {} of the run {}: nothing is compared with itself", .0.sample, .0.run)]
+    Same(SampleOf),
     /// The file system refuses.
     #[error(transparent)]
     Results(#[from] ResultsError),
@@ -70,6 +73,9 @@ impl FiguresError {
             Self::Configs { .. } => {
                 Some("join what one config has measured; `collect compare` takes any two")
             }
+            Self::Same(_) => Some(
+                "name two runs or revisions that `collect results` lists; a run that has measured its baseline is compared with it by `collect compare <baseline> <run>`",
+            ),
             Self::Results(error) => error.hint(),
         }
     }

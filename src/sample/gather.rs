@@ -1,6 +1,6 @@
 //! The figures of a run: what the turns of all samples measured, joined by name, and compared.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{MeasuredTurn, Plan};
 use crate::comparison::Comparison;
@@ -21,13 +21,22 @@ pub(crate) struct MeasuredSample {
 /// The figures of these samples, with the comparison where there is a baseline, and what is said of them. None where nothing
 /// was measured.
 pub(crate) fn gather(plan: &Plan, samples: &[&MeasuredSample]) -> Option<(Figures, Vec<String>)> {
+    let readings = samples.iter().flat_map(|sample| &sample.turns);
+    let readings = readings.flat_map(|turn| &turn.measured.readings);
+    let known: BTreeSet<&str> = readings.map(|reading| reading.name.as_str()).collect();
     let mut names: Vec<String> = Vec::new();
     let mut found: BTreeMap<String, Joined> = BTreeMap::new();
     for (index, sample) in samples.iter().enumerate() {
         for MeasuredTurn { turn, measured } in &sample.turns {
             for reading in &measured.readings {
-                let joined = found.entry(reading.name.clone()).or_insert_with(|| {
-                    names.push(reading.name.clone());
+                // Where another file has nothing in this turn, the name has no path, as it has in the other turns.
+                let with_file = reading.name_with_file();
+                let name = match known.get(with_file.as_str()) {
+                    Some(_) => with_file,
+                    None => reading.name.clone(),
+                };
+                let joined = found.entry(name.clone()).or_insert_with(|| {
+                    names.push(name);
                     Joined::new(reading)
                 });
                 joined.better = joined.better.or(reading.better);
@@ -88,6 +97,7 @@ pub(crate) fn gather(plan: &Plan, samples: &[&MeasuredSample]) -> Option<(Figure
         revision: plan.revision.clone(),
         baseline: plan.baseline.as_ref().map(|one| one.revision.clone()),
         seed: plan.seed,
+        repeat: Some(plan.config.turns()),
         precision: plan.config.asked_precision().map(|asked| AskedPrecision {
             half_width: asked.fraction(),
             planned_rounds: planned_rounds(&plan.config),

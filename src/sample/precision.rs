@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::fetch::Silence;
 use super::{Host, MeasuredSample, MeasuredTurn, Sample, gather};
 use crate::collect::{Arrivals, collect};
-use crate::comparison::{Comparison, percent};
+use crate::comparison::{Comparison, around};
 use crate::config::FigureFiles;
 use crate::provider::Provider;
 use crate::remote_host::turns::harvested_of;
@@ -59,7 +59,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
                 return;
             }
             let so_far = if width.is_finite() {
-                format!("an interval is ±{}", percent(width))
+                format!("an interval is {}", around(width))
             } else {
                 "there are too few rounds for an interval".into()
             };

@@ -135,6 +135,24 @@ fn two_revisions_on_several_instances_each_are_compared() {
 }
 
 #[test]
+fn nothing_is_compared_with_itself() {
+    let sandbox = two_revisions(1.0);
+    let ways = [
+        ["v1", "v1"],
+        ["a", "out/v1/a"],
+        ["out/v1", "./out/v1/../v1"],
+        ["out/v1/i-a-2", "a"],
+    ];
+    for [baseline, candidate] in ways {
+        let finished = run(sandbox.collect(&["compare", baseline, candidate]));
+        let finished = finished.expect(2);
+        finished.says("of the run a: nothing is compared with itself");
+        finished.says("name two runs or revisions");
+    }
+    compared(&sandbox, &["out/v1/i-a-1", "out/v1/i-a-2"]);
+}
+
+#[test]
 fn a_single_instance_or_another_host_carries_no_verdict() {
     let sandbox = two_revisions(1.1);
     let alone = compared(&sandbox, &["i-a-1", "i-b-1"]);

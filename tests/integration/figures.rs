@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
-use collector::figures::{Direction, File, Flaw, Format, Options, Reading, read_files};
+use collector::figures::{Direction, File, Flaw, Format, Options, Reading, join, read_files};
 use tempfile::TempDir;
 
 use crate::command::skip;
@@ -76,7 +76,7 @@ impl Bench {
             path: Path::new(name),
             bytes: &bytes,
         };
-        let (readings, flaws) = read_files(&Options::default(), &[file]);
+        let (readings, flaws) = join(read_files(&Options::default(), &[file]));
         let named = readings.into_iter().map(|reading| {
             assert!(
                 reading
@@ -419,6 +419,76 @@ func BenchmarkBroken(b *testing.B) { b.Fatal("no device") }
 }
 
 #[test]
+fn go_has_the_results_of_benchmarks_that_print_where_they_are_certain() {
+    let Some(go) = program("go") else { return };
+    let bench = Bench::new();
+    bench.write("go.mod", "module example.org/speed\n\ngo 1.19\n");
+    bench.write(
+        "speed_test.go",
+        r#"package speed
+
+import (
+	"fmt"
+	"testing"
+)
+
+func loop(b *testing.B) {
+	for i := 0; i < b.N; i++ {
+		_ = fmt.Sprint(i)
+	}
+}
+
+func BenchmarkWords(b *testing.B)   { fmt.Println("begin"); loop(b) }
+func BenchmarkRows(b *testing.B)    { fmt.Println("3 2 rows"); loop(b) }
+func BenchmarkUnended(b *testing.B) { fmt.Print("begin"); loop(b) }
+func BenchmarkPlain(b *testing.B)   { b.Log("begin"); loop(b) }
+
+func BenchmarkLate(b *testing.B) {
+	if b.N > 1 {
+		b.Fatal("no device")
+	}
+}
+
+func BenchmarkPanics(b *testing.B) {
+	if b.N > 1 {
+		panic("no device")
+	}
+}
+"#,
+    );
+    let mut command = Command::new(go);
+    command.args(["test", "-cpu=2", "-bench=.", "-benchtime=100x"]);
+    let output = command
+        .current_dir(bench.0.path())
+        .env("HOME", bench.0.path())
+        .output()
+        .unwrap();
+    fs::write(bench.path("x.txt"), output.stdout).unwrap();
+    let (read, flaws) = bench.read("x.txt", Format::Go);
+    let names: Vec<&str> = read.keys().map(String::as_str).collect();
+    assert_eq!(
+        names,
+        [
+            "example.org/speed.BenchmarkPlain-2",
+            "example.org/speed.BenchmarkWords-2"
+        ]
+    );
+    for reading in read.values() {
+        assert_times(reading, 1, 1e-10, 1e-3);
+    }
+    let reasons: Vec<&str> = flaws.iter().map(|flaw| flaw.reason.as_str()).collect();
+    assert_eq!(
+        reasons,
+        [
+            "`BenchmarkRows-2` printed what may be a result too, so it is left out",
+            "something was printed in front of a result, so it is left out",
+            "BenchmarkLate-2 failed",
+            "the benchmarks crashed: panic: no device",
+        ]
+    );
+}
+
+#[test]
 fn fio_has_the_directions_in_which_it_did_something() {
     let Some(fio) = program("fio") else { return };
     let bench = Bench::new();
@@ -440,6 +510,13 @@ fn fio_has_the_directions_in_which_it_did_something() {
         assert_times(&read[&format!("{job} latency p99")], 1, 1e-9, 10.0);
     }
     assert_eq!(read.len(), 8, "{read:?}");
+    let unmeasured = ["--disable_lat=1", "--disable_clat=1", "--disable_slat=1"];
+    bench.run(&fio, &[&args[..], &unmeasured].concat());
+    let read = bench.read_whole("x.json", Format::Fio);
+    assert!(
+        read.keys().all(|name| !name.contains("latency")),
+        "{read:?}"
+    );
 }
 
 #[test]
@@ -514,6 +591,18 @@ fn wrk_has_rates_and_latencies_unless_requests_fail() {
     assert!(read.is_empty(), "{read:?}");
     assert!(
         flaws[0].reason.contains("Non-2xx or 3xx responses"),
+        "{flaws:?}"
+    );
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/", silent.local_addr().unwrap());
+    bench.write(
+        "z.txt",
+        &bench.run(&wrk, &[&args[..], &[&address]].concat()),
+    );
+    let (read, flaws) = bench.read("z.txt", Format::Wrk);
+    assert!(read.is_empty(), "{read:?}");
+    assert!(
+        flaws[0].reason.contains("no request was answered"),
         "{flaws:?}"
     );
 }

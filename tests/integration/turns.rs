@@ -190,6 +190,7 @@ fn a_slower_revision_is_found_and_said_first() {
     let figures: Value = serde_json::from_str(&fs::read_to_string(figures).unwrap()).unwrap();
     assert_eq!(figures["samples"].as_array().unwrap().len(), 3);
     assert_eq!(figures["baseline"], "v1");
+    assert_eq!(figures["repeat"], 6);
     assert_eq!(figures["figures"][0]["turns"].as_array().unwrap().len(), 36);
     assert_eq!(figures["comparison"]["rows"][0]["verdict"], "slower");
 }
@@ -213,6 +214,21 @@ fn the_same_speed_is_no_difference_and_one_machine_says_so() {
         "{}",
         finished.stdout
     );
+}
+
+#[test]
+fn a_figure_has_the_same_name_in_turns_where_another_file_lacks_it() {
+    let sandbox = sandbox(
+        "figures: [a.txt, b.txt]\nrepeat: 2",
+        "echo 'start: 1 s' > out/a.txt; [ \"$COLLECTOR_ROUND\" = 2 ] || echo 'start: 2 s' > out/b.txt",
+    );
+    collect(&sandbox, &[]).expect(0);
+    let figures: Value = serde_json::from_str(&read(&sandbox, "collector/figures.json")).unwrap();
+    let figures = figures["figures"].as_array().unwrap().iter();
+    let turns = |figure: &Value| figure["turns"].as_array().unwrap().len();
+    let named = figures.map(|figure| (figure["name"].as_str().unwrap(), turns(figure)));
+    let named: Vec<_> = named.collect();
+    assert_eq!(named, [("start (a.txt)", 2), ("start (b.txt)", 1)]);
 }
 
 #[test]

@@ -71,6 +71,7 @@ impl Figures {
             }
         }
         self.figures = figures;
+        self.repeat = self.repeat.or(other.repeat);
         self.precision = self.precision.or(other.precision);
         self.samples.extend(other.samples);
         for run in other.runs {
@@ -118,6 +119,7 @@ impl Figures {
             revision: self.revision.clone(),
             baseline: self.baseline.clone(),
             seed: self.seed,
+            repeat: self.repeat,
             precision: self.precision,
             share: self.share,
         }
@@ -167,6 +169,7 @@ mod tests {
             revision: "v2".parse().unwrap(),
             baseline: Some("v1".parse().unwrap()),
             seed: 1,
+            repeat: None,
             precision: None,
             share: None,
             samples: (1..=samples)

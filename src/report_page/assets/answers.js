@@ -4,11 +4,14 @@ const PLOT = { width: 300, height: 34, edge: 12 };
 const MOST_ROWS = 25;
 const SIGNS = { slower: "▲", faster: "▼", no_verdict: "?", no_difference: "=" };
 
+// The largest change that is written and drawn as it is, in percent, as in the other tables.
+const MOST_CHANGE = 1000;
+
 // The ratios that all rows of a plot have room for, on a logarithmic axis, symmetric around 1.
 function reach(rows) {
   const ends = rows.flatMap((row) => [row.ratio, ...(row.interval ?? [])]);
   const sizes = ends.filter((ratio) => ratio > 0).map((ratio) => Math.abs(Math.log(ratio)));
-  return Math.min(Math.max(Math.log(1.02), ...sizes) * 1.1, Math.log(100));
+  return Math.min(Math.max(Math.log(1.02), ...sizes) * 1.1, Math.log(1 + MOST_CHANGE / 100));
 }
 
 function plotPlace(ratio, most) {
@@ -41,6 +44,7 @@ function plotRow(row, most) {
 
 function change(ratio) {
   const percent = (ratio - 1) * 100;
+  if (percent > MOST_CHANGE * (1 + 1e-9)) return `> +${digits(MOST_CHANGE)} %`;
   return `${percent > 0 ? "+" : percent < 0 ? "−" : ""}${digits(Math.abs(percent))} %`;
 }
 

@@ -30,6 +30,10 @@ pub use sides::{Side, compare_sides};
 pub use text::{around, percent, too_slow};
 pub(crate) use turns::median;
 
+/// Why a row has no verdict, or has one without a ratio.
+const WITHOUT_RATIO: &str = "a turn came to zero or less, which has no ratio to another";
+const ALL_ZERO: &str = "0 in every turn";
+
 /// The comparison of a run's candidate and its baseline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
@@ -366,9 +370,7 @@ fn ends(interval: Option<Interval>) -> Option<[f64; 2]> {
 fn describe(doubt: &Doubt) -> String {
     let text = match doubt {
         Doubt::TooFewRounds => "too few rounds",
-        Doubt::ValuesWithoutLogarithm => {
-            "a turn came to zero or less, which has no ratio to another"
-        }
+        Doubt::ValuesWithoutLogarithm => WITHOUT_RATIO,
         Doubt::ArmsDriftApart => "one revision changes from turn to turn and the other does not",
     };
     text.into()
@@ -377,10 +379,10 @@ fn describe(doubt: &Doubt) -> String {
 /// Why there is no verdict, or what it is limited to.
 fn reasons(measured: &Measured, estimate: &Estimate) -> Vec<String> {
     if measured.is_zero {
-        return vec!["0 in every turn".into()];
+        return vec![ALL_ZERO.into()];
     }
     if measured.without_logarithm {
-        return vec!["a turn came to zero or less, which has no ratio to another".into()];
+        return vec![WITHOUT_RATIO.into()];
     }
     let mut reasons = Vec::new();
     match &estimate.finding {

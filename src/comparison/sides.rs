@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::hosts::{self, Host};
 use super::turns::median;
 use super::unpaired::{self, Sides};
-use super::{Comparison, OneSided, Reservation, Revisions, Row, Verdict};
+use super::{ALL_ZERO, Comparison, OneSided, Reservation, Revisions, Row, Verdict, WITHOUT_RATIO};
 use crate::arm::Arm;
 use crate::records::{FigureRecord, Figures};
 use crate::statistics::Finding;
@@ -100,14 +100,16 @@ fn row(
     if before.figure.better != after.figure.better {
         return without("the sides do not agree on what is better".into());
     }
-    if before
-        .instances
-        .iter()
-        .chain(&after.instances)
-        .flatten()
-        .any(|log| !log.is_finite())
-    {
-        return without("a turn came to zero or less, which has no ratio to another".into());
+    let mut logs = before.instances.iter().chain(&after.instances).flatten();
+    if logs.clone().all(|log| *log == f64::NEG_INFINITY) {
+        return Row {
+            verdict: Verdict::NoDifference,
+            reasons: vec![ALL_ZERO.into()],
+            ..row
+        };
+    }
+    if logs.any(|log| !log.is_finite()) {
+        return without(WITHOUT_RATIO.into());
     }
     let Some(difference) = difference else {
         return Row {

@@ -433,6 +433,8 @@ fn a_design_that_carries_no_verdict_has_none() {
     assert_eq!(alone.rows[0].verdict, Verdict::NoVerdict);
     assert_eq!(alone.rows[0].ratio, Some(2.0));
     assert!(alone.rows[0].reasons[0].starts_with("one instance on a side"));
+    let (zero, _) = compare_sides(&side(&[0.0; 2], facts), &side(&[0.0; 2], facts));
+    assert_eq!(zero.rows[0].verdict, Verdict::NoDifference);
     let many = [10.0, 10.1, 10.2];
     let (elsewhere, differences) =
         compare_sides(&side(&many, facts), &side(&many, "cpu_model\tY\n"));

@@ -62,7 +62,7 @@ pub fn main(request: Request) -> ExitStatus {
         (Request::Run(args), None) => block_on(run(&args, Console::new(verbosity))),
         (Request::Check(args), _) => check::check(&args, &console),
         (Request::Bake(args), _) => block_on(bake(&args, Console::new(verbosity))),
-        (Request::Plan(args), _) => plan::plan(&args, &console),
+        (Request::Plan(args), _) => block_on(plan::plan(&args, &console)),
         (Request::Init(args), _) => init::init(&args, &console),
         (Request::Schema, _) => schema::schema(&console),
         (Request::Completions(args), _) => Ok(completions::completions(&args, &console)),

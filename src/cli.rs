@@ -76,7 +76,7 @@ fn exit_statuses() -> String {
 /// A request of the user's: a command with its arguments, or the inputs of the action.
 #[derive(Debug, Subcommand)]
 pub enum Request {
-    /// Measure; the word may be left out
+    /// Measure a revision; `collect run …` and `collect …` are the same
     Run(Box<RunArgs>),
     /// Check a config file and its scripts; nothing is launched, no network is used
     Check(CheckArgs),

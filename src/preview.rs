@@ -1,6 +1,7 @@
 //! A run before it happens: every setting with its resolved value, and the schedule with its steps.
 
 mod settings;
+mod variables;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,27 +10,14 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::arm::Arm;
-use crate::config::{Baseline, Config, ProviderSpec, plural};
-use crate::instance::LOCAL_REGION;
+use crate::config::{Config, ProviderSpec, plural};
 use crate::phase::{Phase, Stage};
-use crate::revision::Revision;
+use crate::revision::{Commit, Revision};
 use crate::schedule::{Action, Draw, schedule};
 use crate::shard::Share;
 use crate::step::{Location, ScriptPath, Step};
 use settings::settings;
-
-/// The variables of every step that only the run itself can fill.
-pub(crate) const LATE_VARIABLES: [&str; 9] = [
-    "COLLECTOR_ARM",
-    "COLLECTOR_ROUND",
-    "COLLECTOR_CPUS",
-    "COLLECTOR_COMMIT",
-    "COLLECTOR_SOURCE",
-    "COLLECTOR_RUN_ID",
-    "COLLECTOR_INSTANCE_ID",
-    "COLLECTOR_INSTANCE_ADDRESS",
-    "COLLECTOR_OUTPUT",
-];
+use variables::{Variable, variables};
 
 /// The preview of a run.
 #[derive(Debug, Serialize)]
@@ -38,6 +26,8 @@ pub struct Preview {
     pub format: u32,
     /// The revision that would be measured.
     pub revision: Revision,
+    /// The commit that it is, where a clone on this machine tells it.
+    pub commit: Option<Commit>,
     /// The settings of the whole run, by their keys in the config.
     pub settings: Vec<Setting>,
     /// The stages, in order; from `launch` to `terminate` once for each sample.
@@ -91,6 +81,10 @@ pub struct Surroundings {
     pub config: PathBuf,
     /// The revision.
     pub revision: Revision,
+    /// The commit that it is, where a clone on this machine tells it.
+    pub commit: Option<Commit>,
+    /// The commit of the baseline.
+    pub baseline_commit: Option<Commit>,
     /// The directory that holds the results of all revisions, `~` expanded.
     pub output: PathBuf,
     /// The region that the environment names, with the variable's name.
@@ -107,32 +101,9 @@ impl Preview {
     /// The preview of a run of this config.
     pub fn new(config: &Config, surroundings: &Surroundings) -> Self {
         let revision = surroundings.revision.clone();
-        let region = match &config.provider {
-            ProviderSpec::Local => Some(LOCAL_REGION.to_owned()),
-            ProviderSpec::Ec2(spec) => spec.region.clone().or_else(|| {
-                let (region, _) = surroundings.region.as_ref()?;
-                Some(region.clone())
-            }),
-        };
-        let several = surroundings.share.count() > 1;
         let steps = |phase: Phase, arm: Arm| {
-            let revision = match (arm, &config.baseline) {
-                (Arm::Baseline, Some(baseline)) => baseline.to_string(),
-                _ => revision.to_string(),
-            };
+            let known = variables(config, surroundings, phase, arm);
             let steps = config.phases.get(&phase).into_iter().flatten();
-            let known = [
-                ("VERSION", Some(revision)),
-                ("BASELINE", known_baseline(config)),
-                ("COLLECTOR_PHASE", Some(phase.to_string())),
-                ("COLLECTOR_REGION", region.clone()),
-                // There is no second sample before the launch.
-                (
-                    "COLLECTOR_SAMPLE",
-                    (!several || phase == Phase::BeforeAwsStart)
-                        .then(|| surroundings.share.first().to_string()),
-                ),
-            ];
             steps.map(|step| preview(step, &known)).collect()
         };
         let built_in = |stage: Stage| Entry {
@@ -203,28 +174,17 @@ impl Preview {
             format: Self::FORMAT,
             settings: settings(config, surroundings),
             schedule: entries,
+            commit: surroundings.commit.clone(),
             revision,
         }
     }
 }
 
-/// The baseline as scripts see it; only a job knows which one `auto` is.
-fn known_baseline(config: &Config) -> Option<String> {
-    match &config.baseline {
-        None => Some(String::new()),
-        Some(Baseline::Revision(revision)) => Some(revision.to_string()),
-        Some(Baseline::Auto) => None,
-    }
-}
-
-fn preview(step: &Step, known: &[(&str, Option<String>)]) -> StepPreview {
+fn preview(step: &Step, known: &[Variable]) -> StepPreview {
     let known = known
         .iter()
         .map(|(name, value)| ((*name).to_owned(), value.clone()));
-    let late = LATE_VARIABLES
-        .into_iter()
-        .filter(|name| *name != "COLLECTOR_OUTPUT" || step.location == Location::Local)
-        .map(|name| (name.to_owned(), None));
+    let output = (step.location == Location::Local).then(|| ("COLLECTOR_OUTPUT".to_owned(), None));
     let own = step.env.iter().cloned();
     let own = own.map(|(name, value)| (name, Some(value)));
     StepPreview {
@@ -233,7 +193,7 @@ fn preview(step: &Step, known: &[(&str, Option<String>)]) -> StepPreview {
         timeout_seconds: step.timeout.map(|timeout| timeout.as_secs_f64()),
         warn_only: step.warn_only,
         args: step.args.clone(),
-        env: known.chain(late).chain(own).collect(),
+        env: known.chain(output).chain(own).collect(),
     }
 }
 
@@ -248,8 +208,10 @@ fn work(stage: Stage, config: &Config, share: Share) -> String {
             }
             _ => format!("rent {samples} {}", spec.instance_type),
         },
-        (Stage::Ready, ProviderSpec::Local) => "copy the scripts into it".into(),
-        (Stage::Ready, ProviderSpec::Ec2(_)) => "wait for the first boot, send the scripts".into(),
+        (Stage::Ready, ProviderSpec::Local) => format!("copy {} into it", sent(config)),
+        (Stage::Ready, ProviderSpec::Ec2(_)) => {
+            format!("wait for the first boot, send {}", sent(config))
+        }
         (Stage::Collect, provider) => {
             let patterns = plural(config.performance_results.len(), "pattern");
             match (&config.s3, provider) {
@@ -265,5 +227,14 @@ fn work(stage: Stage, config: &Config, share: Share) -> String {
         (Stage::Archive, _) if config.archive => "write the archive and the index".into(),
         (Stage::Archive, _) => "write the index".into(),
         (Stage::Scripts(phase), _) => phase.to_string(),
+    }
+}
+
+/// What the instance gets before its first step.
+const fn sent(config: &Config) -> &'static str {
+    if config.sends_checkout() {
+        "the scripts and the checkout"
+    } else {
+        "the scripts"
     }
 }

@@ -394,7 +394,7 @@ impl ProviderError {
                 "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, choose a profile with AWS_PROFILE, or log in with `aws sso login`; in GitHub Actions, `role-to-assume` names a role that the job may assume; a run with `--local` is a rehearsal and needs no account"
             }
             Self::Expiring { .. } => {
-                "in GitHub Actions, `role-to-assume` gives a run credentials that are renewed; else use longer ones, or give every step a `timeout` or the config a shorter `max_lifetime`"
+                "in GitHub Actions, `role-to-assume` gives a run credentials that are renewed; otherwise use longer ones, or give every step a `timeout` or the config a shorter `max_lifetime`"
             }
             Self::Role { .. } => {
                 "check the ARN, and the role's trust policy: its condition on `sub` must fit this repository, in the form that docs/github-actions.md, section \"Credentials\", shows; `role-duration` must not be longer than the role allows"

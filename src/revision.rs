@@ -1,9 +1,13 @@
 //! The revision that a run measures.
 
+mod nearest;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+pub(crate) use nearest::{Nearest, did_you_mean};
 
 /// The commit that this collector was built from; its version where that is not known.
 pub const OF_COLLECTOR: &str = env!("COLLECTOR_REVISION");

@@ -51,19 +51,23 @@ pub async fn upload(
     let total: u64 = files.iter().map(ProjectFile::size).sum();
     let mut reconnect = Reconnect::new(shell);
     loop {
-        let progress = |done: u64| {
-            if total >= WORTH_PROGRESS {
-                // A file may have grown since it was looked at.
-                let done = done.min(total);
-                reporter.report(Event::Transferred { done, total });
-            }
-        };
-        match send(shell, files.clone(), total, progress).await {
+        match send(shell, files.clone(), total, progress(reporter, total)).await {
             Ok(sent) => return Ok(Uploads::new(sent)),
             Err(error) => {
                 reconnect.after(error).await?;
                 reporter.report(Event::Detail("uploading everything again".into()));
             }
+        }
+    }
+}
+
+/// Reports how far an upload of so many bytes in all has come, where somebody has the time to look at it.
+pub(crate) fn progress(reporter: &impl Reporter, total: u64) -> impl FnMut(u64) + Unpin {
+    move |done| {
+        if total >= WORTH_PROGRESS {
+            // A file may have grown since it was looked at.
+            let done = done.min(total);
+            reporter.report(Event::Transferred { done, total });
         }
     }
 }

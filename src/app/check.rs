@@ -1,6 +1,7 @@
 //! `collect check`: whether a config can be used, and what would travel with it.
 
 use super::paths::expand_home;
+use super::revision::repository;
 use crate::cli::CheckArgs;
 use crate::config::{DuetError, ProviderSpec, human_duration, plural};
 use crate::error::Error;
@@ -8,6 +9,7 @@ use crate::exit_status::ExitStatus;
 use crate::project::{Project, Selection, calls_for_checkout, select, unsent_calls};
 use crate::project_file::ProjectFile;
 use crate::reporter::console::Console;
+use crate::repository::{RepositoryError, RepositorySource};
 
 /// The most files that are listed, the largest first.
 const MAX_LISTED: usize = 10;
@@ -22,6 +24,12 @@ const MAX_CALLS: usize = 10;
 pub(super) fn check(args: &CheckArgs, console: &Console) -> Result<ExitStatus, Error> {
     let project = Project::open(&args.config, args.local)?;
     let config = &project.config;
+    if let Some(RepositorySource::Clone { path, .. }) = repository(&project)
+        && let Err(error) = path.metadata()
+    {
+        let reason = error.to_string();
+        return Err(RepositoryError::NotAClone { path, reason }.into());
+    }
     console.say(&format!(
         "{} is valid: {}, {}",
         args.config.display(),

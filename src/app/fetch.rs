@@ -42,10 +42,14 @@ pub(super) async fn fetch(args: &InstanceArgs, console: &Console) -> Result<Exit
     let Fetched {
         collected,
         directory,
+        archive,
         error,
     } = fetched.map_err(KeptInstanceError::from)?;
     console.say(&collected.to_string());
     console.say(&format!("results  {}", directory.display()));
+    if let Some(archive) = archive {
+        console.say(&format!("archive  {}", archive.path.display()));
+    }
     match error {
         Some(error) => Err(KeptInstanceError::from(error).into()),
         None => Ok(ExitStatus::Passed),

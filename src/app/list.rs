@@ -148,3 +148,46 @@ fn cost(found: &Found, price_per_hour: Option<Dollars>, now: Timestamp) -> Strin
 fn shown(at: Option<Timestamp>) -> String {
     at.map_or_else(|| UNKNOWN.into(), utc_to_the_second)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::instance::RunId;
+    use crate::reporter::text::table;
+
+    #[test]
+    fn a_row_tells_phase_type_address_age_and_cost() {
+        let now: Timestamp = "2026-11-22T20:30:00Z".parse().unwrap();
+        let found = |id: &str| Found {
+            id: InstanceId::new(id),
+            region: "eu-central-1".into(),
+            lease: None,
+            run: Some(RunId::new("nightly")),
+            revision: Some("v1".into()),
+            expires_at: Some("2026-11-23T01:00:00Z".parse().unwrap()),
+            state: "running".into(),
+            instance_type: Some("c7i.large".into()),
+            address: Some("192.0.2.1".into()),
+            launched_at: Some("2026-11-22T19:00:00Z".parse().unwrap()),
+        };
+        let stages = [(InstanceId::new("i-01"), "setup".to_owned())];
+        let shown = |found: Found, price: Option<Dollars>| {
+            let cost = cost(&found, price, now);
+            let row = row(found, cost, &[], &stages, now);
+            table(&COLUMNS, &[row], None).remove(1)
+        };
+        assert_eq!(
+            shown(found("i-01"), Dollars::parse("0.10")),
+            "i-01      eu-central-1  running  setup  c7i.large  192.0.2.1  1h30m  $0.1500  2026-11-23T01:00:00Z  v1        nightly"
+        );
+        let unknown = Found {
+            instance_type: None,
+            address: None,
+            launched_at: None,
+            ..found("i-02")
+        };
+        let row = shown(unknown, Dollars::parse("0.10"));
+        let words: Vec<&str> = row.split_whitespace().collect();
+        assert_eq!(words[..4], ["i-02", "eu-central-1", "running", "?"]);
+    }
+}

@@ -5,16 +5,21 @@ use std::collections::BTreeSet;
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+
 use super::ExitStatus;
 use super::paths::expand_home;
+use super::state_directory::records;
 use crate::cli::{OutputArgs, ResultsArgs, RmArgs};
 use crate::config::plural;
 use crate::error::Error;
+use crate::instance::RunId;
 use crate::project::{CONFIG_FILE, Project};
 use crate::records::IndexEntry;
 use crate::report::{human_bytes, utc_to_the_second};
 use crate::reporter::console::Console;
 use crate::results::{Contents, Removal, RemovalError, StoredSample, inventory};
+use crate::revision::{Nearest, Revision, did_you_mean};
 
 /// The directory for results where no config says another one, as in the documentation's examples.
 const DEFAULT_OUTPUT: &str = "results";
@@ -48,7 +53,7 @@ pub(super) fn list(args: &ResultsArgs, console: &Console) -> Result<ExitStatus, 
     }
     let rows: Vec<_> = stored.iter().filter_map(row).collect();
     if stored.is_empty() {
-        console.note(&format!("there are no results in {}", output.display()));
+        console.note(&nothing_found(&output, args.revision.as_ref())?);
     } else if !rows.is_empty() {
         console.table(&COLUMNS, &rows);
     }
@@ -61,8 +66,48 @@ pub(super) fn list(args: &ResultsArgs, console: &Console) -> Result<ExitStatus, 
         console.note(
             "a run that was broken off left its logs in `collector/logs`; `collect rm` removes what it left",
         );
+        for run in runs_to_finish(&stored)? {
+            console.note(&format!(
+                "an instance of run {run} may still be there: `collect fetch {run}` collects from it"
+            ));
+        }
     }
     Ok(ExitStatus::Passed)
+}
+
+/// The words for an output directory without a sample of the revision that is asked for.
+fn nothing_found(output: &Path, revision: Option<&Revision>) -> Result<String, Error> {
+    let others = match revision {
+        Some(_) => inventory(output, None)?,
+        None => Vec::new(),
+    };
+    let place = output.display();
+    let (Some(revision), false) = (revision, others.is_empty()) else {
+        return Ok(format!("there are no results in {place}"));
+    };
+    let mut nearest = Nearest::to(revision.as_str());
+    for other in &others {
+        nearest.compare(other.revision.as_str());
+    }
+    Ok(format!(
+        "there are no results of `{revision}` in {place}, but {} of other revisions{}",
+        plural(others.len(), "sample"),
+        did_you_mean(&nearest.names())
+    ))
+}
+
+/// The runs that were broken off and have an instance left to collect from.
+fn runs_to_finish(stored: &[StoredSample]) -> Result<BTreeSet<RunId>, Error> {
+    let records = records()?;
+    records.forget_expired_instances(Timestamp::now());
+    let broken_off: BTreeSet<&RunId> = stored
+        .iter()
+        .filter(|sample| is_broken_off(sample))
+        .filter_map(StoredSample::run)
+        .collect();
+    let instances = records.instances().into_iter();
+    let left = instances.filter(|instance| broken_off.contains(&instance.run));
+    Ok(left.map(|instance| instance.run).collect())
 }
 
 fn row(sample: &StoredSample) -> Option<[String; 9]> {

@@ -21,8 +21,8 @@ use crate::instance::RunId;
 use crate::interrupt::Interrupt;
 use crate::project::Project;
 use crate::reporter::{Event, Reporter};
-use crate::repository::{Found, RepositorySource, look_up};
-use crate::revision::Revision;
+use crate::repository::{Found, RepositoryError, RepositorySource, look_up};
+use crate::revision::{Commit, Revision};
 use crate::shell::process::ProcessShell;
 
 /// The word for the last commit of the pull request that an event is about.
@@ -139,6 +139,39 @@ async fn origin_of(
     asked.map_err(|error| no_baseline(&error.to_string()))
 }
 
+/// The repository that the config names.
+pub(super) fn repository(project: &Project) -> Option<RepositorySource> {
+    Some(match project.config.repository.as_ref()? {
+        Repository::Url(url) => RepositorySource::Url(url.clone()),
+        Repository::Clone { path, send } => RepositorySource::Clone {
+            // Without a `.` at its end.
+            path: project
+                .directory
+                .join(expand_home(path))
+                .components()
+                .collect(),
+            send: *send,
+        },
+    })
+}
+
+/// The commit of a revision, where a clone on this machine tells it: no server is asked, and nothing is written.
+///
+/// # Errors
+/// When there is no such revision, or the clone cannot be asked.
+pub(super) async fn local_commit(
+    project: &Project,
+    revision: &Revision,
+) -> Result<Option<Commit>, RepositoryError> {
+    let Some(RepositorySource::Clone { path, .. }) = repository(project) else {
+        return Ok(None);
+    };
+    let source = RepositorySource::Clone { path, send: false };
+    let shell = ProcessShell::in_directory(&project.directory);
+    let found = look_up(&shell, &source, revision, &project.directory).await?;
+    Ok(found.commit)
+}
+
 fn no_baseline(reason: &str) -> Error {
     Error::NoBaseline(reason.to_owned())
 }
@@ -169,18 +202,8 @@ impl Scratch {
         reporter: &impl Reporter,
         interrupt: &Interrupt,
     ) -> Result<Found, Error> {
-        let origin = match &project.config.repository {
-            None => return Ok(Found::default()),
-            Some(Repository::Url(url)) => RepositorySource::Url(url.clone()),
-            Some(Repository::Clone { path, send }) => RepositorySource::Clone {
-                // Without a `.` at its end.
-                path: project
-                    .directory
-                    .join(expand_home(path))
-                    .components()
-                    .collect(),
-                send: *send,
-            },
+        let Some(origin) = repository(project) else {
+            return Ok(Found::default());
         };
         let shell = ProcessShell::in_directory(&project.directory);
         let scratch = self.0.join(arm.to_string());

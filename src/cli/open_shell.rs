@@ -7,10 +7,10 @@ use crate::sample::ShellOccasion;
 /// Whether a person has a look at the instance before it is terminated.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct ShellArgs {
-    /// After a failure open a shell on the instance, once everything is collected; the run goes on when it ends
+    /// After a failure, open a shell on the instance once everything is collected; the run goes on when the shell ends
     #[arg(long)]
     pub shell_on_fail: bool,
-    /// The same in any case
+    /// Open a shell on the instance once everything is collected, also after a run that passed
     #[arg(long)]
     pub shell_before_terminate: bool,
 }

@@ -86,7 +86,7 @@ pub struct RunArgs {
     /// Draw the order of the turns from this number, as an earlier run did
     #[arg(long, value_name = "NUMBER")]
     pub seed: Option<u64>,
-    /// Leave the instance of a failed run alive for so long (`30m`, `1h`), then it ends itself
+    /// Leave the instance of a failed run alive for this time (`90s`, `30m`, `1h`); then it ends itself
     #[arg(long, value_name = "TIME", value_parser = keep_time)]
     pub keep_on_failure: Option<Duration>,
     /// A look at the instance before it is terminated.
@@ -217,9 +217,13 @@ fn count_up_to(most: u32) -> impl TypedValueParser<Value = NonZeroU32> {
 }
 
 /// The time for which an instance stays; as short as the config allows it.
-fn keep_time(text: &str) -> Result<Duration, &'static str> {
-    match parse_duration(text)? {
-        time if time < Duration::from_secs(10) => Err("is shorter than 10 s"),
-        time => Ok(time),
-    }
+fn keep_time(text: &str) -> Result<Duration, String> {
+    let refused = match parse_duration(text) {
+        Ok(time) if time >= Duration::from_secs(10) => return Ok(time),
+        Ok(_) => "is shorter than 10 s",
+        Err(why) => why,
+    };
+    Err(format!(
+        "{refused}; write `90s`, `15m`, `1h30m` or `1d`; a bare number is minutes"
+    ))
 }

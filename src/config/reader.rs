@@ -149,7 +149,9 @@ impl<'s> Problems<'s> {
                 self.add(
                     node.at,
                     format!("`{name}` {why}"),
-                    format!("write `{name}: 90s`, `15m` or `1h`; a bare number is minutes"),
+                    format!(
+                        "write `{name}: 90s`, `15m`, `1h30m` or `1d`; a bare number is minutes"
+                    ),
                 );
             })
             .ok()?;

@@ -1,5 +1,6 @@
 //! The repository of what is measured: a URL, or a clone on this machine.
 
+use super::Config;
 use super::node::At;
 use super::reader::Problems;
 use super::section::Section;
@@ -16,6 +17,13 @@ pub enum Repository {
         /// Whether the instance gets a checkout of the commit.
         send: bool,
     },
+}
+
+impl Config {
+    /// Whether the instance gets a checkout of the commit.
+    pub const fn sends_checkout(&self) -> bool {
+        matches!(self.repository, Some(Repository::Clone { send: true, .. }))
+    }
 }
 
 /// Reads `repository` and `send`; what is wrong with them is entered.

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::LeaseRecords;
 use crate::instance::{InstanceId, LeaseToken, RunId};
 use crate::provider::{Access, Login};
+use crate::report::SampleReport;
 use crate::revision::Revision;
 
 const RECORD: &str = "instance.json";
@@ -49,6 +50,10 @@ pub struct KeptInstance {
     pub partial_results: PathBuf,
     /// Where they are when they are.
     pub results: PathBuf,
+    /// Whether they are packed into an archive.
+    pub archive: bool,
+    /// The report of the sample where collector does not live to write another one.
+    pub report: SampleReport,
     /// When it ends itself at the latest.
     pub expires_at: Timestamp,
     /// It was kept on purpose, and not because collector was killed.
@@ -204,8 +209,32 @@ async fn off_the_runtime<T: Send + 'static>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::Collected;
 
     use std::os::unix::fs::PermissionsExt as _;
+
+    fn report() -> SampleReport {
+        serde_json::from_value(serde_json::json!({
+            "format": SampleReport::FORMAT,
+            "collector": "0",
+            "run": "run",
+            "sample": 1,
+            "lease": "run-1",
+            "provider": "ec2",
+            "region": "eu-central-1",
+            "revision": "v1",
+            "started": "2026-11-22T18:00:00Z",
+            "finished": "2026-11-22T18:00:00Z",
+            "outcome": "unavailable",
+            "errors": [],
+            "warnings": [],
+            "expires_at": "2026-11-23T00:00:00Z",
+            "released": {"state": "nothing_launched"},
+            "stages": [],
+            "collected": Collected::default(),
+        }))
+        .unwrap()
+    }
 
     fn instance(sample: u32) -> KeptInstance {
         let run = RunId::new("run");
@@ -226,6 +255,8 @@ mod tests {
             performance_results: vec!["/tmp/*.csv".into()],
             partial_results: "/out/v1/.run-1.partial".into(),
             results: "/out/v1/i-1".into(),
+            archive: true,
+            report: report(),
             expires_at: Timestamp::MAX,
             kept: false,
         }

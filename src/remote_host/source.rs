@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use tokio_util::io::InspectReader;
+
 use super::RemoteHost;
 use crate::revision::Commit;
 use crate::shell::{
@@ -19,7 +21,8 @@ const STALL: Duration = Duration::from_mins(2);
 
 impl<S: Shell> RemoteHost<S> {
     /// Unpacks the archive of a checkout below `home`, which is relative to the login user's home directory, as root's where there is one: the user that
-    /// steps run as. Returns the absolute path on the instance.
+    /// steps run as. `progress` is told how many bytes have been read so far; after a lost connection it begins again. Returns
+    /// the absolute path on the instance.
     ///
     /// # Errors
     /// When the archive cannot be read, or not be unpacked on the instance.
@@ -28,10 +31,11 @@ impl<S: Shell> RemoteHost<S> {
         archive: &Path,
         commit: &Commit,
         home: &str,
+        mut progress: impl FnMut(u64),
     ) -> Result<String, ShellError> {
         let mut reconnect = Reconnect::new(&self.shell);
         loop {
-            match self.attempt(archive, commit, home).await {
+            match self.attempt(archive, commit, home, &mut progress).await {
                 Err(error) => reconnect.after(error).await?,
                 Ok(path) => return Ok(path),
             }
@@ -55,12 +59,18 @@ impl<S: Shell> RemoteHost<S> {
         archive: &Path,
         commit: &Commit,
         home: &str,
+        progress: &mut impl FnMut(u64),
     ) -> Result<String, ShellError> {
         let file = tokio::fs::File::open(archive).await;
         let file = file.map_err(|source| ShellError::LocalIo {
             what: "reading the checkout that is to be sent",
             source,
         })?;
+        let mut done = 0;
+        let file = InspectReader::new(file, |bytes: &[u8]| {
+            done += bytes.len() as u64;
+            progress(done);
+        });
         let command = Command::new(RECEIVE, [commit.as_str(), home]).as_root();
         let mut answer = Captured::default();
         let shell = &self.shell;

@@ -14,7 +14,13 @@ use crate::step::Location;
 /// The settings, then the schedule with a line for each step, then the variables of every step.
 pub fn lines(preview: &Preview) -> Vec<String> {
     let settings = preview.settings.iter().map(setting);
-    let revision = ["revision".to_owned(), preview.revision.to_string()];
+    let revision = match &preview.commit {
+        Some(commit) if commit.as_str() != preview.revision.as_str() => {
+            format!("{} (commit {commit})", preview.revision)
+        }
+        _ => preview.revision.to_string(),
+    };
+    let revision = ["revision".to_owned(), revision];
     let settings: Vec<_> = [revision].into_iter().chain(settings).collect();
     let heads = ["phase", "script", "on", "time-out", "options"];
     let mut rows = vec![heads.map(str::to_owned)];
@@ -113,8 +119,14 @@ fn variables(preview: &Preview) -> Vec<String> {
                 ("COLLECTOR_PHASE", _) => "(the phase of the step)".into(),
                 ("COLLECTOR_OUTPUT", _) => "(the results' directory, on this machine only)".into(),
                 ("VERSION", _) if values.len() > 1 => "(the revision whose turn it is)".into(),
+                ("COLLECTOR_COMMIT", _) if values.len() > 1 => {
+                    "(that of the revision whose turn it is)".into()
+                }
                 ("BASELINE", Some(Some(value))) if value.is_empty() => {
                     "(empty: there is none)".into()
+                }
+                (_, Some(Some(value))) if !values.contains(&None) && value.is_empty() => {
+                    "(empty)".into()
                 }
                 (_, Some(Some(value))) if !values.contains(&None) => value.clone(),
                 _ => "(known during the run)".into(),

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::revision::Revision;
+use crate::revision::{Revision, did_you_mean};
 use crate::shell::ShellError;
 
 /// Why a revision could not be looked up, or its checkout not be made. Nothing was rented then.
@@ -122,14 +122,5 @@ impl RepositoryError {
             self,
             Self::NoGit | Self::NotAClone { .. } | Self::Unknown { .. }
         )
-    }
-}
-
-fn did_you_mean(nearest: &[String]) -> String {
-    let names: Vec<String> = nearest.iter().map(|name| format!("`{name}`")).collect();
-    if names.is_empty() {
-        String::new()
-    } else {
-        format!("; did you mean {}?", names.join(" or "))
     }
 }

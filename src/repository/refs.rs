@@ -2,14 +2,8 @@
 
 use std::io;
 
-use crate::revision::{Commit, Revision};
+use crate::revision::{Commit, Nearest, Revision};
 use crate::shell::{Captured, Output};
-
-/// The least similarity of a name that may have been meant.
-const MIN_SIMILARITY: f64 = 0.6;
-
-/// The most names that are shown.
-const SHOWN: usize = 3;
 
 /// A longer line is no name, in bytes.
 const MAX_LINE: usize = 4096;
@@ -29,7 +23,7 @@ pub(super) struct Refs<'r> {
     sought: &'r str,
     line: Vec<u8>,
     found: Option<Found>,
-    nearest: Vec<(f64, String)>,
+    nearest: Nearest<'r>,
     /// The standard error of git.
     pub(super) errors: Captured,
 }
@@ -43,14 +37,15 @@ struct Found {
 
 impl<'r> Refs<'r> {
     pub(super) fn seeking(revision: &'r Revision) -> Self {
+        let sought = match revision.as_str() {
+            "@" => "HEAD",
+            name => name,
+        };
         Self {
-            sought: match revision.as_str() {
-                "@" => "HEAD",
-                name => name,
-            },
+            sought,
             line: Vec::new(),
             found: None,
-            nearest: Vec::new(),
+            nearest: Nearest::to(sought),
             errors: Captured::default(),
         }
     }
@@ -62,7 +57,7 @@ impl<'r> Refs<'r> {
 
     /// The names that may have been meant, the likeliest first.
     pub(super) fn nearest(self) -> Vec<String> {
-        self.nearest.into_iter().map(|(_, name)| name).collect()
+        self.nearest.names()
     }
 
     fn take(&mut self, line: &str) {
@@ -94,21 +89,8 @@ impl<'r> Refs<'r> {
                 });
             }
         } else {
-            self.compare(short(name));
+            self.nearest.compare(short(name));
         }
-    }
-
-    fn compare(&mut self, name: &str) {
-        let similarity = similarity(self.sought, name);
-        let known = self.nearest.iter().any(|(_, known)| known == name);
-        if similarity < MIN_SIMILARITY || known {
-            return;
-        }
-        let at = self
-            .nearest
-            .partition_point(|(other, _)| *other >= similarity);
-        self.nearest.insert(at, (similarity, name.to_owned()));
-        self.nearest.truncate(SHOWN);
     }
 }
 
@@ -137,17 +119,6 @@ fn short(name: &str) -> &str {
         .iter()
         .find_map(|prefix| name.strip_prefix(prefix))
         .unwrap_or(name)
-}
-
-/// The likeness of a name to the one that is sought: all of it where that is its end, as with a branch of a remote.
-fn similarity(sought: &str, name: &str) -> f64 {
-    let of_a_remote = name
-        .strip_suffix(sought)
-        .is_some_and(|remote| remote.ends_with('/'));
-    if of_a_remote {
-        return 1.0;
-    }
-    strsim::normalized_damerau_levenshtein(&sought.to_lowercase(), &name.to_lowercase())
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::inventory::{is_of_revision, revision_in, run_in};
 use super::occupancy::is_occupied;
 use super::sample_directory::{ReadError, SampleDirectory, read_record};
 use super::{ResultsError, failed};
-use crate::records::{Index, Record, RecordError};
+use crate::records::{Index, Manifest, Record, RecordError};
 use crate::report::{RunReport, SampleReport};
 use crate::revision::Revision;
 
@@ -113,14 +113,17 @@ impl Removal {
         self.revision_directory.join(&self.name)
     }
 
-    /// A directory is collector's by its report: that of a sample, or of a run of several. One with a temporary name has none
-    /// yet, but lies beside the index's lock.
+    /// A directory is collector's by its report, that of a sample or of a run of several, or by the list of its files, where
+    /// collector was killed before it wrote the report. One with a temporary name has neither yet, but lies beside the
+    /// index's lock.
     fn is_of_collector(&self) -> bool {
         let path = self.path();
         if run_in(&self.name).is_some() {
             return is_of_revision(&self.revision_directory);
         }
-        is_record(&SampleDirectory::new(&path).read::<SampleReport>())
+        let sample = SampleDirectory::new(&path);
+        is_record(&sample.read::<SampleReport>())
+            || is_record(&sample.read::<Manifest>())
             || is_record(&read_record::<RunReport>(&path.join(RunReport::FILE)))
     }
 

@@ -4,6 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+
 use super::metrics::MetricsFile;
 use super::step_log::{Source, StepLog};
 use crate::collect::{Arrivals, CollectError, Collection, collect};
@@ -11,9 +13,9 @@ use crate::config::Pattern;
 use crate::job::{Sampler, log_sizes};
 use crate::lease::KeptInstance;
 use crate::records::{FileState, Manifest, ManifestEntry, Record};
-use crate::report::{Collected, SampleReport};
+use crate::report::{Archive, Collected, SampleReport};
 use crate::reporter::{Event, Reporter, SampleReporter, TimedEvent};
-use crate::results::{RECORDS, Results, ResultsError, SampleDirectory};
+use crate::results::{RECORDS, Results, ResultsError, SampleDirectory, write_report};
 use crate::shell::Shell;
 
 /// The result of another collection.
@@ -23,6 +25,8 @@ pub struct Fetched {
     pub collected: Collected,
     /// Where it is.
     pub directory: PathBuf,
+    /// The archive, where there is one.
+    pub archive: Option<Archive>,
     /// Why something is missing.
     pub error: Option<CollectError>,
 }
@@ -41,6 +45,8 @@ pub async fn fetch<R: Reporter>(
         partial_results,
         results,
         revision,
+        archive,
+        report,
         ..
     } = instance;
     let path = if results.is_dir() {
@@ -82,7 +88,17 @@ pub async fn fetch<R: Reporter>(
     let collected = sum(&manifest);
     results.record(manifest).await?;
     results.finalize_name()?;
-    if let Some(report) = read::<SampleReport>(results.path()).await {
+    let records = results.path().join(RECORDS);
+    let report = match read::<SampleReport>(results.path()).await {
+        // It is a newer collector's, or damaged: nothing of it is lost.
+        None if records.join(SampleReport::FILE).exists() => None,
+        None => Some(SampleReport {
+            finished: Timestamp::now(),
+            ..report.clone()
+        }),
+        written => written,
+    };
+    if let Some(report) = report {
         let report = SampleReport {
             collected: collected.clone(),
             ..report
@@ -91,9 +107,19 @@ pub async fn fetch<R: Reporter>(
     }
     results.release_reserve();
     results.index().await?;
+    if let Err(error) = write_report(results.path(), &records).await {
+        warn(error.to_string());
+    }
+    let archive = if *archive {
+        let packed = results.archive().await;
+        packed.map_err(|error| warn(error.to_string())).ok()
+    } else {
+        None
+    };
     Ok(Fetched {
         collected,
         directory: results.path().to_owned(),
+        archive,
         error,
     })
 }

@@ -227,7 +227,7 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
         self.release == Release::NothingLaunched && self.journal.steps == 0
     }
 
-    fn report(&self, started: Timestamp) -> SampleReport {
+    pub(super) fn report(&self, started: Timestamp) -> SampleReport {
         let plan = self.run.plan;
         let Journal {
             outcome,

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::Sample;
-use crate::instance::Instance;
+use crate::instance::{Instance, InstanceId};
 use crate::lease::KeptInstance;
 use crate::provider::{InstanceAccess, Provider};
-use crate::report::Outcome;
+use crate::report::{Outcome, Release, SampleReport};
 use crate::reporter::Reporter;
 use crate::shell::Shell;
 
@@ -55,6 +57,8 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
                 .collect(),
             partial_results: self.results.path().to_owned(),
             results: self.results.final_path(),
+            archive: plan.config.archive,
+            report: self.report_of_loss(&instance.id),
             expires_at: self.expires_at,
             kept: false,
         };
@@ -65,5 +69,23 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
                 instance.id
             )),
         }
+    }
+
+    /// The report that holds where collector is killed while it works with the instance.
+    fn report_of_loss(&self, id: &InstanceId) -> SampleReport {
+        let first = self.journal.stages.first();
+        let mut report = self.report(first.map_or_else(Timestamp::now, |stage| stage.started));
+        // How the one ended that goes on, nobody will know.
+        report.stages.retain(|stage| stage.ok);
+        report.released = Release::Kept {
+            id: id.clone(),
+            until: self.expires_at,
+        };
+        report.fail(
+            Outcome::Unavailable,
+            "collector was ended before the sample was over",
+            Some("`collector/logs` tells how far the steps came; run it again for a whole result"),
+        );
+        report
     }
 }

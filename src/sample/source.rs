@@ -8,6 +8,7 @@ use crate::reporter::{Event, Reporter};
 use crate::repository::Found;
 use crate::shell::{Shell, ShellError};
 use crate::step::Location;
+use crate::upload::progress;
 
 impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
     /// Brings the checkout of the commit to the instance, where one is to be sent.
@@ -25,7 +26,10 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             } = plan.found_of(*arm)
             {
                 let home = self.home(Some(*arm));
-                let path = host.send_source(&checkout.archive, commit, home).await?;
+                let progress = progress(self.journal.reporter(), checkout.size);
+                let path = host
+                    .send_source(&checkout.archive, commit, home, progress)
+                    .await?;
                 let size = human_bytes(checkout.size);
                 self.journal
                     .report(Event::Detail(format!("sent {commit} to {path} ({size})")));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 
+use collector::exit_status::ExitStatus;
 use serde_json::Value;
 
 use crate::documents::Document;
@@ -180,6 +181,24 @@ fn a_release_has_the_completions_and_the_manual_pages() {
     }
     assert!(release.contains("binary/collect man binary/man"));
     assert!(release.contains("--directory binary collect completions man"));
+}
+
+#[test]
+fn the_changelog_begins_with_the_version_that_is_released_next() {
+    let changelog = text("CHANGELOG.md");
+    let first = changelog.lines().find(|line| line.starts_with("## "));
+    let heading = format!("## [{}]", env!("CARGO_PKG_VERSION"));
+    assert!(first.unwrap().starts_with(&heading), "{first:?}");
+}
+
+#[test]
+fn the_action_tells_of_every_exit_status() {
+    let description = action()["outputs"]["exit-status"]["description"].to_string();
+    for status in ExitStatus::WITHOUT_SIGNAL {
+        let status = status.to_string();
+        let mut words = description.split(|c: char| !c.is_ascii_digit());
+        assert!(words.any(|word| word == status), "{status}: {description}");
+    }
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use collector::cli;
+
 use crate::command::{Finished, Sandbox, run};
 
 /// Both streams of a program that has ended, without the sandbox's path.
@@ -31,21 +33,17 @@ fn check(config: &str, status: i32) -> String {
 #[test]
 fn help_of_every_command() {
     let sandbox = Sandbox::new();
-    for (name, words) in [
-        ("help", &["--help"][..]),
-        ("help_short", &["-h"]),
-        ("help_run", &["run", "--help"]),
-        ("help_check", &["check", "--help"]),
-        ("help_plan", &["plan", "-h"]),
-        ("help_init", &["init", "--help"]),
-        ("help_list", &["list", "--help"]),
-        ("help_reap", &["reap", "--help"]),
-        ("help_results", &["results", "--help"]),
-        ("help_rm", &["rm", "--help"]),
-    ] {
+    let help = |name: &str, words: &[&str]| {
         let finished = run(sandbox.collect(words)).expect(0);
         assert_eq!(finished.stderr, "");
         insta::assert_snapshot!(name, finished.stdout);
+    };
+    help("help", &["--help"]);
+    help("help_short", &["-h"]);
+    help("help_plan_short", &["plan", "-h"]);
+    let definition = cli::command();
+    for command in definition.get_subcommands().map(clap::Command::get_name) {
+        help(&format!("help_{command}"), &[command, "--help"]);
     }
 }
 
@@ -58,6 +56,8 @@ fn faults_of_the_command_line() {
         &["--fast", "config.yml", "v1"],
         &["--samples", "0", "config.yml", "v1"],
         &["--parallel", "257", "config.yml", "v1"],
+        &["--keep-on-failure", "5x", "config.yml", "v1"],
+        &["--keep-on-failure", "5s", "config.yml", "v1"],
         &["--quiet", "--verbose", "config.yml", "v1"],
         &["check"],
         &["check", "absent"],

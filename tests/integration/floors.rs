@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::documents::Document;
+
 const SRC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
 
 /// A longer file is a question about its design, not about its formatting.
@@ -57,6 +59,23 @@ fn floors() -> BTreeMap<String, u32> {
         }
     }
     floors
+}
+
+#[test]
+fn the_page_about_the_architecture_has_every_module_on_its_floor() {
+    let page = Document::open("docs/architecture.md");
+    for (module, floor) in floors() {
+        let mut rows = page.text.lines();
+        let row = rows.find(|line| line.starts_with(&format!("| {floor} | ")));
+        let name = module.rsplit("::").next().unwrap();
+        let mut names = row
+            .unwrap()
+            .split(|c: char| !c.is_alphanumeric() && c != '_');
+        assert!(
+            module == "lib" || names.any(|word| word == name),
+            "{module}"
+        );
+    }
 }
 
 /// The module of a file: `provider/ec2.rs` is `provider::ec2`.

@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 
+use collector::cli;
+
 use crate::command::{Sandbox, run};
 use crate::terminal::Terminal;
 
@@ -224,16 +226,19 @@ fn bash_completes_a_command() {
 fn there_is_a_manual_page_for_every_command() {
     let sandbox = Sandbox::new();
     run(sandbox.collect(&["man", "."])).expect(0);
-    for (name, words) in [
-        ("collect.1", "Measures a revision"),
-        ("collect-plan.1", "what a run would do"),
-        ("collect-init.1", "to start from"),
-        ("collect-reap.1", "left over"),
-    ] {
+    let definition = cli::command();
+    let commands = definition.get_subcommands();
+    let pages = commands
+        .filter(|command| !command.is_hide_set())
+        .map(|command| (format!("collect-{}.1", command.get_name()), command));
+    for (name, command) in pages.chain([("collect.1".to_owned(), &definition)]) {
         let page = fs::read_to_string(sandbox.path().join(name)).unwrap();
+        // Where a page may break a line or a word, it has a backslash.
+        let words = command.get_about().unwrap().to_string();
+        let words = words.split(['-', '`', '\'', '.']).next().unwrap();
         assert!(
             page.starts_with(".ie") && page.contains(".TH") && page.contains(words),
-            "{page}"
+            "{words}: {page}"
         );
     }
     run(sandbox.collect(&["man", "absent"]))

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use collector::report::{Release, SampleReport};
+use collector::report::{Outcome, Release, SampleReport};
 use collector::results::SampleDirectory;
 
 use crate::command::{Finished, Running, Sandbox, processes_with, run, wait_for};
@@ -114,6 +114,9 @@ fn what_a_killed_collector_left_behind_is_fetched() {
         .expect(2)
         .says("still going on");
     running.kill_after("measuring\n");
+    run(sandbox.collect(&["results"]))
+        .expect(0)
+        .says(&format!("`collect fetch {id}` collects from it"));
     run(sandbox.collect(&[
         "ssh",
         &id,
@@ -141,6 +144,21 @@ fn what_a_killed_collector_left_behind_is_fetched() {
     let log = sample.join("collector/logs/01-run-measure.sh.log");
     assert_eq!(fs::read_to_string(log).unwrap(), "measuring\ndone\n");
     run(sandbox.collect(&["reap", "--run", &id, "--local"])).expect(0);
+
+    let report = report(&sample);
+    assert_eq!(report.outcome, Outcome::Unavailable);
+    assert_eq!(
+        report.errors[0].message,
+        "collector was ended before the sample was over"
+    );
+    assert_eq!((report.run.as_str(), report.collected.files), (&*id, 1));
+    let listed = run(sandbox.collect(&["results", "v1"])).expect(0).stdout;
+    assert!(listed.contains("failed (infrastructure)"), "{listed}");
+    assert!(sample.with_extension("tar.gz").is_file());
+    assert!(sample.join("collector/report.html").is_file());
+    run(sandbox.collect(&["report", sample.to_str().unwrap()])).expect(0);
+    run(sandbox.collect(&["rm", "--yes", &id])).expect(0);
+    assert!(!sample.exists());
 }
 
 #[test]

@@ -57,3 +57,25 @@ fn a_role_is_made_as_the_page_about_aws_says() {
     let commands = page.blocks("console").concat();
     assert!(readme().blocks("console").contains(&commands));
 }
+
+#[test]
+fn the_program_is_downloaded_under_the_name_that_a_release_gives_it() {
+    let version = env!("CARGO_PKG_VERSION");
+    let archive = format!("releases/download/v{version}/collect-{version}-linux-amd64.tar.gz ");
+    assert!(readme().blocks("console").concat().contains(&archive));
+    let release = Document::open(".github/workflows/release.yml").text;
+    assert!(release.contains("release/collect-$VERSION-linux-$ARCHITECTURE.tar.gz\""));
+    assert!(release.contains("architecture: amd64"));
+}
+
+#[test]
+fn every_page_has_its_row() {
+    let more = readme().section("## More").text;
+    for entry in std::fs::read_dir(format!("{ROOT}/docs")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let row = format!("[{name}](docs/{name})");
+        let is_page = path.extension().is_some_and(|extension| extension == "md");
+        assert!(!is_page || more.contains(&row), "{row}");
+    }
+}

@@ -36,7 +36,11 @@ step.
 ## `main`
 
 {main}
-A line of `upload` is one of these:
+A rehearsal (`--local`, or `provider: local`) may leave out the keys marked EC2; those that are there are checked.
+
+## Lines of `upload`
+
+A line is one of these:
 
 * A path relative to the config file. A directory stands for everything in it, hidden files too.
 * A glob: `*`, `?`, `[…]`, `**`, `{{a,b}}`. As in a shell, `*` ends at a slash and passes over hidden files.
@@ -53,8 +57,6 @@ an error, unless a line names it: what is named is followed. Two different files
 What is named has to be there when the config is checked, and so do the scripts; where `before_aws_start` has a step, that step
 may still make them. They are looked up again after it, before anything is rented, and read when they are sent.
 `collector/uploads.json` of the results has the SHA-256 of every file. `collect check` shows what would travel.
-
-A rehearsal (`--local`, or `provider: local`) may leave out the keys marked EC2; those that are there are checked.
 
 ## Options of an entry of `figures`
 

@@ -162,6 +162,9 @@ fn a_repository_that_cannot_be_used_is_told_with_its_place() {
     let sandbox = sandbox("repository: elsewhere");
     let refused = collect(&sandbox, "v1").expect(2);
     refused.says("/elsewhere cannot be used as a clone");
+    let checked = run(sandbox.collect(&["check", "config.yml"])).expect(2);
+    checked.says("/elsewhere cannot be used as a clone: No such file or directory");
+    checked.says("give the path of a clone");
     let path = sandbox.path().join("elsewhere");
     fs::create_dir(&path).unwrap();
     collect(&sandbox, "v1")
@@ -173,6 +176,33 @@ fn a_repository_that_cannot_be_used_is_told_with_its_place() {
     std::os::unix::fs::symlink("/bin/sh", sandbox.path().join("bin/sh")).unwrap();
     command.env("PATH", sandbox.path().join("bin"));
     run(command).expect(2).says("git is not installed");
+}
+
+#[test]
+fn a_plan_names_the_commit_that_the_clone_has() {
+    let sandbox = sandbox("repository: software\nsend: true");
+    let Software { first, second, .. } = software(&sandbox);
+    let plan =
+        |words: &[&str]| run(sandbox.collect(&[&["plan", "config.yml"], words].concat())).expect(0);
+    let shown = plan(&["v1.0"]);
+    assert!(!sandbox.path().join("state/checkouts").exists());
+    let shown = shown.stdout;
+    for line in [
+        format!("revision             v1.0 (commit {first})\n"),
+        format!("COLLECTOR_COMMIT            {first}\n"),
+        "(copy the scripts and the checkout into it)\n".to_owned(),
+    ] {
+        assert!(shown.contains(&line), "{line} in {shown}");
+    }
+    let compared = plan(&["main", "--baseline", "v1.0"]).stdout;
+    assert!(compared.contains(&second), "{compared}");
+    assert!(
+        compared.contains("COLLECTOR_COMMIT            (that of the revision whose turn it is)\n"),
+        "{compared}"
+    );
+    run(sandbox.collect(&["plan", "config.yml", "v1.O"]))
+        .expect(2)
+        .says("did you mean `v1.0`?");
 }
 
 #[test]

@@ -67,12 +67,15 @@ async fn send(noticed: bool, cut: impl Fn(usize) -> usize) -> (Result<String, Sh
         port_open: None,
     };
     let commit = Commit::parse(HASH).unwrap();
-    let sent = host.send_source(&archive, &commit, ".").await;
+    let mut read = Vec::new();
+    let progress = |done| read.push(done);
+    let sent = host.send_source(&archive, &commit, ".", progress).await;
     let names = fs::read_dir(&home).unwrap();
     let names: Vec<String> = names
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     if let Ok(path) = &sent {
+        assert_eq!(read.last(), Some(&(tar.len() as u64)), "all of it was told");
         assert_eq!(
             fs::read_to_string(Path::new(path).join("speed")).unwrap(),
             "fast"

@@ -79,6 +79,16 @@ fn results_are_listed_newest_first() {
 }
 
 #[test]
+fn a_revision_without_results_is_named_with_those_that_have_some() {
+    let sandbox = measured(&["v1.2", "v1.3"]);
+    let none = run(sandbox.collect(&["results", "zzz"])).expect(0);
+    none.says("there are no results of `zzz` in ");
+    none.says("/out, but 2 samples of other revisions\n");
+    let near = run(sandbox.collect(&["results", "v1.4"])).expect(0);
+    near.says("2 samples of other revisions; did you mean `v1.");
+}
+
+#[test]
 fn results_lie_where_they_are_said_to_lie() {
     let sandbox = measured(&["v1"]);
     assert_eq!(stored(&sandbox, &["--output", "out"]).len(), 1);
@@ -195,6 +205,15 @@ fn a_run_that_was_broken_off_is_listed_and_removed() {
         !sandbox.output().join("v1").exists(),
         "the revision is empty"
     );
+}
+
+#[test]
+fn a_sample_whose_collector_was_killed_before_its_report_is_removed() {
+    let sandbox = measured(&["v1"]);
+    let sample = sandbox.sample("v1");
+    fs::remove_file(sample.join("collector/run.json")).unwrap();
+    run(sandbox.collect(&["rm", "--yes", name(&sample)])).expect(0);
+    assert!(!sample.exists());
 }
 
 #[test]

@@ -138,9 +138,10 @@ fn check_shows_what_travels_and_what_scripts_seem_to_miss() {
         .file("data/small", "x")
         .file("common.sh", ":")
         .file("tools/plot.py", "")
+        .file("lib", "")
         .script(
             "measure.sh",
-            "source common.sh\npython3 tools/plot.py data/small",
+            "source common.sh\npython3 tools/plot.py data/small\n\"$(dirname \"$0\")/lib\" \"$(dirname \"$0\")/absent\"",
         );
     let finished = run(sandbox.collect(&["check", "."])).expect(0);
     assert!(
@@ -152,6 +153,8 @@ fn check_shows_what_travels_and_what_scripts_seem_to_miss() {
     );
     finished.says("measure.sh seems to need `common.sh`, which is not uploaded");
     finished.says("measure.sh seems to need `tools/plot.py`");
+    finished.says("measure.sh seems to need `lib`");
+    assert!(!finished.stderr.contains("absent"), "{}", finished.stderr);
     assert!(
         !finished.stderr.contains("data/small"),
         "{}",

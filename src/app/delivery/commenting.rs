@@ -109,7 +109,7 @@ fn no_comment(error: &CommentError, thread: Option<&Thread>) -> String {
     };
     format!(
         "{message}\nadd to the job:\npermissions:\n  {permissions}\n\
-         A pull request from a fork never may: docs/github-actions.md has a pair of workflows for that."
+         A pull request from a fork can never get them: docs/github-actions.md has a pair of workflows for that."
     )
 }
 

@@ -204,7 +204,7 @@ pub const MAIN_KEYS: [Key; 50] = [
         Kind::Globs,
         Behaviour("the scripts only"),
         "[lib, 'data/*.json', '!*.tmp']",
-        "files and directories that the scripts need: paths and globs relative to the config file, and behind a `!` what does not travel; see below",
+        "files and directories that the scripts need: paths and globs relative to the config file, and behind a `!` what does not travel; the forms are in docs/config.md, \"Lines of `upload`\"",
     ),
     key(
         "bake",
@@ -219,7 +219,7 @@ pub const MAIN_KEYS: [Key; 50] = [
         Kind::Figures,
         Behaviour("none are read"),
         "[bench.json, sizes/*.csv: {value: bytes, unit: B, better: less}]",
-        "the collected files that hold the figures: globs relative to the directory of the instance in the results, as in `upload`; see below",
+        "the collected files that hold the figures: globs relative to the directory of the instance in the results, as in `upload`; the options are in docs/config.md, \"Options of an entry of `figures`\"",
     ),
     key(
         "exports",

@@ -165,21 +165,40 @@ main:
             "" => "echo \"nothing to install for $VERSION\"",
             build => build,
         };
+        let example = if self.in_clone {
+            "# root, and starts in the checkout of the commit that is sent along. Install what it needs and build it here, for example:
+#   apt-get update && apt-get install --yes make gcc && make"
+                .to_owned()
+        } else {
+            format!(
+                "# root in the login user's home. Fetch and build here, for example:
+#   apt-get update && apt-get install --yes git make gcc
+#   git clone https://example.org/{program}.git && cd {program} && git checkout \"$VERSION\" && make
+# With `repository` and `send: true` in config.yml a clone on your own machine is sent along, and its files are there:
+#   cd \"$COLLECTOR_SOURCE\" && make"
+            )
+        };
+        let checkout = self.checkout();
         format!(
             "\
 #!/bin/sh
 # Installs {program} at the revision that is to be measured, on a machine that has only what its image brings. It runs as
-# root in the login user's home. Fetch and build here, for example:
-#   apt-get update && apt-get install --yes git make gcc
-#   git clone https://example.org/{program}.git && cd {program} && git checkout \"$VERSION\" && make
-# With `repository` and `send: true` in config.yml a clone on your own machine is sent along, and its files are there:
-#   cd \"$COLLECTOR_SOURCE\" && make
+{example}
 set -eu
 : \"${{VERSION:?is not set; collect sets it to the revision}}\"
 
-{build}
+{checkout}{build}
 "
         )
+    }
+
+    /// The line that leads to what is measured, where it is known where that lies.
+    const fn checkout(&self) -> &'static str {
+        if self.in_clone {
+            "cd \"$COLLECTOR_SOURCE\"\n"
+        } else {
+            ""
+        }
     }
 
     fn run(&self) -> String {
@@ -187,11 +206,16 @@ set -eu
             program, measure, ..
         } = self;
         let measure = measure.trim();
+        let checkout = self.checkout();
+        let start = if self.in_clone {
+            "The command that is\n# measured starts in the checkout, where setup.sh built something."
+        } else {
+            "It starts where\n# setup.sh started, so `cd` to where that built something."
+        };
         format!(
             "\
 #!/bin/sh
-# Measures {program}: each repetition is a line of {FIGURES}/{program}.csv, which config.yml collects. It starts where
-# setup.sh started, so `cd` to where that built something, for example to \"$COLLECTOR_SOURCE\".
+# Measures {program}: each repetition is a line of {FIGURES}/{program}.csv, which config.yml collects. {start}
 set -eu
 export LC_ALL=C # a decimal point, not a comma
 : \"${{VERSION:?is not set; collect sets it to the revision}}\"
@@ -200,7 +224,7 @@ repetitions=10
 
 # In parentheses: a `cd` in there ends with it.
 measured() (
-{measure}
+{checkout}{measure}
 )
 
 csv=$PWD/{FIGURES}/{program}.csv

@@ -36,10 +36,16 @@ fn answers(args: &InitArgs) -> Result<Answers, PromptError> {
     let directory = std::path::absolute(&args.directory).unwrap_or_default();
     let named = directory.file_name().unwrap_or_default().to_string_lossy();
     let in_clone = directory.ancestors().any(|path| path.join(".git").exists());
-    let build = if in_clone {
-        "Shell command that builds it; the checkout is in $COLLECTOR_SOURCE (Enter for none)"
+    let (build, measure) = if in_clone {
+        (
+            "Shell command that builds it, in a checkout of the commit (Enter for none)",
+            "Shell command whose time is measured, in the same checkout",
+        )
     } else {
-        "Shell command that installs it at the revision $VERSION (Enter for none)"
+        (
+            "Shell command that installs it at the revision $VERSION (Enter for none)",
+            "Shell command whose time is measured",
+        )
     };
     Ok(Answers {
         in_clone,
@@ -53,7 +59,7 @@ fn answers(args: &InitArgs) -> Result<Answers, PromptError> {
         measure: answer(
             args.measure.as_ref(),
             args.yes,
-            "Shell command whose time is measured",
+            measure,
             DEFAULT_MEASURE.to_owned(),
         )?,
     })

@@ -22,7 +22,7 @@ pub struct InitArgs {
     /// The shell command that installs it at the revision `$VERSION`; may be empty
     #[arg(long, value_name = "COMMAND")]
     pub build: Option<String>,
-    /// The shell command whose time is measured
+    /// The shell command whose time is measured; in a clone it starts in a checkout of the commit, as `--build` does
     #[arg(long, value_name = "COMMAND", value_parser = NonEmptyStringValueParser::new())]
     pub measure: Option<String>,
 }

@@ -67,8 +67,10 @@ fn in_a_clone_what_it_writes_measures_the_commits() {
         .current_dir(sandbox.path())
         .status();
     assert!(status.unwrap().success());
-    let measure = "\"$COLLECTOR_SOURCE/hello\"";
-    let made = run(sandbox.collect(&["init", "--yes", "perf", "--measure", measure])).expect(0);
+    // Both commands start in the checkout.
+    let commands = ["--build", "cp hello built", "--measure", "./built"];
+    let args = [&["init", "--yes", "perf"], &commands[..]].concat();
+    let made = run(sandbox.collect(&args)).expect(0);
     assert!(
         made.stdout.contains("collect --local perf HEAD"),
         "{}",

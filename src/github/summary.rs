@@ -152,11 +152,14 @@ fn leak(report: &SampleReport) -> Option<String> {
         ),
     };
     let reason = span(&clipped(reason, MESSAGE));
-    let open = link("Look at it in the AWS console", &url);
-    Some(format!(
-        "{CAUTION}> **{what} in {region} may still be running and cost money.** {open} and terminate it there.\n\
-         > Why: {reason}\n"
-    ))
+    let may = match url {
+        Some(url) => format!(
+            "**{what} in {region} may still be running and cost money.** {} and terminate it there.",
+            link("Look at it in the AWS console", &url)
+        ),
+        None => format!("**{what} in {region} may still be running.**"),
+    };
+    Some(format!("{CAUTION}> {may}\n> Why: {reason}\n"))
 }
 
 /// An instance that was asked to stay, and the commands that lead to it.

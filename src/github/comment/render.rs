@@ -171,12 +171,17 @@ fn leaks(rows: &[&Row]) -> Option<String> {
         .iter()
         .filter(|row| row.outcome == Outcome::Leaked)
         .map(|row| match &row.instance {
-            Some(Machine { id, region, .. }) => format!(
-                "instance {} in {} may still be running and cost money: {}",
-                code(id.as_str()),
-                text(region),
-                link("look at it in the AWS console", &id.console_url(region))
-            ),
+            Some(Machine { id, region, .. }) => {
+                let costs = id.console_url(region).map_or_else(String::new, |url| {
+                    let link = link("look at it in the AWS console", &url);
+                    format!(" and cost money: {link}")
+                });
+                format!(
+                    "instance {} in {} may still be running{costs}",
+                    code(id.as_str()),
+                    text(region)
+                )
+            }
             None => format!(
                 "an instance of {} may be running and cost money: see the {}",
                 text(&row.label),

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::super::markdown::testing::{self, HOSTILE};
 use super::*;
+use crate::instance::LOCAL_REGION;
 
 fn key() -> CommentKey {
     CommentKey {
@@ -122,6 +123,24 @@ fn what_failed_is_told_and_what_leaked_comes_first() {
             "measure (c7i.large, 2): measure.sh ended with status 2",
         ]
     );
+}
+
+#[test]
+fn what_is_left_of_a_rehearsal_is_not_on_a_page_of_aws() {
+    let leaked = Row {
+        outcome: Outcome::Leaked,
+        instance: Some(Machine {
+            id: InstanceId::new("local-1"),
+            instance_type: None,
+            region: LOCAL_REGION.into(),
+        }),
+        ..row(1)
+    };
+    let body = Rows::from(leaked).body(&key());
+    assert!(
+        testing::page(&body).contains(&"instance local-1 in local may still be running".into())
+    );
+    assert!(!body.contains("console.aws"), "{body}");
 }
 
 #[test]

@@ -58,6 +58,9 @@ mod schedule;
 pub mod shard;
 pub mod shell;
 mod shutdown;
+#[cfg(test)]
+#[path = "../tests/integration/skip.rs"]
+mod skip;
 mod starter;
 pub mod statistics;
 pub mod step;

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use collector::report;
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::command::{Running, Sandbox};
 use crate::lab::{Guest, Lab};
@@ -135,5 +136,50 @@ fn a_signal_ends_a_rehearsal_and_all_of_its_processes() {
         assert!(since.elapsed() < GONE);
         let left = crate::command::processes_with(&format!("sleep\0{nap}"));
         assert!(left.is_empty(), "{left:?}");
+    }
+}
+
+#[test]
+fn every_signal_that_would_end_the_process_ends_the_run_in_good_order() {
+    let begun = report::Signal::ALL.map(|signal| {
+        let sandbox = Sandbox::new();
+        let nap = format!("600.{}2{}", std::process::id(), signal.number());
+        sandbox
+            .config(
+                "performance_results: result",
+                "run:\n  - wait.sh\nafter_collect:\n  - afterwards.sh\n",
+            )
+            .script(
+                "wait.sh",
+                &format!("touch result\necho waiting\nsleep {nap}"),
+            )
+            .script("afterwards.sh", "echo afterwards");
+        let running = Running::spawn(sandbox.collect(&["config.yml", "v1", "--local"]));
+        (signal, sandbox, nap, running)
+    });
+    for (signal, sandbox, nap, mut running) in begun {
+        running.wait_for_output("waiting\n");
+        let since = Instant::now();
+        running.signal(Signal::from_named_raw(signal.number().into()).unwrap());
+        let finished = running.finish().expect(128 + i32::from(signal.number()));
+        assert!(since.elapsed() < GONE, "{signal}: {:?}", since.elapsed());
+        finished.says(&format!("ended by a signal ({signal})"));
+        assert!(!finished.stderr.contains("afterwards.sh"), "{signal}");
+        let left = crate::command::processes_with(&format!("sleep\0{nap}\0"));
+        assert!(left.is_empty(), "{signal}: {left:?}");
+        let sample = sandbox.sample("v1");
+        let log = std::fs::read_to_string(sample.join("collector/logs/01-run-wait.sh.log"));
+        assert_eq!(log.unwrap(), "waiting\n", "{signal}");
+        let record = std::fs::read_to_string(sample.join("collector/run.json")).unwrap();
+        let record: Value = serde_json::from_str(&record).unwrap();
+        assert_eq!(record["outcome"], "interrupted", "{signal}");
+        assert_eq!(record["signal"], signal.to_string());
+        assert!(!sample.join("result").exists(), "{signal}");
+        let mut kept = std::fs::read_dir(sandbox.output().join("v1")).unwrap();
+        let archive = kept.find(|entry| {
+            let path = entry.as_ref().unwrap().path();
+            path.extension().is_some_and(|end| end == "gz")
+        });
+        assert!(archive.is_none(), "{signal}: {archive:?}");
     }
 }

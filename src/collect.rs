@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use crate::blocking::off_the_runtime;
 use crate::config::Pattern;
 use crate::records::{FilePath, FileState, Manifest, ManifestEntry, Sha256};
 use crate::report::Collected;
@@ -274,9 +275,8 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
             path: self.into.to_owned(),
             source,
         };
-        let space = tokio::task::spawn_blocking(move || FreeSpace::at(&path))
+        let space = off_the_runtime(move || FreeSpace::at(&path))
             .await
-            .map_err(|panic| write(io::Error::other(panic)))?
             .map_err(write)?;
         let block = space.block.min(BLOCK);
         let taken =

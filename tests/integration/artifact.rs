@@ -3,10 +3,11 @@
 use std::fs::File;
 use std::path::Path;
 use std::process::Command;
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::command::{Finished, Sandbox, run};
+use crate::command::{Finished, PATIENCE, Running, Sandbox, run, wait_for};
 use crate::fake_github::{FakeGitHub, Job, SHA};
 use crate::workflow::{quick_desk, step, values};
 
@@ -295,8 +296,8 @@ fn a_signal_during_the_upload_ends_it() {
     let sandbox = quick_desk();
     let mut job = github.job();
     let command: Command = step(&sandbox, &mut job, &[]);
-    let running = crate::command::Running::spawn(command);
-    crate::command::wait_for("the upload", || {
+    let running = Running::spawn(command);
+    wait_for("the upload", || {
         (!github.artifacts().is_empty()).then_some(())
     });
     let since = std::time::Instant::now();
@@ -323,4 +324,80 @@ fn an_upload_that_outlives_its_address_is_started_again() {
         .map(|artifact| (artifact["name"].clone(), artifact["id"].is_null()))
         .collect();
     assert_eq!(names, [(json!("mine"), true), (json!("mine-2"), false)]);
+}
+
+#[test]
+fn each_sample_of_a_run_has_an_artifact_of_its_own() {
+    let Some(github) = FakeGitHub::start() else {
+        return;
+    };
+    for (inputs, shared) in [
+        (&[][..], None),
+        (&[("artifact-name", "mine")], Some("mine")),
+    ] {
+        let sandbox = quick_desk();
+        let main = "performance_results: out.csv\nsamples: 3";
+        sandbox.config(main, "run:\n  - measure.sh\n");
+        let mut job = github.job();
+        let before = github.artifacts().len();
+        measured(&sandbox, &mut job, inputs).expect(0);
+        let made = github.artifacts().split_off(before);
+        assert_eq!(made.len(), 3, "{made:#?}");
+        // Beside them lies the record of the run as a whole.
+        let samples = sandbox.samples(SHA).into_iter().filter_map(|sample| {
+            let record = std::fs::read(sample.join("collector/run.json")).ok()?;
+            let record: Value = serde_json::from_slice(&record).unwrap();
+            let id = sample.file_name().unwrap().to_str().unwrap().to_owned();
+            Some((record["sample"].as_u64().unwrap(), id))
+        });
+        let samples: Vec<_> = samples.collect();
+        assert_eq!(samples.len(), 3, "{samples:?}");
+        for (sample, id) in samples {
+            let name = match shared {
+                Some(name) => format!("{name}-sample-{sample}"),
+                None => format!("collector-{}-{id}", &SHA[..12]),
+            };
+            assert!(
+                made.iter().any(|artifact| artifact["name"] == name),
+                "{name}: {made:#?}"
+            );
+            let into = tempfile::tempdir().unwrap();
+            assert_eq!(github.readback(&name, into.path())["digestMismatch"], false);
+            holds_the_results(&into.path().join(SHA).join(format!("{id}.tar.gz")), &id);
+        }
+    }
+}
+
+#[test]
+fn an_archive_that_cannot_be_read_is_told_at_once() {
+    let Some(github) = FakeGitHub::start() else {
+        return;
+    };
+    let change: [fn(&Path); 2] = [
+        |archive| std::fs::remove_file(archive).unwrap(),
+        |archive| {
+            File::options()
+                .write(true)
+                .open(archive)
+                .unwrap()
+                .set_len(1)
+                .unwrap();
+        },
+    ];
+    for (round, change) in change.into_iter().enumerate() {
+        github.fault(&json!({ "path": "CreateArtifact", "delay": 5 }));
+        let sandbox = quick_desk();
+        let mut job = github.job();
+        let running = Running::spawn(step(&sandbox, &mut job, &[("comment", "never")]));
+        wait_for("the upload", || {
+            (github.requests("CreateArtifact").len() > round).then_some(())
+        });
+        change(&sandbox.sample(SHA).with_extension("tar.gz"));
+        let since = Instant::now();
+        running.finish().expect(3).logs("no artifact: reading ");
+        assert!(since.elapsed() < PATIENCE, "{:?}", since.elapsed());
+        assert_eq!(github.requests("CreateArtifact").len(), round + 1);
+        assert_eq!(values(&job.output())["status"], "unavailable");
+        assert!(sandbox.sample(SHA).join("out.csv").exists());
+    }
 }

@@ -205,6 +205,47 @@ fn sixteen_jobs_at_once_converge_on_one_comment_with_every_row() {
     assert!(writes > 16, "{writes}");
 }
 
+/// The rows of the table in a comment, without the times and the links, which no two jobs share.
+fn rows(body: &str) -> BTreeSet<String> {
+    let rows = body.lines().filter(|line| line.starts_with("| measure ("));
+    rows.map(|row| {
+        let cells: Vec<&str> = row.split(" | ").collect();
+        let results = cells.last().unwrap().split(']').next().unwrap();
+        format!("{} {} {results}", cells[0], cells[1])
+    })
+    .collect()
+}
+
+#[test]
+fn a_job_with_samples_has_the_rows_that_a_matrix_of_jobs_has() {
+    let Some(github) = FakeGitHub::with_prism() else {
+        return;
+    };
+    for number in [7, 8] {
+        github.add_pull(&json!({ "number": number, "sha": SHA }));
+    }
+    for sample in 1..=3 {
+        let matrix = json!({ "sample": sample }).to_string();
+        measured(&mut job_for(&github, 7), &[("matrix", &matrix)]);
+    }
+    let sandbox = quick_desk();
+    let main = "performance_results: out.csv\nsamples: 3";
+    sandbox.config(main, "run:\n  - measure.sh\n");
+    run(step(&sandbox, &mut job_for(&github, 8), &[])).expect(0);
+    let (of_matrix, of_samples) = (the_comment(&github, 7), the_comment(&github, 8));
+    assert_eq!(rows(&of_matrix).len(), 3, "{of_matrix}");
+    assert_eq!(rows(&of_matrix), rows(&of_samples), "{of_samples}");
+    assert!(of_matrix.contains("✅ 3 jobs passed"), "{of_matrix}");
+    assert!(of_samples.contains("✅ 3 samples passed"), "{of_samples}");
+    for artifact in github.artifacts() {
+        let link = format!("/artifacts/{}", artifact["id"]);
+        assert!(
+            (of_matrix.clone() + &of_samples).contains(&link),
+            "{artifact}"
+        );
+    }
+}
+
 #[test]
 fn a_token_that_may_not_write_is_one_warning_and_no_failure() {
     let Some(github) = FakeGitHub::start() else {

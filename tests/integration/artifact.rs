@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::command::{Finished, PATIENCE, Running, Sandbox, run, wait_for};
 use crate::fake_github::{FakeGitHub, Job, SHA};
-use crate::workflow::{quick_desk, step, values};
+use crate::workflow::{quick_sandbox, step, values};
 
 const SERVICE: &str = "ArtifactService";
 
@@ -34,7 +34,7 @@ fn githubs_own_client_reads_back_the_tree() {
     let Some(github) = FakeGitHub::start() else {
         return;
     };
-    let sandbox = quick_desk();
+    let sandbox = quick_sandbox();
     let mut job = github.job();
     measured(&sandbox, &mut job, &[("retention-days", "7")]).expect(0);
     let sample = sandbox.sample(SHA);
@@ -126,7 +126,7 @@ fn what_passes_is_tried_again() {
         vec![json!({ "path": "ListArtifacts", "status": 503, "body": "" })],
     ];
     for faults in faults {
-        let sandbox = quick_desk();
+        let sandbox = quick_sandbox();
         for fault in &faults {
             github.fault(fault);
         }
@@ -154,7 +154,7 @@ fn a_name_that_was_taken_by_a_lost_answer_is_replaced() {
         return;
     };
     github.fault(&json!({ "path": "CreateArtifact", "reset": "after" }));
-    let sandbox = quick_desk();
+    let sandbox = quick_sandbox();
     measured(&sandbox, &mut github.job(), &[("artifact-name", "mine")]).expect(0);
     let finished: Vec<Value> = github
         .artifacts()
@@ -200,7 +200,7 @@ fn every_refusal_is_told_and_leaves_the_results_on_disk() {
         ),
     ] {
         github.fault(&fault);
-        let sandbox = quick_desk();
+        let sandbox = quick_sandbox();
         let mut job = github.job();
         let finished = measured(&sandbox, &mut job, &[]).expect(3);
         finished.logs(words);
@@ -221,7 +221,7 @@ fn an_expired_token_is_not_even_tried() {
     let Some(github) = FakeGitHub::start() else {
         return;
     };
-    let sandbox = quick_desk();
+    let sandbox = quick_sandbox();
     measured(&sandbox, &mut github.job_that_expires_in(-60), &[])
         .expect(3)
         .logs("the job's token has expired");
@@ -235,7 +235,7 @@ fn a_name_that_another_job_has_is_told() {
         return;
     };
     for status in [0, 3] {
-        let sandbox = quick_desk();
+        let sandbox = quick_sandbox();
         let finished =
             measured(&sandbox, &mut github.job(), &[("artifact-name", "ours")]).expect(status);
         if status == 3 {
@@ -255,7 +255,7 @@ fn where_there_are_no_artifacts_the_run_still_passes() {
         let mut job = github.job();
         job.set("ACTIONS_RESULTS_URL", "")
             .set("GITHUB_SERVER_URL", server);
-        let sandbox = quick_desk();
+        let sandbox = quick_sandbox();
         let finished = measured(&sandbox, &mut job, &[]).expect(0);
         results_are_kept(&sandbox);
         finished
@@ -268,7 +268,7 @@ fn where_there_are_no_artifacts_the_run_still_passes() {
 
 #[test]
 fn a_bad_name_is_refused_before_anything_runs() {
-    let sandbox = quick_desk();
+    let sandbox = quick_sandbox();
     let finished =
         run(sandbox.collect(&["config.yml", "v1", "--local", "--artifact-name", "a/b"])).expect(2);
     finished.says("contains '/'");
@@ -280,7 +280,7 @@ fn the_instance_is_gone_before_the_upload_starts() {
     let Some(github) = FakeGitHub::start() else {
         return;
     };
-    let sandbox = quick_desk();
+    let sandbox = quick_sandbox();
     let finished = measured(&sandbox, &mut github.job(), &[]).expect(0);
     let at = |words: &str| finished.stdout.find(words).unwrap();
     assert!(at("terminate: done") < at("uploaded collector-"));
@@ -293,7 +293,7 @@ fn a_signal_during_the_upload_ends_it() {
         return;
     };
     github.fault(&json!({ "path": "FinalizeArtifact", "delay": 30 }));
-    let sandbox = quick_desk();
+    let sandbox = quick_sandbox();
     let mut job = github.job();
     let command: Command = step(&sandbox, &mut job, &[]);
     let running = Running::spawn(command);
@@ -315,7 +315,7 @@ fn an_upload_that_outlives_its_address_is_started_again() {
     };
     github.upload_lifetime(2);
     github.fault(&json!({ "path": "comp=block&", "delay": 4, "status": 500, "body": "" }));
-    let sandbox = quick_desk();
+    let sandbox = quick_sandbox();
     let mut job = github.job();
     measured(&sandbox, &mut job, &[("artifact-name", "mine")]).expect(0);
     let names: Vec<_> = github
@@ -335,7 +335,7 @@ fn each_sample_of_a_run_has_an_artifact_of_its_own() {
         (&[][..], None),
         (&[("artifact-name", "mine")], Some("mine")),
     ] {
-        let sandbox = quick_desk();
+        let sandbox = quick_sandbox();
         let main = "performance_results: out.csv\nsamples: 3";
         sandbox.config(main, "run:\n  - measure.sh\n");
         let mut job = github.job();
@@ -386,7 +386,7 @@ fn an_archive_that_cannot_be_read_is_told_at_once() {
     ];
     for (round, change) in change.into_iter().enumerate() {
         github.fault(&json!({ "path": "CreateArtifact", "delay": 5 }));
-        let sandbox = quick_desk();
+        let sandbox = quick_sandbox();
         let mut job = github.job();
         let running = Running::spawn(step(&sandbox, &mut job, &[("comment", "never")]));
         wait_for("the upload", || {

@@ -22,7 +22,7 @@ pub(crate) const PHASES: [&str; 7] = [
     "before_aws_terminate",
 ];
 
-pub(crate) fn desk_that_waits_in(phase: &str, main: &str) -> Sandbox {
+pub(crate) fn sandbox_that_waits_in(phase: &str, main: &str) -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox
         .config(main, &format!("{phase}:\n  - wait.sh\n"))
@@ -37,7 +37,8 @@ fn a_signal_in_any_phase_ends_the_instance_in_time() {
     };
     let signals = [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)];
     for (phase, (signal, status)) in PHASES.into_iter().zip(signals.into_iter().cycle()) {
-        let sandbox = desk_that_waits_in(phase, &lab.main("performance_results: /etc/os-release"));
+        let sandbox =
+            sandbox_that_waits_in(phase, &lab.main("performance_results: /etc/os-release"));
         let mut running = Running::spawn(lab.collect(&sandbox, &["config.yml", "v1"]));
         running.wait_for_output("waiting\n");
         let since = Instant::now();
@@ -60,7 +61,7 @@ fn a_signal_while_the_instance_boots_ends_it() {
     let Some(lab) = Lab::start(Guest::None) else {
         return;
     };
-    let sandbox = desk_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
+    let sandbox = sandbox_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
     let mut running = Running::spawn(lab.collect(&sandbox, &["config.yml", "v1", "--verbose"]));
     running.wait_for_output("is up at");
     let since = Instant::now();
@@ -75,7 +76,7 @@ fn a_signal_during_the_launch_ends_what_was_launched() {
     let Some(lab) = Lab::start(Guest::None) else {
         return;
     };
-    let sandbox = desk_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
+    let sandbox = sandbox_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
     lab.fault(&json!({"action": "RunInstances", "count": 1, "delay": 1.0}));
     let mut running = Running::spawn(lab.collect(&sandbox, &["config.yml", "v1"]));
     running.wait_for_output("launch …");
@@ -93,7 +94,7 @@ fn what_cannot_be_confirmed_is_the_last_line_and_outranks_the_signal() {
     let Some(lab) = Lab::start(Guest::None) else {
         return;
     };
-    let sandbox = desk_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
+    let sandbox = sandbox_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
     lab.fault(&json!({"action": "TerminateInstances", "count": -1, "code": "Unavailable", "message": "later", "status": 503}));
     let mut running = Running::spawn(lab.collect(&sandbox, &["config.yml", "v1"]));
     running.wait_for_output("is up at");

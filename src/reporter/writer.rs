@@ -19,10 +19,10 @@ use crate::config::plural;
 const QUEUE_LIMIT: usize = 8 << 20;
 
 /// The longest that anybody waits for what is still to be written while a run goes on.
-const CATCH_UP: Duration = Duration::from_secs(2);
+const CATCH_UP_DEADLINE: Duration = Duration::from_secs(2);
 
 /// The time between two ticks.
-const TICK: Duration = Duration::from_secs(1);
+const TICK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A reporter on a thread of its own. Taking an event never waits for it.
 #[derive(Debug)]
@@ -145,7 +145,7 @@ impl<R: Reporter> Queue<R> {
     }
 
     fn drain(&self, reporter: &R) {
-        let mut next_tick = Instant::now() + TICK;
+        let mut next_tick = Instant::now() + TICK_INTERVAL;
         loop {
             match self.next(next_tick) {
                 Next::Item(Item::Event(event)) => reporter.take(event),
@@ -155,7 +155,7 @@ impl<R: Reporter> Queue<R> {
             }
             if Instant::now() >= next_tick {
                 reporter.tick(Timestamp::now());
-                next_tick = Instant::now() + TICK;
+                next_tick = Instant::now() + TICK_INTERVAL;
             }
         }
         self.finished.notify_one();
@@ -207,7 +207,7 @@ impl<R: Reporter + Send + 'static> Reporter for Writer<R> {
     async fn caught_up(&self) {
         let (written, all) = oneshot::channel::<()>();
         self.call(move |_| drop(written));
-        let _ = timeout(CATCH_UP, all).await;
+        let _ = timeout(CATCH_UP_DEADLINE, all).await;
     }
 }
 

@@ -9,7 +9,7 @@ use crate::shell::{Captured, Output};
 const MIN_SIMILARITY: f64 = 0.6;
 
 /// The most names that are shown.
-const SHOWN: usize = 3;
+const MAX_SHOWN: usize = 3;
 
 /// A longer line is no name, in bytes.
 const MAX_LINE: usize = 4096;
@@ -108,7 +108,7 @@ impl<'r> Refs<'r> {
             .nearest
             .partition_point(|(other, _)| *other >= similarity);
         self.nearest.insert(at, (similarity, name.to_owned()));
-        self.nearest.truncate(SHOWN);
+        self.nearest.truncate(MAX_SHOWN);
     }
 }
 

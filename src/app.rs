@@ -51,7 +51,7 @@ use crate::reporter::{Event, Reporter, SampleReporter};
 use crate::shutdown;
 
 /// The threads beside the policy's own: for the ciphers of connections, and for signals.
-const WORKERS: usize = 2;
+const WORKER_COUNT: usize = 2;
 
 /// Carries out a request, and has said how it ended when it returns.
 pub fn main(request: Request) -> ExitStatus {
@@ -115,7 +115,7 @@ pub fn post() -> ExitStatus {
 
 fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKERS)
+        .worker_threads(WORKER_COUNT)
         .enable_all()
         .build()
         .map_err(|source| Error::System {

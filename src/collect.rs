@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use crate::blocking::off_the_runtime;
 use crate::config::Pattern;
 use crate::records::{FilePath, FileState, Manifest, ManifestEntry, Sha256};
 use crate::report::Collected;
@@ -121,15 +122,7 @@ pub async fn collect(
     arrivals: &Arrivals,
     reporter: &impl Reporter,
 ) -> Collection {
-    let mut collecting = Collecting {
-        shell,
-        into,
-        arrivals,
-        reporter,
-        warnings: Vec::new(),
-        file_warnings: Warnings::default(),
-        deferred: None,
-    };
+    let mut collecting = Collecting::new(shell, into, arrivals, reporter);
     let mut entries = Vec::new();
     let error = collecting.collect(patterns, &mut entries).await.err();
     arrivals.finish().await;
@@ -144,15 +137,7 @@ pub async fn survey(
     arrivals: &Arrivals,
     reporter: &impl Reporter,
 ) -> Collection {
-    let mut collecting = Collecting {
-        shell,
-        into,
-        arrivals,
-        reporter,
-        warnings: Vec::new(),
-        file_warnings: Warnings::default(),
-        deferred: None,
-    };
+    let mut collecting = Collecting::new(shell, into, arrivals, reporter);
     match collecting.list(patterns).await {
         Ok(mut entries) => {
             for entry in &mut entries {
@@ -175,7 +160,19 @@ struct Collecting<'a, S, R> {
     deferred: Option<CollectError>,
 }
 
-impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
+impl<'a, S: Shell, R: Reporter> Collecting<'a, S, R> {
+    fn new(shell: &'a S, into: &'a Path, arrivals: &'a Arrivals, reporter: &'a R) -> Self {
+        Self {
+            shell,
+            into,
+            arrivals,
+            reporter,
+            warnings: Vec::new(),
+            file_warnings: Warnings::default(),
+            deferred: None,
+        }
+    }
+
     async fn collect(
         &mut self,
         patterns: &[Pattern],
@@ -274,9 +271,8 @@ impl<S: Shell, R: Reporter> Collecting<'_, S, R> {
             path: self.into.to_owned(),
             source,
         };
-        let space = tokio::task::spawn_blocking(move || FreeSpace::at(&path))
+        let space = off_the_runtime(move || FreeSpace::at(&path))
             .await
-            .map_err(|panic| write(io::Error::other(panic)))?
             .map_err(write)?;
         let block = space.block.min(BLOCK);
         let taken =

@@ -61,12 +61,12 @@ use steps::Steps;
 pub const MAX_FILE_SIZE: u64 = 1 << 20;
 
 /// The time that a run takes besides its steps: for the launch, the boot, and bringing the results home.
-const BETWEEN_STEPS: Duration = Duration::from_mins(15);
+const OVERHEAD_BESIDE_STEPS: Duration = Duration::from_mins(15);
 
 /// The part of the instance's life that is kept for collecting, and its bounds.
 const COLLECT_RESERVE: f64 = 0.1;
-const COLLECT_RESERVE_MIN: Duration = Duration::from_secs(5);
-const COLLECT_RESERVE_MAX: Duration = Duration::from_mins(10);
+const MIN_COLLECT_RESERVE: Duration = Duration::from_secs(5);
+const MAX_COLLECT_RESERVE: Duration = Duration::from_mins(10);
 
 /// The instances of the first stage of a comparison, from which most runs without a difference go no further.
 pub const FIRST_STAGE: u32 = 3;
@@ -277,7 +277,8 @@ impl Config {
             timeouts.sum()
         };
         let rented = sum(false).map_or(self.max_lifetime, |sum| {
-            sum.saturating_add(BETWEEN_STEPS).min(self.max_lifetime)
+            sum.saturating_add(OVERHEAD_BESIDE_STEPS)
+                .min(self.max_lifetime)
         });
         // A script before the launch that has no time-out is taken for a check, which is quick.
         sum(true).unwrap_or_default() + rented
@@ -313,7 +314,7 @@ impl Config {
 pub fn collect_reserve(max_lifetime: Duration) -> Duration {
     max_lifetime
         .mul_f64(COLLECT_RESERVE)
-        .clamp(COLLECT_RESERVE_MIN, COLLECT_RESERVE_MAX)
+        .clamp(MIN_COLLECT_RESERVE, MAX_COLLECT_RESERVE)
 }
 
 fn read(
@@ -418,7 +419,7 @@ fn check_timeouts(timeouts: &[(At, Duration)], lifetime: Duration, problems: &mu
     };
     let reserve = sum
         .mul_f64(COLLECT_RESERVE / (1.0 - COLLECT_RESERVE))
-        .clamp(COLLECT_RESERVE_MIN, COLLECT_RESERVE_MAX);
+        .clamp(MIN_COLLECT_RESERVE, MAX_COLLECT_RESERVE);
     problems.add(
         at,
         format!(

@@ -265,7 +265,7 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
         }
         let samples = self.samples.get_mut(start..).unwrap_or_default();
         for (sample, rental) in samples.iter_mut().zip(rentals) {
-            sample.enter_rental(rental);
+            sample.enter_rental(rental).await;
         }
         let asked = usize::try_from(count).unwrap_or(usize::MAX);
         if granted < asked {

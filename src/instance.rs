@@ -66,21 +66,22 @@ impl InstanceId {
         self.0.starts_with("local-")
     }
 
-    /// Where the AWS console shows this instance.
-    pub fn console_url(&self, region: &str) -> String {
-        format!(
-            "https://{region}.console.aws.amazon.com/ec2/home?region={region}#InstanceDetails:instanceId={self}"
-        )
+    /// Where the AWS console shows this instance; none where it stands for this machine.
+    pub fn console_url(&self, region: &str) -> Option<String> {
+        console_url(region, &format!("InstanceDetails:instanceId={self}"))
     }
 }
 
 impl LeaseToken {
-    /// Where the AWS console shows the instance of this rental.
-    pub fn console_url(&self, region: &str) -> String {
-        format!(
-            "https://{region}.console.aws.amazon.com/ec2/home?region={region}#Instances:tag:collector:lease={self}"
-        )
+    /// Where the AWS console shows the instance of this rental; none where that is this machine.
+    pub fn console_url(&self, region: &str) -> Option<String> {
+        console_url(region, &format!("Instances:tag:collector:lease={self}"))
     }
+}
+
+fn console_url(region: &str, page: &str) -> Option<String> {
+    (region != LOCAL_REGION)
+        .then(|| format!("https://{region}.console.aws.amazon.com/ec2/home?region={region}#{page}"))
 }
 
 impl RunId {

@@ -32,7 +32,7 @@ const REMOVE: &str = include_str!("job/remove.sh");
 const NO_ROOM: &str = "printf '%-15s\\n' 125 1<> exit; exit 125";
 
 /// The time that a step has after TERM before KILL.
-const GRACE: Duration = Duration::from_secs(5);
+const GRACE_PERIOD: Duration = Duration::from_secs(5);
 
 /// The deadlines for the scripts around a step. [`KILL`] may need its grace and five seconds more, on a machine with
 /// thousands of processes several times that.
@@ -269,7 +269,7 @@ impl Job {
     }
 
     async fn kill(&self, shell: &impl Shell) -> Result<u32, ShellError> {
-        kill(shell, &self.marker(), GRACE, vec![self.path()]).await
+        kill(shell, &self.marker(), GRACE_PERIOD, vec![self.path()]).await
     }
 }
 
@@ -420,7 +420,7 @@ mod tests {
         let end = job().run(&Hanging, None, &stop, &mut log).await;
         assert!(matches!(end, Err(ShellError::Stalled { .. })));
         let lease = LeaseToken::new("run-1");
-        let end = kill_all(&Hanging, &lease, "/jobs", GRACE).await;
+        let end = kill_all(&Hanging, &lease, "/jobs", GRACE_PERIOD).await;
         assert!(matches!(end, Err(ShellError::Stalled { .. })));
     }
 

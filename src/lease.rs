@@ -190,7 +190,7 @@ impl<'a, P: Provider> Lessor<'a, P> {
             .chain([&leased.unanswered])
             .any(|release| matches!(release, Release::Unconfirmed { .. } | Release::Kept { .. }));
         if !keep_record {
-            self.records.forget(&request.lease);
+            self.records.forget(&request.lease).await;
         }
         leased
     }

@@ -3,14 +3,14 @@
 use std::convert::Infallible;
 
 /// The size of a part in bytes, unless there would be too many.
-const PART: u64 = 8 << 20;
+const PART_SIZE: u64 = 8 << 20;
 
 /// The most parts that an object may have.
 const MAX_PARTS: u64 = 10_000;
 
 /// The size of the parts of so many bytes, with room for one part more.
 pub(crate) fn part_size(bytes: u64) -> u64 {
-    PART.max(bytes.div_ceil(MAX_PARTS - 1))
+    PART_SIZE.max(bytes.div_ceil(MAX_PARTS - 1))
 }
 
 /// An object that is being put together.
@@ -170,9 +170,12 @@ mod tests {
 
     #[test]
     fn an_object_of_any_size_fits_into_its_parts() {
-        for bytes in [0, 1, PART, 1 << 30, 5 << 40] {
+        for bytes in [0, 1, PART_SIZE, 1 << 30, 5 << 40] {
             let size = part_size(bytes);
-            assert!(size >= PART && bytes.div_ceil(size) < MAX_PARTS, "{bytes}");
+            assert!(
+                size >= PART_SIZE && bytes.div_ceil(size) < MAX_PARTS,
+                "{bytes}"
+            );
         }
     }
 }

@@ -229,7 +229,7 @@ mod tests {
         ];
         assert!(boot.iter().all(Option::is_some), "{boot:?}");
         for shell in [&["dash"][..], &["busybox", "sh"], &["bash", "--posix"]] {
-            if Command::new(shell[0]).arg("-c").arg(":").output().is_ok() {
+            if crate::skip::has_program(shell[0]) {
                 assert_eq!(facts_by(shell, root.path()), facts, "{shell:?}");
             }
         }
@@ -245,9 +245,10 @@ mod tests {
         let applets = root.path().join("bin");
         fs::create_dir(&applets).unwrap();
         fs::set_permissions(loader, fs::Permissions::from_mode(0o755)).unwrap();
-        let mut busybox = Command::new("busybox");
-        let installing = busybox.args(["--install", "-s"]).arg(&applets).status();
-        if installing.is_ok_and(|status| status.success()) {
+        if crate::skip::has_program("busybox") {
+            let mut busybox = Command::new("busybox");
+            let installing = busybox.args(["--install", "-s"]).arg(&applets).status();
+            assert!(installing.unwrap().success());
             let mut shell = Command::new(applets.join("sh"));
             shell.env_clear().env("PATH", &applets);
             assert_eq!(facts_of(shell, root.path()), facts);
@@ -258,6 +259,7 @@ mod tests {
     fn a_user_without_rights_is_told_as_much_as_root() {
         const NOBODY: u32 = 65534;
         if !rustix::process::geteuid().is_root() {
+            crate::skip::skip("becoming another user needs root");
             return;
         }
         // Of the machine that runs the test.

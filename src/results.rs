@@ -26,6 +26,7 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use crate::blocking::off_the_runtime;
 use crate::instance::InstanceId;
 use crate::phase::Phase;
 use crate::records::{Index, Manifest, Record};
@@ -216,14 +217,14 @@ impl Results {
     /// When one cannot be read or written.
     pub async fn copy_from(&self, other: &Self) -> Result<(), ResultsError> {
         let (from, to) = (other.path.clone(), self.path.clone());
-        off_the_runtime("copying to", &self.path, move || copy_tree(&from, &to)).await
+        file_work("copying to", &self.path, move || copy_tree(&from, &to)).await
     }
 
     /// Removes the results of a sample that never was, and the directory of its revision where nothing else is in it.
     pub async fn discard(self) {
         let (path, directory) = (self.path.clone(), self.revision_directory);
         // What stays is hidden, and small.
-        let _ = off_the_runtime("removing", &self.path, move || {
+        let _ = file_work("removing", &self.path, move || {
             fs::remove_dir_all(path)?;
             removal::remove_if_empty(&directory);
             Ok(())
@@ -245,11 +246,8 @@ impl Results {
     /// The bytes that the disk has left, as far as it tells.
     pub async fn free_space(&self) -> u64 {
         let path = self.path.clone();
-        let space = tokio::task::spawn_blocking(move || FreeSpace::at(&path)).await;
-        space
-            .ok()
-            .and_then(Result::ok)
-            .map_or(u64::MAX, |space| space.bytes)
+        let space = off_the_runtime(move || FreeSpace::at(&path)).await;
+        space.map_or(u64::MAX, |space| space.bytes)
     }
 
     /// Creates a file below the results, with its directories.
@@ -271,7 +269,7 @@ impl Results {
     pub async fn write(&self, name: &str, content: Vec<u8>) -> Result<(), ResultsError> {
         let mut file = self.file(name)?;
         let path = self.path.join(name);
-        off_the_runtime("writing", &path, move || file.write_all(&content)).await
+        file_work("writing", &path, move || file.write_all(&content)).await
     }
 
     /// Copies a file to below the results, and whether it can be executed; one that is not there is passed over.
@@ -280,7 +278,7 @@ impl Results {
     /// When it cannot be read or written.
     pub async fn copy(&self, from: &Path, name: &str) -> Result<(), ResultsError> {
         let (source, results, name) = (from.to_owned(), self.clone(), name.to_owned());
-        off_the_runtime("copying", from, move || match File::open(source) {
+        file_work("copying", from, move || match File::open(source) {
             Ok(mut source) => {
                 let mut target = results.file(&name).map_err(|error| error.source)?;
                 copy_file(&mut source, &mut target)
@@ -335,7 +333,7 @@ impl Results {
         let root = Path::new(&self.revision.directory()).join(&self.name);
         let (from, to) = (self.path.clone(), self.unfinished_archive());
         let pack = move || archive::pack(&from, &root, &to);
-        let packed = off_the_runtime("writing", &self.archive_path(), pack).await;
+        let packed = file_work("writing", &self.archive_path(), pack).await;
         if packed.is_err() {
             // Half an archive is worth nothing, and its space may be what is missing.
             self.discard_archive();
@@ -367,23 +365,20 @@ impl Results {
         let (directory, revision) = (self.revision_directory.clone(), self.revision.clone());
         let temporary = self.temporary(Index::FILE);
         let path = directory.join(Index::FILE);
-        off_the_runtime("writing", &path, move || {
+        file_work("writing", &path, move || {
             index::write(&directory, revision, &temporary)
         })
         .await
     }
 }
 
-/// Does file work on a thread that may wait for the disk.
-async fn off_the_runtime<T: Send + 'static>(
+/// Does file work off the runtime; an error says what it was for.
+async fn file_work<T: Send + 'static>(
     action: &'static str,
     path: &Path,
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, ResultsError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or_else(|panic| Err(io::Error::other(panic)))
-        .map_err(failed(action, path))
+    off_the_runtime(work).await.map_err(failed(action, path))
 }
 
 async fn write_record<T: Record + Send + 'static>(
@@ -392,7 +387,7 @@ async fn write_record<T: Record + Send + 'static>(
     record: T,
 ) -> Result<(), ResultsError> {
     let target = path.clone();
-    off_the_runtime("writing", &path, move || {
+    file_work("writing", &path, move || {
         record_file::write(&temporary, &target, &record.to_json()?)
     })
     .await

@@ -263,7 +263,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
     async fn carry_out(&mut self, id: &InstanceId, schedule: &[Action], shared: &Shared<'_, P>) {
         let mut host = None;
         for action in schedule {
-            self.note_stage(id, *action);
+            self.note_stage(id, *action).await;
             match (action, &host) {
                 (Action::Ready, _) => {
                     self.journal.begin(Stage::Ready);
@@ -293,7 +293,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
     }
 
     /// Lets other processes see what begins; that they do not is no reason to fail.
-    fn note_stage(&mut self, id: &InstanceId, action: Action) {
+    async fn note_stage(&mut self, id: &InstanceId, action: Action) {
         let stage = match action {
             Action::Ready => Stage::Ready,
             Action::Phase(phase) => Stage::Scripts(phase),
@@ -305,7 +305,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             Action::Collect => Stage::Collect,
         };
         let sample = self.run.plan.run.lease(self.index);
-        let begun = self.run.records.begin_stage(&sample, id, stage);
+        let begun = self.run.records.begin_stage(&sample, id, stage).await;
         self.stage_file = begun.ok().or(self.stage_file.take());
     }
 

@@ -6,19 +6,19 @@ use std::time::Duration;
 const LEVELS: [u8; 4] = [0, 1, 3, 6];
 
 /// The size of the first portions, in bytes: enough to measure by.
-const FIRST: u64 = 4 << 20;
+const FIRST_SIZE: u64 = 4 << 20;
 
 /// The most that one command is asked for, in bytes: what is not verified yet when the instance vanishes.
-const MOST: u64 = 256 << 20;
+const MAX_SIZE: u64 = 256 << 20;
 
 /// The time that a command is to take, in seconds: the next one may do better.
-const AIM: f64 = 1.0;
+const AIMED_SECONDS: f64 = 1.0;
 
 /// At this rate a portion that turns out to be sent too slowly costs little, in bytes a second.
-const FAST: f64 = 15e6;
+const FAST_RATE: f64 = 15e6;
 
 /// After so many commands a neighbouring level is tried again: links and machines change.
-const BETWEEN_TRIALS: u32 = 16;
+const TRIAL_INTERVAL: u32 = 16;
 
 /// The form in which a portion travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,15 +55,17 @@ impl Tuning {
         let best = self.best();
         let level = best.map_or(1, |best| self.trial(best).unwrap_or(best));
         let rate = best.and_then(|best| self.rate(best));
-        let usual = rate.map_or(FIRST, |rate| in_time(rate, AIM));
+        let usual = rate.map_or(FIRST_SIZE, |rate| in_time(rate, AIMED_SECONDS));
         let size = if level == 0 && self.rate(0).is_none() {
             // What compresses well may take a hundred times as long.
-            FIRST
+            FIRST_SIZE
         } else {
             let tried = best.is_some_and(|best| best != level);
             let size = if tried { usual / 4 } else { usual };
             // The last ones are to end together, but each command costs the instance a few processes.
-            size.min(left / 2).max(usual / 4).clamp(FIRST, MOST)
+            size.min(left / 2)
+                .max(usual / 4)
+                .clamp(FIRST_SIZE, MAX_SIZE)
         };
         if let Some(asked) = self.asked.get_mut(level) {
             *asked = true;
@@ -74,7 +76,7 @@ impl Tuning {
     /// Enters what a portion took.
     pub(crate) fn measured(&mut self, request: Request, bytes: u64, time: Duration) {
         // Too little tells about delays only.
-        if bytes < FIRST / 2 {
+        if bytes < FIRST_SIZE / 2 {
             return;
         }
         let bytes = u32::try_from(bytes >> 10).unwrap_or(u32::MAX);
@@ -99,7 +101,7 @@ impl Tuning {
     /// A neighbour of the best level that is not known, or has not been looked at for long.
     fn trial(&mut self, best: usize) -> Option<usize> {
         let [higher, lower] = [best + 1, best.wrapping_sub(1)];
-        let order: &[usize] = if self.rate(best) > Some(FAST) {
+        let order: &[usize] = if self.rate(best) > Some(FAST_RATE) {
             &[0, lower, higher]
         } else {
             // Not plainly, which may take very long.
@@ -110,7 +112,7 @@ impl Tuning {
             return Some(*unknown);
         }
         self.since_trial += 1;
-        if self.since_trial < BETWEEN_TRIALS {
+        if self.since_trial < TRIAL_INTERVAL {
             return None;
         }
         self.since_trial = 0;
@@ -184,11 +186,11 @@ mod tests {
     fn a_portion_takes_about_a_second_and_the_last_ones_are_small() {
         let mut tuning = Tuning::default();
         let first = tuning.next(1 << 40);
-        assert_eq!((first.level(), first.size), (1, FIRST));
-        tuning.measured(first, FIRST, Duration::from_millis(40));
+        assert_eq!((first.level(), first.size), (1, FIRST_SIZE));
+        tuning.measured(first, FIRST_SIZE, Duration::from_millis(40));
         let second = tuning.next(1 << 40);
-        assert_eq!((second.level(), second.size), (0, FIRST));
-        tuning.measured(second, FIRST, Duration::from_millis(20));
+        assert_eq!((second.level(), second.size), (0, FIRST_SIZE));
+        tuning.measured(second, FIRST_SIZE, Duration::from_millis(20));
         assert_eq!(tuning.next(1 << 40).size, 200 << 20);
         assert_eq!(tuning.next(150 << 20).size, 75 << 20);
         assert_eq!(tuning.next(20 << 20).size, 50 << 20);

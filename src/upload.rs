@@ -31,13 +31,13 @@ const STALL: Duration = Duration::from_mins(2);
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The most that is on its way from the disk to the shell, in bytes.
-const IN_FLIGHT: usize = 256 * 1024;
+const PIPE_SIZE: usize = 256 * 1024;
 
 /// An upload of less is over before anybody could look at its progress, in bytes.
-const WORTH_PROGRESS: u64 = 1 << 20;
+const MIN_SIZE_WITH_PROGRESS: u64 = 1 << 20;
 
 /// From this size on, in bytes, the instance looks for the fastest program that reads gzip.
-const WORTH_A_LOOK: u64 = 16 << 20;
+const MIN_SIZE_TO_TUNE: u64 = 16 << 20;
 
 /// Puts the files into the login user's home directory, with their modes. After a lost connection all are sent again.
 ///
@@ -64,7 +64,7 @@ pub async fn upload(
 /// Reports how far an upload of so many bytes in all has come, where somebody has the time to look at it.
 pub(crate) fn progress(reporter: &impl Reporter, total: u64) -> impl FnMut(u64) + Unpin {
     move |done| {
-        if total >= WORTH_PROGRESS {
+        if total >= MIN_SIZE_WITH_PROGRESS {
             // A file may have grown since it was looked at.
             let done = done.min(total);
             reporter.report(Event::Transferred { done, total });
@@ -87,8 +87,12 @@ async fn send(
     total: u64,
     progress: impl FnMut(u64) + Unpin,
 ) -> Result<Vec<UploadedFile>, ShellError> {
-    let program = if total < WORTH_A_LOOK { "gzip" } else { "zstd" };
-    let (stdin, pipe) = tokio::io::duplex(IN_FLIGHT);
+    let program = if total < MIN_SIZE_TO_TUNE {
+        "gzip"
+    } else {
+        "zstd"
+    };
+    let (stdin, pipe) = tokio::io::duplex(PIPE_SIZE);
     let done = Arc::new(AtomicU64::new(0));
     let packing = {
         let done = Arc::clone(&done);

@@ -8,16 +8,38 @@ use crate::provider::ec2::Account;
 use crate::provider::{ProviderError, Sweep as _};
 use crate::reporter::console::Console;
 
+/// The failure that a command ends with. Those before it are told at once, so that each place is named.
+pub(super) struct Failures<'a> {
+    console: &'a Console,
+    pub(super) last: Option<Error>,
+}
+
+impl<'a> Failures<'a> {
+    pub(super) const fn told_to(console: &'a Console) -> Self {
+        Self {
+            console,
+            last: None,
+        }
+    }
+
+    pub(super) fn add(&mut self, error: Error) {
+        if let Some(earlier) = self.last.replace(error) {
+            self.console.error(&earlier.to_string(), earlier.hint());
+        }
+    }
+}
+
 /// The regions to look in: the one that was asked for or is configured, and those with a lease on this machine.
 ///
-/// The error is that of a region that cannot be looked at; the others are still there.
-pub(super) async fn accounts(
+/// The failures are those of regions that cannot be looked at; the others are still there.
+pub(super) async fn accounts<'a>(
     args: &AccountArgs,
-    console: &Console,
-) -> Result<(Vec<Account>, Option<Error>), Error> {
+    console: &'a Console,
+) -> Result<(Vec<Account>, Failures<'a>), Error> {
     let mut accounts = Vec::new();
+    let mut failures = Failures::told_to(console);
     if args.local {
-        return Ok((accounts, None));
+        return Ok((accounts, failures));
     }
     match Account::open(args.region.as_deref(), None).await {
         Ok(account) => accounts.push(account),
@@ -31,7 +53,6 @@ pub(super) async fn accounts(
         }
         Err(error) => return Err(error.into()),
     }
-    let mut failed = None;
     let records = records()?.all();
     for record in &records {
         let known = accounts
@@ -40,7 +61,7 @@ pub(super) async fn accounts(
         if record.provider == "ec2" && !known {
             match Account::open(Some(&record.region), None).await {
                 Ok(account) => accounts.push(account),
-                Err(error) => failed = Some(in_region(&records, &record.region, error)),
+                Err(error) => failures.add(in_region(&records, &record.region, error)),
             }
         }
     }
@@ -52,7 +73,7 @@ pub(super) async fn accounts(
             account.identify().await;
         }
     }
-    Ok((accounts, failed))
+    Ok((accounts, failures))
 }
 
 /// The error with the leases that are on record for its region.

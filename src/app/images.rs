@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::ExitStatus;
-use super::accounts::accounts;
+use super::accounts::{accounts, in_region};
 use super::list::age;
+use super::state_directory::records;
 use crate::cli::AccountArgs;
 use crate::error::Error;
 use crate::instance::{BakedImage, ImageId, Owner, Resource};
@@ -38,18 +39,29 @@ pub(super) async fn delete(
     only: Option<&ImageId>,
     console: &Console,
 ) -> Result<ExitStatus, Error> {
-    let (accounts, failed) = accounts(args, console).await?;
+    let (accounts, mut failures) = accounts(args, console).await?;
+    let records = records()?.all();
     let mut left = 0;
     let mut found = 0;
     for account in &accounts {
-        for image in account.images().await? {
+        let images = match account.images().await {
+            Ok(images) => images,
+            Err(error) => {
+                failures.add(in_region(&records, account.region(), error));
+                continue;
+            }
+        };
+        for image in images {
             if only.is_none_or(|only| *only == image.id) {
                 found += 1;
-                left += delete_one(account, &image, console).await?;
+                match delete_one(account, &image, console).await {
+                    Ok(remaining) => left += remaining,
+                    Err(error) => failures.add(error),
+                }
             }
         }
     }
-    match (failed, only) {
+    match (failures.last, only) {
         (Some(error), _) => Err(error),
         (None, Some(id)) if found == 0 => Err(Error::NoSuchImage(id.clone())),
         (None, _) if left > 0 => Err(Error::NotReaped(left)),

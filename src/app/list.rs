@@ -35,10 +35,11 @@ pub(super) async fn list(args: &AccountArgs, console: &Console) -> Result<ExitSt
     let found = local()?.find(&Owner::Anyone).await?;
     let free = |found| row(found, String::new());
     let mut rows: Vec<_> = found.into_iter().map(free).collect();
-    let (accounts, mut failed) = accounts(args, console).await?;
+    let (accounts, mut failures) = accounts(args, console).await?;
     let records = records()?.all();
     let mut baked = Vec::new();
     for account in accounts {
+        let region = account.region();
         match account.find(&Owner::Anyone).await {
             Ok(found) => {
                 for found in found {
@@ -48,33 +49,28 @@ pub(super) async fn list(args: &AccountArgs, console: &Console) -> Result<ExitSt
                 }
             }
             Err(error) => {
-                failed = Some(in_region(&records, account.region(), error));
+                failures.add(in_region(&records, region, error));
                 continue;
             }
         }
         match account.find_resources(&Owner::Anyone).await {
-            Ok(found) => rows.extend(
-                found
-                    .into_iter()
-                    .map(|found| resource_row(found, account.region())),
-            ),
-            Err(error) => failed = Some(error.into()),
+            Ok(found) => rows.extend(found.into_iter().map(|found| resource_row(found, region))),
+            Err(error) => failures.add(in_region(&records, region, error)),
         }
-        let region = account.region();
         match account.images().await {
             Ok(found) => baked.extend(found.into_iter().map(|one| images::row(one, region, now))),
-            Err(error) => failed = Some(error.into()),
+            Err(error) => failures.add(in_region(&records, region, error)),
         }
     }
     if !rows.is_empty() {
         console.table(&COLUMNS, &rows);
-    } else if failed.is_none() {
+    } else if failures.last.is_none() {
         console.note("no instance is alive");
     }
     if !baked.is_empty() {
         console.table(&images::COLUMNS, &baked);
     }
-    failed.map_or(Ok(ExitStatus::Passed), Err)
+    failures.last.map_or(Ok(ExitStatus::Passed), Err)
 }
 
 /// An instance; one that is kept says so, and until when. What it is in the middle of is known where a collector of this

@@ -57,12 +57,12 @@ pub(super) async fn reap(
         console,
     };
     if let Some(lease) = &which.forget {
-        return forget(lease, &reaping.records, console);
+        return forget(lease, &reaping.records, console).await;
     }
     if which.images || which.image.is_some() {
         return images::delete(args, which.image.as_ref(), console).await;
     }
-    let (accounts, mut failed) = accounts(args, console).await?;
+    let (accounts, mut failures) = accounts(args, console).await?;
     let mut places = vec![(LOCAL_REGION, reaping.reap_from(&local()?).await)];
     for account in &accounts {
         places.push((account.region(), reaping.reap_from(account).await));
@@ -77,11 +77,7 @@ pub(super) async fn reap(
                 total.left += left;
                 searched.push(region);
             }
-            Err(error) => {
-                if let Some(earlier) = failed.replace(error) {
-                    console.error(&earlier.to_string(), earlier.hint());
-                }
-            }
+            Err(error) => failures.add(error),
         }
     }
     if total.found == 0 && !searched.is_empty() {
@@ -93,7 +89,7 @@ pub(super) async fn reap(
         let places = searched.join(", ");
         console.note(&format!("{whose} no instance to end in: {places}"));
     }
-    match failed {
+    match failures.last {
         Some(error) if total.left > 0 => {
             console.error(&error.to_string(), error.hint());
             Err(Error::NotReaped(total.left))
@@ -105,7 +101,7 @@ pub(super) async fn reap(
 }
 
 /// Drops a lease that nobody can look for any more.
-fn forget(
+async fn forget(
     lease: &LeaseToken,
     records: &LeaseRecords,
     console: &Console,
@@ -121,7 +117,7 @@ fn forget(
             },
         });
     };
-    records.forget(lease);
+    records.forget(lease).await;
     console.say(&format!(
         "forgot lease {lease} in {}; what it launched, if anything, was not looked for",
         record.region
@@ -170,7 +166,7 @@ impl Reaping<'_> {
                 remaining.extend(instance.lease.clone());
                 console.error(&format!("{id} in {region}: {reason}"), None);
             } else {
-                records.forget_instance(id);
+                records.forget_instance(id).await;
                 console.say(&format!("terminated {id} in {region}"));
             }
         }
@@ -188,7 +184,7 @@ impl Reaping<'_> {
         // A lease is over when all of its instances and resources are gone.
         for lease in found.into_iter().filter_map(|instance| instance.lease) {
             if !remaining.contains(&lease) {
-                records.forget(&lease);
+                records.forget(&lease).await;
             }
         }
         self.forget_orphans(provider).await;
@@ -242,7 +238,7 @@ impl Reaping<'_> {
         if let Some(resource) = remaining.first() {
             return Err(format!("{resource} cannot be deleted yet"));
         }
-        self.records.forget(&record.lease);
+        self.records.forget(&record.lease).await;
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use super::delivery::Delivery;
 use super::{
     ExitStatus, block_on, delivery, finish, listen, report_error, reporters, state_directory, trace,
 };
+use crate::blocking::off_the_runtime;
 use crate::cli::RunArgs;
 use crate::error::Error;
 use crate::github::WorkflowJob;
@@ -60,7 +61,11 @@ pub(super) fn run(args: &RunArgs, job: &WorkflowJob) -> ExitStatus {
                 report_error(&error, &log)
             }
         };
-        state_directory::hand_over_state();
+        let handing_over = off_the_runtime(|| {
+            state_directory::hand_over_state();
+            Ok(())
+        });
+        let _ = handing_over.await;
         Ok(finish(&log, &interrupt, status).await)
     });
     result.unwrap_or_else(|error| report_refusal(&error, job))

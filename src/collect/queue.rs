@@ -8,7 +8,7 @@ use super::fetch::Entry;
 const PORTION_FILES: usize = 10_000;
 
 /// The size from which on a file comes in ranges, in bytes.
-const LARGE: u64 = 16 << 20;
+const LARGE_SIZE: u64 = 16 << 20;
 
 /// The cost of a small file beside its bytes, in bytes that would take as long.
 pub(super) const FILE_COST: u64 = 16 << 10;
@@ -70,7 +70,7 @@ impl Queue {
 
     /// Adds a file at the end.
     pub(super) fn add(&mut self, position: usize, size: u64, attempt: u32) {
-        let item = if size >= LARGE {
+        let item = if size >= LARGE_SIZE {
             Item::Range(Range {
                 position,
                 from: 0,
@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn small_files_come_together_and_large_ones_in_ranges() {
         let mut queue = Queue::default();
-        for (position, size) in [10, 20, LARGE + 5].into_iter().enumerate() {
+        for (position, size) in [10, 20, LARGE_SIZE + 5].into_iter().enumerate() {
             queue.add(position, size, 1);
         }
         let files = Portion::Files {
@@ -174,16 +174,16 @@ mod tests {
                 attempt: 1,
             }))
         };
-        assert_eq!(queue.next(LARGE), range(0, LARGE));
+        assert_eq!(queue.next(LARGE_SIZE), range(0, LARGE_SIZE));
         queue.resume(Range {
             position: 2,
-            from: LARGE - 3,
+            from: LARGE_SIZE - 3,
             count: 3,
             attempt: 1,
         });
         assert_eq!(queue.left(), 8);
-        assert_eq!(queue.next(LARGE), range(LARGE - 3, 3));
-        assert_eq!(queue.next(LARGE), range(LARGE, 5));
-        assert_eq!((queue.next(LARGE), queue.left()), (None, 0));
+        assert_eq!(queue.next(LARGE_SIZE), range(LARGE_SIZE - 3, 3));
+        assert_eq!(queue.next(LARGE_SIZE), range(LARGE_SIZE, 5));
+        assert_eq!((queue.next(LARGE_SIZE), queue.left()), (None, 0));
     }
 }

@@ -18,7 +18,7 @@ use crate::report::Collected;
 use crate::shell::{Captured, Command, Exit, Output, Shell, ShellError, execute_unless_stalled};
 
 /// The most that is on its way from the shell to the disk, in bytes.
-const IN_FLIGHT: usize = 256 * 1024;
+const PIPE_SIZE: usize = 256 * 1024;
 
 /// The most that the reading thread takes at once, in bytes.
 const READ_BUFFER: usize = 64 * 1024;
@@ -136,7 +136,7 @@ impl<S: Shell> Reading<'_, S> {
         progress: impl FnMut(),
         read: impl FnOnce(&mut Source) -> T + Send + 'static,
     ) -> Result<Answer<T>, CollectError> {
-        let (pipe, reader) = tokio::io::duplex(IN_FLIGHT);
+        let (pipe, reader) = tokio::io::duplex(PIPE_SIZE);
         let reading = self.arrivals.work(move |stop| {
             let stream = BufReader::with_capacity(READ_BUFFER, SyncIoBridge::new(reader));
             let stop = stop.clone();

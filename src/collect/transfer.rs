@@ -22,7 +22,7 @@ use crate::shell::{Reconnect, Shell, ShellError};
 use crate::tuning::Tuning;
 
 /// The number of portions under way at once: while one waits for an answer the other keeps the wire busy.
-const STREAMS: usize = 2;
+const STREAM_COUNT: usize = 2;
 
 /// A file that is still being written to when it is collected is read again this often.
 const MAX_ATTEMPTS: u32 = 4;
@@ -93,7 +93,7 @@ impl<'a> Transfer<'a> {
             while lost.is_none() && self.standstills < MAX_STANDSTILLS {
                 if let Some(hash) = self.next_hash() {
                     under_way.push(fetch.run(hash));
-                } else if streams < STREAMS
+                } else if streams < STREAM_COUNT
                     && let Some(task) = self.next_portion().await?
                 {
                     streams += 1;

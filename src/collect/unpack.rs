@@ -25,7 +25,7 @@ const COPY_BUFFER: usize = 64 * 1024;
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// The most that a file may grow between its listing and its arrival, in bytes; a large one may double.
-const GROWTH: u64 = 64 << 20;
+const MAX_GROWTH: u64 = 64 << 20;
 
 /// The longest path in a stream, in bytes: no longer one is listed.
 const MAX_PATH_BYTES: u64 = 4096;
@@ -314,7 +314,11 @@ impl Unpacker {
 
 /// The most bytes of a file that was listed with this size: it may have grown since.
 pub(super) const fn size_limit(listed: u64) -> u64 {
-    let growth = if listed > GROWTH { listed } else { GROWTH };
+    let growth = if listed > MAX_GROWTH {
+        listed
+    } else {
+        MAX_GROWTH
+    };
     listed.saturating_add(growth)
 }
 

@@ -23,15 +23,15 @@ pub struct Percent {
 }
 
 /// The thousandths of a percent in a whole.
-const WHOLE: f64 = 100_000.0;
+const THOUSANDTHS_OF_WHOLE: f64 = 100_000.0;
 
 /// No more is taken, in percent.
-const MOST: f64 = 10_000.0;
+const MAX_PERCENT: f64 = 10_000.0;
 
 impl Percent {
     /// The share as a fraction.
     pub fn fraction(self) -> f64 {
-        f64::from(self.thousandths) / WHOLE
+        f64::from(self.thousandths) / THOUSANDTHS_OF_WHOLE
     }
 }
 
@@ -50,7 +50,7 @@ impl FromStr for Percent {
             .ok()
             .filter(|_| plain)
             .ok_or("is not a number of percent")?;
-        if percent > MOST {
+        if percent > MAX_PERCENT {
             return Err("is more than 10000 %");
         }
         #[expect(

@@ -3,7 +3,7 @@
 use super::{Config, FIRST_STAGE, Percent, plural};
 
 /// A precision makes at most this many times the planned turns.
-const MOST_TIMES: u32 = 10;
+const MAX_FACTOR: u32 = 10;
 
 /// Reads how narrow intervals are to be.
 ///
@@ -27,7 +27,7 @@ impl Config {
     /// The most rounds that a precision adds on an instance: each is four turns, two of each revision.
     pub fn most_further_rounds(&self) -> u32 {
         self.asked_precision()
-            .map_or(0, |_| (MOST_TIMES - 1) * self.turns().div_ceil(2))
+            .map_or(0, |_| (MAX_FACTOR - 1) * self.turns().div_ceil(2))
     }
 
     /// The effect of the precision on a run, in words; none where it has none.

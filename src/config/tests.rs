@@ -406,7 +406,10 @@ fn a_run_lasts_as_long_as_its_timeouts_or_as_its_instance() {
     };
     let minutes = Duration::from_mins;
     let bounded = "setup:\n  - a.sh: {timeout: 5}\nrun:\n  - b.sh: {timeout: 10}\n";
-    assert_eq!(max_duration("", bounded), minutes(5 + 10) + BETWEEN_STEPS);
+    assert_eq!(
+        max_duration("", bounded),
+        minutes(5 + 10) + OVERHEAD_BESIDE_STEPS
+    );
     assert_eq!(max_duration("  max_lifetime: 20m\n", bounded), minutes(20));
     let unbounded = "run:\n  - a.sh: {timeout: 5}\n  - b.sh\n";
     assert_eq!(max_duration("", unbounded), Duration::from_hours(6));

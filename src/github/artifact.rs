@@ -26,22 +26,22 @@ use crate::results::ResultsError;
 use service::{Service, Token};
 
 /// The longest that an upload may take, unless the job's token ends before.
-const UPLOAD: Duration = Duration::from_hours(2);
+const UPLOAD_DEADLINE: Duration = Duration::from_hours(2);
 
 /// The number of addresses that are asked for: each ends after an hour or less.
-const ADDRESSES: u32 = 2;
+const MAX_ADDRESSES: u32 = 2;
 
 /// An upload is given up at most this long before its address ends: nobody starts what cannot be finished.
-const PAUSE: SignedDuration = SignedDuration::from_secs(30);
+const UPLOAD_MARGIN: SignedDuration = SignedDuration::from_secs(30);
 
 /// The characters that the service does not take in a name.
 const FORBIDDEN: &str = "\":<>|*?\r\n\\/";
 
 /// The number of characters of the revision that the name of an artifact has.
-const REVISION: usize = 12;
+const REVISION_DIGITS: usize = 12;
 
 /// The longest name that is asked for, in characters.
-const LONGEST_NAME: usize = 200;
+const MAX_NAME: usize = 200;
 
 /// The name of an artifact; no other artifact of the workflow run has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub struct ArtifactName(String);
 impl ArtifactName {
     /// `collector-<12 characters of the revision>-<instance>`; the revision as its directory has it.
     pub fn of_sample(revision: &str, instance: &str) -> Self {
-        let revision: String = revision.chars().take(REVISION).collect();
+        let revision: String = revision.chars().take(REVISION_DIGITS).collect();
         Self(format!("collector-{revision}-{instance}"))
     }
 
@@ -86,10 +86,8 @@ impl FromStr for ArtifactName {
                 "an artifact's name has none of `\" : < > | * ? \\ /` and no line break, but this contains {bad:?}"
             ));
         }
-        if text.is_empty() || text.chars().count() > LONGEST_NAME {
-            return Err(format!(
-                "an artifact's name has 1 to {LONGEST_NAME} characters"
-            ));
+        if text.is_empty() || text.chars().count() > MAX_NAME {
+            return Err(format!("an artifact's name has 1 to {MAX_NAME} characters"));
         }
         Ok(Self(text.into()))
     }
@@ -301,9 +299,9 @@ pub(crate) async fn upload(
             Err(error @ ArtifactError::Archive { .. }) => return Err(error),
             // The address ended before the upload did. Its name is taken, and what was sent lies there unfinished.
             Err(_)
-                if addresses < ADDRESSES
+                if addresses < MAX_ADDRESSES
                     && Instant::now() < deadline
-                    && address_ends.is_some_and(|at| at <= Timestamp::now() + PAUSE) =>
+                    && address_ends.is_some_and(|at| at <= Timestamp::now() + UPLOAD_MARGIN) =>
             {
                 addresses += 1;
                 created = service.create(&created.name.second(), expires_at).await?;
@@ -323,8 +321,8 @@ pub(crate) async fn upload(
 }
 
 fn deadline_of(now: Timestamp, expires: Option<Timestamp>) -> Instant {
-    let left = expires.map_or(UPLOAD, |at| at.duration_since(now).unsigned_abs());
-    Instant::now() + left.min(UPLOAD)
+    let left = expires.map_or(UPLOAD_DEADLINE, |at| at.duration_since(now).unsigned_abs());
+    Instant::now() + left.min(UPLOAD_DEADLINE)
 }
 
 /// When the artifact goes: never later than the repository allows.

@@ -36,10 +36,10 @@ const MAX_UNPACKED: u64 = 1 << 20;
 pub(crate) const COMPARISON: usize = 16_000;
 
 /// The longest of each, in characters.
-const LABEL: usize = 100;
-const ERROR: usize = 300;
-const REVISION: usize = 128;
-const URL: usize = 300;
+const MAX_LABEL: usize = 100;
+const MAX_ERROR: usize = 300;
+const MAX_REVISION: usize = 128;
+const MAX_URL: usize = 300;
 
 const HIDDEN: &str = "<!-- rows:";
 const END: &str = " -->";
@@ -130,11 +130,11 @@ impl Row {
     /// The row without what is too long for a comment.
     fn bounded(self) -> Self {
         Self {
-            label: clipped(&self.label, LABEL),
-            revision: clipped(&self.revision, REVISION),
-            artifact_url: self.artifact_url.filter(|url| url.len() <= URL),
-            run_url: clipped(&self.run_url, URL),
-            error: self.error.map(|error| clipped(&error, ERROR)),
+            label: clipped(&self.label, MAX_LABEL),
+            revision: clipped(&self.revision, MAX_REVISION),
+            artifact_url: self.artifact_url.filter(|url| url.len() <= MAX_URL),
+            run_url: clipped(&self.run_url, MAX_URL),
+            error: self.error.map(|error| clipped(&error, MAX_ERROR)),
             comparison: self.comparison.filter(|text| text.len() <= COMPARISON),
             ..self
         }
@@ -235,7 +235,7 @@ impl Rows {
 /// are left out, then the last rows are.
 fn hidden(rows: &[&Row]) -> String {
     let mut rows: Vec<Row> = rows.iter().copied().cloned().collect();
-    let mut errors = [ERROR / 4, 0].into_iter();
+    let mut errors = [MAX_ERROR / 4, 0].into_iter();
     let mut with_comparisons = true;
     loop {
         let packed = packed(&rows).unwrap_or_default();

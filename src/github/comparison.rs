@@ -5,13 +5,13 @@ use crate::arm::Arm;
 use crate::comparison::{Comparison, Row, Verdict};
 
 /// With more rows without a difference, they are shown on a click.
-const MOST_OPEN: usize = 20;
+const MAX_OPEN_ROWS: usize = 20;
 
 /// More reasons than these are shown on a click only.
-const OPEN_REASONS: usize = 5;
+const MAX_OPEN_REASONS: usize = 5;
 
 /// The longest name and the longest unit, in characters.
-const NAME: usize = 160;
+const MAX_NAME: usize = 160;
 
 /// The bytes that everything but the tables may take.
 const BESIDE_TABLES: usize = 9000;
@@ -41,7 +41,7 @@ pub(crate) fn comparison(comparison: &Comparison, origin: &Origin<'_>, budget: u
     let (open, folded): (Vec<&Row>, Vec<&Row>) = {
         let without = comparison.of(Verdict::NoDifference).count();
         let rows = comparison.rows.iter();
-        rows.partition(|row| row.verdict != Verdict::NoDifference || without <= MOST_OPEN)
+        rows.partition(|row| row.verdict != Verdict::NoDifference || without <= MAX_OPEN_ROWS)
     };
     let for_tables = budget.saturating_sub(BESIDE_TABLES);
     let for_open = if folded.is_empty() {
@@ -94,11 +94,11 @@ fn rows(rows: &[&Row], change: &str, origin: &Origin<'_>, bytes: usize) -> Strin
         .map(|row| {
             let [baseline, candidate] = row.values();
             let mut cells = vec![
-                code(&clipped(&row.name, NAME)),
+                code(&clipped(&row.name, MAX_NAME)),
                 verdict(row),
                 text(&row.change()),
-                text(&clipped(&baseline, NAME)),
-                text(&clipped(&candidate, NAME)),
+                text(&clipped(&baseline, MAX_NAME)),
+                text(&clipped(&candidate, MAX_NAME)),
                 text(&row.noise_of_both()),
             ];
             if !from.is_empty() {
@@ -128,7 +128,7 @@ fn reasons(comparison: &Comparison) -> Option<String> {
         let own = comparison.own_reasons(row);
         if !own.is_empty() {
             let own = text(&own.join("; "));
-            items.push(format!("{}: {own}", code(&clipped(&row.name, NAME))));
+            items.push(format!("{}: {own}", code(&clipped(&row.name, MAX_NAME))));
         }
     }
     items.extend(comparison.one_sided.iter().map(|figure| {
@@ -136,12 +136,12 @@ fn reasons(comparison: &Comparison) -> Option<String> {
             Arm::Baseline => "only the baseline has it",
             Arm::Candidate => "only the candidate has it",
         };
-        format!("{}: {side}", code(&clipped(&figure.name, NAME)))
+        format!("{}: {side}", code(&clipped(&figure.name, MAX_NAME)))
     }));
     let body = list(&items, "caveats", REASONS);
     match items.len() {
         0 => None,
-        1..=OPEN_REASONS => Some(body),
+        1..=MAX_OPEN_REASONS => Some(body),
         count => Some(details(&format!("{count} caveats"), &body)),
     }
 }

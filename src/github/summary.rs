@@ -25,8 +25,8 @@ const WARNINGS: Budget = budget(20, 150_000);
 const LAST_LINES: usize = 40;
 
 /// The longest message and the longest name, in characters.
-const MESSAGE: usize = 2000;
-const NAME: usize = 300;
+const MAX_MESSAGE: usize = 2000;
+const MAX_NAME: usize = 300;
 
 const fn budget(lines: usize, bytes: usize) -> Budget {
     Budget { lines, bytes }
@@ -92,7 +92,7 @@ pub(crate) fn short(report: &SampleReport) -> String {
         report.collected
     );
     let error = report.errors.first().map(|error| {
-        let message = span(&clipped(&error.message, MESSAGE));
+        let message = span(&clipped(&error.message, MAX_MESSAGE));
         format!("{message}\n")
     });
     [leak(report), Some(first), error, kept(report)]
@@ -127,7 +127,7 @@ fn outcome(report: &SampleReport) -> String {
     format!(
         "{}{} after {}",
         verdict(report.outcome),
-        text(&clipped(&time_outs(&report.timed_out()), NAME)),
+        text(&clipped(&time_outs(&report.timed_out()), MAX_NAME)),
         human_duration(report.took())
     )
 }
@@ -151,12 +151,15 @@ fn leak(report: &SampleReport) -> Option<String> {
             report.lease.console_url(&report.region),
         ),
     };
-    let reason = span(&clipped(reason, MESSAGE));
-    let open = link("Look at it in the AWS console", &url);
-    Some(format!(
-        "{CAUTION}> **{what} in {region} may still be running and cost money.** {open} and terminate it there.\n\
-         > Why: {reason}\n"
-    ))
+    let reason = span(&clipped(reason, MAX_MESSAGE));
+    let may = match url {
+        Some(url) => format!(
+            "**{what} in {region} may still be running and cost money.** {} and terminate it there.",
+            link("Look at it in the AWS console", &url)
+        ),
+        None => format!("**{what} in {region} may still be running.**"),
+    };
+    Some(format!("{CAUTION}> {may}\n> Why: {reason}\n"))
 }
 
 /// An instance that was asked to stay, and the commands that lead to it.
@@ -189,7 +192,7 @@ fn kept(report: &SampleReport) -> Option<String> {
 }
 
 fn description(description: &str) -> String {
-    format!("{}\n", text(&clipped(description, MESSAGE)))
+    format!("{}\n", text(&clipped(description, MAX_MESSAGE)))
 }
 
 fn errors(report: &SampleReport) -> Option<String> {
@@ -197,11 +200,11 @@ fn errors(report: &SampleReport) -> Option<String> {
         .errors
         .iter()
         .map(|error| {
-            let message = text(&clipped(&error.message, MESSAGE));
+            let message = text(&clipped(&error.message, MAX_MESSAGE));
             match &error.hint {
                 Some(hint) => format!(
                     "**error:** {message}<br>**hint:** {}",
-                    prose(&clipped(hint, MESSAGE))
+                    prose(&clipped(hint, MAX_MESSAGE))
                 ),
                 None => format!("**error:** {message}"),
             }
@@ -215,7 +218,7 @@ fn last_lines(failure: &Failure<'_>) -> String {
     let lines: Vec<&str> = output.lines().collect();
     let last = lines.len().saturating_sub(LAST_LINES);
     let lines = lines.get(last..).unwrap_or_default();
-    let script = clipped(failure.script, NAME);
+    let script = clipped(failure.script, MAX_NAME);
     details(
         &format!("The last lines of {script}"),
         &fenced(&lines.join("\n")),
@@ -226,7 +229,7 @@ fn stages(report: &SampleReport) -> String {
     let rows: Vec<[String; 5]> = report
         .rows()
         .iter()
-        .map(|row| row.each_ref().map(|cell| text(&clipped(cell, NAME))))
+        .map(|row| row.each_ref().map(|cell| text(&clipped(cell, MAX_NAME))))
         .collect();
     table(&SampleReport::COLUMNS, &rows, "rows", ROWS)
 }
@@ -254,7 +257,7 @@ fn particulars(report: &SampleReport, facts: &Facts<'_>) -> String {
             .into_iter()
             .flatten()
         {
-            facts.push(code(&clipped(fact, NAME)));
+            facts.push(code(&clipped(fact, MAX_NAME)));
         }
         let place = text(instance.zone.as_ref().unwrap_or(&instance.region));
         items.push(format!(
@@ -281,7 +284,12 @@ fn files(facts: &Facts<'_>) -> Option<String> {
     let rows: Vec<[String; 2]> = facts
         .files
         .iter()
-        .map(|(name, size)| [code(&clipped(name, NAME)), HumanBytes(*size).to_string()])
+        .map(|(name, size)| {
+            [
+                code(&clipped(name, MAX_NAME)),
+                HumanBytes(*size).to_string(),
+            ]
+        })
         .collect();
     let body = table(&["file", "size"], &rows, "files", FILES);
     (!rows.is_empty()).then(|| details("Files", &body))
@@ -291,7 +299,7 @@ fn warnings(report: &SampleReport) -> Option<String> {
     let items: Vec<String> = report
         .warnings
         .iter()
-        .map(|warning| text(&clipped(warning, MESSAGE)))
+        .map(|warning| text(&clipped(warning, MAX_MESSAGE)))
         .collect();
     (!items.is_empty()).then(|| format!("Warnings:\n\n{}", list(&items, "warnings", WARNINGS)))
 }

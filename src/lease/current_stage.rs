@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::LeaseRecords;
+use crate::blocking::off_the_runtime;
 use crate::instance::{InstanceId, LeaseToken};
 use crate::phase::Stage;
 
@@ -30,14 +31,14 @@ pub(crate) struct StageFile {
 
 impl StageFile {
     /// Removes the file; that it stays is harmless.
-    pub(crate) fn remove(self) {
-        let _ = fs::remove_file(&self.path);
+    pub(crate) async fn remove(self) {
+        let _ = off_the_runtime(move || fs::remove_file(&self.path)).await;
     }
 }
 
 impl LeaseRecords {
     /// Says what is done from now on with the instance of a sample.
-    pub(crate) fn begin_stage(
+    pub(crate) async fn begin_stage(
         &self,
         sample: &LeaseToken,
         instance: &InstanceId,
@@ -49,12 +50,15 @@ impl LeaseRecords {
             instance: instance.clone(),
             stage: stage.to_string(),
         };
-        let mut file = File::create(&new)?;
-        file.lock()?;
-        file.write_all(&serde_json::to_vec(&content)?)?;
-        // It appears whole, and in the place of the one before.
-        fs::rename(&new, &path)?;
-        Ok(StageFile { path, _lock: file })
+        off_the_runtime(move || {
+            let mut file = File::create(&new)?;
+            file.lock()?;
+            file.write_all(&serde_json::to_vec(&content)?)?;
+            // It appears whole, and in the place of the one before.
+            fs::rename(&new, &path)?;
+            Ok(StageFile { path, _lock: file })
+        })
+        .await
     }
 
     /// The instances that a living process works with, and what it does.
@@ -91,19 +95,26 @@ impl LeaseRecords {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
+    use futures_util::FutureExt as _;
+
     use super::*;
     use crate::phase::Phase;
 
-    #[test]
-    fn a_stage_counts_while_its_writer_lives() {
+    #[tokio::test]
+    async fn a_stage_counts_while_its_writer_lives() {
         let directory = tempfile::tempdir().unwrap();
         let records = LeaseRecords::in_directory(directory.path());
         let (sample, id) = (LeaseToken::new("run-1"), InstanceId::new("i-1"));
         assert_eq!(records.stages(), []);
-        let first = records.begin_stage(&sample, &id, Stage::Ready).unwrap();
+        let first = records
+            .begin_stage(&sample, &id, Stage::Ready)
+            .await
+            .unwrap();
         assert_eq!(records.stages(), [(id.clone(), "ready".into())]);
         let run = Stage::Scripts(Phase::Run);
-        let second = records.begin_stage(&sample, &id, run).unwrap();
+        let second = records.begin_stage(&sample, &id, run).await.unwrap();
         drop(first);
         assert_eq!(records.stages(), [(id.clone(), "run".into())]);
         assert_eq!(records.all(), []);
@@ -112,8 +123,27 @@ mod tests {
         assert_eq!(records.stages(), []);
         records.forget_dead_stages();
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
-        let last = records.begin_stage(&sample, &id, Stage::Collect).unwrap();
-        last.remove();
+        let last = records
+            .begin_stage(&sample, &id, Stage::Collect)
+            .await
+            .unwrap();
+        last.remove().await;
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_keeps_a_stage_waiting_holds_up_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let records = LeaseRecords::in_directory(directory.path());
+        let held = File::create(directory.path().join("run-1.stage.partial")).unwrap();
+        held.lock().unwrap();
+        let (sample, id) = (LeaseToken::new("run-1"), InstanceId::new("i-1"));
+        let mut beginning = pin!(records.begin_stage(&sample, &id, Stage::Ready));
+        assert!(beginning.as_mut().now_or_never().is_none());
+        assert_eq!(records.stages(), []);
+        drop(held);
+        let stage = beginning.await.unwrap();
+        assert_eq!(records.stages(), [(id.clone(), "ready".into())]);
+        stage.remove().await;
     }
 }

@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::LeaseRecords;
+use crate::blocking::off_the_runtime;
 use crate::instance::{InstanceId, LeaseToken, RunId};
 use crate::provider::{Access, Login};
 use crate::report::SampleReport;
@@ -163,8 +164,13 @@ impl LeaseRecords {
     }
 
     /// Removes the way back to an instance that is gone, with its key.
-    pub fn forget_instance(&self, id: &InstanceId) {
-        self.forget_instances(|instance| instance.id == *id);
+    pub async fn forget_instance(&self, id: &InstanceId) {
+        let (records, id) = (self.clone(), id.clone());
+        let forgetting = off_the_runtime(move || {
+            records.forget_instances(|instance| instance.id == id);
+            Ok(())
+        });
+        let _ = forgetting.await;
     }
 
     /// Removes the ways to instances that have ended themselves by now.
@@ -196,14 +202,6 @@ fn write_record(directory: &Path, instance: &KeptInstance) -> io::Result<()> {
     file.write_all(&serde_json::to_vec(instance)?)?;
     file.sync_all()?;
     fs::rename(&temporary, directory.join(RECORD))
-}
-
-async fn off_the_runtime<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> io::Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or_else(|panic| Err(io::Error::other(panic)))
 }
 
 #[cfg(test)]
@@ -282,10 +280,10 @@ mod tests {
         assert_eq!(hosts, "i-1 ssh-ed25519 AAAA\n");
         let shown = fs::read_to_string(private_key.with_file_name(RECORD)).unwrap();
         assert!(!shown.contains("PRIVATE"));
-        records.forget_instance(&InstanceId::new("i-1"));
+        records.forget_instance(&InstanceId::new("i-1")).await;
         assert!(!private_key.exists());
         assert_eq!(records.instances(), [instance(2)]);
-        records.forget(&RunId::new("run").lease(1));
+        records.forget(&RunId::new("run").lease(1)).await;
         assert_eq!(records.instances(), []);
     }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::blocking::off_the_runtime;
 use crate::instance::LeaseToken;
 use crate::provider::ProviderError;
 
@@ -49,9 +50,8 @@ impl LeaseRecords {
         let path = self.path(&record.lease);
         let shown = path.display().to_string();
         let (directory, record) = (self.0.clone(), record.clone());
-        tokio::task::spawn_blocking(move || write(&directory, &path, &record))
+        off_the_runtime(move || write(&directory, &path, &record))
             .await
-            .unwrap_or_else(|panic| Err(io::Error::other(panic)))
             .map_err(|source| ProviderError::Unrecorded {
                 path: shown.clone(),
                 source,
@@ -61,10 +61,14 @@ impl LeaseRecords {
     }
 
     /// Removes a lease whose instances are gone. That it stays is harmless: `reap` finds nothing behind it.
-    pub fn forget(&self, lease: &LeaseToken) {
-        self.forget_instances(|instance| instance.lease == *lease);
-        self.forget_dead_stages();
-        let _ = fs::remove_file(self.path(lease));
+    pub async fn forget(&self, lease: &LeaseToken) {
+        let (records, lease) = (self.clone(), lease.clone());
+        let forgetting = move || {
+            records.forget_instances(|instance| instance.lease == lease);
+            records.forget_dead_stages();
+            fs::remove_file(records.path(&lease))
+        };
+        let _ = off_the_runtime(forgetting).await;
     }
 
     /// Every lease on disk; files that cannot be read are passed over.
@@ -124,7 +128,7 @@ mod tests {
         assert_eq!(records.all(), std::slice::from_ref(&record));
         let again = records.save(&record).await.unwrap_err();
         assert!(again.hint().unwrap().contains("--run NAME"), "{again}");
-        records.forget(&record.lease);
+        records.forget(&record.lease).await;
         assert_eq!(records.all(), []);
     }
 

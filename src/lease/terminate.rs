@@ -21,7 +21,7 @@ const NO_ANSWER: &str = "no answer in time";
 const POWER_OFF_DEADLINE: Duration = Duration::from_secs(20);
 
 /// The time that a request waits for others to share it, where there are several instances: EC2 counts requests.
-const GATHERING: Duration = Duration::from_millis(50);
+const GATHERING_TIME: Duration = Duration::from_millis(50);
 
 /// An attempt that failed.
 #[derive(Debug, Clone, Default)]
@@ -88,7 +88,7 @@ impl<'a, P: Provider> Terminations<'a, P> {
     pub(super) fn new(provider: &'a P, instances: usize) -> Self {
         Self {
             gathering: if instances > 1 {
-                GATHERING
+                GATHERING_TIME
             } else {
                 Duration::ZERO
             },

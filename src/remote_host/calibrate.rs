@@ -9,7 +9,7 @@ use crate::shell::{Command, Shell, ShellError, run_idempotent};
 const CALIBRATE: &str = include_str!("calibrate.sh");
 
 /// The time of each of the four parts: integers, memory, disk and clock.
-const PART: Duration = Duration::from_millis(400);
+const PART_DURATION: Duration = Duration::from_millis(400);
 
 /// The deadline for all of them; a disk that hangs may take more than its part.
 const CALIBRATION_DEADLINE: Duration = Duration::from_secs(20);
@@ -20,7 +20,7 @@ impl<S: Shell> RemoteHost<S> {
     /// # Errors
     /// When it cannot be talked to.
     pub async fn calibrate(&self) -> Result<Option<Calibration>, ShellError> {
-        let part = PART.as_micros().to_string();
+        let part = PART_DURATION.as_micros().to_string();
         let command = Command::new(CALIBRATE, [self.jobs_dir.clone(), part])
             .in_bash()
             .as_root();

@@ -146,9 +146,9 @@ mod tests {
             vec!["busybox", "sh"],
             vec!["bash", "--posix"],
         ];
-        let is_there =
-            |shell: &Vec<&str>| Command::new(shell[0]).arg("-c").arg(":").output().is_ok();
-        shells.into_iter().filter(is_there).collect()
+        let mut shells = shells.to_vec();
+        shells.retain(|shell| crate::skip::has_program(shell[0]));
+        shells
     }
 
     #[test]

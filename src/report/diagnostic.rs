@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// So many lines of a log are shown, and so many characters of each.
 const LAST_LINES: usize = 20;
-const LINE: usize = 500;
+const MAX_LINE: usize = 500;
 
 /// An error as it is shown: the failure, and its remedy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,7 +61,7 @@ fn last_state(line: &str) -> String {
     let state = states.into_iter().find(|state| !state.is_empty());
     let characters = state.unwrap_or_default().chars();
     let mut shown = characters.filter(|c| !c.is_control() || *c == '\t');
-    let mut line: String = shown.by_ref().take(LINE).collect();
+    let mut line: String = shown.by_ref().take(MAX_LINE).collect();
     if shown.next().is_some() {
         line.push('…');
     }
@@ -86,6 +86,6 @@ mod tests {
         let last = last_lines(&log);
         assert_eq!((last.len(), last[0].as_str()), (LAST_LINES, "81"));
         let line = &last_lines(&"é".repeat(10_000))[0];
-        assert_eq!(line.chars().count(), LINE + 1);
+        assert_eq!(line.chars().count(), MAX_LINE + 1);
     }
 }

@@ -68,7 +68,7 @@ struct Stream<W> {
 const MAX_LINE: usize = 64 << 10;
 
 /// The columns that the mark of a sample takes in a status line.
-const MARK: usize = "[256] ".len();
+const MARK_COLUMNS: usize = "[256] ".len();
 
 const PLAIN: Style = Style::new();
 const RED: Style = Style::new().red();
@@ -344,7 +344,8 @@ impl<O: Write, E: Write> Console<O, E> {
 
     fn show_status(&self) {
         if !self.mid_line.get() {
-            let columns = columns().saturating_sub(if self.several.get() { MARK } else { 0 });
+            let columns =
+                columns().saturating_sub(if self.several.get() { MARK_COLUMNS } else { 0 });
             let lines = self.progress.borrow().lines(self.now.get(), columns);
             let line = |(sample, line): (Option<u32>, String)| {
                 self.sample.set(sample);

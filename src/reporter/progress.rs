@@ -13,7 +13,7 @@ use crate::report::Seconds;
 const REMINDER_INTERVAL: Duration = Duration::from_mins(1);
 
 /// A shorter silence is not worth a word.
-const SILENCE: Duration = Duration::from_secs(2);
+const MIN_SILENCE: Duration = Duration::from_secs(2);
 
 /// The state of each sample.
 #[derive(Debug, Default)]
@@ -112,7 +112,7 @@ impl Running {
     fn line(&self, now: Timestamp, columns: usize) -> String {
         let took = since(self.started, now);
         let silence = since(self.last_output, now);
-        let silent = (self.is_step && silence >= SILENCE)
+        let silent = (self.is_step && silence >= MIN_SILENCE)
             .then(|| format!(", silent for {}", elapsed(silence)));
         let left = self.timeout.and_then(|timeout| timeout.checked_sub(took));
         let end = left.map(|left| format!(", is ended in {}", elapsed(left)));

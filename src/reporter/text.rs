@@ -285,14 +285,11 @@ pub fn leaked(
             lease.console_url(region),
         ),
     };
-    let may = format!(
-        "{instance} in {region} may be running and cost money until it ends itself at {end}"
-    );
-    // What is left of a rehearsal is on this machine.
-    if region == LOCAL_REGION {
-        may
-    } else {
-        format!("{may}: {url}")
+    match url {
+        Some(url) => format!(
+            "{instance} in {region} may be running and cost money until it ends itself at {end}: {url}"
+        ),
+        None => format!("{instance} in {region} may be running until it ends itself at {end}"),
     }
 }
 
@@ -430,6 +427,16 @@ mod tests {
             format!("instance i-1 in eu-west-1 {stays} and costs money, then it ends itself")
         );
         assert!(first(LOCAL_REGION, "?").ends_with(&format!("{stays}, then it ends itself")));
+    }
+
+    #[test]
+    fn what_is_left_of_a_rehearsal_costs_nothing_and_is_on_no_page() {
+        let end = "2026-11-22T20:00:00Z".parse().unwrap();
+        let (id, lease) = (InstanceId::new("local-1"), LeaseToken::new("run-1"));
+        assert_eq!(
+            leaked(Some(&id), LOCAL_REGION, &lease, end),
+            "instance local-1 in local may be running until it ends itself at 2026-11-22T20:00:00Z"
+        );
     }
 
     #[test]

@@ -20,7 +20,7 @@ use super::{Event, Reporter, TimedEvent, text};
 use crate::config::{At, ConfigErrors, Problem, human_duration};
 use crate::github::WorkflowJob;
 use crate::github::commands::{
-    ANNOTATIONS, Annotation, END_GROUP, Fence, Level, SourceLocation, annotation, group, mask,
+    Annotation, END_GROUP, Fence, Level, MAX_ANNOTATIONS, SourceLocation, annotation, group, mask,
     plain,
 };
 use crate::phase::Stage;
@@ -176,7 +176,7 @@ impl<W: Write> WorkflowLog<W> {
         };
         let fits = count.is_some_and(|count| {
             *count += 1;
-            *count <= ANNOTATIONS
+            *count <= MAX_ANNOTATIONS
         });
         if !fits {
             self.line(&format!("{title}: {message}"));

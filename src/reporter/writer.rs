@@ -1,6 +1,7 @@
 //! A thread of its own for whatever is written while a run goes on: a terminal that hangs holds up nobody.
 
 use std::collections::VecDeque;
+use std::mem::take;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,18 +12,17 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
 
 use super::{Event, Reporter, TimedEvent};
+use crate::config::plural;
 
-/// The most output that waits to be written, in bytes. What comes beyond it is counted; the log files have it all.
+/// The most that waits to be written, in bytes. Output and lines of `tracing` beyond it are counted; the log files have all
+/// output. Whatever else is said is kept: a run says it for each of its steps at most.
 const QUEUE_LIMIT: usize = 8 << 20;
 
-/// The share of the queue that an event takes beside its output, in bytes.
-const EVENT_SIZE: usize = 256;
-
 /// The longest that anybody waits for what is still to be written while a run goes on.
-const CATCH_UP: Duration = Duration::from_secs(2);
+const CATCH_UP_DEADLINE: Duration = Duration::from_secs(2);
 
 /// The time between two ticks.
-const TICK: Duration = Duration::from_secs(1);
+const TICK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A reporter on a thread of its own. Taking an event never waits for it.
 #[derive(Debug)]
@@ -50,8 +50,36 @@ struct State<R> {
     items: VecDeque<Item<R>>,
     bytes: usize,
     /// Output that was not queued, in bytes.
-    dropped: u64,
+    dropped_output: u64,
+    /// Lines of `tracing` that were not queued.
+    dropped_lines: usize,
     closed: bool,
+}
+
+impl<R> State<R> {
+    const fn has_dropped(&self) -> bool {
+        self.dropped_output > 0 || self.dropped_lines > 0
+    }
+
+    /// Says once what was not queued, where something was not.
+    fn missing(&mut self) -> Option<TimedEvent> {
+        let text = match (&mut self.dropped_output, &mut self.dropped_lines) {
+            (0, 0) => return None,
+            (0, lines) => format!(
+                "… {} of tracing not shown: they came faster than they were taken",
+                plural(take(lines), "line")
+            ),
+            (output, _) => format!(
+                "… {} of output not shown: it came faster than it was taken; the log files have it all",
+                HumanBytes(take(output))
+            ),
+        };
+        Some(TimedEvent {
+            at: Timestamp::now(),
+            sample: None,
+            event: Event::Note(text),
+        })
+    }
 }
 
 enum Item<R> {
@@ -69,7 +97,8 @@ impl<R> std::fmt::Debug for State<R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("State")
             .field("items", &self.items.len())
-            .field("dropped", &self.dropped)
+            .field("dropped_output", &self.dropped_output)
+            .field("dropped_lines", &self.dropped_lines)
             .finish_non_exhaustive()
     }
 }
@@ -81,7 +110,8 @@ impl<R: Reporter + Send + 'static> Writer<R> {
             state: Mutex::new(State {
                 items: VecDeque::new(),
                 bytes: 0,
-                dropped: 0,
+                dropped_output: 0,
+                dropped_lines: 0,
                 closed: false,
             }),
             changed: Condvar::new(),
@@ -115,7 +145,7 @@ impl<R: Reporter> Queue<R> {
     }
 
     fn drain(&self, reporter: &R) {
-        let mut next_tick = Instant::now() + TICK;
+        let mut next_tick = Instant::now() + TICK_INTERVAL;
         loop {
             match self.next(next_tick) {
                 Next::Item(Item::Event(event)) => reporter.take(event),
@@ -125,7 +155,7 @@ impl<R: Reporter> Queue<R> {
             }
             if Instant::now() >= next_tick {
                 reporter.tick(Timestamp::now());
-                next_tick = Instant::now() + TICK;
+                next_tick = Instant::now() + TICK_INTERVAL;
             }
         }
         self.finished.notify_one();
@@ -135,7 +165,7 @@ impl<R: Reporter> Queue<R> {
     fn next(&self, deadline: Instant) -> Next<R> {
         let state = self.lock();
         let idle =
-            |state: &mut State<R>| state.items.is_empty() && state.dropped == 0 && !state.closed;
+            |state: &mut State<R>| state.items.is_empty() && !state.has_dropped() && !state.closed;
         let timeout = deadline.saturating_duration_since(Instant::now());
         let (mut state, _) = self
             .changed
@@ -147,10 +177,10 @@ impl<R: Reporter> Queue<R> {
             }
             return Next::Item(item);
         }
-        match std::mem::take(&mut state.dropped) {
-            0 if state.closed => Next::End,
-            0 => Next::Nothing,
-            dropped => Next::Item(Item::Event(missing(dropped))),
+        match state.missing() {
+            Some(event) => Next::Item(Item::Event(event)),
+            None if state.closed => Next::End,
+            None => Next::Nothing,
         }
     }
 }
@@ -159,11 +189,12 @@ impl<R: Reporter + Send + 'static> Reporter for Writer<R> {
     fn take(&self, event: TimedEvent) {
         let mut state = self.queue.lock();
         let size = size(&event);
-        let full = state.bytes + size > QUEUE_LIMIT;
+        let full = state.bytes + size > QUEUE_LIMIT || state.has_dropped();
         match &event.event {
-            Event::Output(bytes) if full || state.dropped > 0 => {
-                state.dropped += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+            Event::Output(bytes) if full => {
+                state.dropped_output += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
             }
+            Event::Trace(_) if full => state.dropped_lines += 1,
             Event::Transferred { .. } if full => {}
             _ => {
                 state.bytes += size;
@@ -176,26 +207,27 @@ impl<R: Reporter + Send + 'static> Reporter for Writer<R> {
     async fn caught_up(&self) {
         let (written, all) = oneshot::channel::<()>();
         self.call(move |_| drop(written));
-        let _ = timeout(CATCH_UP, all).await;
+        let _ = timeout(CATCH_UP_DEADLINE, all).await;
     }
 }
 
+/// The memory that an event takes, in bytes: its own, and that of what it says.
 fn size(event: &TimedEvent) -> usize {
-    match &event.event {
-        Event::Output(bytes) => EVENT_SIZE + bytes.len(),
-        _ => EVENT_SIZE,
-    }
-}
-
-fn missing(bytes: u64) -> TimedEvent {
-    TimedEvent {
-        at: Timestamp::now(),
-        sample: None,
-        event: Event::Note(format!(
-            "… {} of output not shown: it came faster than it was taken; the log files have it all",
-            HumanBytes(bytes)
-        )),
-    }
+    let said = match &event.event {
+        Event::Output(bytes) => bytes.len(),
+        Event::Note(text)
+        | Event::Notice(text)
+        | Event::Detail(text)
+        | Event::Trace(text)
+        | Event::Warning(text)
+        | Event::ScriptWarning { text, .. } => text.len(),
+        Event::Error(said) | Event::StepFailed { failure: said, .. } => {
+            let lines = said.last_lines.iter().map(String::len);
+            said.message.len() + lines.sum::<usize>()
+        }
+        _ => 0,
+    };
+    size_of::<TimedEvent>() + said
 }
 
 #[cfg(test)]
@@ -246,6 +278,42 @@ mod tests {
             "{shown:?}"
         );
         assert!(shown.iter().any(|text| text == "after"));
+    }
+
+    #[tokio::test]
+    async fn lines_of_tracing_are_bounded_by_their_bytes_too() {
+        let (open, gate) = channel();
+        let (seen, shown) = channel();
+        let writer = Writer::start(Gated { gate, seen });
+        for _ in 0..100 {
+            writer.report(Event::Trace("x".repeat(1 << 20)));
+        }
+        writer.report(Event::Note("after".into()));
+        drop(open);
+        assert!(writer.finish(DEADLINE).await);
+        let shown: Vec<String> = shown.try_iter().collect();
+        let lines = shown.iter().filter(|text| text.len() > 1 << 20).count();
+        assert!((7..=9).contains(&lines), "{lines}");
+        let missing = format!("… {} lines of tracing not shown", 100 - lines);
+        assert!(shown.iter().any(|text| text.starts_with(&missing)));
+        assert!(shown.iter().any(|text| text == "after"));
+    }
+
+    #[tokio::test]
+    async fn what_is_always_said_takes_its_room_from_the_output() {
+        let (open, gate) = channel();
+        let (seen, shown) = channel();
+        let writer = Writer::start(Gated { gate, seen });
+        for _ in 0..10 {
+            writer.report(Event::Note("x".repeat(1 << 20)));
+        }
+        writer.report(Event::Output(b"output".into()));
+        drop(open);
+        assert!(writer.finish(DEADLINE).await);
+        let shown: Vec<String> = shown.try_iter().collect();
+        let notes = shown.iter().filter(|text| text.len() == 1 << 20).count();
+        assert_eq!(notes, 10);
+        assert!(shown.iter().any(|text| text.starts_with("… 6 B of output")));
     }
 
     #[tokio::test(start_paused = true)]

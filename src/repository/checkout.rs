@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::error::RepositoryError;
 use super::git::Git;
+use crate::blocking::off_the_runtime;
 use crate::revision::Commit;
 use crate::shell::Shell;
 
@@ -63,7 +64,7 @@ pub(super) async fn make(
     }
     let archive = scratch.join("source.tar");
     let (from, to, last) = (directory.clone(), archive.clone(), hash.to_owned());
-    let size = in_background("packing", &archive, move || pack(&from, &last, &to)).await?;
+    let size = file_work("packing", &archive, move || pack(&from, &last, &to)).await?;
     Ok(Checkout {
         directory,
         archive,
@@ -101,7 +102,7 @@ pub(super) async fn fetch_alone(
 /// Creates a directory that nobody else looks into.
 async fn create(directory: &Path) -> Result<(), RepositoryError> {
     let path = directory.to_owned();
-    in_background("creating", directory, move || {
+    file_work("creating", directory, move || {
         DirBuilder::new().recursive(true).mode(0o700).create(path)
     })
     .await
@@ -122,14 +123,14 @@ fn pack(directory: &Path, hash: &str, archive: &Path) -> io::Result<u64> {
     Ok(file.metadata()?.len())
 }
 
-/// Does file work on a thread that may wait for the disk.
-async fn in_background<T: Send + 'static>(
+/// Does file work off the runtime; an error says what it was for.
+async fn file_work<T: Send + 'static>(
     what: &'static str,
     path: &Path,
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, RepositoryError> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|panic| Err(io::Error::other(panic)))
+    off_the_runtime(work)
+        .await
         .map_err(|source| RepositoryError::Io {
             what,
             path: path.to_owned(),

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::{Results, ResultsError, off_the_runtime};
+use super::{Results, ResultsError, file_work};
 use crate::records::{FileState, Manifest};
 
 impl Results {
@@ -16,7 +16,7 @@ impl Results {
             .revision_directory
             .join(format!(".{}.arriving", self.name));
         let directory = path.clone();
-        off_the_runtime("creating", &path, move || {
+        file_work("creating", &path, move || {
             if directory.exists() {
                 fs::remove_dir_all(&directory)?;
             }
@@ -32,7 +32,7 @@ impl Results {
     /// When one cannot be moved; it stays where it is then.
     pub async fn take_over(&self, from: PathBuf, manifest: Manifest) -> Result<(), ResultsError> {
         let to = self.path.clone();
-        off_the_runtime("moving files to", &self.path, move || {
+        file_work("moving files to", &self.path, move || {
             let missing = FileState::Missing;
             for entry in manifest.files.iter().filter(|entry| entry.state != missing) {
                 let target = to.join(entry.path.as_path());

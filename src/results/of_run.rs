@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::sample_directory::{ReadError, read_record};
-use super::{ResultsError, failed, off_the_runtime, record_file, write_record};
+use super::{ResultsError, failed, file_work, record_file, write_record};
 use crate::instance::RunId;
 use crate::records::Record;
 use crate::report::RunReport;
@@ -62,7 +62,7 @@ pub async fn write_run_file(
 ) -> Result<(), ResultsError> {
     let path = run_directory(output, revision, run).join(name);
     let target = path.clone();
-    off_the_runtime("writing", &path, move || fs::write(target, content)).await
+    file_work("writing", &path, move || fs::write(target, content)).await
 }
 
 /// Reads what belongs to all samples of a run, which lies beside theirs in the directory of the revision.

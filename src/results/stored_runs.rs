@@ -16,12 +16,12 @@ use crate::report_page::{Log, RunResults, SampleResults};
 const MAX_CONFIG: u64 = 1 << 20;
 
 /// The bytes of all logs of a page, the most of one of them, and the least.
-const LOGS: u64 = 8 << 20;
+const MAX_LOGS: u64 = 8 << 20;
 const MAX_LOG: u64 = 1 << 20;
 const MIN_LOG: u64 = 4 << 10;
 
 /// The depth to which runs are looked for: in the directory of all revisions they are in the second one below it.
-const DEPTH: u32 = 2;
+const SEARCH_DEPTH: u32 = 2;
 
 /// Why there is nothing to show.
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +59,7 @@ pub fn stored_runs<'a>(
     let mut found = Found::default();
     for directory in directories {
         let before = found.samples.len();
-        found.look_into(directory, DEPTH)?;
+        found.look_into(directory, SEARCH_DEPTH)?;
         if found.samples.len() == before && !found.has(directory) {
             return Err(StoredRunsError::None(directory.to_owned()));
         }
@@ -139,7 +139,7 @@ impl Found {
             .flat_map(|report| &report.stages)
             .map(|stage| stage.steps.len());
         let logs = u64::try_from(logs.sum::<usize>()).unwrap_or(u64::MAX);
-        let room = (LOGS / logs.max(1)).clamp(MIN_LOG, MAX_LOG);
+        let room = (MAX_LOGS / logs.max(1)).clamp(MIN_LOG, MAX_LOG);
         let mut runs: BTreeMap<String, RunResults> = BTreeMap::new();
         for (path, report) in self.samples {
             let directory = SampleDirectory::new(&path);

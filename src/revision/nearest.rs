@@ -4,7 +4,7 @@
 const MIN_SIMILARITY: f64 = 0.6;
 
 /// The most names that are shown.
-const SHOWN: usize = 3;
+const MAX_SHOWN: usize = 3;
 
 /// The names that look like the one that is sought, the likeliest first.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl<'s> Nearest<'s> {
             .found
             .partition_point(|(other, _)| *other >= similarity);
         self.found.insert(at, (similarity, name.to_owned()));
-        self.found.truncate(SHOWN);
+        self.found.truncate(MAX_SHOWN);
     }
 
     /// The names.

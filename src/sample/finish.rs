@@ -57,9 +57,9 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
     }
 
     /// Enters how the work on the instance ended, and its termination.
-    pub(crate) fn enter_rental(&mut self, rental: Rental) {
+    pub(crate) async fn enter_rental(&mut self, rental: Rental) {
         if let Some(file) = self.stage_file.take() {
-            file.remove();
+            file.remove().await;
         }
         let Rental {
             id,
@@ -85,7 +85,7 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
             );
         }
         if release == Release::Terminated {
-            self.run.records.forget_instance(&id);
+            self.run.records.forget_instance(&id).await;
         }
         self.release = release;
     }

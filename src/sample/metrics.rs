@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use tokio::task::spawn_blocking;
 
 use super::{Host, Sample};
+use crate::blocking::off_the_runtime;
 use crate::comparison::Reservation;
 use crate::config::ProviderSpec;
 use crate::job::{Log, Sampler, Sampling};
@@ -48,7 +49,7 @@ fn append(path: &Path, bytes: &[u8], at: u64) -> io::Result<()> {
 impl Output for MetricsFile {
     async fn out(&mut self, bytes: &[u8]) -> io::Result<()> {
         let (path, content, at) = (self.path.clone(), bytes.to_vec(), self.next);
-        spawn_blocking(move || append(&path, &content, at)).await??;
+        off_the_runtime(move || append(&path, &content, at)).await?;
         self.next += bytes.len() as u64;
         Ok(())
     }

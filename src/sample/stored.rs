@@ -24,7 +24,7 @@ use crate::reporter::{Event, Reporter};
 use crate::shell::Shell;
 
 /// So many parts are under way at once; this bounds the memory.
-const AT_ONCE: usize = 4;
+const MAX_PARTS_AT_ONCE: usize = 4;
 
 /// The deadline for giving an object up: a signal may wait for it.
 const ABORT_DEADLINE: Duration = Duration::from_secs(3);
@@ -220,7 +220,7 @@ async fn send_file(
             };
             store.put(upload, part, bytes).await
         })
-        .buffered(AT_ONCE)
+        .buffered(MAX_PARTS_AT_ONCE)
         .try_collect()
         .await
 }

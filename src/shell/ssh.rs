@@ -21,27 +21,27 @@ pub use keys::{KeyError, Keys, LoginKeys};
 use super::{Command, Exit, Output, Shell, ShellError, quote};
 
 /// Past this an instance that runs but does not let us in is broken, not slow.
-const FIRST_LOGIN: Duration = Duration::from_mins(5);
+const FIRST_LOGIN_DEADLINE: Duration = Duration::from_mins(5);
 
 /// Between two looks at the port of an instance that boots.
 const PROBE_PAUSE: Duration = Duration::from_millis(50);
 
 /// A packet that gets no answer in this time was dropped on the way, by a host that is not there yet.
-const PROBE: Duration = Duration::from_secs(1);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// From the open port to the login; a fresh machine makes its first entropy here.
-const HANDSHAKE: Duration = Duration::from_secs(20);
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Opening a channel on a connection that holds.
-const OPEN_CHANNEL: Duration = Duration::from_secs(30);
+const CHANNEL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A dead connection is noticed after four of these.
-const KEEPALIVE: Duration = Duration::from_secs(15);
-const KEEPALIVE_MAX: usize = 4;
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
+const MAX_MISSED_KEEPALIVES: usize = 4;
 
 /// Two to five times the throughput of the library's defaults over a long way, in bytes.
-const WINDOW: u32 = 16 << 20;
-const PACKET: u32 = 65_535;
+const WINDOW_SIZE: u32 = 16 << 20;
+const PACKET_SIZE: u32 = 65_535;
 
 /// The number of packets that may wait for the disk before the network is held up: bounds the memory of a transfer.
 const CHANNEL_BUFFER: usize = 8;
@@ -106,9 +106,9 @@ impl SshShell {
     /// Waits until the instance answers and lets us in.
     ///
     /// # Errors
-    /// A wrong host key at once, everything else when [`FIRST_LOGIN`] has passed.
+    /// A wrong host key at once, everything else when [`FIRST_LOGIN_DEADLINE`] has passed.
     pub async fn connect(target: Target) -> Result<Self, ShellError> {
-        Self::connect_within(FIRST_LOGIN, target).await
+        Self::connect_within(FIRST_LOGIN_DEADLINE, target).await
     }
 
     /// The same with a deadline of its own, for an instance that has let us in before.
@@ -160,7 +160,7 @@ impl SshShell {
         &self,
         opening: impl Future<Output = Result<Channel<client::Msg>, russh::Error>>,
     ) -> Result<Channel<client::Msg>, ShellError> {
-        timeout(OPEN_CHANNEL, opening)
+        timeout(CHANNEL_TIMEOUT, opening)
             .await
             .map_err(|_| self.lost("no channel was opened"))?
             .map_err(|error| self.lost(error.to_string()))
@@ -181,7 +181,7 @@ impl SshShell {
             keys,
         } = &self.target;
         tracing::debug!(address, port, user, "SSH login");
-        let stream = timeout(PROBE, TcpStream::connect((address.as_str(), *port)))
+        let stream = timeout(PROBE_TIMEOUT, TcpStream::connect((address.as_str(), *port)))
             .await
             .map_err(|_| self.lost("the port does not answer"))?
             .map_err(|error| self.lost(error.to_string()))?;
@@ -200,7 +200,7 @@ impl SshShell {
             let result = session.authenticate_publickey(user.as_str(), key).await?;
             Ok::<_, russh::Error>((session, result.success()))
         };
-        let result = timeout(HANDSHAKE, handshake).await;
+        let result = timeout(HANDSHAKE_TIMEOUT, handshake).await;
         if let Some(shown) = shown.get() {
             return Err(ShellError::HostKey {
                 address: self.address(),
@@ -262,12 +262,12 @@ fn config() -> client::Config {
             .collect::<Vec<_>>(),
     );
     client::Config {
-        window_size: WINDOW,
-        maximum_packet_size: PACKET,
+        window_size: WINDOW_SIZE,
+        maximum_packet_size: PACKET_SIZE,
         channel_buffer_size: CHANNEL_BUFFER,
         nodelay: true,
-        keepalive_interval: Some(KEEPALIVE),
-        keepalive_max: KEEPALIVE_MAX,
+        keepalive_interval: Some(KEEPALIVE_INTERVAL),
+        keepalive_max: MAX_MISSED_KEEPALIVES,
         inactivity_timeout: None,
         preferred: Preferred {
             cipher: Cow::Owned(ciphers),

@@ -17,10 +17,10 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 const DEFAULT_KIND: &str = "dumb";
 
 /// The most keys that are read at once, in bytes.
-const KEYS: usize = 4096;
+const MAX_KEYS: usize = 4096;
 
 /// The number of inputs that may wait to be sent, before the terminal keeps the keys itself.
-const QUEUE: usize = 16;
+const QUEUE_LENGTH: usize = 16;
 
 /// A terminal in raw mode: every key goes to whoever reads it, Ctrl-C too.
 #[derive(Debug)]
@@ -74,7 +74,7 @@ impl Terminal {
         let (reading, stop) = UnixStream::pair()?;
         let out = File::from(stdout().as_fd().try_clone_to_owned()?);
         let raw = Raw::begin()?;
-        let (typed, keys) = channel(QUEUE);
+        let (typed, keys) = channel(QUEUE_LENGTH);
         thread::spawn(move || read_keys(&stop, &typed));
         Ok(Self {
             keys,
@@ -143,7 +143,7 @@ fn read_keys(stop: &UnixStream, typed: &Sender<Vec<u8>>) {
         if stopped {
             return;
         }
-        let mut keys = vec![0; KEYS];
+        let mut keys = vec![0; MAX_KEYS];
         if input_is_ready {
             match rustix::io::read(&input, &mut keys) {
                 Ok(count @ 1..) => keys.truncate(count),

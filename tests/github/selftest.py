@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Holds the stand to what GitHub does; arguments select tests by a part of their name."""
+"""Holds the double to what GitHub does; arguments select tests by a part of their name."""
 
 import base64
 import concurrent.futures
@@ -41,10 +41,10 @@ class Skipped(Exception):
     pass
 
 
-class Stand:
+class FakeGitHub:
     def __init__(self, *arguments):
         started = time.monotonic()
-        self.process = subprocess.Popen([HERE / "stand.py", *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        self.process = subprocess.Popen([HERE / "fake_github.py", *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         if not line:
@@ -60,7 +60,7 @@ class Stand:
         assert not os.path.exists(self.dir)
 
     def control(self, method, path, body=None):
-        status, _, content = ask(method, f"{self.api_url}/stand/{path}", {}, body)
+        status, _, content = ask(method, f"{self.api_url}/control/{path}", {}, body)
         assert status == 200, content
         return content
 
@@ -81,8 +81,8 @@ class Stand:
 
 
 class Job:
-    def __init__(self, stand, facts):
-        self.stand = stand
+    def __init__(self, github, facts):
+        self.github = github
         self.__dict__.update(facts)
         self.ids = {"workflow_run_backend_id": self.run_backend_id, "workflow_job_run_backend_id": self.job_backend_id}
 
@@ -90,7 +90,7 @@ class Job:
         return self.call_with({}, method, **fields)
 
     def call_with(self, headers, method, **fields):
-        url = f"{self.stand.results_url}twirp/github.actions.results.api.v1.ArtifactService/{method}"
+        url = f"{self.github.results_url}twirp/github.actions.results.api.v1.ArtifactService/{method}"
         common = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         status, _, content = ask("POST", url, {k: v for k, v in (common | headers).items() if v is not None},
                                  self.ids | fields)
@@ -110,7 +110,7 @@ class Job:
                    VERSION | {"x-ms-blob-content-type": "application/zip", "Content-Type": "application/xml"})
 
     def environment(self):
-        return {**os.environ, "ACTIONS_RESULTS_URL": self.stand.results_url, "ACTIONS_RUNTIME_TOKEN": self.token,
+        return {**os.environ, "ACTIONS_RESULTS_URL": self.github.results_url, "ACTIONS_RUNTIME_TOKEN": self.token,
                 "GITHUB_SERVER_URL": "https://github.com", "GITHUB_WORKSPACE": "/nonexistent"}
 
 
@@ -155,15 +155,15 @@ def digest(content):
 
 
 def test_official_client():
-    stand = shared()
+    github = shared()
     with tempfile.TemporaryDirectory() as folder:
-        job = stand.job()
+        job = github.job()
         content = os.urandom(9 << 20)  # more than one of the client's blocks
         Path(folder, "a").write_bytes(content)
         library = f"{cache}/node_modules/@actions/artifact/lib/artifact.js"
         uploaded = json.loads(node(job, "--input-type=module", "--eval", UPLOAD, library, "results", folder,
                                    f"{folder}/a").stderr)
-        [artifact] = [a for a in stand.control("GET", "artifacts") if a["run"] == job.run_backend_id]
+        [artifact] = [a for a in github.control("GET", "artifacts") if a["run"] == job.run_backend_id]
         assert artifact["version"] == 7 and artifact["mime_type"] == "application/zip" and artifact["expires_at"]
         read = json.loads(node(job, HERE / "readback.mjs", "results", f"{folder}/back").stdout)
         assert read["id"] == uploaded["id"] == artifact["id"] and read["size"] == artifact["size"] > len(content)
@@ -175,9 +175,9 @@ def test_official_client():
 
 
 def test_artifact_calls():
-    stand = shared()
-    job, other_run = stand.job(), stand.job()
-    sibling = stand.job(run_id=job.run_id)
+    github = shared()
+    job, other_run = github.job(), github.job()
+    sibling = github.job(run_id=job.run_id)
     url = job.create(expires_at="2999-01-01T00:00:00Z")
     expect(409, job.call("CreateArtifact", name="a", version=4),
            "an artifact with this name already exists on the workflow run")
@@ -210,11 +210,11 @@ def test_artifact_calls():
 
 
 def test_artifact_refusals():
-    stand = shared()
-    job = stand.job()
+    github = shared()
+    job = github.job()
     expect(401, job.call_with({"Authorization": None}, "ListArtifacts"))
     expect(401, job.call_with({"Authorization": f"Bearer {job.token}x"}, "ListArtifacts"))
-    expect(401, stand.job(expires_in=0).call("ListArtifacts"), "expired")
+    expect(401, github.job(expires_in=0).call("ListArtifacts"), "expired")
     expect(404, job.call_with({"Content-Type": "application/protobuf"}, "ListArtifacts"), "Content-Type")
     expect(404, job.call("MakeArtifact"), "bad_route")
     expect(403, job.call("ListArtifacts", workflow_run_backend_id="x"))
@@ -229,8 +229,8 @@ def test_artifact_refusals():
 
 
 def test_blob_rules():
-    stand = shared()
-    job = stand.job()
+    github = shared()
+    job = github.job()
     url = job.create()
     block = f"{url}&comp=block&blockid="
     expect(400, put(block + "MDA%3D", b"x", VERSION | {"Authorization": f"Bearer {job.token}"}), "Authorization")
@@ -249,34 +249,34 @@ def test_blob_rules():
 
 
 def test_faults():
-    stand, begun = shared(), time.time()
-    job = stand.job()
-    stand.fault("CreateArtifact", status=403, body={"code": "permission_denied", "msg": "insufficient usage"})
+    github, begun = shared(), time.time()
+    job = github.job()
+    github.fault("CreateArtifact", status=403, body={"code": "permission_denied", "msg": "insufficient usage"})
     expect(403, job.call("CreateArtifact", name="a", version=4), "insufficient usage")
-    stand.fault("Create", method="GET", status=500)
-    stand.fault("Create", reset="before")
+    github.fault("Create", method="GET", status=500)
+    github.fault("Create", reset="before")
     expect_reset(job.call, "CreateArtifact", name="a", version=4)
     url = job.create()
-    stand.fault("comp=block&", skip=1, status=503)
-    stand.fault("comp=blocklist", reset="after")
+    github.fault("comp=block&", skip=1, status=503)
+    github.fault("comp=blocklist", reset="after")
     expect(201, put(url + "&comp=block&blockid=MDA%3D", b"x", VERSION))
     expect(503, put(url + "&comp=block&blockid=MDA%3D", b"x", VERSION))
     listed, zip_type = b"<BlockList><Latest>MDA=</Latest></BlockList>", {"x-ms-blob-content-type": "application/zip"}
     expect_reset(put, url + "&comp=blocklist", listed, VERSION | zip_type)
-    stand.fault("FinalizeArtifact", reset="after")
+    github.fault("FinalizeArtifact", reset="after")
     expect_reset(job.call, "FinalizeArtifact", name="a", size=1)
     assert [a["name"] for a in job.call("ListArtifacts")[1]["artifacts"]] == ["a"]
-    stand.fault("ListArtifacts", status=429, headers={"Retry-After": "7"}, count=2)
+    github.fault("ListArtifacts", status=429, headers={"Retry-After": "7"}, count=2)
     for _ in range(2):
         expect(429, job.call("ListArtifacts"))
-    stand.fault("ListArtifacts", count=-1, delay=0.2)
+    github.fault("ListArtifacts", count=-1, delay=0.2)
     started = time.monotonic()
     expect(200, job.call("ListArtifacts"))
     assert time.monotonic() - started >= 0.2
-    stand.control("DELETE", "faults")
+    github.control("DELETE", "faults")
     for wrong in ({"path": "a"}, {"status": 500}, {"path": "a", "reset": "never"}, {"path": "(", "status": 500}):
-        expect(400, ask("POST", f"{stand.api_url}/stand/faults", {}, wrong))
-    seen = [request for request in stand.control("GET", "requests") if request["at"] >= begun]
+        expect(400, ask("POST", f"{github.api_url}/control/faults", {}, wrong))
+    seen = [request for request in github.control("GET", "requests") if request["at"] >= begun]
     assert [r["status"] for r in seen if "Finalize" in r["path"] or r["query"].get("comp") == "blocklist"] == [None] * 2
     [first, *_] = [r for r in seen if r["query"].get("comp") == "block"]
     assert first["query"]["sig"] == "redacted" and first["headers"]["x-ms-version"] and first["at"] > 0
@@ -284,107 +284,107 @@ def test_faults():
 
 
 def test_comments():
-    stand = shared("--prism")
+    github = shared("--prism")
     issue, one, commit = f"{REPOSITORY}/issues/7/comments", "/issues/comments/", f"{REPOSITORY}/commits/{SHA}/comments"
-    seeded = stand.control("POST", "comments", {"issue": 7, "login": "mallory", "body": "b"})
-    status, headers, content = stand.rest("POST", issue, {"body": "mine"})
+    seeded = github.control("POST", "comments", {"issue": 7, "login": "mallory", "body": "b"})
+    status, headers, content = github.rest("POST", issue, {"body": "mine"})
     assert status == 201 and headers["Location"] == content["url"]
     assert content["user"] | {"login": "github-actions[bot]", "type": "Bot"} == content["user"]
-    assert [c["user"]["login"] for c in stand.rest("GET", issue)[2]] == ["mallory", "github-actions[bot]"]
+    assert [c["user"]["login"] for c in github.rest("GET", issue)[2]] == ["mallory", "github-actions[bot]"]
     url = f"{REPOSITORY}{one}{content['id']}"
-    assert stand.rest("PATCH", url, {"body": "new"})[2]["body"] == stand.rest("GET", url)[2]["body"] == "new"
-    expect(200, stand.rest("PATCH", url, {"body": "ü" * 65536}))
+    assert github.rest("PATCH", url, {"body": "new"})[2]["body"] == github.rest("GET", url)[2]["body"] == "new"
+    expect(200, github.rest("PATCH", url, {"body": "ü" * 65536}))
     for method, target in (("PATCH", url), ("POST", issue), ("POST", commit)):
-        expect(422, stand.rest(method, target, {"body": "x" * 65537}), "too long (maximum is 65536 characters)")
-    expect(204, stand.rest("DELETE", url))
-    expect(404, stand.rest("GET", url), "Not Found")
-    expect(404, stand.rest("GET", issue.replace("/7/", "/8/")))
-    expect(404, stand.rest("GET", issue.replace("octo-repo", "other")))
-    created = stand.rest("POST", commit, {"body": "c"})[2]
-    assert created["commit_id"] == SHA and [c["id"] for c in stand.rest("GET", commit)[2]] == [created["id"]]
-    expect(200, stand.rest("PATCH", f"{REPOSITORY}/comments/{created['id']}", {"body": "d"}))
-    expect(200, stand.rest("GET", f"{REPOSITORY}/comments/{created['id']}"))
-    expect(204, stand.rest("DELETE", f"{REPOSITORY}/comments/{created['id']}"))
-    assert seeded["id"] in {c["id"] for c in stand.control("GET", "comments")}
-    expect(403, stand.rest("GET", "/user"), "Resource not accessible by integration")
-    assert stand.rest("GET", "/user", token=stand.user_token)[2]["login"] == "octocat"
-    expect(403, stand.rest("POST", issue, {"body": "b"}, token=stand.read_only_token), "not accessible")
-    expect(200, stand.rest("GET", issue, token=stand.read_only_token))
-    expect(401, stand.rest("GET", issue, token="expired"), "Bad credentials")
-    assert stand.new_violations() == []
+        expect(422, github.rest(method, target, {"body": "x" * 65537}), "too long (maximum is 65536 characters)")
+    expect(204, github.rest("DELETE", url))
+    expect(404, github.rest("GET", url), "Not Found")
+    expect(404, github.rest("GET", issue.replace("/7/", "/8/")))
+    expect(404, github.rest("GET", issue.replace("octo-repo", "other")))
+    created = github.rest("POST", commit, {"body": "c"})[2]
+    assert created["commit_id"] == SHA and [c["id"] for c in github.rest("GET", commit)[2]] == [created["id"]]
+    expect(200, github.rest("PATCH", f"{REPOSITORY}/comments/{created['id']}", {"body": "d"}))
+    expect(200, github.rest("GET", f"{REPOSITORY}/comments/{created['id']}"))
+    expect(204, github.rest("DELETE", f"{REPOSITORY}/comments/{created['id']}"))
+    assert seeded["id"] in {c["id"] for c in github.control("GET", "comments")}
+    expect(403, github.rest("GET", "/user"), "Resource not accessible by integration")
+    assert github.rest("GET", "/user", token=github.user_token)[2]["login"] == "octocat"
+    expect(403, github.rest("POST", issue, {"body": "b"}, token=github.read_only_token), "not accessible")
+    expect(200, github.rest("GET", issue, token=github.read_only_token))
+    expect(401, github.rest("GET", issue, token="expired"), "Bad credentials")
+    assert github.new_violations() == []
 
 
 def test_rest_headers():
-    stand = shared()
+    github = shared()
     for status, header in ((401, "Authorization"), (403, "User-Agent"), (415, "Accept"), (400, "X-GitHub-Api-Version")):
-        expect(status, stand.rest("GET", "/user", **{header: None}))
+        expect(status, github.rest("GET", "/user", **{header: None}))
 
 
 def test_pulls():
-    stand = shared("--prism")
-    stand.control("POST", "pulls", {"number": 1, "sha": SHA, "head": "a", "commits": ["b" * 40]})
-    stand.control("POST", "pulls", {"number": 2, "sha": SHA, "head": "a", "head_repository": "eve/octo-repo"})
-    stand.control("POST", "pulls", {"number": 3, "sha": "c" * 40, "state": "closed"})
+    github = shared("--prism")
+    github.control("POST", "pulls", {"number": 1, "sha": SHA, "head": "a", "commits": ["b" * 40]})
+    github.control("POST", "pulls", {"number": 2, "sha": SHA, "head": "a", "head_repository": "eve/octo-repo"})
+    github.control("POST", "pulls", {"number": 3, "sha": "c" * 40, "state": "closed"})
 
     def numbers(path):
-        return [pull["number"] for pull in expect(200, stand.rest("GET", REPOSITORY + path))[2]]
+        return [pull["number"] for pull in expect(200, github.rest("GET", REPOSITORY + path))[2]]
 
     assert numbers(f"/commits/{SHA}/pulls") == [1, 2] and numbers(f"/commits/{'b' * 40}/pulls") == [1]
     assert numbers(f"/commits/{'d' * 40}/pulls") == []
     assert numbers("/pulls") == [1, 2] and numbers("/pulls?state=all") == [1, 2, 3]
-    assert stand.rest("GET", f"{REPOSITORY}/issues/1/comments")[2] == []
+    assert github.rest("GET", f"{REPOSITORY}/issues/1/comments")[2] == []
     assert numbers("/pulls?head=eve:a&state=open") == [2] and numbers("/pulls?head=eve:b") == []
-    [_, fork] = stand.rest("GET", f"{REPOSITORY}/pulls")[2]
+    [_, fork] = github.rest("GET", f"{REPOSITORY}/pulls")[2]
     assert fork["head"]["sha"] == SHA and fork["head"]["repo"]["full_name"] == "eve/octo-repo"
-    assert expect(200, stand.rest("GET", f"{REPOSITORY}/pulls/3"))[2]["head"]["sha"] == "c" * 40
-    expect(404, stand.rest("GET", f"{REPOSITORY}/pulls/4"))
-    assert stand.new_violations() == []
+    assert expect(200, github.rest("GET", f"{REPOSITORY}/pulls/3"))[2]["head"]["sha"] == "c" * 40
+    expect(404, github.rest("GET", f"{REPOSITORY}/pulls/4"))
+    assert github.new_violations() == []
 
 
 def test_pagination():
-    stand = shared("--prism")
+    github = shared("--prism")
     for number in range(5):
-        stand.control("POST", "comments", {"issue": 11, "login": "octocat", "body": str(number)})
-    path, bodies = f"{stand.api_url}{REPOSITORY}/issues/11/comments?per_page=2", []
+        github.control("POST", "comments", {"issue": 11, "login": "octocat", "body": str(number)})
+    path, bodies = f"{github.api_url}{REPOSITORY}/issues/11/comments?per_page=2", []
     while path:
-        _, headers, content = stand.rest("GET", path.removeprefix(stand.api_url))
+        _, headers, content = github.rest("GET", path.removeprefix(github.api_url))
         bodies += [comment["body"] for comment in content]
         links = dict(map(reversed, re.findall('<([^>]+)>; rel="(.+?)"', headers.get("Link", ""))))
         path = links.get("next")
     assert bodies == list("01234") and links.keys() == {"first", "prev"}
-    assert "Link" not in stand.rest("GET", f"{REPOSITORY}/issues/11/comments")[1]
+    assert "Link" not in github.rest("GET", f"{REPOSITORY}/issues/11/comments")[1]
 
 
 def test_prism_refuses_what_github_does_not_describe():
-    stand = shared("--prism")
+    github = shared("--prism")
     issue = f"{REPOSITORY}/issues/12/comments"
-    stand.control("POST", "comments", {"issue": 12, "login": "octocat", "body": "b"})
-    expect(422, stand.rest("POST", issue, {"text": "b"}), "UNPROCESSABLE_ENTITY")
-    expect(422, stand.rest("POST", issue, {"body": 1}))
-    expect(405, stand.rest("POST", f"{REPOSITORY}/issues/comments/1", {"body": "b"}))  # it is PATCH
-    expect(404, stand.rest("GET", f"{REPOSITORY}/issue/1"), "NO_PATH_MATCHED")
-    assert len(stand.new_violations()) == 4
-    stand.fault(issue, reset="before")
-    expect_reset(stand.rest, "GET", issue)
+    github.control("POST", "comments", {"issue": 12, "login": "octocat", "body": "b"})
+    expect(422, github.rest("POST", issue, {"text": "b"}), "UNPROCESSABLE_ENTITY")
+    expect(422, github.rest("POST", issue, {"body": 1}))
+    expect(405, github.rest("POST", f"{REPOSITORY}/issues/comments/1", {"body": "b"}))  # it is PATCH
+    expect(404, github.rest("GET", f"{REPOSITORY}/issue/1"), "NO_PATH_MATCHED")
+    assert len(github.new_violations()) == 4
+    github.fault(issue, reset="before")
+    expect_reset(github.rest, "GET", issue)
 
 
 def test_sixteen_at_once():
-    stand = shared("--prism")
-    stand.control("POST", "comments", {"issue": 13, "login": "octocat", "body": "seed"})
-    stand.control("POST", "latency", {"min": 0, "max": 0.1})
+    github = shared("--prism")
+    github.control("POST", "comments", {"issue": 13, "login": "octocat", "body": "seed"})
+    github.control("POST", "latency", {"min": 0, "max": 0.1})
     issue = f"{REPOSITORY}/issues/13/comments"
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
-        answers = list(pool.map(lambda n: stand.rest("POST", issue, {"body": str(n)}), range(64)))
-    stand.control("POST", "latency", {"min": 0, "max": 0})
+        answers = list(pool.map(lambda n: github.rest("POST", issue, {"body": str(n)}), range(64)))
+    github.control("POST", "latency", {"min": 0, "max": 0})
     assert [answer[0] for answer in answers] == [201] * 64
-    _, *ordered = [comment["body"] for comment in stand.control("GET", "comments") if comment["parent"] == 13]
+    _, *ordered = [comment["body"] for comment in github.control("GET", "comments") if comment["parent"] == 13]
     assert sorted(ordered, key=int) == [str(n) for n in range(64)] != ordered
 
 
 def test_id_token():
-    stand = shared()
-    job = stand.job()
-    url = f"{stand.id_token_url}&audience=sts.amazonaws.com"
+    github = shared()
+    job = github.job()
+    url = f"{github.id_token_url}&audience=sts.amazonaws.com"
     expect(401, ask("GET", url, {}))
     content = ask("GET", url, {"Authorization": f"bearer {job.token}"})[2]
     payload = content["value"].split(".")[1]
@@ -394,27 +394,27 @@ def test_id_token():
 
 
 def test_large_upload():
-    stand = shared()
-    job = stand.job()
+    github = shared()
+    job = github.job()
     block, count = os.urandom(8 << 20), 16
     url = job.create()
     expect(201, job.upload(url, *[block] * count))
     expect(200, job.call("FinalizeArtifact", name="a", size=count * len(block), hash=digest(block * count)))
-    peak = int(re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{stand.process.pid}/status").read_text())[1]) // 1024
+    peak = int(re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{github.process.pid}/status").read_text())[1]) // 1024
     note(f"{peak} MiB")
     assert peak < 120
 
 
 def test_ends_on_a_signal_and_takes_its_servers_along():
-    stand = Stand()
-    stand.process.terminate()
-    stand.close()
-    stand = Stand("--prism")
-    children = Path(f"/proc/{stand.process.pid}/task/{stand.process.pid}/children").read_text().split()
+    github = FakeGitHub()
+    github.process.terminate()
+    github.close()
+    github = FakeGitHub("--prism")
+    children = Path(f"/proc/{github.process.pid}/task/{github.process.pid}/children").read_text().split()
     assert len(children) == 2
-    stand.process.kill()
+    github.process.kill()
     wait(lambda: not any(os.path.exists(f"/proc/{child}") for child in children))
-    subprocess.run(["rm", "-r", stand.dir], check=True)
+    subprocess.run(["rm", "-r", github.dir], check=True)
 
 
 def wait(condition):
@@ -426,13 +426,13 @@ def wait(condition):
 
 @functools.cache
 def shared(*arguments):
-    """A stand that most tests use: each has a run, an issue and a commit of its own there."""
-    stand = Stand(*arguments)
-    shared_stands.append(stand)
-    return stand
+    """One that most tests use: each has a run, an issue and a commit of its own there."""
+    github = FakeGitHub(*arguments)
+    shared_githubs.append(github)
+    return github
 
 
-shared_stands, runs = [], itertools.count(1)
+shared_githubs, runs = [], itertools.count(1)
 notes = []
 note = notes.append
 cache = subprocess.run([HERE / "setup", "--where"], check=True, capture_output=True, text=True).stdout.strip()
@@ -456,8 +456,8 @@ def main():
             outcome = "failed"
         counts[outcome] += 1
         print(f"{outcome} {time.monotonic() - started:6.2f} s  {name}  {', '.join(notes)}", flush=True)
-    for stand in shared_stands:
-        stand.close()
+    for github in shared_githubs:
+        github.close()
     print(", ".join(f"{count} {outcome}" for outcome, count in counts.items()))
     return 1 if counts["failed"] or not counts["passed"] else 0
 

@@ -3,12 +3,13 @@
 use std::fs::File;
 use std::path::Path;
 use std::process::Command;
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::command::{Finished, Sandbox, run};
+use crate::command::{Finished, PATIENCE, Running, Sandbox, run, wait_for};
 use crate::fake_github::{FakeGitHub, Job, SHA};
-use crate::workflow::{quick_desk, step, values};
+use crate::workflow::{quick_sandbox, step, values};
 
 const SERVICE: &str = "ArtifactService";
 
@@ -33,7 +34,7 @@ fn githubs_own_client_reads_back_the_tree() {
     let Some(github) = FakeGitHub::start() else {
         return;
     };
-    let sandbox = quick_desk();
+    let sandbox = quick_sandbox();
     let mut job = github.job();
     measured(&sandbox, &mut job, &[("retention-days", "7")]).expect(0);
     let sample = sandbox.sample(SHA);
@@ -125,7 +126,7 @@ fn what_passes_is_tried_again() {
         vec![json!({ "path": "ListArtifacts", "status": 503, "body": "" })],
     ];
     for faults in faults {
-        let sandbox = quick_desk();
+        let sandbox = quick_sandbox();
         for fault in &faults {
             github.fault(fault);
         }
@@ -153,7 +154,7 @@ fn a_name_that_was_taken_by_a_lost_answer_is_replaced() {
         return;
     };
     github.fault(&json!({ "path": "CreateArtifact", "reset": "after" }));
-    let sandbox = quick_desk();
+    let sandbox = quick_sandbox();
     measured(&sandbox, &mut github.job(), &[("artifact-name", "mine")]).expect(0);
     let finished: Vec<Value> = github
         .artifacts()
@@ -199,7 +200,7 @@ fn every_refusal_is_told_and_leaves_the_results_on_disk() {
         ),
     ] {
         github.fault(&fault);
-        let sandbox = quick_desk();
+        let sandbox = quick_sandbox();
         let mut job = github.job();
         let finished = measured(&sandbox, &mut job, &[]).expect(3);
         finished.logs(words);
@@ -220,7 +221,7 @@ fn an_expired_token_is_not_even_tried() {
     let Some(github) = FakeGitHub::start() else {
         return;
     };
-    let sandbox = quick_desk();
+    let sandbox = quick_sandbox();
     measured(&sandbox, &mut github.job_that_expires_in(-60), &[])
         .expect(3)
         .logs("the job's token has expired");
@@ -234,7 +235,7 @@ fn a_name_that_another_job_has_is_told() {
         return;
     };
     for status in [0, 3] {
-        let sandbox = quick_desk();
+        let sandbox = quick_sandbox();
         let finished =
             measured(&sandbox, &mut github.job(), &[("artifact-name", "ours")]).expect(status);
         if status == 3 {
@@ -254,7 +255,7 @@ fn where_there_are_no_artifacts_the_run_still_passes() {
         let mut job = github.job();
         job.set("ACTIONS_RESULTS_URL", "")
             .set("GITHUB_SERVER_URL", server);
-        let sandbox = quick_desk();
+        let sandbox = quick_sandbox();
         let finished = measured(&sandbox, &mut job, &[]).expect(0);
         results_are_kept(&sandbox);
         finished
@@ -267,7 +268,7 @@ fn where_there_are_no_artifacts_the_run_still_passes() {
 
 #[test]
 fn a_bad_name_is_refused_before_anything_runs() {
-    let sandbox = quick_desk();
+    let sandbox = quick_sandbox();
     let finished =
         run(sandbox.collect(&["config.yml", "v1", "--local", "--artifact-name", "a/b"])).expect(2);
     finished.says("contains '/'");
@@ -279,7 +280,7 @@ fn the_instance_is_gone_before_the_upload_starts() {
     let Some(github) = FakeGitHub::start() else {
         return;
     };
-    let sandbox = quick_desk();
+    let sandbox = quick_sandbox();
     let finished = measured(&sandbox, &mut github.job(), &[]).expect(0);
     let at = |words: &str| finished.stdout.find(words).unwrap();
     assert!(at("terminate: done") < at("uploaded collector-"));
@@ -292,11 +293,11 @@ fn a_signal_during_the_upload_ends_it() {
         return;
     };
     github.fault(&json!({ "path": "FinalizeArtifact", "delay": 30 }));
-    let sandbox = quick_desk();
+    let sandbox = quick_sandbox();
     let mut job = github.job();
     let command: Command = step(&sandbox, &mut job, &[]);
-    let running = crate::command::Running::spawn(command);
-    crate::command::wait_for("the upload", || {
+    let running = Running::spawn(command);
+    wait_for("the upload", || {
         (!github.artifacts().is_empty()).then_some(())
     });
     let since = std::time::Instant::now();
@@ -314,7 +315,7 @@ fn an_upload_that_outlives_its_address_is_started_again() {
     };
     github.upload_lifetime(2);
     github.fault(&json!({ "path": "comp=block&", "delay": 4, "status": 500, "body": "" }));
-    let sandbox = quick_desk();
+    let sandbox = quick_sandbox();
     let mut job = github.job();
     measured(&sandbox, &mut job, &[("artifact-name", "mine")]).expect(0);
     let names: Vec<_> = github
@@ -323,4 +324,80 @@ fn an_upload_that_outlives_its_address_is_started_again() {
         .map(|artifact| (artifact["name"].clone(), artifact["id"].is_null()))
         .collect();
     assert_eq!(names, [(json!("mine"), true), (json!("mine-2"), false)]);
+}
+
+#[test]
+fn each_sample_of_a_run_has_an_artifact_of_its_own() {
+    let Some(github) = FakeGitHub::start() else {
+        return;
+    };
+    for (inputs, shared) in [
+        (&[][..], None),
+        (&[("artifact-name", "mine")], Some("mine")),
+    ] {
+        let sandbox = quick_sandbox();
+        let main = "performance_results: out.csv\nsamples: 3";
+        sandbox.config(main, "run:\n  - measure.sh\n");
+        let mut job = github.job();
+        let before = github.artifacts().len();
+        measured(&sandbox, &mut job, inputs).expect(0);
+        let made = github.artifacts().split_off(before);
+        assert_eq!(made.len(), 3, "{made:#?}");
+        // Beside them lies the record of the run as a whole.
+        let samples = sandbox.samples(SHA).into_iter().filter_map(|sample| {
+            let record = std::fs::read(sample.join("collector/run.json")).ok()?;
+            let record: Value = serde_json::from_slice(&record).unwrap();
+            let id = sample.file_name().unwrap().to_str().unwrap().to_owned();
+            Some((record["sample"].as_u64().unwrap(), id))
+        });
+        let samples: Vec<_> = samples.collect();
+        assert_eq!(samples.len(), 3, "{samples:?}");
+        for (sample, id) in samples {
+            let name = match shared {
+                Some(name) => format!("{name}-sample-{sample}"),
+                None => format!("collector-{}-{id}", &SHA[..12]),
+            };
+            assert!(
+                made.iter().any(|artifact| artifact["name"] == name),
+                "{name}: {made:#?}"
+            );
+            let into = tempfile::tempdir().unwrap();
+            assert_eq!(github.readback(&name, into.path())["digestMismatch"], false);
+            holds_the_results(&into.path().join(SHA).join(format!("{id}.tar.gz")), &id);
+        }
+    }
+}
+
+#[test]
+fn an_archive_that_cannot_be_read_is_told_at_once() {
+    let Some(github) = FakeGitHub::start() else {
+        return;
+    };
+    let change: [fn(&Path); 2] = [
+        |archive| std::fs::remove_file(archive).unwrap(),
+        |archive| {
+            File::options()
+                .write(true)
+                .open(archive)
+                .unwrap()
+                .set_len(1)
+                .unwrap();
+        },
+    ];
+    for (round, change) in change.into_iter().enumerate() {
+        github.fault(&json!({ "path": "CreateArtifact", "delay": 5 }));
+        let sandbox = quick_sandbox();
+        let mut job = github.job();
+        let running = Running::spawn(step(&sandbox, &mut job, &[("comment", "never")]));
+        wait_for("the upload", || {
+            (github.requests("CreateArtifact").len() > round).then_some(())
+        });
+        change(&sandbox.sample(SHA).with_extension("tar.gz"));
+        let since = Instant::now();
+        running.finish().expect(3).logs("no artifact: reading ");
+        assert!(since.elapsed() < PATIENCE, "{:?}", since.elapsed());
+        assert_eq!(github.requests("CreateArtifact").len(), round + 1);
+        assert_eq!(values(&job.output())["status"], "unavailable");
+        assert!(sandbox.sample(SHA).join("out.csv").exists());
+    }
 }

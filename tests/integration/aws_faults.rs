@@ -14,9 +14,9 @@ use serde_json::{Value, json};
 
 use crate::command::{Running, Sandbox, run, wait_for};
 use crate::lab::{Guest, Lab};
-use crate::signals::{GONE, desk_that_waits_in};
+use crate::signals::{GONE, sandbox_that_waits_in};
 
-fn quick_desk(lab: &Lab, more: &str) -> Sandbox {
+fn quick_sandbox(lab: &Lab, more: &str) -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.config(
         &lab.main(&format!("performance_results: /etc/os-release\n{more}")),
@@ -51,7 +51,7 @@ fn two_seconds_of_trouble_cost_no_instance_that_is_paid_for() {
     for fault in &faults {
         lab.fault(fault);
     }
-    run(go(&lab, &quick_desk(&lab, ""))).expect(0);
+    run(go(&lab, &quick_sandbox(&lab, ""))).expect(0);
     assert_eq!(lab.instances().len(), 1);
     lab.expect_nothing_left();
 }
@@ -64,7 +64,7 @@ fn a_refusal_after_an_answer_that_was_lost_does_not_hide_the_instance() {
         };
         lab.fault(&json!({"action": "RunInstances", "count": 1, "kill": "after"}));
         lab.fault(&json!({"action": "RunInstances", "count": 1, "code": code, "status": 403}));
-        let finished = run(go(&lab, &quick_desk(&lab, ""))).expect(3);
+        let finished = run(go(&lab, &quick_sandbox(&lab, ""))).expect(3);
         finished.says(code);
         assert!(!finished.stdout.contains("nothing was launched"));
         assert_eq!(lab.instances().len(), 1);
@@ -83,7 +83,7 @@ fn an_instance_is_not_gone_because_one_call_does_not_know_it() {
         "action": "TerminateInstances", "count": 3, "code": "InvalidInstanceID.NotFound",
     });
     lab.fault(&unknown);
-    let sandbox = quick_desk(&lab, "");
+    let sandbox = quick_sandbox(&lab, "");
     run(go(&lab, &sandbox)).expect(3);
     assert_eq!(lab.calls("TerminateInstances").len(), 4);
     lab.expect_nothing_left();
@@ -95,7 +95,7 @@ fn when_nobody_answers_any_more_a_signal_still_ends_the_process_in_time() {
         return;
     };
     lab.fault(&json!({"action": "RunInstances", "count": -1, "delay": 20.0}));
-    let sandbox = quick_desk(&lab, "");
+    let sandbox = quick_sandbox(&lab, "");
     let running = Running::spawn(go(&lab, &sandbox));
     wait_for("the launch", || {
         (!lab.calls("RunInstances").is_empty()).then_some(())
@@ -115,7 +115,7 @@ fn a_termination_that_is_carried_out_but_never_answered_is_seen() {
         return;
     };
     lab.fault(&json!({"action": "TerminateInstances", "count": -1, "kill": "after"}));
-    run(go(&lab, &quick_desk(&lab, ""))).expect(0);
+    run(go(&lab, &quick_sandbox(&lab, ""))).expect(0);
     lab.expect_nothing_left();
 }
 
@@ -124,7 +124,7 @@ fn one_that_is_protected_does_not_keep_the_others() {
     let Some(lab) = Lab::start(Guest::None) else {
         return;
     };
-    let sandbox = quick_desk(&lab, "samples: 3");
+    let sandbox = quick_sandbox(&lab, "samples: 3");
     let mut running = Running::spawn(go(&lab, &sandbox));
     running.wait_for_output("is up at");
     running.signal(Signal::KILL);
@@ -146,7 +146,7 @@ fn an_instance_that_somebody_else_terminates_ends_the_run_with_its_reason() {
     let Some(lab) = Lab::start(Guest::Sshd) else {
         return;
     };
-    let sandbox = desk_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
+    let sandbox = sandbox_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
     let mut running = Running::spawn(go(&lab, &sandbox));
     running.wait_for_output("waiting\n");
     run(lab.collect(&Sandbox::new(), &["reap", "--all"])).expect(0);
@@ -165,7 +165,7 @@ fn an_instance_that_aws_does_not_take_back_is_told_to_power_itself_off() {
     lab.fault(&json!({
         "action": "TerminateInstances", "count": -1, "code": "UnauthorizedOperation", "status": 403,
     }));
-    run(go(&lab, &quick_desk(&lab, ""))).expect(0);
+    run(go(&lab, &quick_sandbox(&lab, ""))).expect(0);
     lab.wait_for_state("terminated");
 }
 
@@ -174,7 +174,7 @@ fn with_expired_credentials_the_instance_ends_and_the_remedy_is_told() {
     let Some(lab) = Lab::start(Guest::Sshd) else {
         return;
     };
-    let sandbox = desk_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
+    let sandbox = sandbox_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
     let mut running = Running::spawn(go(&lab, &sandbox));
     running.wait_for_output("waiting\n");
     lab.fault(&json!({"action": "*", "count": -1, "code": "ExpiredToken", "status": 400}));
@@ -198,7 +198,7 @@ fn a_signal_during_the_look_ups_ends_a_run_that_launched_nothing() {
     };
     for look_up in ["DescribeSecurityGroups", "DescribeImages"] {
         lab.fault(&json!({"action": look_up, "count": 1, "delay": 10.0}));
-        let sandbox = quick_desk(&lab, "");
+        let sandbox = quick_sandbox(&lab, "");
         let running = Running::spawn(go(&lab, &sandbox));
         wait_for(look_up, || (!lab.calls(look_up).is_empty()).then_some(()));
         let since = Instant::now();
@@ -222,7 +222,7 @@ fn fewer_instances_than_asked_for_are_used_and_said() {
         return;
     };
     lab.capacity(2);
-    let sandbox = quick_desk(&lab, "samples: 3");
+    let sandbox = quick_sandbox(&lab, "samples: 3");
     let finished = run(go(&lab, &sandbox)).expect(3);
     finished.says("2 of 3 instances could be launched");
     let launch = &lab.calls("RunInstances")[0]["params"];
@@ -238,7 +238,7 @@ fn fewer_instances_than_asked_for_are_used_and_said() {
     assert_eq!(samples.len(), 2);
     assert!(leases(&sandbox).is_empty());
     lab.capacity(0);
-    let none = run(go(&lab, &quick_desk(&lab, "samples: 3"))).expect(3);
+    let none = run(go(&lab, &quick_sandbox(&lab, "samples: 3"))).expect(3);
     none.says("InsufficientInstanceCapacity");
 }
 
@@ -312,7 +312,7 @@ fn http_answer(body: &str) -> String {
     )
 }
 
-/// A proxy that forwards every request to the laboratory, whomever it is for.
+/// A proxy that forwards every request to the tests' EC2, whomever it is for.
 fn forwarding_to(lab: &Lab) -> Server {
     let address = lab.address().to_owned();
     Server::start(move |request| {
@@ -421,7 +421,7 @@ fn a_region_that_is_mistyped_gets_the_nearest_name_and_leaves_nothing() {
     let nowhere = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", nowhere.local_addr().unwrap());
     drop(nowhere);
-    let sandbox = quick_desk(&lab, "");
+    let sandbox = quick_sandbox(&lab, "");
     let at = |args: &[&str]| {
         let mut command = lab.collect(&sandbox, args);
         command.env("AWS_ENDPOINT_URL", &address);

@@ -1,6 +1,6 @@
 //! The program as a process: scrubbed environment, real signals, its output line by line.
 
-use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::io::{BufRead as _, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -10,33 +10,10 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+pub(crate) use crate::skip::{say, skip};
+
 /// Nothing that a test waits for takes longer, on a machine that does other things as well.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
-
-/// Says something that the test runner does not keep to itself: a test that is skipped, a figure that was measured.
-pub(crate) fn say(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
-}
-
-/// Says that a test does without something that this machine lacks, and records it for the count at the end of
-/// `tests/run`. Where every component is required, the test fails instead.
-#[track_caller]
-pub(crate) fn skip(reason: &str) {
-    let required = std::env::var_os("COLLECTOR_TESTS_REQUIRE").is_some_and(|what| what == "all");
-    assert!(!required, "COLLECTOR_TESTS_REQUIRE=all, but {reason}");
-    say(&format!("SKIPPED: {reason}"));
-    if let Some(path) = std::env::var_os("COLLECTOR_TESTS_SKIPPED") {
-        let mut file = std::fs::File::options()
-            .append(true)
-            .create(true)
-            .open(path)
-            .unwrap();
-        let thread = thread::current();
-        let test = thread.name().unwrap_or("a test");
-        file.write_all(format!("{test}: {reason}\n").as_bytes())
-            .unwrap();
-    }
-}
 
 /// Waits for a condition; panics with `what` when [`PATIENCE`] is over.
 pub(crate) fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {

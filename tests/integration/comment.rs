@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 
 use crate::command::{Finished, Running, run};
 use crate::fake_github::{FakeGitHub, Job, SHA};
-use crate::workflow::{quick_desk, step};
+use crate::workflow::{quick_sandbox, step};
 
 /// A commit of a fork.
 const FORKED: &str = "3484a3fb816e0859fd6e1cea078d76385ff50625";
 
 fn measured(job: &mut Job, inputs: &[(&str, &str)]) -> Finished {
-    run(step(&quick_desk(), job, inputs)).expect(0)
+    run(step(&quick_sandbox(), job, inputs)).expect(0)
 }
 
 /// A job for a pull request.
@@ -174,7 +174,7 @@ fn sixteen_jobs_at_once_converge_on_one_comment_with_every_row() {
     github.add_pull(&json!({ "number": 7, "sha": SHA }));
     github.latency(0.4);
     let mut jobs: Vec<_> = (0..JOBS)
-        .map(|_| (quick_desk(), job_for(&github, 7)))
+        .map(|_| (quick_sandbox(), job_for(&github, 7)))
         .collect();
     let running: Vec<Running> = jobs
         .iter_mut()
@@ -203,6 +203,47 @@ fn sixteen_jobs_at_once_converge_on_one_comment_with_every_row() {
     ));
     // Without some overlap nothing was shown.
     assert!(writes > 16, "{writes}");
+}
+
+/// The rows of the table in a comment, without the times and the links, which no two jobs share.
+fn rows(body: &str) -> BTreeSet<String> {
+    let rows = body.lines().filter(|line| line.starts_with("| measure ("));
+    rows.map(|row| {
+        let cells: Vec<&str> = row.split(" | ").collect();
+        let results = cells.last().unwrap().split(']').next().unwrap();
+        format!("{} {} {results}", cells[0], cells[1])
+    })
+    .collect()
+}
+
+#[test]
+fn a_job_with_samples_has_the_rows_that_a_matrix_of_jobs_has() {
+    let Some(github) = FakeGitHub::with_prism() else {
+        return;
+    };
+    for number in [7, 8] {
+        github.add_pull(&json!({ "number": number, "sha": SHA }));
+    }
+    for sample in 1..=3 {
+        let matrix = json!({ "sample": sample }).to_string();
+        measured(&mut job_for(&github, 7), &[("matrix", &matrix)]);
+    }
+    let sandbox = quick_sandbox();
+    let main = "performance_results: out.csv\nsamples: 3";
+    sandbox.config(main, "run:\n  - measure.sh\n");
+    run(step(&sandbox, &mut job_for(&github, 8), &[])).expect(0);
+    let (of_matrix, of_samples) = (the_comment(&github, 7), the_comment(&github, 8));
+    assert_eq!(rows(&of_matrix).len(), 3, "{of_matrix}");
+    assert_eq!(rows(&of_matrix), rows(&of_samples), "{of_samples}");
+    assert!(of_matrix.contains("✅ 3 jobs passed"), "{of_matrix}");
+    assert!(of_samples.contains("✅ 3 samples passed"), "{of_samples}");
+    for artifact in github.artifacts() {
+        let link = format!("/artifacts/{}", artifact["id"]);
+        assert!(
+            (of_matrix.clone() + &of_samples).contains(&link),
+            "{artifact}"
+        );
+    }
 }
 
 #[test]

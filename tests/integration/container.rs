@@ -13,7 +13,7 @@ use crate::docker::{Docker, IMAGE, KILLED, RUNNER, Report, Stage, everything_in,
 use crate::documents::Document;
 use crate::fake_github::FakeGitHub;
 use crate::lab::{Guest, Lab};
-use crate::signals::{GONE, PHASES, desk_that_waits_in};
+use crate::signals::{GONE, PHASES, sandbox_that_waits_in};
 
 /// The groups of a rehearsal that has scripts in `run` only.
 const GROUPS: [&str; 6] = ["launch", "ready", "run", "collect", "terminate", "archive"];
@@ -22,7 +22,7 @@ fn titles(stage: &Stage) -> Vec<&str> {
     stage.groups.iter().map(|group| &*group.title).collect()
 }
 
-/// Waits in a phase on an instance of the laboratory.
+/// Waits in a phase on an instance of the tests' EC2.
 fn job_that_waits_in(sandbox: &Sandbox, lab: &Lab) -> Value {
     let inputs = json!({"config": "config.yml", "revision": "v1", "output": "out"});
     job(sandbox, &lab.variables(), &inputs)
@@ -212,7 +212,8 @@ fn a_cancelled_job_leaves_no_instance_in_any_phase() {
         return;
     };
     for phase in PHASES {
-        let sandbox = desk_that_waits_in(phase, &lab.main("performance_results: /etc/os-release"));
+        let sandbox =
+            sandbox_that_waits_in(phase, &lab.main("performance_results: /etc/os-release"));
         let mut job = job_that_waits_in(&sandbox, &lab);
         job["cancel"] = json!({"after_output": "waiting"});
         let Report { main, post } = docker.run(&job);
@@ -237,7 +238,7 @@ fn a_container_that_is_stopped_gives_its_instance_back() {
     let (Some(docker), Some(lab)) = (Docker::get(), Lab::start(Guest::None)) else {
         return;
     };
-    let sandbox = desk_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
+    let sandbox = sandbox_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
     let job = job_that_waits_in(&sandbox, &lab);
     let report = thread::scope(|scope| {
         let running = scope.spawn(|| docker.run(&job));
@@ -260,7 +261,7 @@ fn post_ends_the_instance_of_a_main_that_was_killed() {
     let (Some(docker), Some(lab)) = (Docker::get(), Lab::start(Guest::Sshd)) else {
         return;
     };
-    let sandbox = desk_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
+    let sandbox = sandbox_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
     let mut job = job_that_waits_in(&sandbox, &lab);
     job["kill"] = json!({"after_output": "waiting"});
     let report = docker.run(&job);
@@ -276,7 +277,7 @@ fn post_waits_for_an_instance_that_was_under_way_when_main_was_killed() {
     let (Some(docker), Some(lab)) = (Docker::get(), Lab::start(Guest::None)) else {
         return;
     };
-    let sandbox = desk_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
+    let sandbox = sandbox_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
     lab.fault(&json!({"action": "RunInstances", "count": 1, "delay": 4.0}));
     let job = job_that_waits_in(&sandbox, &lab);
     let report = thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! FakeGitHub-ins at the seams. They do what the real ones do, and something goes wrong at a moment of the test's choice.
+//! Doubles at the seams. They do what the real ones do, and something goes wrong at a moment of the test's choice.
 
 mod bucket;
 mod flaky_shell;

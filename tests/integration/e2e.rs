@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::command::{Running, Sandbox, processes_with, run, skip, wait_for};
 use crate::lab::{Guest, Lab, cache};
+use crate::skip::has_program;
 
 const SEED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/seed");
 
@@ -205,8 +206,7 @@ fn expect_one_complete_call(lab: &Lab) {
 
 #[test]
 fn the_seed_example_runs_on_this_machine() {
-    if Command::new("ruby").arg("--version").output().is_err() {
-        skip("the seed's example needs ruby");
+    if !has_program("ruby") {
         return;
     }
     let sandbox = Sandbox::new();

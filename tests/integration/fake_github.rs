@@ -52,7 +52,7 @@ impl FakeGitHub {
 
     #[track_caller]
     fn run(args: &[&str]) -> Option<Self> {
-        let service = match Service::start(Command::new(file("stand.py")).args(args)) {
+        let service = match Service::start(Command::new(file("fake_github.py")).args(args)) {
             Ok(service) => service,
             Err(reason) => {
                 skip(&format!("GitHub's doubles are missing: {reason}"));
@@ -224,7 +224,7 @@ impl FakeGitHub {
 
     fn http(&self, method: &str, path: &str, content: &Value) -> Value {
         let mut request =
-            format!("{method} /stand/{path} HTTP/1.1\r\nHost: stand\r\nConnection: close\r\n");
+            format!("{method} /control/{path} HTTP/1.1\r\nHost: github\r\nConnection: close\r\n");
         if content.is_null() {
             request += "\r\n";
         } else {

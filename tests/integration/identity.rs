@@ -11,7 +11,7 @@ use crate::workflow::{step, values};
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/collector";
 
-/// The program in a job, on the laboratory's EC2, without a credential of its own.
+/// The program in a job, on the tests' EC2, without a credential of its own.
 fn step_on_ec2(lab: &Lab, sandbox: &Sandbox, job: &mut Job, inputs: &[(&str, &str)]) -> Command {
     let mut command = step(sandbox, job, &[("local", "false"), ("comment", "never")]);
     lab.surround(&mut command);

@@ -1,4 +1,4 @@
-//! The laboratory of `tests/lab` as tests see it: an EC2 API that is not ours, with guests behind it.
+//! The EC2 of `tests/lab` as tests see it: an API that is not ours, with guests behind it.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -20,7 +20,7 @@ pub(crate) enum Guest {
     Booted,
 }
 
-/// A laboratory; it goes when this is dropped, with everything in it.
+/// An EC2 for one test; it goes when this is dropped, with everything in it.
 pub(crate) struct Lab {
     service: Service,
     address: String,
@@ -79,7 +79,7 @@ impl Lab {
         Some(Self { service, address })
     }
 
-    /// The `main` lines of a config for this laboratory.
+    /// The `main` lines of a config for this EC2.
     pub(crate) fn main(&self, more: &str) -> String {
         format!(
             "ec2_instance_size: m1.small\nami: {}\nsecurity_group: collector\nuser: ubuntu\ncalibrate: off\n{more}",
@@ -87,7 +87,7 @@ impl Lab {
         )
     }
 
-    /// What makes AWS of this laboratory, for the environment of a command.
+    /// What makes AWS of it, for the environment of a command.
     pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
         let region = self.service.facts["region"].as_str().unwrap();
         vec![
@@ -98,14 +98,14 @@ impl Lab {
         ]
     }
 
-    /// The program, with this laboratory for AWS.
+    /// The program, with it for AWS.
     pub(crate) fn collect(&self, sandbox: &Sandbox, args: &[&str]) -> Command {
         let mut command = sandbox.collect(args);
         self.surround(&mut command);
         command
     }
 
-    /// Makes this laboratory AWS for a command.
+    /// Makes it AWS for a command.
     pub(crate) fn surround(&self, command: &mut Command) {
         command.envs(self.variables());
     }

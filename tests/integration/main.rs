@@ -101,6 +101,8 @@ mod sending;
 mod shards;
 mod signals;
 #[cfg(test)]
+mod skip;
+#[cfg(test)]
 mod ssh;
 #[cfg(test)]
 mod status_lines;

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::command::{Running, Sandbox, run, wait_for};
 use crate::lab::{Guest, Lab, cache};
 
-/// boto3, in the environment of the laboratory.
+/// boto3, in the environment of the tests' EC2.
 fn boto3(lab: &Lab, code: &str, args: &[&str]) -> String {
     let mut command = Command::new(cache().join("venv/bin/python"));
     command

@@ -128,12 +128,12 @@ fn after_a_failure_everything_is_home_before_the_shell_and_the_run_goes_on_after
 
 #[test]
 fn a_run_that_passes_opens_a_shell_only_where_it_is_always_wanted() {
-    let (_desk, terminal, mut running) = rehearsal(0, "--shell-on-fail");
+    let (_sandbox, terminal, mut running) = rehearsal(0, "--shell-on-fail");
     let text = terminal.rest();
     running.expect(0);
     assert!(!text.contains("a shell on"), "{text:?}");
 
-    let (_desk, mut terminal, mut running) = rehearsal(0, "--shell-before-terminate");
+    let (_sandbox, mut terminal, mut running) = rehearsal(0, "--shell-before-terminate");
     terminal.wait_for(PROMPT);
     terminal.press(b"exit\n");
     terminal.wait_for("passed");

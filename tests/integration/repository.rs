@@ -243,7 +243,7 @@ fn nobody_is_asked_for_a_password() {
 }
 
 /// Steps that look at the checkout, one here and one there.
-fn desk_that_sends() -> Sandbox {
+fn sandbox_that_sends() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox
         .config(
@@ -268,7 +268,7 @@ fn desk_that_sends() -> Sandbox {
 
 #[test]
 fn code_that_nobody_has_pushed_is_measured() {
-    let sandbox = desk_that_sends();
+    let sandbox = sandbox_that_sends();
     let Software { clone, .. } = software(&sandbox);
     git(&clone, &["checkout", "--quiet", "-b", "other"]);
     commit(&clone, "secret", "of another branch");
@@ -301,7 +301,7 @@ fn code_that_nobody_has_pushed_is_measured() {
 
 #[test]
 fn every_sample_gets_the_commit_of_a_shallow_clone() {
-    let sandbox = desk_that_sends();
+    let sandbox = sandbox_that_sends();
     let Software { clone, second, .. } = software(&sandbox);
     let shallow = sandbox.path().join("shallow");
     let url = format!("file://{}", clone.display());
@@ -323,7 +323,7 @@ fn every_sample_gets_the_commit_of_a_shallow_clone() {
 
 #[test]
 fn submodules_are_missed_aloud() {
-    let sandbox = desk_that_sends();
+    let sandbox = sandbox_that_sends();
     let Software { clone, .. } = software(&sandbox);
     commit(&clone, ".gitmodules", "[submodule \"x\"]\n");
     sandbox

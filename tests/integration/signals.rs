@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use collector::report;
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::command::{Running, Sandbox};
 use crate::lab::{Guest, Lab};
@@ -21,7 +22,7 @@ pub(crate) const PHASES: [&str; 7] = [
     "before_aws_terminate",
 ];
 
-pub(crate) fn desk_that_waits_in(phase: &str, main: &str) -> Sandbox {
+pub(crate) fn sandbox_that_waits_in(phase: &str, main: &str) -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox
         .config(main, &format!("{phase}:\n  - wait.sh\n"))
@@ -36,7 +37,8 @@ fn a_signal_in_any_phase_ends_the_instance_in_time() {
     };
     let signals = [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)];
     for (phase, (signal, status)) in PHASES.into_iter().zip(signals.into_iter().cycle()) {
-        let sandbox = desk_that_waits_in(phase, &lab.main("performance_results: /etc/os-release"));
+        let sandbox =
+            sandbox_that_waits_in(phase, &lab.main("performance_results: /etc/os-release"));
         let mut running = Running::spawn(lab.collect(&sandbox, &["config.yml", "v1"]));
         running.wait_for_output("waiting\n");
         let since = Instant::now();
@@ -59,7 +61,7 @@ fn a_signal_while_the_instance_boots_ends_it() {
     let Some(lab) = Lab::start(Guest::None) else {
         return;
     };
-    let sandbox = desk_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
+    let sandbox = sandbox_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
     let mut running = Running::spawn(lab.collect(&sandbox, &["config.yml", "v1", "--verbose"]));
     running.wait_for_output("is up at");
     let since = Instant::now();
@@ -74,7 +76,7 @@ fn a_signal_during_the_launch_ends_what_was_launched() {
     let Some(lab) = Lab::start(Guest::None) else {
         return;
     };
-    let sandbox = desk_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
+    let sandbox = sandbox_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
     lab.fault(&json!({"action": "RunInstances", "count": 1, "delay": 1.0}));
     let mut running = Running::spawn(lab.collect(&sandbox, &["config.yml", "v1"]));
     running.wait_for_output("launch …");
@@ -92,7 +94,7 @@ fn what_cannot_be_confirmed_is_the_last_line_and_outranks_the_signal() {
     let Some(lab) = Lab::start(Guest::None) else {
         return;
     };
-    let sandbox = desk_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
+    let sandbox = sandbox_that_waits_in("run", &lab.main("performance_results: /etc/os-release"));
     lab.fault(&json!({"action": "TerminateInstances", "count": -1, "code": "Unavailable", "message": "later", "status": 503}));
     let mut running = Running::spawn(lab.collect(&sandbox, &["config.yml", "v1"]));
     running.wait_for_output("is up at");
@@ -135,5 +137,50 @@ fn a_signal_ends_a_rehearsal_and_all_of_its_processes() {
         assert!(since.elapsed() < GONE);
         let left = crate::command::processes_with(&format!("sleep\0{nap}"));
         assert!(left.is_empty(), "{left:?}");
+    }
+}
+
+#[test]
+fn every_signal_that_would_end_the_process_ends_the_run_in_good_order() {
+    let begun = report::Signal::ALL.map(|signal| {
+        let sandbox = Sandbox::new();
+        let nap = format!("600.{}2{}", std::process::id(), signal.number());
+        sandbox
+            .config(
+                "performance_results: result",
+                "run:\n  - wait.sh\nafter_collect:\n  - afterwards.sh\n",
+            )
+            .script(
+                "wait.sh",
+                &format!("touch result\necho waiting\nsleep {nap}"),
+            )
+            .script("afterwards.sh", "echo afterwards");
+        let running = Running::spawn(sandbox.collect(&["config.yml", "v1", "--local"]));
+        (signal, sandbox, nap, running)
+    });
+    for (signal, sandbox, nap, mut running) in begun {
+        running.wait_for_output("waiting\n");
+        let since = Instant::now();
+        running.signal(Signal::from_named_raw(signal.number().into()).unwrap());
+        let finished = running.finish().expect(128 + i32::from(signal.number()));
+        assert!(since.elapsed() < GONE, "{signal}: {:?}", since.elapsed());
+        finished.says(&format!("ended by a signal ({signal})"));
+        assert!(!finished.stderr.contains("afterwards.sh"), "{signal}");
+        let left = crate::command::processes_with(&format!("sleep\0{nap}\0"));
+        assert!(left.is_empty(), "{signal}: {left:?}");
+        let sample = sandbox.sample("v1");
+        let log = std::fs::read_to_string(sample.join("collector/logs/01-run-wait.sh.log"));
+        assert_eq!(log.unwrap(), "waiting\n", "{signal}");
+        let record = std::fs::read_to_string(sample.join("collector/run.json")).unwrap();
+        let record: Value = serde_json::from_str(&record).unwrap();
+        assert_eq!(record["outcome"], "interrupted", "{signal}");
+        assert_eq!(record["signal"], signal.to_string());
+        assert!(!sample.join("result").exists(), "{signal}");
+        let mut kept = std::fs::read_dir(sandbox.output().join("v1")).unwrap();
+        let archive = kept.find(|entry| {
+            let path = entry.as_ref().unwrap().path();
+            path.extension().is_some_and(|end| end == "gz")
+        });
+        assert!(archive.is_none(), "{signal}: {archive:?}");
     }
 }

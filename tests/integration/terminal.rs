@@ -8,7 +8,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, kill_process};
@@ -166,11 +166,11 @@ impl Terminal {
 }
 
 /// A config whose measurement floods whoever listens, and then waits.
-fn flood(sandbox: &Sandbox, main: &str, then: &str) {
+fn flood(sandbox: &Sandbox, main: &str, step: &str, then: &str) {
     sandbox
         .config(
             main,
-            "run:\n  - flood.sh\nbefore_collect:\n  - afterwards.sh\n",
+            &format!("run:\n  - {step}\nbefore_collect:\n  - afterwards.sh\n"),
         )
         .script(
             "flood.sh",
@@ -199,7 +199,7 @@ fn events(sandbox: &Sandbox) -> Vec<String> {
 #[test]
 fn a_pipe_that_nobody_reads_costs_nothing_but_its_own_lines() {
     let sandbox = Sandbox::new();
-    flood(&sandbox, "performance_results: result", "");
+    flood(&sandbox, "performance_results: result", "flood.sh", "");
     let args = [
         "config.yml",
         "v1",
@@ -230,7 +230,7 @@ fn a_stopped_terminal_holds_up_no_signal_and_no_termination() {
     };
     let sandbox = Sandbox::new();
     let main = lab.main("performance_results: result");
-    flood(&sandbox, &main, "exec sleep 600");
+    flood(&sandbox, &main, "flood.sh", "exec sleep 600");
     let command = lab.collect(&sandbox, &["config.yml", "v1", "--events", "events.jsonl"]);
     let (mut terminal, mut running) = Terminal::spawn(command);
     terminal.wait_for("begun");
@@ -252,13 +252,50 @@ fn a_stopped_terminal_holds_up_no_signal_and_no_termination() {
 }
 
 #[test]
+fn a_stopped_terminal_holds_up_no_time_out() {
+    let sandbox = Sandbox::new();
+    flood(
+        &sandbox,
+        "performance_results: result",
+        "flood.sh: {timeout: 10s}",
+        "exec sleep 600",
+    );
+    let args = [
+        "config.yml",
+        "v1",
+        "--local",
+        "--events",
+        "events.jsonl",
+        "-v",
+    ];
+    let (mut terminal, mut running) = Terminal::spawn(sandbox.collect(&args));
+    terminal.wait_for("begun");
+    terminal.press(CTRL_S);
+    let since = Instant::now();
+    running.expect(0);
+    // Of the run, all but the 10 s is clean-up, as after a signal.
+    let limit = Duration::from_secs(10) + GONE;
+    assert!(since.elapsed() < limit, "{:?}", since.elapsed());
+    let sample = sandbox.sample("v1");
+    assert!(sample.join("result").exists());
+    let afterwards = sample.join("collector/logs/02-before_collect-afterwards.sh.log");
+    assert_eq!(fs::read_to_string(afterwards).unwrap(), "afterwards\n");
+    let events = events(&sandbox);
+    let ends = events.iter().filter(|event| *event == "step_finished");
+    assert_eq!(ends.count(), 2);
+    assert_eq!(events.last().unwrap(), "finished");
+    let record = fs::read_to_string(sample.join("collector/run.json")).unwrap();
+    assert!(record.contains("\"timed_out\""), "{record}");
+}
+
+#[test]
 fn a_pipe_that_nobody_reads_holds_up_no_signal_and_no_termination() {
     let Some(lab) = Lab::start(Guest::Sshd) else {
         return;
     };
     let sandbox = Sandbox::new();
     let main = lab.main("performance_results: result");
-    flood(&sandbox, &main, "exec sleep 600");
+    flood(&sandbox, &main, "flood.sh", "exec sleep 600");
     let command = &mut lab.collect(&sandbox, &["config.yml", "v1"]);
     let mut running = pipe_that_nobody_reads(command);
     wait_for("the flood", || {

@@ -30,20 +30,34 @@ fn verbose_twice_shows_every_call_with_its_sample_and_step() {
     }
 }
 
-#[test]
-fn rust_log_chooses_what_is_traced() {
+/// A rehearsal with these variables, and whether its steps are traced.
+fn traces(sandbox: &Sandbox, variables: &[(&str, &str)]) -> bool {
+    let mut command = sandbox.collect(&["config.yml", "v1", "--local"]);
+    command.envs(variables.iter().copied());
+    run(command).expect(0).stderr.contains("step{phase=run")
+}
+
+fn rehearsal() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox
-        .config("performance_results: result\nprovider: local", MEASURE)
+        .config("performance_results: result", MEASURE)
         .script("measure.sh", "echo 1 > result");
-    let traced = |log: Option<&str>| {
-        let mut command = sandbox.collect(&["config.yml", "v1"]);
-        if let Some(log) = log {
-            command.env("RUST_LOG", log);
-        }
-        run(command).expect(0).stderr.contains("step{phase=run")
-    };
-    assert!(!traced(None));
-    assert!(traced(Some("collector=trace")));
-    assert!(!traced(Some("collector=off")));
+    sandbox
+}
+
+#[test]
+fn rust_log_chooses_what_is_traced() {
+    let sandbox = rehearsal();
+    assert!(!traces(&sandbox, &[]));
+    assert!(traces(&sandbox, &[("RUST_LOG", "collector=trace")]));
+    assert!(!traces(&sandbox, &[("RUST_LOG", "collector=off")]));
+}
+
+#[test]
+fn a_runner_that_debugs_shows_what_is_traced() {
+    let sandbox = rehearsal();
+    let debug = ("RUNNER_DEBUG", "1");
+    assert!(traces(&sandbox, &[debug]));
+    assert!(!traces(&sandbox, &[("RUNNER_DEBUG", "0")]));
+    assert!(!traces(&sandbox, &[debug, ("RUST_LOG", "collector=off")]));
 }

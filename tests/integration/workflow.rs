@@ -26,7 +26,7 @@ pub(crate) fn step(sandbox: &Sandbox, job: &mut Job, inputs: &[(&str, &str)]) ->
 }
 
 /// A sandbox with a measurement that takes no time and leaves a file.
-pub(crate) fn quick_desk() -> Sandbox {
+pub(crate) fn quick_sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox
         .config("performance_results: out.csv", "run:\n  - measure.sh\n")
@@ -67,7 +67,7 @@ fn a_run_tells_its_job_everything() {
     github.add_pull(&json!({ "number": 7, "sha": SHA }));
     let mut job = github.job();
     job.event("pull_request", &json!({ "pull_request": { "number": 7 } }));
-    let sandbox = quick_desk();
+    let sandbox = quick_sandbox();
     let finished = run(step(
         &sandbox,
         &mut job,
@@ -268,7 +268,7 @@ fn inputs_that_are_empty_count_as_missing() {
     let Some(github) = FakeGitHub::start() else {
         return;
     };
-    let sandbox = quick_desk();
+    let sandbox = quick_sandbox();
     let mut job = github.job();
     let empty = [
         "description",
@@ -352,7 +352,7 @@ fn the_line_break_of_a_block_scalar_is_no_part_of_an_input() {
     let Some(github) = FakeGitHub::start() else {
         return;
     };
-    let sandbox = quick_desk();
+    let sandbox = quick_sandbox();
     let inputs = [
         ("config", " config.yml\n"),
         ("output", "elsewhere\n"),
@@ -372,7 +372,7 @@ fn what_is_wrong_with_an_input_is_told_in_the_words_of_a_workflow() {
     let Some(github) = FakeGitHub::start() else {
         return;
     };
-    let sandbox = quick_desk();
+    let sandbox = quick_sandbox();
     for (input, value, words) in [
         (
             "role-duration",
@@ -490,7 +490,7 @@ fn a_refusal_takes_the_place_of_an_older_row() {
         return;
     };
     github.add_pull(&json!({ "number": 7, "sha": SHA }));
-    let sandbox = quick_desk();
+    let sandbox = quick_sandbox();
     run(step(&sandbox, &mut pull_request_job(&github), &[])).expect(0);
     sandbox.config("performance_results: out.csv", "run:\n  - absent.sh\n");
     let mut job = pull_request_job(&github);
@@ -521,7 +521,7 @@ fn after_a_run_that_delivered_the_post_step_has_nothing_to_say() {
         return;
     };
     github.add_pull(&json!({ "number": 7, "sha": SHA }));
-    let sandbox = quick_desk();
+    let sandbox = quick_sandbox();
     let mut job = pull_request_job(&github);
     run(step(&sandbox, &mut job, &[])).expect(0);
     let before = github.requests("/comments").len();

@@ -8,10 +8,10 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 /// The number of annotations of a kind that the runner keeps for a step.
-pub(crate) const ANNOTATIONS: usize = 10;
+pub(crate) const MAX_ANNOTATIONS: usize = 10;
 
 /// The runner cuts a message behind so many characters.
-const MESSAGE: usize = 4096;
+const MAX_MESSAGE: usize = 4096;
 
 /// The severity of an annotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +85,7 @@ pub(crate) fn annotation(annotation: &Annotation<'_>) -> String {
             }
         }
     }
-    let message: String = message.chars().take(MESSAGE).collect();
+    let message: String = message.chars().take(MAX_MESSAGE).collect();
     format!("::{} {properties}::{}", level.command(), escaped(&message))
 }
 

@@ -17,19 +17,19 @@ use super::zip::StoredZip;
 use crate::github::http::{self, retry};
 
 /// The size of a block, in bytes, unless there would be too many.
-const BLOCK: u64 = 4 << 20;
+const BLOCK_SIZE: u64 = 4 << 20;
 
 /// The most blocks that a blob may have.
-const BLOCKS: u64 = 50_000;
+const MAX_BLOCKS: u64 = 50_000;
 
 /// So many blocks are under way at once; with the two that are read ahead this bounds the memory.
-const AT_ONCE: usize = 4;
+const MAX_BLOCKS_AT_ONCE: usize = 4;
 
 /// For one attempt to send one block: a slow line has 14 kB/s.
-const ONE_BLOCK: Duration = Duration::from_mins(5);
+const BLOCK_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// For all attempts of one request.
-const PATIENCE: Duration = Duration::from_mins(10);
+const REQUEST_DEADLINE: Duration = Duration::from_mins(10);
 
 /// The version of the storage's protocol.
 const VERSION: &str = "2023-11-03";
@@ -44,7 +44,7 @@ pub(super) async fn put(
     zip: &Arc<StoredZip>,
     deadline: Instant,
 ) -> Result<String, ArtifactError> {
-    let size = BLOCK.max(zip.size().div_ceil(BLOCKS));
+    let size = BLOCK_SIZE.max(zip.size().div_ceil(MAX_BLOCKS));
     let nonce: u128 = rand::random();
     let ids = (0..zip.size().div_ceil(size)).map(|index| block_id(nonce, index));
     let ids: Vec<String> = ids.collect();
@@ -55,12 +55,12 @@ pub(super) async fn put(
     });
     let blocks = stream::poll_fn(move |context| blocks.poll_recv(context));
     let sent = blocks.zip(stream::iter(&ids)).map(Ok);
-    let sending = sent.try_for_each_concurrent(AT_ONCE, async |(block, id)| {
+    let sending = sent.try_for_each_concurrent(MAX_BLOCKS_AT_ONCE, async |(block, id)| {
         let target = format!("{url}&comp=block&blockid={id}");
-        retry(deadline.min(Instant::now() + PATIENCE), || async {
+        retry(deadline.min(Instant::now() + REQUEST_DEADLINE), || async {
             let request = client
                 .put(&target)
-                .timeout(ONE_BLOCK)
+                .timeout(BLOCK_TIMEOUT)
                 .header("x-ms-version", VERSION)
                 .header("content-type", "application/octet-stream")
                 .body(block.clone());
@@ -86,7 +86,7 @@ pub(super) async fn put(
     }
     list.push_str("</BlockList>");
     // The same list twice makes the same blob.
-    retry(deadline.min(Instant::now() + PATIENCE), || async {
+    retry(deadline.min(Instant::now() + REQUEST_DEADLINE), || async {
         let request = client
             .put(format!("{url}&comp=blocklist"))
             .header("x-ms-version", VERSION)

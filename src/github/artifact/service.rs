@@ -21,7 +21,7 @@ const PATH: &str = "twirp/github.actions.results.api.v1.ArtifactService";
 const VERSION: u32 = 4;
 
 /// For all attempts of one call.
-const CALL: Duration = Duration::from_mins(5);
+const CALL_DEADLINE: Duration = Duration::from_mins(5);
 
 const CREATE: &str = "CreateArtifact";
 const FINALIZE: &str = "FinalizeArtifact";
@@ -285,7 +285,7 @@ impl<'a> Service<'a> {
 
     /// When to give a call up.
     fn patience(&self) -> Instant {
-        self.deadline.min(Instant::now() + CALL)
+        self.deadline.min(Instant::now() + CALL_DEADLINE)
     }
 }
 

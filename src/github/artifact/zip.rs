@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use crate::report::Archive;
 
 /// From this size of the archive on, sizes and places are in the fields of ZIP64, in bytes.
-const LARGE: u64 = u32::MAX as u64 - (1 << 20);
+const LARGE_SIZE: u64 = u32::MAX as u64 - (1 << 20);
 
 /// Versions of the format: the first one, and that with ZIP64.
 const VERSION: u16 = 20;
@@ -31,7 +31,7 @@ const DATE: u16 = 1 << 5 | 1;
 const MODE: u32 = 0o100_644;
 
 /// Stands for a size or a place that is in a field of ZIP64.
-const ELSEWHERE: u32 = u32::MAX;
+const ELSEWHERE_MARK: u32 = u32::MAX;
 
 /// A ZIP with one stored entry whose content stays where it is on disk.
 #[derive(Debug)]
@@ -44,9 +44,9 @@ pub(super) struct StoredZip {
 impl StoredZip {
     /// The ZIP in which the archive has the path `entry`.
     pub(super) fn around(archive: &Archive, entry: &str) -> Self {
-        let large = archive.size >= LARGE;
+        let large = archive.size >= LARGE_SIZE;
         let short = |size: u64| u32::try_from(size).ok().filter(|_| !large);
-        let size = short(archive.size).unwrap_or(ELSEWHERE).to_le_bytes();
+        let size = short(archive.size).unwrap_or(ELSEWHERE_MARK).to_le_bytes();
         let version = if large { VERSION_ZIP64 } else { VERSION };
         let mut extra = Vec::new();
         if large {
@@ -92,8 +92,8 @@ impl StoredZip {
         }
         after.extend(b"PK\x05\x06");
         after.extend(words(&[0, 0, 1, 1]));
-        after.extend(short(length).unwrap_or(ELSEWHERE).to_le_bytes());
-        after.extend(short(begin).unwrap_or(ELSEWHERE).to_le_bytes());
+        after.extend(short(length).unwrap_or(ELSEWHERE_MARK).to_le_bytes());
+        after.extend(short(begin).unwrap_or(ELSEWHERE_MARK).to_le_bytes());
         after.extend(words(&[0]));
         Self {
             before,
@@ -255,7 +255,7 @@ mod tests {
     fn an_archive_of_any_size_has_its_place_in_the_zip() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("archive");
-        for size in [LARGE - 1, LARGE, 1 << 32, 5 << 32] {
+        for size in [LARGE_SIZE - 1, LARGE_SIZE, 1 << 32, 5 << 32] {
             File::create(&path).unwrap().set_len(size).unwrap();
             let archive = Archive {
                 path: path.clone(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::markdown::{Budget, clipped, code, details, link, list, table, text};
 use super::super::{CAUTION, mark, verdict};
-use super::{CommentKey, LABEL, Machine, Row};
+use super::{CommentKey, MAX_LABEL, Machine, Row};
 use crate::config::{human_duration, plural};
 use crate::report::{Collected, Outcome};
 use crate::revision::Commit;
@@ -15,7 +15,7 @@ const LEAKS: Budget = Budget {
     bytes: 6000,
 };
 /// More errors than these are shown on a click only.
-const OPEN_ERRORS: usize = 3;
+const MAX_OPEN_ERRORS: usize = 3;
 
 const ERRORS: Budget = Budget {
     lines: 256,
@@ -137,8 +137,8 @@ fn time_outs(count: usize) -> String {
 /// The revision, and the version of collector.
 fn about(rows: &[&Row], key: &CommentKey, common: &Common<'_>) -> String {
     let mut about = vec![
-        text(&clipped(&key.workflow, LABEL)),
-        code(&clipped(&key.config, LABEL)),
+        text(&clipped(&key.workflow, MAX_LABEL)),
+        code(&clipped(&key.config, MAX_LABEL)),
     ];
     if common.revision.is_some() {
         about.extend(
@@ -171,12 +171,17 @@ fn leaks(rows: &[&Row]) -> Option<String> {
         .iter()
         .filter(|row| row.outcome == Outcome::Leaked)
         .map(|row| match &row.instance {
-            Some(Machine { id, region, .. }) => format!(
-                "instance {} in {} may still be running and cost money: {}",
-                code(id.as_str()),
-                text(region),
-                link("look at it in the AWS console", &id.console_url(region))
-            ),
+            Some(Machine { id, region, .. }) => {
+                let costs = id.console_url(region).map_or_else(String::new, |url| {
+                    let link = link("look at it in the AWS console", &url);
+                    format!(" and cost money: {link}")
+                });
+                format!(
+                    "instance {} in {} may still be running{costs}",
+                    code(id.as_str()),
+                    text(region)
+                )
+            }
             None => format!(
                 "an instance of {} may be running and cost money: see the {}",
                 text(&row.label),
@@ -256,7 +261,7 @@ fn errors(rows: &[&Row]) -> Option<String> {
     let list = list(&items, "errors", ERRORS);
     match items.len() {
         0 => None,
-        1..=OPEN_ERRORS => Some(list),
+        1..=MAX_OPEN_ERRORS => Some(list),
         _ => Some(details("Errors", &list)),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The API has no conditional write, so two jobs that read at the same time overwrite each other. Rows are joined (see
 //! [`Rows::merge`]), so nothing but a row can be lost, and its job writes it again: a job leaves only when its row is
-//! on the comment [`STABLE_AFTER`] after it wrote it. By then whoever had read the comment before has written it, or has given
+//! on the comment [`SETTLING_TIME`] after it wrote it. By then whoever had read the comment before has written it, or has given
 //! up: reading and writing together have no more time than that. What remains is a write that GitHub carries out after
 //! its job has given it up.
 
@@ -15,13 +15,13 @@ use crate::github::api::{Api, Comment, Thread};
 use crate::github::http::HttpError;
 
 /// A job has so long to read the comment and to write it.
-const STABLE_AFTER: Duration = Duration::from_millis(2500);
+const SETTLING_TIME: Duration = Duration::from_millis(2500);
 
 /// Random extra delay (jitter) between attempts; it doubles after each collision. The jobs of a
 /// matrix tend to end together, and GitHub takes 80 writes a minute of all of them: they keep apart from the start.
 const SPREAD: Duration = Duration::from_secs(1);
 const SPREAD_IN_MATRIX: Duration = Duration::from_secs(8);
-const WIDEST: Duration = Duration::from_secs(64);
+const MAX_SPREAD: Duration = Duration::from_secs(64);
 
 /// After this a job leaves, whatever the comment looks like.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -123,8 +123,8 @@ pub(crate) async fn publish(
             Ok(Err(error)) => return Err(CommentError::of(error)),
             Err(_) => return Err(last),
         }
-        let pause = wanted + STABLE_AFTER + by_chance(spread);
-        spread = (spread * 2).min(WIDEST);
+        let pause = wanted + SETTLING_TIME + by_chance(spread);
+        spread = (spread * 2).min(MAX_SPREAD);
         if Instant::now() + pause >= deadline {
             return Err(last);
         }
@@ -141,8 +141,8 @@ async fn look(
 ) -> Result<Look, HttpError> {
     // Anyone can write a comment with the marker in it; only our own are believed.
     let own = |comment: Comment| {
-        let sheet = Rows::parse(comment.body(), key)?;
-        (comment.author() == login).then_some((comment, sheet))
+        let table = Rows::parse(comment.body(), key)?;
+        (comment.author() == login).then_some((comment, table))
     };
     let mut ours: Vec<_> = api
         .comments(thread)
@@ -151,21 +151,21 @@ async fn look(
         .filter_map(own)
         .collect();
     ours.sort_by_key(|(comment, _)| comment.id);
-    let there = ours.iter().map(|(_, sheet)| sheet.clone());
+    let there = ours.iter().map(|(_, table)| table.clone());
     let joined = there.fold(rows.iter().cloned().collect(), Rows::merge);
     let mut ours = ours.into_iter();
-    let Some((first, sheet)) = ours.next() else {
+    let Some((first, table)) = ours.next() else {
         let created = api.create(thread, &joined.body(key)).await?;
         return Ok(Look::Retry(created.author().to_owned()));
     };
     let later: Vec<u64> = ours.map(|(comment, _)| comment.id).collect();
-    if later.is_empty() && rows.iter().all(|row| sheet.contains(row)) {
+    if later.is_empty() && rows.iter().all(|row| table.contains(row)) {
         return Ok(Look::Done(Published {
             url: first.html_url,
-            superseded: rows.iter().any(|row| sheet.is_newer_than(row)),
+            superseded: rows.iter().any(|row| table.is_newer_than(row)),
         }));
     }
-    if let Ok(written) = timeout(STABLE_AFTER, rewrite(api, thread, first.id, key, joined)).await {
+    if let Ok(written) = timeout(SETTLING_TIME, rewrite(api, thread, first.id, key, joined)).await {
         let Some(written) = written? else {
             // It is gone, and what it said with it.
             return Ok(Look::Retry(login.to_owned()));

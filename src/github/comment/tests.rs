@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::super::markdown::testing::{self, HOSTILE};
 use super::*;
+use crate::instance::LOCAL_REGION;
 
 fn key() -> CommentKey {
     CommentKey {
@@ -59,10 +60,10 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
 
 #[test]
 fn every_job_of_a_full_matrix_stays_and_is_shown() {
-    let sheet: Rows = (1..=256).rev().map(row).collect();
-    let body = sheet.body(&key());
+    let table: Rows = (1..=256).rev().map(row).collect();
+    let body = table.body(&key());
     assert!(body.len() <= MAX_BYTES);
-    assert_eq!(Rows::parse(&body, &key()), Some(sheet));
+    assert_eq!(Rows::parse(&body, &key()), Some(table));
     let page = testing::page(&body);
     assert_eq!(page.len(), 3 + 256);
     assert_eq!(
@@ -95,8 +96,8 @@ fn what_failed_is_told_and_what_leaked_comes_first() {
         instance: None,
         ..row(4)
     };
-    let sheet: Rows = [row(1), failed, leaked, unknown].into_iter().collect();
-    let page = testing::page(&sheet.body(&key()));
+    let table: Rows = [row(1), failed, leaked, unknown].into_iter().collect();
+    let page = testing::page(&table.body(&key()));
     let revision = "0123456789";
     let id = row(3).instance.unwrap().id;
     assert_eq!(
@@ -122,6 +123,24 @@ fn what_failed_is_told_and_what_leaked_comes_first() {
             "measure (c7i.large, 2): measure.sh ended with status 2",
         ]
     );
+}
+
+#[test]
+fn what_is_left_of_a_rehearsal_is_not_on_a_page_of_aws() {
+    let leaked = Row {
+        outcome: Outcome::Leaked,
+        instance: Some(Machine {
+            id: InstanceId::new("local-1"),
+            instance_type: None,
+            region: LOCAL_REGION.into(),
+        }),
+        ..row(1)
+    };
+    let body = Rows::from(leaked).body(&key());
+    assert!(
+        testing::page(&body).contains(&"instance local-1 in local may still be running".into())
+    );
+    assert!(!body.contains("console.aws"), "{body}");
 }
 
 #[test]
@@ -177,8 +196,8 @@ fn few_errors_are_seen_at_once_and_many_on_a_click() {
         ..row(number)
     };
     for (jobs, folded) in [(1, false), (3, false), (4, true)] {
-        let sheet: Rows = (0..jobs).map(failed).collect();
-        assert_eq!(sheet.body(&key()).contains("<details>"), folded, "{jobs}");
+        let table: Rows = (0..jobs).map(failed).collect();
+        assert_eq!(table.body(&key()).contains("<details>"), folded, "{jobs}");
     }
 }
 
@@ -231,7 +250,7 @@ fn packed_bytes(bytes: &[u8]) -> String {
 #[test]
 fn what_does_not_fit_is_left_out_cleanly() {
     for word in ["日$", "@a", "a`|"] {
-        let sheet = |jobs: u64| -> Rows {
+        let table = |jobs: u64| -> Rows {
             let noise = |number: u64| {
                 (0..20)
                     .map(|n| fingerprint(&[&format!("{number}/{n}")]))
@@ -247,7 +266,7 @@ fn what_does_not_fit_is_left_out_cleanly() {
             });
             rows.fold(Rows::default(), Rows::merge)
         };
-        let body = sheet(256).body(&key());
+        let body = table(256).body(&key());
         assert!(body.len() <= MAX_BYTES, "{}", body.len());
         let page = testing::page(&body);
         for rest in ["more instances", "more jobs", "more errors"] {
@@ -257,15 +276,15 @@ fn what_does_not_fit_is_left_out_cleanly() {
         assert_eq!(read.rows.len(), 256);
         assert!((0..256).all(|number| read.contains(&row(number))));
         // Far more than a workflow may have.
-        assert!(sheet(600).body(&key()).len() <= MAX_BYTES);
+        assert!(table(600).body(&key()).len() <= MAX_BYTES);
     }
 }
 
 proptest! {
     #[test]
     fn joining_is_commutative_associative_and_idempotent(a in rows(), b in rows(), c in rows()) {
-        let sheet = |rows: &[Row]| rows.iter().cloned().collect::<Rows>();
-        let (x, y, z) = (sheet(&a), sheet(&b), sheet(&c));
+        let table = |rows: &[Row]| rows.iter().cloned().collect::<Rows>();
+        let (x, y, z) = (table(&a), table(&b), table(&c));
         prop_assert_eq!(x.clone().merge(y.clone()), y.clone().merge(x.clone()));
         prop_assert_eq!(
             x.clone().merge(y.clone()).merge(z.clone()),
@@ -274,7 +293,7 @@ proptest! {
         prop_assert_eq!(x.clone().merge(x.clone()), x.clone());
         let all = [a.clone(), b, c].concat();
         let joined = x.merge(y).merge(z);
-        prop_assert_eq!(&joined, &sheet(&all));
+        prop_assert_eq!(&joined, &table(&all));
         prop_assert!(all.iter().all(|row| joined.contains(row)));
         let newest = all.iter().map(|row| row.run).max();
         prop_assert!(joined.rows.values().all(|row| Some(row.run) == newest));
@@ -282,12 +301,12 @@ proptest! {
 
     #[test]
     fn a_sheet_lacks_what_is_newer(rows in rows(), job in 0..4_u64) {
-        let sheet: Rows = rows.into_iter().collect();
+        let table: Rows = rows.into_iter().collect();
         let newer = Row { run: 3, ..row(job) };
-        prop_assert!(!sheet.contains(&newer));
-        let next = Row { run: sheet.run().unwrap_or(1), attempt: 9, ..row(job) };
-        prop_assert!(!sheet.contains(&next));
-        prop_assert!(sheet.merge(next.clone().into()).contains(&next));
+        prop_assert!(!table.contains(&newer));
+        let next = Row { run: table.run().unwrap_or(1), attempt: 9, ..row(job) };
+        prop_assert!(!table.contains(&next));
+        prop_assert!(table.merge(next.clone().into()).contains(&next));
     }
 
     #[test]
@@ -299,10 +318,10 @@ proptest! {
             outcome: Outcome::StepFailed,
             ..row(number)
         });
-        let sheet = hostile(1).merge(hostile(2));
+        let table = hostile(1).merge(hostile(2));
         let key = CommentKey { workflow: format!("w{workflow}"), config: word.clone() };
-        let body = sheet.body(&key);
-        prop_assert_eq!(Rows::parse(&body, &key), Some(sheet));
+        let body = table.body(&key);
+        prop_assert_eq!(Rows::parse(&body, &key), Some(table));
         prop_assert_eq!(testing::page(&body).len(), 7);
     }
 

@@ -18,14 +18,14 @@ use crate::github::WorkflowJob;
 use crate::github::event::Subject;
 
 /// Comments a page; the most that the API gives.
-const PAGE: &str = "100";
+const PAGE_SIZE: &str = "100";
 
 /// More pages than any conversation has; a server that never stops is not followed.
-const PAGES: usize = 1000;
+const MAX_PAGES: usize = 1000;
 
 /// For all attempts to find a pull request, and the token's login.
-const PULL_REQUEST: Duration = Duration::from_mins(2);
-const LOGIN: Duration = Duration::from_secs(10);
+const PULL_REQUEST_DEADLINE: Duration = Duration::from_mins(2);
+const LOGIN_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The login of the job's own token, where the API does not say.
 const ACTIONS: &str = "github-actions[bot]";
@@ -148,7 +148,7 @@ impl Api {
     /// `GET /user` refuses the tokens of jobs and of apps; a `viewer` has every token.
     pub(crate) async fn login(&self) -> String {
         let query = json!({ "query": "{ viewer { login } }" });
-        let answer = retry(Instant::now() + LOGIN, || async {
+        let answer = retry(Instant::now() + LOGIN_DEADLINE, || async {
             http::json::<ViewerAnswer>(self.post(&self.graphql, &query).await?).await
         });
         answer
@@ -164,7 +164,7 @@ impl Api {
         match subject {
             Subject::PullRequest(number) => Ok(Some(*number)),
             Subject::Commit { sha, head } => {
-                let deadline = Instant::now() + PULL_REQUEST;
+                let deadline = Instant::now() + PULL_REQUEST_DEADLINE;
                 retry(deadline, || self.pull_request_of(sha, head.as_deref())).await
             }
         }
@@ -176,7 +176,7 @@ impl Api {
     /// [`HttpError`].
     pub(crate) async fn head(&self, number: u64) -> Result<String, HttpError> {
         let url = self.url(&format!("pulls/{number}"), &[])?;
-        let pull: PullRequest = retry(Instant::now() + PULL_REQUEST, || async {
+        let pull: PullRequest = retry(Instant::now() + PULL_REQUEST_DEADLINE, || async {
             http::json(self.get(&url).await?).await
         })
         .await?;
@@ -189,7 +189,7 @@ impl Api {
     /// [`HttpError`].
     pub(crate) async fn first_parent(&self, sha: &str) -> Result<String, HttpError> {
         let url = self.url(&format!("commits/{sha}"), &[])?;
-        let commit: CommitWithParents = retry(Instant::now() + PULL_REQUEST, || async {
+        let commit: CommitWithParents = retry(Instant::now() + PULL_REQUEST_DEADLINE, || async {
             http::json(self.get(&url).await?).await
         })
         .await?;
@@ -204,7 +204,7 @@ impl Api {
     pub(crate) async fn merge_base(&self, base: &str, head: &str) -> Result<String, HttpError> {
         let query = [("per_page", "1")];
         let url = self.url(&format!("compare/{base}...{head}"), &query)?;
-        let compared: Compared = retry(Instant::now() + PULL_REQUEST, || async {
+        let compared: Compared = retry(Instant::now() + PULL_REQUEST_DEADLINE, || async {
             http::json(self.get(&url).await?).await
         })
         .await?;
@@ -246,9 +246,9 @@ impl Api {
     /// # Errors
     /// [`HttpError`].
     pub(crate) async fn comments(&self, thread: &Thread) -> Result<Vec<Comment>, HttpError> {
-        let mut url = self.url(&thread.path(), &[("per_page", PAGE)])?;
+        let mut url = self.url(&thread.path(), &[("per_page", PAGE_SIZE)])?;
         let mut comments = Vec::new();
-        for _ in 0..PAGES {
+        for _ in 0..MAX_PAGES {
             let response = self.get(&url).await?;
             let next = response
                 .headers()

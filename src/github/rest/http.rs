@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep, timeout_at};
 
 /// For a connection, and for one request with its answer unless it carries a block of an artifact.
-const CONNECT: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub(in crate::github) const REQUEST: Duration = Duration::from_secs(30);
 
 /// The pause before the second attempt; it doubles up to [`LONGEST_PAUSE`], and a third of it is left to chance.
@@ -22,10 +22,10 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// A limit on what a token may write in a minute, where the server does not say when it ends.
-const RATE_LIMIT: Duration = Duration::from_mins(1);
+const RATE_LIMIT_PAUSE: Duration = Duration::from_mins(1);
 
 /// The most of an answer that is not understood that is repeated, in characters.
-const EXCERPT: usize = 300;
+const MAX_EXCERPT: usize = 300;
 
 /// Why there is no answer, or not the one that was hoped for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -118,7 +118,7 @@ pub(crate) fn client() -> Result<reqwest::Client, HttpError> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .user_agent(concat!("collector/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(CONNECT)
+        .connect_timeout(CONNECT_TIMEOUT)
         .timeout(REQUEST)
         // A signed address is good for one place only.
         .redirect(reqwest::redirect::Policy::none())
@@ -155,7 +155,7 @@ pub(in crate::github) async fn accept(
     Err(HttpError::Refused {
         status: status.as_u16(),
         message,
-        retry_after: named.or(limited.then_some(RATE_LIMIT)),
+        retry_after: named.or(limited.then_some(RATE_LIMIT_PAUSE)),
     })
 }
 
@@ -230,7 +230,7 @@ fn error_message(body: &str) -> String {
             .find_map(|key| json.get(key)?.as_str())
     });
     let text = message.unwrap_or(body).trim();
-    let mut excerpt: String = text.chars().take(EXCERPT).collect();
+    let mut excerpt: String = text.chars().take(MAX_EXCERPT).collect();
     if excerpt.is_empty() {
         excerpt = "no reason given".into();
     }

@@ -7,7 +7,7 @@ use crate::report::human_measured_bytes;
 use crate::report_page::{Metrics, thinned};
 
 /// The most points of a chart: more than its width shows only make the page larger.
-const POINTS: usize = 60;
+const MAX_POINTS: usize = 60;
 
 /// CPU and memory over time; none where there are too few readings for a line.
 pub(super) fn charts(metrics: &Metrics) -> Option<String> {
@@ -51,7 +51,7 @@ pub(super) fn charts(metrics: &Metrics) -> Option<String> {
 }
 
 fn chart(title: &str, seconds: f32, top: f32, readings: &[f32]) -> String {
-    let values = thinned(readings, readings.len().div_ceil(POINTS));
+    let values = thinned(readings, readings.len().div_ceil(MAX_POINTS));
     let values: Vec<String> = values.iter().map(|value| format!("{value:.1}")).collect();
     format!(
         "```mermaid\nxychart-beta\n    title \"{title}\"\n    x-axis \"seconds\" 0 --> {seconds:.0}\n    y-axis 0 --> {top:.0}\n    \

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::super::artifact::ArtifactName;
 use super::super::markdown::testing::{self, HOSTILE};
 use super::*;
-use crate::instance::{Dollars, Instance, InstanceId, LeaseToken, RunId};
+use crate::instance::{Dollars, Instance, InstanceId, LOCAL_REGION, LeaseToken, RunId};
 use crate::phase::{Phase, Stage};
 use crate::report::{Collected, Diagnostic, Outcome, StageReport, StepReport};
 use crate::step::{Location, StepOutcome};
@@ -159,6 +159,24 @@ fn what_may_cost_money_comes_first() {
         ..leaked("")
     };
     assert!(short(&unknown).contains("#Instances:tag:collector:lease=run-1"));
+}
+
+#[test]
+fn what_is_left_of_a_rehearsal_is_not_on_a_page_of_aws() {
+    let left = |id| SampleReport {
+        region: LOCAL_REGION.into(),
+        released: Release::Unconfirmed {
+            id,
+            reason: "no answer".into(),
+        },
+        ..leaked("")
+    };
+    for report in [left(Some(InstanceId::new("local-1"))), left(None)] {
+        for page in [summary(&report, &Facts::default()), short(&report)] {
+            assert!(page.contains("may still be running"), "{page}");
+            assert!(!page.contains("AWS") && !page.contains("aws"), "{page}");
+        }
+    }
 }
 
 #[test]

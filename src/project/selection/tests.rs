@@ -5,19 +5,19 @@ use super::*;
 use crate::config::Source;
 
 /// A directory with a config and a script, and one beside it.
-struct Desk {
+struct Tree {
     outer: tempfile::TempDir,
 }
 
-impl Desk {
+impl Tree {
     fn new() -> Self {
-        let desk = Self {
+        let tree = Self {
             outer: tempfile::tempdir().unwrap(),
         };
-        desk.file("run.sh", "#!/bin/sh\n");
+        tree.file("run.sh", "#!/bin/sh\n");
         let executable = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(desk.path().join("run.sh"), executable).unwrap();
-        desk
+        fs::set_permissions(tree.path().join("run.sh"), executable).unwrap();
+        tree
     }
 
     fn path(&self) -> PathBuf {
@@ -82,12 +82,12 @@ impl Desk {
 
 #[test]
 fn a_directory_stands_for_everything_in_it() {
-    let desk = Desk::new();
-    desk.file("lib/a b.sh", "")
+    let tree = Tree::new();
+    tree.file("lib/a b.sh", "")
         .file("lib/.hidden", "")
         .file("lib/deep/b.py", "")
         .file("other", "");
-    fs::create_dir(desk.path().join("lib/empty")).unwrap();
+    fs::create_dir(tree.path().join("lib/empty")).unwrap();
     let everything = [
         "lib",
         "lib/.hidden",
@@ -96,93 +96,93 @@ fn a_directory_stands_for_everything_in_it() {
         "lib/deep/b.py",
         "lib/empty",
     ];
-    assert_eq!(desk.sent("lib"), everything);
-    assert_eq!(desk.sent("[./lib/, lib/deep, 'lib/*']"), everything);
-    assert_eq!(desk.sent("'**/*.py'"), ["lib/deep/b.py"]);
-    assert_eq!(desk.sent("'l*'"), everything);
-    assert_eq!(desk.sent("other"), ["other"]);
+    assert_eq!(tree.sent("lib"), everything);
+    assert_eq!(tree.sent("[./lib/, lib/deep, 'lib/*']"), everything);
+    assert_eq!(tree.sent("'**/*.py'"), ["lib/deep/b.py"]);
+    assert_eq!(tree.sent("'l*'"), everything);
+    assert_eq!(tree.sent("other"), ["other"]);
 }
 
 #[test]
 fn what_stays_stays_with_all_that_is_in_it() {
-    let desk = Desk::new();
-    desk.file("lib/a.py", "")
+    let tree = Tree::new();
+    tree.file("lib/a.py", "")
         .file("lib/__pycache__/a.pyc", "")
         .file("data/raw/1", "")
         .file("data/1", "");
     assert_eq!(
-        desk.sent("[lib, data, '!__pycache__', '!data/raw']"),
+        tree.sent("[lib, data, '!__pycache__', '!data/raw']"),
         ["data", "data/1", "lib", "lib/a.py"]
     );
     assert_eq!(
-        desk.sent("['lib/**/*', '!*.pyc']"),
+        tree.sent("['lib/**/*', '!*.pyc']"),
         ["lib/__pycache__", "lib/a.py"]
     );
 }
 
 #[test]
 fn results_of_earlier_runs_never_travel() {
-    let desk = Desk::new();
-    desk.file("out/v1/index.json", "").file("a", "");
-    assert_eq!(desk.sent("."), ["a"]);
+    let tree = Tree::new();
+    tree.file("out/v1/index.json", "").file("a", "");
+    assert_eq!(tree.sent("."), ["a"]);
 }
 
 #[test]
 fn what_lies_elsewhere_is_sent_where_it_is_named() {
-    let desk = Desk::new();
-    desk.file("../target/app", "").file("../model/deep/x", "");
-    desk.link("deep/x", "../model/link");
+    let tree = Tree::new();
+    tree.file("../target/app", "").file("../model/deep/x", "");
+    tree.link("deep/x", "../model/link");
     assert_eq!(
-        desk.sent("[../target/app, ../model]"),
+        tree.sent("[../target/app, ../model]"),
         ["app", "model", "model/deep", "model/deep/x", "model/link"]
     );
-    desk.file("app", "");
-    desk.refuses(
+    tree.file("app", "");
+    tree.refuses(
         "[../target/app, app]",
         "would both be `app` on the instance",
     );
-    desk.link("../target/app", "../model/astray");
-    desk.refuses("../model", "the link `model/astray` leads to ../target/app");
+    tree.link("../target/app", "../model/astray");
+    tree.refuses("../model", "the link `model/astray` leads to ../target/app");
 }
 
 #[test]
 fn a_link_stays_a_link_unless_it_is_named() {
-    let desk = Desk::new();
-    desk.file("lib/a", "")
+    let tree = Tree::new();
+    tree.file("lib/a", "")
         .link("a", "lib/inside")
         .link("../run.sh", "lib/up");
-    assert_eq!(desk.sent("lib"), ["lib", "lib/a", "lib/inside", "lib/up"]);
-    desk.file("../outside", "")
+    assert_eq!(tree.sent("lib"), ["lib", "lib/a", "lib/inside", "lib/up"]);
+    tree.file("../outside", "")
         .link("../../outside", "lib/leaves");
-    desk.refuses("lib", "the link `lib/leaves` leads to ../../outside");
-    assert_eq!(desk.sent("[lib, '!leaves']").len(), 4);
-    let named = desk.select("[lib, lib/leaves]");
+    tree.refuses("lib", "the link `lib/leaves` leads to ../../outside");
+    assert_eq!(tree.sent("[lib, '!leaves']").len(), 4);
+    let named = tree.select("[lib, lib/leaves]");
     assert_eq!(named.flaws, []);
     let place = Path::new("lib/leaves");
     let sent = named.files.iter().find(|file| file.destination == place);
     assert!(matches!(sent.unwrap().content, Content::File { .. }));
-    desk.link("/etc/passwd", "etc/absolute");
-    desk.refuses("etc", "leads to /etc/passwd");
+    tree.link("/etc/passwd", "etc/absolute");
+    tree.refuses("etc", "leads to /etc/passwd");
 }
 
 #[test]
 fn what_is_no_file_stays_here() {
-    let desk = Desk::new();
-    desk.file("lib/a", "");
-    let _socket = UnixListener::bind(desk.path().join("lib/agent")).unwrap();
-    let selection = desk.select("lib");
+    let tree = Tree::new();
+    tree.file("lib/a", "");
+    let _socket = UnixListener::bind(tree.path().join("lib/agent")).unwrap();
+    let selection = tree.select("lib");
     assert_eq!(
         selection.warnings,
         ["`lib/agent` is a socket and does not travel"]
     );
     assert_eq!(selection.files.len(), 4);
-    desk.refuses("lib/agent", "`lib/agent` is a socket");
+    tree.refuses("lib/agent", "`lib/agent` is a socket");
 }
 
 #[test]
 fn what_is_not_there_is_told() {
-    let desk = Desk::new();
-    desk.refuses("absent", "`absent` does not exist");
-    desk.refuses("'absent/*.py'", "`absent/*.py` matches nothing");
-    assert!(desk.select("absent").flaws[0].is_absent);
+    let tree = Tree::new();
+    tree.refuses("absent", "`absent` does not exist");
+    tree.refuses("'absent/*.py'", "`absent/*.py` matches nothing");
+    assert!(tree.select("absent").flaws[0].is_absent);
 }

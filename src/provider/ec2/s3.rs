@@ -31,7 +31,7 @@ use crate::object_store::{ObjectStore, ObjectUpload, Part, SignedPut, StoreError
 use answer::{Answer, checksum_of_checksums, from_code, text_of};
 
 /// The life of a signed address: as long as a part may take, with all that goes wrong.
-const LIFE: Duration = Duration::from_hours(1);
+const ADDRESS_LIFETIME: Duration = Duration::from_hours(1);
 
 /// The deadlines of a request, and of one that carries a part.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -224,7 +224,7 @@ impl Bucket {
         settings.percent_encoding_mode = PercentEncodingMode::Single;
         settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
         settings.signature_location = SignatureLocation::QueryParams;
-        settings.expires_in = Some(LIFE);
+        settings.expires_in = Some(ADDRESS_LIFETIME);
         let failed = |error: &dyn std::error::Error| StoreError::Unanswered {
             action: SIGN,
             message: chain(error),

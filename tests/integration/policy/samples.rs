@@ -297,10 +297,15 @@ fn one_that_fails_disturbs_no_other() {
 
 #[test]
 fn with_fail_fast_the_first_failure_ends_the_others() {
-    let done = three()
-        .fail_fast()
-        .measure("[ \"$COLLECTOR_SAMPLE\" = 2 ] || sleep 300; exit 3")
-        .go();
+    let begun = tempfile::tempdir().unwrap();
+    let measure = format!(
+        "cd '{}' || exit 4\n\
+         if [ \"$COLLECTOR_SAMPLE\" != 2 ]; then touch \"$COLLECTOR_SAMPLE\"; sleep 300; fi\n\
+         until [ -e 1 ] && [ -e 3 ]; do sleep 0.1; done\n\
+         exit 3",
+        begun.path().display()
+    );
+    let done = three().fail_fast().measure(measure.as_str()).go();
     done.exits(1);
     gave_all_back(&done);
     let ended = |sample: usize| {

@@ -36,7 +36,7 @@ cache = Path(subprocess.run([HERE / "setup", "--where"], check=True, capture_out
 if Path(sys.prefix) != cache / "venv":
     python = cache / "venv/bin/python"
     if not python.exists() or not (cache / "openapi.json").exists():
-        print(f"stand: cannot run here: {HERE}/setup has not been run", file=sys.stderr)
+        print(f"fake_github: cannot run here: {HERE}/setup has not been run", file=sys.stderr)
         sys.exit(CANNOT_RUN)
     os.execv(python, [python, *sys.argv])
 
@@ -56,7 +56,7 @@ class Journal:
 
     @web.middleware
     async def middleware(self, request, handler):
-        if request.path.startswith("/stand/"):
+        if request.path.startswith("/control/"):
             return await handler(request)
         seen = describe(request)
         self.requests.append(seen)
@@ -94,7 +94,7 @@ class Journal:
         self.faults.append({"count": 1, "skip": 0, **fault})
 
 
-class Stand:
+class FakeGitHub:
     def __init__(self, session, origin, azurite, prism=None, direct=False):
         self.session, self.origin, self.azurite, self.prism = session, origin, azurite, prism
         self.journal, self.tokens = Journal(), artifacts.Tokens()
@@ -109,7 +109,7 @@ class Stand:
             web.route("*", f"/{artifacts.ACCOUNT}/{{path:.*}}", self.blob),
             web.get("/idtoken", self.id_token),
             web.post("/graphql", self.rest.guarded(self.rest.graphql)),
-            web.route("*", "/stand/{path}", self.control),
+            web.route("*", "/control/{path}", self.control),
         ])
         if self.prism:
             application.router.add_route("*", "/{path:.*}", self.through_prism)
@@ -151,31 +151,31 @@ class Stand:
 
     def answer(self, request, fields):
         match request:
-            case "POST /stand/job":
+            case "POST /control/job":
                 return self.tokens.job(**fields)
-            case "GET /stand/requests":
+            case "GET /control/requests":
                 return self.journal.requests
-            case "POST /stand/faults":
+            case "POST /control/faults":
                 return self.journal.add_fault(fields)
-            case "DELETE /stand/faults":
+            case "DELETE /control/faults":
                 return self.journal.faults.clear()
-            case "GET /stand/violations":
+            case "GET /control/violations":
                 return self.violations
-            case "GET /stand/artifacts":
+            case "GET /control/artifacts":
                 return [dataclasses.asdict(artifact) for artifact in self.artifacts.artifacts]
-            case "GET /stand/comments":
+            case "GET /control/comments":
                 return self.rest.comments
-            case "POST /stand/comments":
+            case "POST /control/comments":
                 kind = "issue" if "issue" in fields else "commit"
                 return self.rest.add_comment(kind, fields[kind], fields["login"], fields["body"])
-            case "POST /stand/commits":
+            case "POST /control/commits":
                 return self.rest.add_commit(**fields)
-            case "POST /stand/pulls":
+            case "POST /control/pulls":
                 return self.rest.add_pull(**fields)
-            case "POST /stand/upload-lifetime":
+            case "POST /control/upload-lifetime":
                 self.artifacts.upload_lifetime = fields["seconds"]
                 return None
-            case "POST /stand/latency":
+            case "POST /control/latency":
                 self.rest.latency = (fields["min"], fields["max"])
                 return None
         raise ValueError(f"no {request}")
@@ -280,14 +280,14 @@ async def run(options, folder):
         if options.prism:
             servers.append(server(folder, PRISM, cache / "openapi.json", upstream))
         azurite, *prism = await asyncio.gather(*map(stack.enter_async_context, servers))
-        stand = Stand(session, origin, azurite, *prism, direct=options.direct)
-        await stand.artifacts.create_container()
+        github = FakeGitHub(session, origin, azurite, *prism, direct=options.direct)
+        await github.artifacts.create_container()
         if prism:
             rest_alone = web.Application(client_max_size=LARGE)
-            rest_alone.add_routes(stand.rest.routes())
+            rest_alone.add_routes(github.rest.routes())
             await stack.enter_async_context(serving(rest_alone, behind_prism))
-        await stack.enter_async_context(serving(stand.application(), sock))
-        print(json.dumps({**stand.facts(), "dir": str(folder)}), flush=True)
+        await stack.enter_async_context(serving(github.application(), sock))
+        print(json.dumps({**github.facts(), "dir": str(folder)}), flush=True)
         await stopped.wait()
 
 
@@ -303,7 +303,7 @@ def main():
     parser.add_argument("--prism", action="store_true", help="hold every REST call against GitHub's own description")
     parser.add_argument("--direct", action="store_true", help="blobs go to Azurite without a look at them, and without faults")
     options = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="collector-stand-"))
+    folder = Path(tempfile.mkdtemp(prefix="collector-github-"))
     try:
         asyncio.run(run(options, folder))
     finally:

@@ -188,14 +188,14 @@ fn what_is_not_launched_need_not_be_terminated() {
 #[test]
 fn terminations_that_are_not_confirmed_are_told_of_each() {
     for terminate in [Terminate::Never, Terminate::Hangs] {
-        // Time must not freeze for one that still waits for its instance.
+        // Time must not freeze for one that has steps left.
         let ready = tempfile::tempdir().unwrap();
         let meet = format!(
-            "cd '{}'; touch \"$COLLECTOR_SAMPLE\"; until [ -e 1 ] && [ -e 2 ] && [ -e {SAMPLES} ]; do sleep 0.05; done",
+            "cd '{}'; touch \"$COLLECTOR_SAMPLE\"; until [ -e 1 ] && [ -e 2 ] && [ -e {SAMPLES} ]; do sleep 0.02; done",
             ready.path().display()
         );
         let done = three()
-            .on(Phase::Setup, meet.as_str())
+            .on(Phase::BeforeAwsTerminate, meet.as_str())
             .faults(Faults {
                 terminate,
                 ..Faults::default()

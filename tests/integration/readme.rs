@@ -27,9 +27,10 @@ fn the_readme_is_short() {
 }
 
 #[test]
-fn the_first_command_is_valid() {
-    let first = readme().blocks("console").remove(0);
-    assert_eq!(first.trim(), FIRST_COMMAND);
+fn the_two_commands_for_everything_come_first() {
+    let blocks = readme().blocks("console");
+    let [first, tests] = [0, 1].map(|place| blocks[place].trim());
+    assert_eq!((first, tests), (FIRST_COMMAND, "tests/run"));
     let check = Command::new(env!("CARGO_BIN_EXE_collect"))
         .args(["check", "--local", "examples/gzip-levels"])
         .current_dir(ROOT)

@@ -319,6 +319,7 @@ fn simulate(samples: u32, shards: u32, killed: u32) {
             account.busiest(),
         ));
         assert_eq!(account.living.borrow().len(), 0, "nothing is leaked");
+        assert!(*account.throttled.borrow() > 0, "the buckets are felt");
         let of_killed = (1..=shards).filter(|number| number % killed == 0);
         let of_killed: u32 = of_killed
             .map(|number| {

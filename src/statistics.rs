@@ -164,7 +164,7 @@ fn judge(table: &[Series], levels: Levels) -> Vec<Estimate> {
     let rows = table.iter().zip(evidence);
     rows.map(|(series, evidence)| match evidence {
         Ok(evidence) => {
-            let controls = Controls::of(series, control_level);
+            let controls = Controls::of(series, evidence.rounding, control_level);
             evidence.estimate(judged.next(), levels.interval, &controls)
         }
         Err(doubt) => Estimate::without(series, doubt),
@@ -215,11 +215,12 @@ struct Controls {
 }
 
 impl Controls {
-    fn of(series: &Series, level: f64) -> Self {
+    fn of(series: &Series, rounding: Rounding, level: f64) -> Self {
+        let of = |arm| control::interval(series, arm, rounding, level / 2.0);
         Self {
-            baseline: control::interval(series, |round| &round.baseline, level / 2.0),
-            candidate: control::interval(series, |round| &round.candidate, level / 2.0),
-            difference: control::difference(series, level),
+            baseline: of(|round| &round.baseline),
+            candidate: of(|round| &round.candidate),
+            difference: control::difference(series, rounding, level),
         }
     }
 
@@ -238,6 +239,7 @@ struct Evidence {
     probability: f64,
     /// By which distribution it is judged.
     sampling: Sampling,
+    rounding: Rounding,
     instances: usize,
     rounds: usize,
 }
@@ -281,6 +283,7 @@ fn gather(table: &[Series], levels: Levels) -> Vec<Result<Evidence, Doubt>> {
                 centre,
                 probability: sampling.probability(centre),
                 sampling,
+                rounding: pairs.rounding,
                 instances: units.len(),
                 rounds: pairs.rounds,
             })

@@ -88,7 +88,7 @@ pub(crate) struct Nature {
     bias: f64,
     noise: f64,
     /// The logarithm of the baseline's value: it decides where that lies between two steps of a clock.
-    level: f64,
+    baseline: f64,
 }
 
 /// A seeded source of timings.
@@ -134,7 +134,7 @@ impl Simulation {
             .map(|_| Nature {
                 bias: design.bias * (design.variety * self.normal()).exp(),
                 noise: turn_noise * (design.variety * self.normal()).exp(),
-                level: match design.disturbance {
+                baseline: match design.disturbance {
                     Disturbance::CoarseClock => 0.02 * self.random.random::<f64>(),
                     _ => 0.0,
                 },
@@ -195,7 +195,8 @@ impl Simulation {
                 _ => 0.0,
             };
             let value =
-                (nature.level + log + shift + nature.noise * self.noise(design.disturbance)).exp();
+                (nature.baseline + log + shift + nature.noise * self.noise(design.disturbance))
+                    .exp();
             match design.disturbance {
                 Disturbance::CoarseClock => ((value / 0.02).round() * 0.02).max(0.02),
                 _ => value,

@@ -99,6 +99,14 @@ pub(crate) fn row(cells: &[String]) {
     println!("| {} |", cells.join(" | "));
 }
 
+/// A table whose rows were counted with those of another.
+fn table(title: &str, columns: &[&str], rows: &[Vec<String>]) {
+    heading(title, columns);
+    for cells in rows {
+        row(cells);
+    }
+}
+
 /// A/A tables: those with any finding, those with any row that has no verdict, and the intervals that hold the true ratio.
 pub(crate) fn false_alarms_and_coverage(seed: u64, runs: usize) {
     const SIZES: [(usize, usize); 6] = [(1, 3), (1, 5), (10, 3), (10, 5), (40, 3), (40, 5)];
@@ -140,20 +148,16 @@ pub(crate) fn false_alarms_and_coverage(seed: u64, runs: usize) {
             coverage.push(covers);
         }
     }
-    heading(
+    table(
         "No verdict: A/A tables with any row that has none",
         &columns,
+        &doubtful,
     );
-    for doubts in doubtful {
-        row(&doubts);
-    }
-    heading(
+    table(
         "Coverage: intervals of 95 % that hold the true ratio",
         &columns,
+        &coverage,
     );
-    for covers in coverage {
-        row(&covers);
-    }
 }
 
 /// A/A tables of a coarse clock with few turns, which agree by chance: those with any finding, and those with any row that has
@@ -209,13 +213,11 @@ pub(crate) fn few_turns(seed: u64, runs: usize) {
             doubtful.push(doubts);
         }
     }
-    heading(
+    table(
         "Few turns from a coarse clock: A/A tables with any row that has no verdict",
         &columns,
+        &doubtful,
     );
-    for doubts in doubtful {
-        row(&doubts);
-    }
 }
 
 /// One changed figure in a table, found in one stage.

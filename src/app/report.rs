@@ -19,16 +19,17 @@ use crate::revision::Revision;
 
 /// Makes the page.
 pub(super) fn report(args: &ReportArgs, console: &Console) -> Result<ExitStatus, Error> {
-    let scratch = tempfile::tempdir().map_err(|source| Error::System {
-        what: "making a temporary directory",
-        source,
-    })?;
+    let mut archives = Vec::new();
     let mut directories = Vec::new();
-    for (index, text) in args.results.iter().enumerate() {
+    for text in &args.results {
         if Path::new(text).is_file() {
-            let unpacked = scratch.path().join(index.to_string());
-            unpack(Path::new(text), &unpacked)?;
-            directories.push(unpacked);
+            let unpacked = tempfile::tempdir().map_err(|source| Error::System {
+                what: "making a temporary directory",
+                source,
+            })?;
+            unpack(Path::new(text), unpacked.path())?;
+            directories.push(unpacked.path().to_owned());
+            archives.push(unpacked);
         } else {
             directories.extend(meant(text, args)?);
         }

@@ -66,7 +66,7 @@ pub(super) fn list(args: &ResultsArgs, console: &Console) -> Result<ExitStatus, 
         console.note(
             "a run that was broken off left its logs in `collector/logs`; `collect rm` removes what it left",
         );
-        for run in runs_to_finish(&stored)? {
+        for run in runs_to_finish(&stored) {
             console.note(&format!(
                 "an instance of run {run} may still be there: `collect fetch {run}` collects from it"
             ));
@@ -96,9 +96,12 @@ fn nothing_found(output: &Path, revision: Option<&Revision>) -> Result<String, E
     ))
 }
 
-/// The runs that were broken off and have an instance left to collect from.
-fn runs_to_finish(stored: &[StoredSample]) -> Result<BTreeSet<RunId>, Error> {
-    let records = records()?;
+/// The runs that were broken off and have an instance left to collect from. A state directory that cannot be used, which
+/// `collect fetch` says, has none.
+fn runs_to_finish(stored: &[StoredSample]) -> BTreeSet<RunId> {
+    let Ok(records) = records() else {
+        return BTreeSet::new();
+    };
     records.forget_expired_instances(Timestamp::now());
     let broken_off: BTreeSet<&RunId> = stored
         .iter()
@@ -107,7 +110,7 @@ fn runs_to_finish(stored: &[StoredSample]) -> Result<BTreeSet<RunId>, Error> {
         .collect();
     let instances = records.instances().into_iter();
     let left = instances.filter(|instance| broken_off.contains(&instance.run));
-    Ok(left.map(|instance| instance.run).collect())
+    left.map(|instance| instance.run).collect()
 }
 
 fn row(sample: &StoredSample) -> Option<[String; 9]> {

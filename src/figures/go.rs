@@ -146,8 +146,7 @@ fn enter(begun: &Begun<'_>, measures: &[&str], position: &Position, sheet: &mut 
     } else {
         format!("{}.{benchmark}", begun.package)
     };
-    for pair in measures.chunks(2) {
-        let [value, written] = pair else { continue };
+    for [value, written] in measures.as_chunks().0 {
         let Some(value) = number(value) else {
             let reason = format!("`{value}` is not a finite number");
             sheet.refuse(position.clone(), reason);

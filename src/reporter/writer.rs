@@ -254,13 +254,18 @@ mod tests {
         }
     }
 
+    /// A writer whose reporter waits until the first part is dropped, and what it has taken.
+    fn gated() -> (Sender<()>, Receiver<String>, Writer<Gated>) {
+        let (open, gate) = channel();
+        let (seen, shown) = channel();
+        (open, shown, Writer::start(Gated { gate, seen }))
+    }
+
     const DEADLINE: Duration = Duration::from_secs(10);
 
     #[tokio::test]
     async fn taking_never_waits_and_what_was_not_shown_is_counted() {
-        let (open, gate) = channel();
-        let (seen, shown) = channel();
-        let writer = Writer::start(Gated { gate, seen });
+        let (open, shown, writer) = gated();
         let since = Instant::now();
         for _ in 0..100 {
             writer.report(Event::Output(vec![b'x'; 1 << 20]));
@@ -282,9 +287,7 @@ mod tests {
 
     #[tokio::test]
     async fn lines_of_tracing_are_bounded_by_their_bytes_too() {
-        let (open, gate) = channel();
-        let (seen, shown) = channel();
-        let writer = Writer::start(Gated { gate, seen });
+        let (open, shown, writer) = gated();
         for _ in 0..100 {
             writer.report(Event::Trace("x".repeat(1 << 20)));
         }
@@ -301,9 +304,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_always_said_takes_its_room_from_the_output() {
-        let (open, gate) = channel();
-        let (seen, shown) = channel();
-        let writer = Writer::start(Gated { gate, seen });
+        let (open, shown, writer) = gated();
         for _ in 0..10 {
             writer.report(Event::Note("x".repeat(1 << 20)));
         }
@@ -318,9 +319,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_reporter_that_hangs_does_not_hold_up_the_end() {
-        let (open, gate) = channel();
-        let (seen, _shown) = channel();
-        let writer = Writer::start(Gated { gate, seen });
+        let (open, _shown, writer) = gated();
         writer.report(Event::Note("stuck".into()));
         assert!(!writer.finish(DEADLINE).await);
         drop(open);
@@ -328,9 +327,7 @@ mod tests {
 
     #[tokio::test]
     async fn calls_keep_their_order_among_events() {
-        let (open, gate) = channel();
-        let (seen, shown) = channel();
-        let writer = Writer::start(Gated { gate, seen });
+        let (open, shown, writer) = gated();
         writer.report(Event::Note("first".into()));
         writer.call(|gated| {
             let _ = gated.seen.send("second".into());

@@ -62,13 +62,12 @@ fn append_tree<W: io::Write>(
     Ok(())
 }
 
-/// Unpacks the files and directories of an archive. Links are left out: what is read of an archive from anywhere is to lie in it.
+/// Unpacks the files and directories of an archive into a directory. Links are left out: what is read of an archive from anywhere is to lie in it.
 ///
 /// # Errors
 /// When it is no archive, or the file system refuses.
 pub fn unpack(archive: &Path, to: &Path) -> Result<(), ResultsError> {
     let unpack = || -> io::Result<()> {
-        fs::create_dir_all(to)?;
         let mut archive = tar::Archive::new(MultiGzDecoder::new(File::open(archive)?));
         for entry in archive.entries()? {
             let mut entry = entry?;
@@ -96,6 +95,7 @@ mod tests {
         fs::create_dir_all(path("from/a")).unwrap();
         fs::write(path("from/a/file"), "x").unwrap();
         std::os::unix::fs::symlink("/etc/passwd", path("from/link")).unwrap();
+        fs::create_dir(path("to")).unwrap();
         pack(&path("from"), Path::new("root"), &path("to.tar.gz")).unwrap();
         unpack(&path("to.tar.gz"), &path("to")).unwrap();
         assert_eq!(fs::read(path("to/root/a/file")).unwrap(), b"x");

@@ -6,7 +6,7 @@
 //! changes hardly touch (von Neumann 1941, with the median in the place of the mean).
 
 use super::count;
-use super::rounding::smallest_step;
+use super::rounding::quantum;
 
 /// The price of a change point, in logarithms of the number of values.
 const PENALTY: f64 = 3.0;
@@ -14,7 +14,7 @@ const PENALTY: f64 = 3.0;
 /// The median of the absolute value of a standard normal variable.
 const MEDIAN_DEVIATION: f64 = 0.674_489_750_196_081_7;
 
-/// The largest standard deviation of a value that is rounded to one of two, in steps between them: where most values of a
+/// The largest standard deviation of a value that is rounded to one of two, in quanta: where most values of a
 /// history are equal, their successive differences show no noise.
 const ROUNDING_DEVIATION: f64 = 0.5;
 
@@ -32,10 +32,10 @@ pub fn change_points(values: &[f64]) -> Vec<usize> {
     let size = values
         .iter()
         .fold(0.0_f64, |most, value| most.max(value.abs()));
-    let Some(step) = smallest_step(values.to_vec(), size * super::RESOLUTION) else {
+    let Some(quantum) = quantum(values.to_vec(), size * super::RESOLUTION) else {
         return Vec::new();
     };
-    let noise = noise(values).max(step * ROUNDING_DEVIATION);
+    let noise = noise(values).max(quantum * ROUNDING_DEVIATION);
     let penalty = PENALTY * count(values.len()).ln();
     // Of every beginning of the series: its least cost, and where its last level begins.
     let mut best: Vec<(f64, usize)> = vec![(-penalty, 0)];

@@ -6,34 +6,28 @@
 //! a verdict: a drift makes it of one sign in A B B A and of the other in B A A B, and the order is drawn.
 
 use super::distributions::upper_quantile;
-use super::pairs::{count, mean, rounding, variance};
-use super::{Interval, RESOLUTION, Round, Series};
+use super::pairs::{count, mean, variance};
+use super::{Interval, RESOLUTION, Round, Rounding, Series};
 
 /// The interval of an arm's ratio to itself, first turn over second turn, at this level. None with fewer than two whole
 /// rounds.
-pub(super) fn interval(series: &Series, arm: fn(&Round) -> &[f64], level: f64) -> Option<Interval> {
+pub(super) fn interval(
+    series: &Series,
+    arm: fn(&Round) -> &[f64],
+    rounding: Rounding,
+    level: f64,
+) -> Option<Interval> {
     let changes = rounds(series).filter_map(|round| change(arm(round)));
-    student(
-        &changes.collect::<Vec<f64>>(),
-        2.0 * rounded(series, level),
-        level,
-    )
+    let changes: Vec<f64> = changes.collect();
+    student(&changes, 2.0 * rounding.variance(level), level)
 }
 
 /// The same for the baseline's ratio to itself over the candidate's.
-pub(super) fn difference(series: &Series, level: f64) -> Option<Interval> {
+pub(super) fn difference(series: &Series, rounding: Rounding, level: f64) -> Option<Interval> {
     let differences = rounds(series)
         .filter_map(|round| Some(change(&round.baseline)? - change(&round.candidate)?));
-    student(
-        &differences.collect::<Vec<f64>>(),
-        4.0 * rounded(series, level),
-        level,
-    )
-}
-
-/// The least variance of one value.
-fn rounded(series: &Series, level: f64) -> f64 {
-    rounding(series).variance(level)
+    let differences: Vec<f64> = differences.collect();
+    student(&differences, 4.0 * rounding.variance(level), level)
 }
 
 fn rounds(series: &Series) -> impl Iterator<Item = &Round> {

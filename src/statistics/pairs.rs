@@ -67,7 +67,7 @@ impl Pairs {
 }
 
 /// The rounding of the values of a series.
-pub(super) fn rounding(series: &Series) -> Rounding {
+fn rounding(series: &Series) -> Rounding {
     let logs = |arm: fn(&Round) -> &[f64]| -> Vec<f64> {
         let values = series.instances.iter().flatten().flat_map(arm);
         values.map(|value| value.ln()).collect()

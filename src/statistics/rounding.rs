@@ -22,18 +22,18 @@ impl Default for Rounding {
 }
 
 impl Rounding {
-    /// The rounding that the logarithms of two arms' values show: its step is the smallest between two different ones, and
-    /// its error is uniform within a step (Sheppard 1898).
+    /// The rounding that the logarithms of two arms' values show: its quantum is the smallest distance of two
+    /// different ones, and its error is uniform within that (Sheppard 1898).
     ///
     /// Two arms of which each always has the same value may have been rounded to them by chance, with equal odds for each turn at most.
     pub fn of(baseline: &[f64], candidate: &[f64]) -> Self {
         let logs = [baseline, candidate].concat();
         let is_constant = [baseline, candidate]
             .iter()
-            .all(|arm| smallest_step(arm.to_vec(), RESOLUTION).is_none());
+            .all(|arm| quantum(arm.to_vec(), RESOLUTION).is_none());
         Self {
-            variance: smallest_step(logs.clone(), RESOLUTION)
-                .map_or(0.0, |step| step.powi(2) / 12.0),
+            variance: quantum(logs.clone(), RESOLUTION)
+                .map_or(0.0, |quantum| quantum.powi(2) / 12.0),
             chance: if is_constant {
                 0.5_f64.powf(count(logs.len()) - 1.0)
             } else {
@@ -53,13 +53,13 @@ impl Rounding {
 }
 
 /// The smallest distance of two values that are not the same, which they are within a resolution; none where all are.
-pub(super) fn smallest_step(mut values: Vec<f64>, resolution: f64) -> Option<f64> {
+pub(super) fn quantum(mut values: Vec<f64>, resolution: f64) -> Option<f64> {
     values.sort_by(f64::total_cmp);
-    let steps = values.windows(2).filter_map(|pair| match pair {
-        [one, next] => Some(next - one).filter(|step| *step > resolution),
+    let distances = values.windows(2).filter_map(|pair| match pair {
+        [one, next] => Some(next - one).filter(|distance| *distance > resolution),
         _ => None,
     });
-    steps.reduce(f64::min)
+    distances.reduce(f64::min)
 }
 
 #[cfg(test)]
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_step_is_the_smallest_between_two_values() {
+    fn the_quantum_is_the_smallest_distance_of_two_values() {
         let rounding = Rounding::of(&[0.3, 0.1, 0.1], &[0.2, 0.5, 0.3]);
         assert!((rounding.variance(0.05) - 0.01 / 12.0).abs() < 1e-12);
         assert!(Rounding::of(&[0.1; 3], &[0.1; 3]).variance(0.0).abs() < 1e-12);

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::thread;
 
 use collector::figures::{Direction, File, Flaw, Format, Options, Reading, join, read_files};
@@ -43,6 +43,14 @@ impl Bench {
         Self(TempDir::new().unwrap())
     }
 
+    /// One with a package of Go that is `speed`.
+    fn with_go(source: &str) -> Self {
+        let bench = Self::new();
+        bench.write("go.mod", "module example.org/speed\n\ngo 1.19\n");
+        bench.write("speed_test.go", source);
+        bench
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
@@ -51,15 +59,17 @@ impl Bench {
         fs::write(self.path(name), text).unwrap();
     }
 
+    /// Runs a program to its end, however that is.
+    fn output(&self, program: &Path, args: &[&str]) -> Output {
+        let mut command = Command::new(program);
+        let command = command.args(args).current_dir(self.0.path());
+        command.env("HOME", self.0.path()).output().unwrap()
+    }
+
     /// Runs a program to its end, and returns what it prints.
     #[track_caller]
     fn run(&self, program: &Path, args: &[&str]) -> String {
-        let output = Command::new(program)
-            .args(args)
-            .current_dir(self.0.path())
-            .env("HOME", self.0.path())
-            .output()
-            .unwrap();
+        let output = self.output(program, args);
         let stdout = String::from_utf8(output.stdout).unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{args:?}: {stdout}{stderr}");
@@ -351,10 +361,7 @@ open("x.txt", "wb").write(generate_latest(registry))
 #[test]
 fn go_has_every_measure_of_every_line() {
     let Some(go) = program("go") else { return };
-    let bench = Bench::new();
-    bench.write("go.mod", "module example.org/speed\n\ngo 1.19\n");
-    bench.write(
-        "speed_test.go",
+    let bench = Bench::with_go(
         r#"package speed
 
 import (
@@ -403,14 +410,8 @@ func BenchmarkBroken(b *testing.B) { b.Fatal("no device") }
             2
         );
     }
-    let mut broken = Command::new(go);
-    broken.args(["test", "-cpu=2", "-bench=.", "-benchtime=10x"]);
-    let output = broken
-        .current_dir(bench.0.path())
-        .env("HOME", bench.0.path())
-        .output()
-        .unwrap();
-    fs::write(bench.path("y.txt"), output.stdout).unwrap();
+    let args = ["test", "-cpu=2", "-bench=.", "-benchtime=10x"];
+    fs::write(bench.path("y.txt"), bench.output(&go, &args).stdout).unwrap();
     let (_, flaws) = bench.read("y.txt", Format::Go);
     let [flaw] = &flaws[..] else {
         panic!("{flaws:?}")
@@ -421,10 +422,7 @@ func BenchmarkBroken(b *testing.B) { b.Fatal("no device") }
 #[test]
 fn go_has_the_results_of_benchmarks_that_print_where_they_are_certain() {
     let Some(go) = program("go") else { return };
-    let bench = Bench::new();
-    bench.write("go.mod", "module example.org/speed\n\ngo 1.19\n");
-    bench.write(
-        "speed_test.go",
+    let bench = Bench::with_go(
         r#"package speed
 
 import (
@@ -456,14 +454,8 @@ func BenchmarkPanics(b *testing.B) {
 }
 "#,
     );
-    let mut command = Command::new(go);
-    command.args(["test", "-cpu=2", "-bench=.", "-benchtime=100x"]);
-    let output = command
-        .current_dir(bench.0.path())
-        .env("HOME", bench.0.path())
-        .output()
-        .unwrap();
-    fs::write(bench.path("x.txt"), output.stdout).unwrap();
+    let args = ["test", "-cpu=2", "-bench=.", "-benchtime=100x"];
+    fs::write(bench.path("x.txt"), bench.output(&go, &args).stdout).unwrap();
     let (read, flaws) = bench.read("x.txt", Format::Go);
     let names: Vec<&str> = read.keys().map(String::as_str).collect();
     assert_eq!(

@@ -7,6 +7,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::command::{Sandbox, run, skip};
+use crate::skip::has_program;
 
 /// Names and logs that would do something anywhere but in a text.
 const HOSTILE: &str = "</script><script>window.owned=1</script><img src=x onerror=owned=1><style>*{display:none}</style><link rel=stylesheet href=//example.org/x><!--\u{2028}\u{1b}[31m";
@@ -289,8 +290,7 @@ fn the_page_of_many_runs_tells_where_a_figure_moved_and_which_sample_is_whose() 
 #[test]
 fn a_made_up_hour_has_the_columns_that_the_sampler_writes() {
     let sandbox = Sandbox::new();
-    if Command::new("node").arg("--version").output().is_err() {
-        skip("node is missing");
+    if !has_program("node") {
         return;
     }
     let file = sandbox.path().join("metrics.csv");
@@ -310,8 +310,7 @@ fn a_made_up_hour_has_the_columns_that_the_sampler_writes() {
 #[test]
 fn a_page_holds_no_markup_from_the_results_and_nothing_to_fetch() {
     let sandbox = Sandbox::new();
-    if Command::new("node").arg("--version").output().is_err() {
-        skip("node is missing");
+    if !has_program("node") {
         return;
     }
     stored(&sandbox.path().join("results"), 1, 120);

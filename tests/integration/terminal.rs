@@ -24,6 +24,16 @@ use crate::signals::GONE;
 /// bytes.
 const FLOOD: u64 = 30_000_000;
 
+/// A rehearsal that tells all of its events.
+const REHEARSAL: [&str; 6] = [
+    "config.yml",
+    "v1",
+    "--local",
+    "--events",
+    "events.jsonl",
+    "-v",
+];
+
 /// The key that stops a terminal.
 const CTRL_S: &[u8] = b"\x13";
 
@@ -200,15 +210,7 @@ fn events(sandbox: &Sandbox) -> Vec<String> {
 fn a_pipe_that_nobody_reads_costs_nothing_but_its_own_lines() {
     let sandbox = Sandbox::new();
     flood(&sandbox, "performance_results: result", "flood.sh", "");
-    let args = [
-        "config.yml",
-        "v1",
-        "--local",
-        "--events",
-        "events.jsonl",
-        "-v",
-    ];
-    let mut running = pipe_that_nobody_reads(&mut sandbox.collect(&args));
+    let mut running = pipe_that_nobody_reads(&mut sandbox.collect(&REHEARSAL));
     running.expect(0);
     let sample = sandbox.sample("v1");
     assert!(sample.join("result").exists());
@@ -260,15 +262,7 @@ fn a_stopped_terminal_holds_up_no_time_out() {
         "flood.sh: {timeout: 10s}",
         "exec sleep 600",
     );
-    let args = [
-        "config.yml",
-        "v1",
-        "--local",
-        "--events",
-        "events.jsonl",
-        "-v",
-    ];
-    let (mut terminal, mut running) = Terminal::spawn(sandbox.collect(&args));
+    let (mut terminal, mut running) = Terminal::spawn(sandbox.collect(&REHEARSAL));
     terminal.wait_for("begun");
     terminal.press(CTRL_S);
     let since = Instant::now();

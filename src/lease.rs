@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use current_stage::StageFile;
@@ -44,11 +44,6 @@ pub const EVENTUAL_CONSISTENCY: Duration = Duration::from_secs(20);
 
 /// The deadline for deleting what costs nothing; what must wait for the instance is left to `reap` and the post step.
 pub const DELETION_DEADLINE: Duration = Duration::from_secs(2);
-
-/// The pause between two attempts, at first; it doubles up to [`MAX_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const MAX_PAUSE: Duration = Duration::from_secs(4);
-const MAX_THROTTLED_PAUSE: Duration = Duration::from_mins(1);
 
 /// The parties to a lease.
 #[derive(Debug)]
@@ -282,43 +277,4 @@ pub async fn delete_resources<P: Sweep>(
         }
     }
     Ok(remaining)
-}
-
-/// A pause, shortened by up to a half.
-fn jittered(pause: Duration) -> Duration {
-    pause.mul_f64(rand::random_range(0.5..1.0))
-}
-
-/// Attempts with growing pauses between them, up to a deadline.
-#[derive(Debug)]
-struct Backoff {
-    deadline: Instant,
-    pause: Duration,
-    max_pause: Duration,
-}
-
-impl Backoff {
-    fn until(deadline: Instant) -> Self {
-        Self {
-            deadline,
-            pause: FIRST_PAUSE,
-            max_pause: MAX_PAUSE,
-        }
-    }
-
-    /// The same, with pauses that grow on: many others may wait for what comes slowly.
-    fn throttled_until(deadline: Instant) -> Self {
-        Self {
-            max_pause: MAX_THROTTLED_PAUSE,
-            ..Self::until(deadline)
-        }
-    }
-
-    /// Waits before the next attempt; `false` when there is no time for one.
-    async fn wait(&mut self) -> bool {
-        // Processes that were refused together do not come back together.
-        let pause = jittered(self.pause);
-        self.pause = (self.pause * 2).min(self.max_pause);
-        timeout_at(self.deadline, sleep(pause)).await.is_ok()
-    }
 }

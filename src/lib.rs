@@ -6,7 +6,7 @@
 //! 4  main · cli · app · error · shutdown                  choose implementations, map errors to exit statuses
 //! 3  provider::{ec2,local} · shell::{ssh,process,terminal} · github · reporter::{comparison,console,events_file,metrics,preview,progress,prompt,text,workflow,writer}  adapters
 //! 2  fleet → sample → lease · job · collect · upload · results · repository · project  policy: it knows only the seams
-//! 1  provider · remote_host · object_store · shell · reporter · interrupt · cancel · blocking  the seams: one trait, one error type each
+//! 1  provider · remote_host · object_store · shell · reporter · interrupt · cancel · backoff · blocking  the seams: one trait, one error type each
 //! 0  config · arm · figures · statistics · comparison · metrics · export · phase · step · schedule · shard · tuning · preview · starter · project_file · revision · instance · report · records · report_page · exit_status  values: no I/O, no async
 //! ```
 //!
@@ -23,6 +23,7 @@
 
 pub mod app;
 pub mod arm;
+mod backoff;
 mod blocking;
 mod cancel;
 pub mod cli;

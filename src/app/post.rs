@@ -4,12 +4,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::delivery::belated::Undelivered;
 use super::run::role;
 use super::state_directory::{hand_over_state, local, records};
 use super::{ExitStatus, block_on};
+use crate::backoff::Backoff;
 use crate::cli::Request;
 use crate::error::Error;
 use crate::github::WorkflowJob;
@@ -26,10 +27,9 @@ use crate::reporter::{Event, Reporter as _};
 /// The deadline for AWS to answer in.
 const SWEEP_DEADLINE: Duration = Duration::from_mins(1);
 
-/// The deadline for deleting a temporary group, which its instances hold until they are terminated; and the pause between
-/// two attempts. What is left then is for `reap`.
+/// The deadline for deleting a temporary group, which its instances hold until they are terminated. What is left then is for
+/// `reap`.
 const GROUP_DEADLINE: Duration = Duration::from_mins(2);
-const GROUP_PAUSE: Duration = Duration::from_secs(5);
 
 /// The shortest time that a role can be assumed for, in seconds.
 const MIN_SESSION: i32 = 900;
@@ -166,13 +166,12 @@ async fn swept(
 
 /// Deletes the temporary group of the run, which must wait until its instances are quite gone.
 async fn delete_when_free(account: &Account, owner: &Owner) {
-    let deadline = Instant::now() + GROUP_DEADLINE;
+    let mut backoff = Backoff::until(Instant::now() + GROUP_DEADLINE);
     loop {
         let remaining = delete_resources(account, owner, Instant::now() + DELETION_DEADLINE).await;
-        if remaining.is_ok_and(|remaining| remaining.is_empty()) || Instant::now() >= deadline {
+        if remaining.is_ok_and(|remaining| remaining.is_empty()) || !backoff.wait().await {
             return;
         }
-        sleep(GROUP_PAUSE).await;
     }
 }
 

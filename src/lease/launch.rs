@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::{Backoff, EVENTUAL_CONSISTENCY, Lessor, TERMINATION_DEADLINE, sweep};
+use super::{EVENTUAL_CONSISTENCY, Lessor, TERMINATION_DEADLINE, sweep};
+use crate::backoff::Backoff;
 use crate::cancel::{Completion, until_cancelled, until_panicked};
 use crate::instance::{InstanceId, LaunchRequest, Owner};
 use crate::provider::{Provider, ProviderError, RefusalKind};
@@ -18,6 +19,9 @@ const LAUNCH_DEADLINE: Duration = Duration::from_mins(2);
 /// whose end is written down before the launch.
 const THROTTLED_DEADLINE: Duration = Duration::from_hours(2);
 const THROTTLED_PART: u32 = 4;
+
+/// The longest pause meanwhile.
+const MAX_THROTTLED_PAUSE: Duration = Duration::from_mins(2);
 
 /// The deadline of a launch that no connection was made for: a network that is down is told soon.
 const CONNECTION_DEADLINE: Duration = Duration::from_secs(20);
@@ -122,7 +126,8 @@ impl<P: Provider> Lessor<'_, P> {
         let since = Instant::now();
         let mut backoff = Backoff::until(since + LAUNCH_DEADLINE);
         let patience = (request.max_lifetime / THROTTLED_PART).min(THROTTLED_DEADLINE);
-        let mut throttled = Backoff::throttled_until(since + patience.max(LAUNCH_DEADLINE));
+        let mut throttled =
+            Backoff::until(since + patience.max(LAUNCH_DEADLINE)).up_to(MAX_THROTTLED_PAUSE);
         let mut may_have_launched = false;
         loop {
             // Not raced with the token: a launch that is dropped is an instance forgotten. Only its time is limited.

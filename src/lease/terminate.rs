@@ -8,7 +8,8 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{Backoff, has_ended};
+use super::has_ended;
+use crate::backoff::Backoff;
 use crate::cancel::{Completion, until_panicked};
 use crate::instance::{InstanceId, Owner};
 use crate::provider::{Provider, ProviderError, RefusalKind, Sweep};

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::Instant;
 
 use super::{Host, Sample, Shared};
+use crate::backoff::Backoff;
 use crate::instance::{ImageId, ImageName, ImageState};
 use crate::phase::{Phase, Stage};
 use crate::provider::{Provider, ProviderError};
@@ -16,9 +17,8 @@ use crate::step::StepOutcome;
 /// The deadline for an image to be available: EC2 copies a volume of some hundred GiB in most of an hour.
 const IMAGE_DEADLINE: Duration = Duration::from_hours(2);
 
-/// The pause between two questions for its state, at first; it doubles up to [`MAX_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const MAX_PAUSE: Duration = Duration::from_secs(16);
+/// The longest pause between two questions for its state.
+const MAX_PAUSE: Duration = Duration::from_secs(30);
 
 /// The image that the instances of a run are launched from where it makes or uses one.
 #[derive(Debug, Clone)]
@@ -76,26 +76,20 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             what: id.to_string(),
             reason,
         };
-        let waiting = async {
-            let mut pause = FIRST_PAUSE;
-            loop {
-                match provider.image_state(&id).await {
-                    Ok(ImageState::Available) => return Ok(()),
-                    Ok(ImageState::Failed(reason)) => return Err(failed(reason)),
-                    Ok(ImageState::Pending) => {}
-                    Err(error) if error.is_transient() => {}
-                    Err(error) => return Err(error),
-                }
-                sleep(pause).await;
-                pause = (pause * 2).min(MAX_PAUSE);
+        let mut backoff = Backoff::until(Instant::now() + IMAGE_DEADLINE).up_to(MAX_PAUSE);
+        loop {
+            match provider.image_state(&id).await {
+                Ok(ImageState::Available) => return Ok(id),
+                Ok(ImageState::Failed(reason)) => return Err(failed(reason)),
+                Ok(ImageState::Pending) => {}
+                Err(error) if error.is_transient() => {}
+                Err(error) => return Err(error),
             }
-        };
-        let late = |_| {
-            let hours = IMAGE_DEADLINE.as_secs() / 3600;
-            failed(format!("it is not available within {hours} h"))
-        };
-        timeout(IMAGE_DEADLINE, waiting).await.map_err(late)??;
-        Ok(id)
+            if !backoff.wait().await {
+                let hours = IMAGE_DEADLINE.as_secs() / 3600;
+                return Err(failed(format!("it is not available within {hours} h")));
+            }
+        }
     }
 
     /// Finds the checkout of an image that has one. Sending it again would undo what was built in it.

@@ -11,13 +11,14 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::{CommentKey, Row, Rows};
+use crate::backoff::Backoff;
 use crate::github::api::{Api, Comment, Thread};
 use crate::github::http::HttpError;
 
 /// A job has so long to read the comment and to write it.
 const SETTLING_TIME: Duration = Duration::from_millis(2500);
 
-/// Random extra delay (jitter) between attempts; it doubles after each collision. The jobs of a
+/// Random extra delay between attempts, at most; it doubles after each collision. The jobs of a
 /// matrix tend to end together, and GitHub takes 80 writes a minute of all of them: they keep apart from the start.
 const SPREAD: Duration = Duration::from_secs(1);
 const SPREAD_IN_MATRIX: Duration = Duration::from_secs(8);
@@ -93,13 +94,15 @@ pub(crate) async fn publish(
     in_matrix: bool,
 ) -> Result<Published, CommentError> {
     let deadline = Instant::now() + PATIENCE;
-    let by_chance = |spread: Duration| spread.mul_f64(rand::random_range(0.0..1.0));
     let mut login = api.login().await;
     let mut spread = SPREAD;
     if in_matrix {
-        sleep(by_chance(SPREAD_IN_MATRIX)).await;
         spread = SPREAD_IN_MATRIX;
+        sleep(spread.mul_f64(rand::random_range(0.0..1.0))).await;
     }
+    let mut backoff = Backoff::until(deadline)
+        .starting_with(spread)
+        .up_to(MAX_SPREAD);
     let mut last = CommentError::Http(HttpError::Unanswered("no answer in time".into()));
     loop {
         let looking = look(api, thread, &login, key, rows);
@@ -111,24 +114,15 @@ pub(crate) async fn publish(
                 last = CommentError::Contended;
             }
             Ok(Err(error)) if error.is_transient() => {
-                if let HttpError::Refused {
-                    retry_after: Some(after),
-                    ..
-                } = &error
-                {
-                    wanted = *after;
-                }
+                wanted = error.wanted_pause();
                 last = error.into();
             }
             Ok(Err(error)) => return Err(CommentError::of(error)),
             Err(_) => return Err(last),
         }
-        let pause = wanted + SETTLING_TIME + by_chance(spread);
-        spread = (spread * 2).min(MAX_SPREAD);
-        if Instant::now() + pause >= deadline {
+        if !backoff.wait_longer(wanted + SETTLING_TIME).await {
             return Err(last);
         }
-        sleep(pause).await;
     }
 }
 

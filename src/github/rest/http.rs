@@ -11,15 +11,17 @@ use jiff::Timestamp;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
+
+use crate::backoff::Backoff;
 
 /// For a connection, and for one request with its answer unless it carries a block of an artifact.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub(in crate::github) const REQUEST: Duration = Duration::from_secs(30);
 
-/// The pause before the second attempt; it doubles up to [`LONGEST_PAUSE`], and a third of it is left to chance.
+/// The pause before the second attempt, at most, and the one that it doubles to.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const MAX_PAUSE: Duration = Duration::from_secs(30);
 
 /// A limit on what a token may write in a minute, where the server does not say when it ends.
 const RATE_LIMIT_PAUSE: Duration = Duration::from_mins(1);
@@ -52,6 +54,17 @@ pub(crate) enum HttpError {
 }
 
 impl HttpError {
+    /// The time for which the server wants to be left alone.
+    pub(in crate::github) fn wanted_pause(&self) -> Duration {
+        match self {
+            Self::Refused {
+                retry_after: Some(wanted),
+                ..
+            } => *wanted,
+            _ => Duration::ZERO,
+        }
+    }
+
     /// The status of a refusal.
     pub(crate) fn status(&self) -> Option<u16> {
         match self {
@@ -184,7 +197,9 @@ pub(in crate::github) async fn retry<T, F: Future<Output = Result<T, HttpError>>
     deadline: Instant,
     mut request: impl FnMut() -> F,
 ) -> Result<T, HttpError> {
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = Backoff::until(deadline)
+        .starting_with(FIRST_PAUSE)
+        .up_to(MAX_PAUSE);
     let mut last = HttpError::Unanswered("no answer in time".into());
     loop {
         match timeout_at(deadline, request()).await {
@@ -193,18 +208,9 @@ pub(in crate::github) async fn retry<T, F: Future<Output = Result<T, HttpError>>
             Ok(Err(error)) => last = error,
             Err(_) => return Err(last),
         }
-        let wanted = match &last {
-            HttpError::Refused {
-                retry_after: Some(wanted),
-                ..
-            } => (*wanted).max(pause),
-            _ => pause.mul_f64(rand::random_range(0.67..1.0)),
-        };
-        if Instant::now() + wanted >= deadline {
+        if !backoff.wait_longer(last.wanted_pause()).await {
             return Err(last);
         }
-        sleep(wanted).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 
@@ -284,7 +290,9 @@ mod tests {
     #[test]
     fn a_server_that_names_a_time_gets_it() {
         let (result, _, took) = asked(vec![Err(refused(429, Some(7))), Ok(1)]);
-        assert_eq!((result, took), (Ok(1), Duration::from_secs(7)));
+        assert_eq!(result, Ok(1));
+        let seven = Duration::from_secs(7);
+        assert!(took >= seven && took <= seven + FIRST_PAUSE, "{took:?}");
         let (result, count, took) = asked(vec![Err(refused(429, Some(600)))]);
         assert_eq!((result.is_err(), count, took), (true, 1, Duration::ZERO));
     }

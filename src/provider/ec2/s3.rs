@@ -7,7 +7,6 @@ mod answer;
 
 use std::env;
 use std::fmt::{self, Write as _};
-use std::future::Future;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
@@ -21,11 +20,12 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use reqwest::{Method, Url};
 use tokio::sync::OnceCell;
-use tokio::time::sleep;
+use tokio::time::Instant;
 
 use super::account::Account;
 use super::refusal::chain;
 use super::signature::{client, sign};
+use crate::backoff::Backoff;
 use crate::config::S3Destination;
 use crate::object_store::{ObjectStore, ObjectUpload, Part, SignedPut, StoreError, StoredPart};
 use answer::{Answer, checksum_of_checksums, from_code, text_of};
@@ -33,16 +33,13 @@ use answer::{Answer, checksum_of_checksums, from_code, text_of};
 /// The life of a signed address: as long as a part may take, with all that goes wrong.
 const ADDRESS_LIFETIME: Duration = Duration::from_hours(1);
 
-/// The deadlines of a request, and of one that carries a part.
+/// The deadlines of a look before anything is rented, of a request, and of one that carries a part.
+const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(5);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 const PART_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// The deadline for S3 to put the parts of an object together: it may take minutes.
 const COMPLETE_TIMEOUT: Duration = Duration::from_mins(10);
-
-/// The number of attempts, and the pause before the second one; it doubles.
-const MAX_ATTEMPTS: u32 = 5;
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
 /// The header that S3 holds the content of a part against.
 const CHECKSUM: &str = "x-amz-checksum-sha256";
@@ -147,8 +144,11 @@ impl Bucket {
 
     /// The answer to the question for the bucket in a region, and the region that the answer names.
     async fn head(&self, region: &str) -> Result<(Option<String>, Answer), StoreError> {
-        let request = Request::new(HEAD_BUCKET, Method::HEAD, "");
-        let answer = retry(|| self.ask(&request, region)).await?;
+        let request = Request {
+            timeout: LOOK_UP_TIMEOUT,
+            ..Request::new(HEAD_BUCKET, Method::HEAD, "")
+        };
+        let answer = self.ask(&request, region).await?;
         Ok((answer.header("x-amz-bucket-region"), answer))
     }
 
@@ -248,8 +248,22 @@ impl Bucket {
         Ok(url)
     }
 
-    /// Sends a request once, whatever is answered.
+    /// Sends a request, and again what may do better a little later, for twice the deadline of one attempt.
     async fn ask(&self, request: &Request<'_>, region: &str) -> Result<Answer, StoreError> {
+        let mut backoff = Backoff::until(Instant::now() + 2 * request.timeout);
+        loop {
+            let answered = self.ask_once(request, region).await;
+            let may_do_better = match &answered {
+                Ok(answer) => answer.is_transient(),
+                Err(error) => matches!(error, StoreError::Unanswered { .. }),
+            };
+            if !may_do_better || !backoff.wait().await {
+                return answered;
+            }
+        }
+    }
+
+    async fn ask_once(&self, request: &Request<'_>, region: &str) -> Result<Answer, StoreError> {
         let url = self.signed(request, region, &self.credentials().await?)?;
         let mut sending = self
             .client
@@ -277,9 +291,7 @@ impl Bucket {
     /// Sends a request until it is carried out or refused.
     async fn call(&self, request: Request<'_>) -> Result<Answer, StoreError> {
         let region = self.region.get().unwrap_or(&self.home);
-        retry(|| self.ask(&request, region))
-            .await?
-            .accepted(request.action)
+        self.ask(&request, region).await?.accepted(request.action)
     }
 }
 
@@ -303,23 +315,6 @@ fn unanswered(action: &'static str, error: reqwest::Error) -> StoreError {
         // Its address bears a signature.
         message: chain(&error.without_url()),
     }
-}
-
-/// Repeats what may do better a little later.
-async fn retry<F: Future<Output = Result<Answer, StoreError>>>(
-    mut request: impl FnMut() -> F,
-) -> Result<Answer, StoreError> {
-    let mut pause = FIRST_PAUSE;
-    for _ in 1..MAX_ATTEMPTS {
-        match request().await {
-            Ok(answer) if answer.is_transient() => {}
-            Err(StoreError::Unanswered { .. }) => {}
-            answered => return answered,
-        }
-        sleep(pause.mul_f64(rand::random_range(0.67..1.0))).await;
-        pause *= 2;
-    }
-    request().await
 }
 
 impl ObjectStore for Bucket {

@@ -18,6 +18,9 @@ const PREFIXES: [(f64, &str); 3] = [(1e9, "G"), (1e6, "M"), (1e3, "k")];
 /// A plain number has its prefix from this size on.
 const PREFIXED: f64 = 1e5;
 
+/// A number that no prefix makes shorter is written with an exponent from this size on.
+const EXPONENT: f64 = 1e7;
+
 /// The divisor of a value in this unit, and the unit that it has then.
 pub(super) fn scale(value: f64, unit: &str) -> (f64, String) {
     let seconds = seconds(unit).map(|seconds| (seconds, TIMES.as_slice()));
@@ -34,7 +37,7 @@ pub(super) fn scale(value: f64, unit: &str) -> (f64, String) {
     }
     let prefix = PREFIXES
         .iter()
-        .find(|(size, _)| value >= PREFIXED.max(*size));
+        .find(|(size, _)| (PREFIXED.max(*size)..size * EXPONENT).contains(&value));
     match prefix {
         Some((size, prefix)) => (*size, format!("{prefix} {unit}").trim_end().to_owned()),
         None => (1.0, unit.to_owned()),
@@ -57,6 +60,7 @@ pub(super) fn significant(value: f64) -> String {
     let size = value.abs();
     let decimals = match size {
         0.0 => 0,
+        _ if size >= EXPONENT => return format!("{value:.3e}"),
         _ if size >= 1000.0 => 0,
         _ if size >= 100.0 => 1,
         _ if size >= 10.0 => 2,
@@ -66,4 +70,22 @@ pub(super) fn significant(value: f64) -> String {
         _ => return format!("{value:.3e}"),
     };
     format!("{value:.decimals$}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_number_is_longer_than_is_read() {
+        let shown = |value: f64, unit: &str| {
+            let (divisor, unit) = scale(value, unit);
+            format!("{} {unit}", significant(value / divisor))
+        };
+        assert_eq!(shown(1e300, "op/s"), "1.000e300 op/s");
+        assert_eq!(shown(86_400_000.0, "s"), "8.640e7 s");
+        assert_eq!(shown(123_456.0, "s"), "123456 s");
+        assert_eq!(shown(123_456.0, "op/s"), "123.5 k op/s");
+        assert_eq!(shown(5e-12, "s"), "5.000e-3 ns");
+    }
 }

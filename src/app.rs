@@ -60,7 +60,7 @@ pub fn main(request: Request) -> ExitStatus {
     let result = match (request, WorkflowJob::current()) {
         (Request::Run(args), Some(job)) => return workflow_job::run(&args, &job),
         (Request::Run(args), None) => block_on(run(&args, Console::new(verbosity))),
-        (Request::Check(args), _) => check::check(&args, &console),
+        (Request::Check(args), _) => block_on(check::check(&args, &console)),
         (Request::Bake(args), _) => block_on(bake(&args, Console::new(verbosity))),
         (Request::Plan(args), _) => block_on(plan::plan(&args, &console)),
         (Request::Init(args), _) => init::init(&args, &console),

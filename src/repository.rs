@@ -77,6 +77,19 @@ pub async fn look_up(
     }
 }
 
+/// Checks that a clone can be asked. Nobody asks a server.
+///
+/// # Errors
+/// When the path leads to no clone, or there is no git.
+pub async fn check(shell: &impl Shell, source: &RepositorySource) -> Result<(), RepositoryError> {
+    match source {
+        RepositorySource::Url(_) => Ok(()),
+        RepositorySource::Clone { path, .. } => {
+            LocalClone::open(&Git::of(shell), path).await.map(drop)
+        }
+    }
+}
+
 /// A clone on this machine.
 struct LocalClone<'a, S> {
     git: Git<'a, S>,

@@ -9,7 +9,7 @@ use crate::exit_status::ExitStatus;
 use crate::project::{Project, Selection, calls_for_checkout, select, unsent_calls};
 use crate::project_file::ProjectFile;
 use crate::reporter::console::Console;
-use crate::repository::{RepositoryError, RepositorySource};
+use crate::shell::process::ProcessShell;
 
 /// The most files that are listed, the largest first.
 const MAX_LISTED: usize = 10;
@@ -21,14 +21,12 @@ const MAX_CALLS: usize = 10;
 ///
 /// # Errors
 /// Every problem of the config.
-pub(super) fn check(args: &CheckArgs, console: &Console) -> Result<ExitStatus, Error> {
+pub(super) async fn check(args: &CheckArgs, console: &Console) -> Result<ExitStatus, Error> {
     let project = Project::open(&args.config, args.local)?;
     let config = &project.config;
-    if let Some(RepositorySource::Clone { path, .. }) = repository(&project)
-        && let Err(error) = path.metadata()
-    {
-        let reason = error.to_string();
-        return Err(RepositoryError::NotAClone { path, reason }.into());
+    if let Some(source) = repository(&project) {
+        let shell = ProcessShell::in_directory(&project.directory);
+        crate::repository::check(&shell, &source).await?;
     }
     console.say(&format!(
         "{} is valid: {}, {}",

@@ -226,8 +226,10 @@ fn volume(volume: &EbsVolume) -> String {
         volume.bytes.map(gibibytes),
         volume.iops.map(|iops| format!("{iops} IOPS")),
         volume.bytes_per_s.map(per_s),
-        volume.snapshot.as_ref().map(|_| "from a snapshot".into()),
-        volume.initialized_bytes_per_s.map(per_s),
+        volume.is_uninitialized().then(|| "not initialized".into()),
+        volume
+            .initialized_bytes_per_s
+            .map(|rate| format!("initialized at {}", per_s(rate))),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     parts.join(" ")

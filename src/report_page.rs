@@ -9,6 +9,7 @@ mod document;
 mod history;
 mod metrics;
 mod pack;
+mod plan;
 mod tables;
 
 use jiff::Timestamp;

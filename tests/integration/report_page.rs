@@ -189,7 +189,7 @@ fn an_hour_of_eight_samples_is_one_quiet_page_that_anyone_can_use() {
     );
     assert_eq!(
         seen["paper"],
-        json!({"charts": 56, "drawn": 56, "empty": 0, "closed": 0, "colours": ["#0067a8"], "text": "rgb(28, 32, 36)"})
+        json!({"charts": 56, "drawn": 56, "empty": 0, "closed": 0, "colours": ["rgb(0, 103, 168)"], "text": "rgb(28, 32, 36)"})
     );
     assert_eq!(seen["beforePrinting"], "dark, 0 open");
     assert_eq!(seen["afterPrinting"], seen["beforePrinting"]);

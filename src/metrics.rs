@@ -66,8 +66,8 @@ struct Disturbances {
     steal: f64,
     /// The share of time for which a limit held CPUs up.
     throttled: f64,
-    /// The share of all CPUs that programs outside of the steps had.
-    beside: f64,
+    /// The share of all CPUs that programs outside of the steps had; a moment does not tell it.
+    beside: Option<f64>,
     /// The bytes swapped in and out in a second.
     swapped: f64,
     /// The bytes read in a second from volumes that are not initialized.
@@ -107,7 +107,7 @@ impl Disturbances {
         Self {
             steal: known(stolen),
             throttled: known(held_up).max(known(held_up_step)),
-            beside: beside.over(COMPARED_SECONDS).unwrap_or_default(),
+            beside: beside.over(COMPARED_SECONDS),
             swapped: known(swapped),
             uninitialized: known(uninitialized),
             drift: ends.map_or(0.0, |(low, high)| distance(low, high)),
@@ -140,12 +140,10 @@ fn between_arms(sample: u32, rows: &[Row]) -> Vec<Reservation> {
             voids: more > VOID_SHARE,
         });
     }
-    let more = (baseline.beside - candidate.beside).abs();
-    if more > NAMED_BESIDE {
-        let (one, other) = (
-            percent(baseline.beside.max(0.0)),
-            percent(candidate.beside.max(0.0)),
-        );
+    if let Some((one, other)) = baseline.beside.zip(candidate.beside)
+        && (one - other).abs() > NAMED_BESIDE
+    {
+        let (one, other) = (percent(one.max(0.0)), percent(other.max(0.0)));
         reservations.push(Reservation {
             reason: format!(
                 "in sample {sample} programs outside of the steps had {one} of the CPUs in turns of the baseline, and {other} in those of the candidate"
@@ -169,7 +167,8 @@ fn between_arms(sample: u32, rows: &[Row]) -> Vec<Reservation> {
 
 /// A disturbance, and the limits beyond which it is said, a turn is named, and nothing is concluded any more.
 struct Limits {
-    of: fn(&Disturbances) -> f64,
+    /// Its size, where that is known.
+    of: fn(&Disturbances) -> Option<f64>,
     said: f64,
     named: f64,
     voids: f64,
@@ -184,7 +183,7 @@ fn rate(bytes_per_s: f64) -> String {
 
 const LIMITS: [Limits; 6] = [
     Limits {
-        of: |one| one.steal,
+        of: |one| Some(one.steal),
         said: SAID_SHARE,
         named: VOID_SHARE,
         voids: VOID_SHARE,
@@ -192,7 +191,7 @@ const LIMITS: [Limits; 6] = [
         reason: |sample, share| format!("sample {sample} lost {share} to steal"),
     },
     Limits {
-        of: |one| one.throttled,
+        of: |one| Some(one.throttled),
         said: SAID_SHARE,
         named: VOID_SHARE,
         voids: VOID_SHARE,
@@ -210,7 +209,7 @@ const LIMITS: [Limits; 6] = [
         },
     },
     Limits {
-        of: |one| one.swapped,
+        of: |one| Some(one.swapped),
         said: SAID_SWAPPING,
         named: VOID_SWAPPING,
         voids: VOID_SWAPPING,
@@ -218,7 +217,7 @@ const LIMITS: [Limits; 6] = [
         reason: |sample, rate| format!("sample {sample} swapped {rate}"),
     },
     Limits {
-        of: |one| one.uninitialized,
+        of: |one| Some(one.uninitialized),
         said: SAID_UNINITIALIZED,
         named: NAMED_UNINITIALIZED,
         voids: f64::INFINITY,
@@ -228,7 +227,7 @@ const LIMITS: [Limits; 6] = [
         },
     },
     Limits {
-        of: |one| one.drift,
+        of: |one| Some(one.drift),
         said: SAID_DRIFT,
         named: f64::INFINITY,
         voids: f64::INFINITY,
@@ -245,19 +244,20 @@ impl Limits {
         whole: &Disturbances,
         turns: &[(u32, Disturbances)],
     ) -> Option<Reservation> {
-        let size = (self.of)(whole);
-        let hit = turns
+        let size = (self.of)(whole)?;
+        let known = turns
             .iter()
-            .filter(|(_, turn)| (self.of)(turn) > self.named);
-        let hit: Vec<String> = hit.map(|(turn, _)| turn.to_string()).collect();
+            .filter_map(|(turn, one)| Some((turn, (self.of)(one)?)));
+        let (hit, spared): (Vec<_>, Vec<_>) = known.partition(|(_, size)| *size > self.named);
         if size <= self.said && hit.is_empty() {
             return None;
         }
         let mut reason = (self.reason)(sample, &(self.size)(size.max(0.0)));
         // Where it is all of them, the mean says enough.
-        if !hit.is_empty() && hit.len() < turns.len() {
+        if !hit.is_empty() && !spared.is_empty() {
             let limit = (self.size)(self.named);
             let noun = if hit.len() == 1 { "turn" } else { "turns" };
+            let hit: Vec<String> = hit.iter().map(|(turn, _)| turn.to_string()).collect();
             let hit = hit.join(", ");
             reason = format!("{reason}, and more than {limit} in {noun} {hit}");
         }

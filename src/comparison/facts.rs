@@ -260,6 +260,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_volume_tells_whether_it_is_initialized() {
+        let made = EbsVolume {
+            kind: Some("gp3".into()),
+            ..EbsVolume::default()
+        };
+        let lazy = EbsVolume {
+            snapshot: Some("snap-1".into()),
+            ..made.clone()
+        };
+        let fetched = EbsVolume {
+            initialized_bytes_per_s: Some(100 << 20),
+            ..lazy.clone()
+        };
+        let texts = ["gp3", "gp3 not initialized", "gp3 initialized at 100 MiB/s"];
+        assert_eq!([made, lazy, fetched].map(|one| volume(&one)), texts);
+    }
+
+    #[test]
     fn the_documentation_has_every_fact_with_its_weight() {
         const DOCUMENTATION: &str = include_str!("../../docs/comparison-of-revisions.md");
         let (_, section) = DOCUMENTATION

@@ -145,6 +145,11 @@ fn programs_outside_of_the_steps_are_said_and_never_void() {
     assert_eq!(beside([50, 95]), [(of_one, false)]);
     let both = beside([98, 100]);
     assert_eq!(both, [(had("49.0 %"), false)]);
+    // A turn of a moment is not told to be a quiet one.
+    let text =
+        "uptime_s,step,cpu.user_percent,step.user_percent\n0,,0,\n12,a,90,100\n13,b,90,100\n";
+    let of_the_long = said(text, &[("a", Some(1)), ("b", Some(2))]);
+    assert_eq!(of_the_long, [(had("40.0 %"), false)]);
 }
 
 #[test]

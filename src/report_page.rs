@@ -4,10 +4,12 @@
 //! can end, and the page's script shows it as text only; nothing of it is markup at any time.
 
 mod content;
+mod course;
 mod document;
 mod history;
 mod metrics;
 mod pack;
+mod plan;
 mod tables;
 
 use jiff::Timestamp;
@@ -17,7 +19,7 @@ use crate::comparison::hosts::{Difference, Host, between_samples};
 use crate::records::{Figures, HostFacts, Manifest, SampleOf};
 use crate::report::{RunReport, SampleReport};
 
-pub(crate) use metrics::{Metrics, thinned};
+pub(crate) use metrics::Metrics;
 
 /// The content of the page of a run.
 #[derive(Debug, Clone)]

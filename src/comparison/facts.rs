@@ -226,8 +226,10 @@ fn volume(volume: &EbsVolume) -> String {
         volume.bytes.map(gibibytes),
         volume.iops.map(|iops| format!("{iops} IOPS")),
         volume.bytes_per_s.map(per_s),
-        volume.snapshot.as_ref().map(|_| "from a snapshot".into()),
-        volume.initialized_bytes_per_s.map(per_s),
+        volume.is_uninitialized().then(|| "not initialized".into()),
+        volume
+            .initialized_bytes_per_s
+            .map(|rate| format!("initialized at {}", per_s(rate))),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     parts.join(" ")
@@ -256,6 +258,24 @@ fn listed(names: impl Iterator<Item = String>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_volume_tells_whether_it_is_initialized() {
+        let made = EbsVolume {
+            kind: Some("gp3".into()),
+            ..EbsVolume::default()
+        };
+        let lazy = EbsVolume {
+            snapshot: Some("snap-1".into()),
+            ..made.clone()
+        };
+        let fetched = EbsVolume {
+            initialized_bytes_per_s: Some(100 << 20),
+            ..lazy.clone()
+        };
+        let texts = ["gp3", "gp3 not initialized", "gp3 initialized at 100 MiB/s"];
+        assert_eq!([made, lazy, fetched].map(|one| volume(&one)), texts);
+    }
 
     #[test]
     fn the_documentation_has_every_fact_with_its_weight() {

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::history::{History, histories};
 use super::metrics::Chart;
 use super::pack::packed;
+use super::plan::{PlannedStage, plan};
 use super::tables::{CollectedFile, Fact, facts, files};
 use super::{Across, Log, RunResults, SampleResults};
 use crate::comparison::hosts::Difference;
@@ -79,6 +80,7 @@ struct Run {
     passed: bool,
     errors: Vec<Diagnostic>,
     command: String,
+    plan: Vec<PlannedStage>,
     config: Option<String>,
 }
 
@@ -195,7 +197,7 @@ fn title(runs: &[RunResults], answers: &[Answer]) -> String {
 }
 
 /// What tells the samples of the runs apart: nothing where there is one run, else the revision, and the time where several
-/// runs have measured it.
+/// runs have measured it, to the second where that is enough.
 fn labels(runs: &[RunResults]) -> Vec<String> {
     let revision = |run: &RunResults| Some(run.samples.first()?.report.revision.clone());
     let label = |run: &RunResults| {
@@ -203,10 +205,18 @@ fn labels(runs: &[RunResults]) -> Vec<String> {
         let same = runs
             .iter()
             .filter(|other| revision(other).as_ref() == Some(&of_run));
+        let starts = || same.clone().filter_map(RunResults::started);
+        let second = |time: Timestamp| time.as_second();
         Some(match run.started() {
             _ if runs.len() == 1 => String::new(),
-            Some(started) if same.count() > 1 => {
-                format!("{of_run} ({}) ", started.strftime("%F %T"))
+            Some(started) if starts().count() > 1 => {
+                let at_once = starts().filter(|other| second(*other) == second(started));
+                let form = if at_once.count() > 1 {
+                    "%F %T%.6f"
+                } else {
+                    "%F %T"
+                };
+                format!("{of_run} ({}) ", started.strftime(form))
             }
             _ => format!("{of_run} "),
         })
@@ -337,6 +347,7 @@ impl Run {
                 .map(|report| report.errors.clone())
                 .unwrap_or_default(),
             command: command(run),
+            plan: plan(run),
             config: run.samples.iter().find_map(|sample| sample.config.clone()),
         }
     }

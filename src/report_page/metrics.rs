@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::course::Course;
 use super::pack::packed_numbers;
 
 /// The columns that are no metric.
@@ -199,16 +200,14 @@ impl Metrics {
         self.times.last().copied().unwrap_or_default()
     }
 
-    /// The readings of a metric, of which those that are unknown are left out; empty where there is no such column.
-    pub fn readings(&self, subject: &str, metric: &str) -> Vec<f32> {
+    /// A metric over time; none where there is no such column.
+    pub fn course(&self, subject: &str, metric: &str) -> Option<Course<'_>> {
         let mut columns = self.columns.iter();
         let column = columns.find(|column| column.subject == subject && column.metric == metric);
-        let values = column.map_or(&[][..], |column| &column.values);
-        values
-            .iter()
-            .copied()
-            .filter(|value| value.is_finite())
-            .collect()
+        column.map(|column| Course {
+            times: &self.times,
+            values: &column.values,
+        })
     }
 
     /// Every metric with its unit and its readings, in the order of the file.
@@ -262,7 +261,7 @@ impl Column {
 }
 
 /// The mean of each so many values, of those that are known.
-pub(crate) fn thinned(values: &[f32], every: usize) -> Vec<f32> {
+fn thinned(values: &[f32], every: usize) -> Vec<f32> {
     if every <= 1 {
         return values.to_vec();
     }
@@ -283,7 +282,7 @@ pub(crate) fn thinned(values: &[f32], every: usize) -> Vec<f32> {
     clippy::cast_possible_truncation,
     reason = "a chart has no more digits"
 )]
-const fn narrow(value: f64) -> f32 {
+pub(super) const fn narrow(value: f64) -> f32 {
     value as f32
 }
 
@@ -325,7 +324,8 @@ mod tests {
                 ("disk.nvme0n1 read".to_owned(), "bytes_per_s")
             ]
         );
-        assert_eq!(metrics.readings("disk.nvme0n1", "read"), [100.0, 300.0]);
+        let read = metrics.course("disk.nvme0n1", "read").unwrap();
+        assert_eq!(read.mean(), Some(200.0));
         assert!((metrics.start - 1000.5).abs() < 1e-9);
         // The wall clock was set back meanwhile, which is no time.
         assert_eq!(metrics.times[..4], [0.0, 1.0, 2.0, 3.0]);

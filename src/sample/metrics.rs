@@ -13,9 +13,10 @@ use crate::blocking::off_the_runtime;
 use crate::comparison::Reservation;
 use crate::config::ProviderSpec;
 use crate::job::{Log, Sampler, Sampling};
-use crate::metrics::{self, Scope};
+use crate::metrics::{self, Measurement, Scope};
 use crate::phase::{Phase, Stage};
 use crate::provider::Provider;
+use crate::records::HostFacts;
 use crate::reporter::Reporter;
 use crate::results::RECORDS;
 use crate::shell::{Output, Shell, ShellError};
@@ -127,11 +128,17 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
                 names.map(move |name| (name, scope))
             })
             .collect();
+        let facts = self.facts.as_ref();
+        let measurement = Measurement {
+            sample: self.index,
+            steps,
+            cpus: facts.and_then(|facts| facts.cpu_count).filter(|_| alone),
+            uninitialized_disks: facts.map_or_else(Vec::new, HostFacts::uninitialized_disks),
+        };
         let path = self.results.path().join(RECORDS).join(metrics::FILE);
-        let index = self.index;
         let reading = spawn_blocking(move || {
             let text = std::fs::read(path).unwrap_or_default();
-            metrics::reservations(index, &steps, &text)
+            metrics::reservations(&measurement, &text)
         });
         reading.await.unwrap_or_default()
     }

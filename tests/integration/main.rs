@@ -10,6 +10,8 @@ mod aws_faults;
 #[cfg(test)]
 mod bake;
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
 mod collection;
 #[cfg(test)]
 mod command;
@@ -87,6 +89,8 @@ mod reference;
 mod rehearsal;
 #[cfg(test)]
 mod rented_facts;
+#[cfg(test)]
+mod rented_page;
 #[cfg(test)]
 mod report_page;
 #[cfg(test)]

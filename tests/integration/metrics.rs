@@ -1,5 +1,6 @@
 //! The sampler of the system metrics, as instances run it: on every awk, and no longer than what it is for.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
@@ -310,6 +311,134 @@ fn what_a_step_reads_and_writes_is_sampled_even_where_nothing_was_before() {
                     .find(|rate| *rate > 0.0)
             });
         }
+        sampler.tell("quit");
+        sampler.ends();
+    }
+}
+
+/// The files that a tick reads on every machine; of the two last ones no more than to the word behind them.
+const READ_BY_A_TICK: [(&str, &str); 11] = [
+    ("/proc/uptime", ""),
+    ("/proc/stat", ""),
+    ("/proc/loadavg", ""),
+    ("/proc/diskstats", ""),
+    ("/proc/net/dev", ""),
+    ("/proc/pressure/cpu", ""),
+    ("/proc/pressure/io", ""),
+    ("/proc/pressure/memory", ""),
+    ("/sys/fs/cgroup/cpu.stat", ""),
+    ("/proc/meminfo", "Dirty:"),
+    ("/proc/vmstat", "pgmajfault "),
+];
+
+/// The blocks that an awk reads at once at least, in bytes: the size that the kernel tells of a file in `/proc`.
+const BLOCK: usize = 1024;
+
+/// The ticks that are counted.
+const TICKS: usize = 100;
+
+/// The system calls of a sampler with this awk that ticked so often, by their names.
+fn calls(awk: &str, ticks: usize) -> BTreeMap<String, usize> {
+    let directory = tempfile::tempdir().unwrap();
+    let trace = directory.path().join("trace");
+    let by_bash = shell_with(awk, directory.path());
+    let mut traced = Command::new("strace");
+    traced.args([
+        "-f",
+        "-qq",
+        "-e",
+        "trace=read,openat,open,execve,fork,vfork,clone,clone3",
+        "-o",
+    ]);
+    traced.arg(&trace).arg("bash");
+    for (name, value) in by_bash.get_envs() {
+        traced.env(name, value.unwrap());
+    }
+    // The only ticks are those that it is told.
+    let owner = std::process::id().to_string();
+    let mut sampler = Sampler::by(traced, directory, "3600", &owner);
+    let told = "\n".repeat(ticks);
+    sampler.tell(&format!("{told}quit"));
+    sampler.ends();
+    let mut calls = BTreeMap::new();
+    for line in fs::read_to_string(trace).unwrap().lines() {
+        // The second half of a call that was interrupted by another process counts no second time.
+        if let Some((_, call)) = line.split_once(' ')
+            && let Some((name, _)) = call.trim_start().split_once('(')
+        {
+            *calls.entry(name.to_owned()).or_insert(0) += 1;
+        }
+    }
+    calls
+}
+
+/// Time would tell of the machine and of what else runs on it; the calls to the kernel are the same everywhere.
+#[test]
+fn a_tick_starts_no_process_and_reads_no_more_than_it_needs() {
+    let traces = Command::new("strace")
+        .args(["-qq", "-o", "/dev/null", "true"])
+        .status();
+    if !traces.is_ok_and(|status| status.success()) {
+        skip("strace is missing, or may not trace: tests/run installs it");
+        return;
+    }
+    let files = READ_BY_A_TICK.iter();
+    let contents = files.filter_map(|(file, word)| Some((fs::read_to_string(file).ok()?, word)));
+    let needed = contents.map(|(text, word)| {
+        let length = text
+            .find(word)
+            .filter(|_| !word.is_empty())
+            .unwrap_or(text.len());
+        // One block more where a number grew over its end, and one call that finds the end.
+        length.div_ceil(BLOCK) + 2
+    });
+    let frequencies =
+        (0..16).map(|cpu| format!("/sys/devices/system/cpu/cpu{cpu}/cpufreq/scaling_cur_freq"));
+    let frequencies = frequencies.filter(|file| Path::new(file).exists()).count();
+    // A read more is that of the tick itself.
+    let most_reads = needed.sum::<usize>() + 2 * frequencies + 1;
+    let most_opens = READ_BY_A_TICK.len() + frequencies;
+    for awk in awks() {
+        let [few, many] = [10, 10 + TICKS].map(|ticks| calls(awk, ticks));
+        let of_ticks = |name: &str| {
+            let [few, many] = [&few, &many].map(|calls| calls.get(name).copied().unwrap_or(0));
+            many.saturating_sub(few)
+        };
+        for starting in ["execve", "fork", "vfork", "clone", "clone3"] {
+            assert_eq!(of_ticks(starting), 0, "{awk}: {starting}");
+        }
+        let opens = of_ticks("openat") + of_ticks("open");
+        assert!(opens > TICKS, "{awk} was not traced: {many:?}");
+        assert!(
+            opens <= most_opens * TICKS,
+            "{awk}: {opens} files for {TICKS} ticks"
+        );
+        let reads = of_ticks("read");
+        assert!(
+            reads <= most_reads * TICKS,
+            "{awk}: {reads} reads for {TICKS} ticks, and {most_reads} for one would do"
+        );
+    }
+}
+
+#[test]
+fn a_sampler_has_eight_megabytes_at_most() {
+    for awk in awks() {
+        let mut sampler = Sampler::start(Some(awk), &std::process::id().to_string());
+        sampler.tell("begin\t\t01-run-a.sh");
+        wait_for("a row of the step", || sampler.lines().get(2).cloned());
+        let process = sampler.process.id();
+        let children =
+            fs::read_to_string(format!("/proc/{process}/task/{process}/children")).unwrap();
+        let processes = children.split_whitespace().map(str::to_owned);
+        let kilobytes = processes.chain([process.to_string()]).map(|process| {
+            let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+            let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+            let resident = resident.unwrap().trim().trim_end_matches(" kB");
+            resident.parse::<u32>().unwrap()
+        });
+        let kilobytes: u32 = kilobytes.sum();
+        assert!((500..=8192).contains(&kilobytes), "{awk}: {kilobytes} KiB");
         sampler.tell("quit");
         sampler.ends();
     }

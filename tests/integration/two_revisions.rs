@@ -13,16 +13,12 @@ use crate::workflow::{step, values};
 /// How many repetitions a turn has here; the example has ten.
 const REPETITIONS: &str = "repetitions=3";
 
-/// Which verdict it is depends on what else this machine does, and is not asserted; that all places tell the same is.
-#[test]
-fn a_maintainer_gets_the_answer_with_what_it_rests_on_and_how_to_see_it_again() {
-    let (Some(lab), Some(github)) = (Lab::start(Guest::Sshd), FakeGitHub::with_prism()) else {
-        return;
-    };
-    let sandbox = Sandbox::new();
-    make_repository(&sandbox.path().join("wordcount"));
+/// The repository of the example in the directory `wordcount`, for instances of a lab.
+pub(crate) fn measurable_in(lab: &Lab, sandbox: &Sandbox) {
+    let clone = sandbox.path().join("wordcount");
+    make_repository(&clone);
     let change = |name: &str, from: &str, to: &str| {
-        let path = sandbox.path().join("wordcount").join(name);
+        let path = clone.join(name);
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.contains(from), "{text}");
         fs::write(path, text.replacen(from, to, 1)).unwrap();
@@ -37,7 +33,16 @@ fn a_maintainer_gets_the_answer_with_what_it_rests_on_and_how_to_see_it_again() 
         &format!("{ami}\n  security_group: collector"),
     );
     change("measure.sh", "repetitions=10", REPETITIONS);
+}
 
+/// Which verdict it is depends on what else this machine does, and is not asserted; that all places tell the same is.
+#[test]
+fn a_maintainer_gets_the_answer_with_what_it_rests_on_and_how_to_see_it_again() {
+    let (Some(lab), Some(github)) = (Lab::start(Guest::Sshd), FakeGitHub::with_prism()) else {
+        return;
+    };
+    let sandbox = Sandbox::new();
+    measurable_in(&lab, &sandbox);
     github.add_pull(&json!({ "number": 7, "sha": SHA }));
     let mut job = github.job();
     job.event("pull_request", &json!({ "pull_request": { "number": 7 } }));

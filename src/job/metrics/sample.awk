@@ -48,8 +48,11 @@ function read_stat(    line, f, cpu) {
     close("/proc/stat")
 }
 
-function read_words(file, prefix) {
-    while ((getline < file) > 0) if ((prefix $1) in wanted) now[prefix $1] = $2 + 0
+# The numbers behind so many words. Nothing is read beyond the last of them: the kernel counts all of `vmstat` anew for each block.
+function read_words(file, prefix, count) {
+    while (count > 0 && (getline < file) > 0) {
+        if ((prefix $1) in wanted) { now[prefix $1] = $2 + 0; count-- }
+    }
     close(file)
 }
 
@@ -125,7 +128,7 @@ function read_group(path) {
     read_number(path "/memory.current", "step memory")
     read_number(path "/memory.peak", "step peak")
     read_number(path "/pids.current", "step processes")
-    read_words(path "/cpu.stat", "step ")
+    read_words(path "/cpu.stat", "step ", 3)
     read_group_io(path "/io.stat")
 }
 
@@ -156,8 +159,8 @@ function forget_group(    i) {
 function read_all() {
     read_stat()
     read_load()
-    read_words("/proc/meminfo", "")
-    read_words("/proc/vmstat", "")
+    read_words("/proc/meminfo", "", 6)
+    read_words("/proc/vmstat", "", 4)
     if ("MemAvailable:" in now) now["memory used"] = now["MemTotal:"] - now["MemAvailable:"]
     if ("SwapTotal:" in now) now["swap used"] = now["SwapTotal:"] - now["SwapFree:"]
     read_pressure("cpu")
@@ -166,7 +169,7 @@ function read_all() {
     read_disks()
     read_networks()
     read_frequencies()
-    if (throttles || !started) { read_words("/sys/fs/cgroup/cpu.stat", "all "); throttles = "all throttled_usec" in now }
+    if (throttles || !started) { read_words("/sys/fs/cgroup/cpu.stat", "all ", 3); throttles = "all throttled_usec" in now }
     if (group != "") read_group(group)
     read_uptime()
 }

@@ -82,8 +82,16 @@ function drawNow(target) {
   if (draw) draw();
 }
 
+// A colour as a canvas takes it: which of its two it is now, an element that has it knows.
+const swatches = new Map();
 function colour(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+  if (!swatches.has(name)) {
+    const swatch = element("span", { hidden: true });
+    swatch.style.color = `var(--${name})`;
+    swatches.set(name, swatch);
+    document.body.append(swatch);
+  }
+  return getComputedStyle(swatches.get(name)).color;
 }
 
 const SERIES = 8;

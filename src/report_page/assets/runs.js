@@ -55,10 +55,38 @@ function drawOutcome() {
   section("colophon").textContent = `Made by collector ${content.collector} at ${content.made}. Charts by uPlot (MIT License).`;
 }
 
+// From the shortest to the longest time; nothing where nothing was carried out.
+function span(took) {
+  if (!took) return "–";
+  const [least, most] = took.map(duration);
+  return least === most ? least : `${least} to ${most}`;
+}
+
+// A line for each script; the phase is the head of all of its lines.
+function planTable(run, name) {
+  const rows = run.plan.flatMap(({ stage, does, times, took, steps }) => {
+    if (steps.length === 0) return [[stage, times, element("td", { class: "quiet" }, does), "", "", span(took)]];
+    const rowspan = steps.length;
+    const head = [element("th", { scope: "rowgroup", rowspan }, stage), element("td", { rowspan }, times)];
+    return steps.map((step, place) => [
+      ...(place ? [] : head), element("td", {}, [step.script, step.options].filter(Boolean).join(" ")),
+      step.place === "local" ? "where collector ran" : "the instance", step.timeout || "–", span(step.took),
+    ]);
+  });
+  return table(`Phases of ${name}`, ["phase", "on each instance", "script", "runs on", "time-out", "took"], rows, { class: "plan" });
+}
+
+function planWords(run, samples) {
+  const count = samples.length === 1 ? "one instance" : `each of ${samples.length} instances`;
+  const turns = run.baseline ? `A turn is run and before_collect of one revision: A is the baseline ${run.baseline}, B the candidate ${run.revision}, both set up on the same instance.` : "A turn is run and before_collect.";
+  return `What was done on ${count}, from top to bottom. ${samples.some(orderOf) ? turns : ""}`;
+}
+
 function drawPlan() {
   const place = section("plan");
   content.runs.forEach((run, number) => {
-    const into = content.runs.length === 1 ? place : fold(`${run.revision}, ${run.started ?? run.id}`, () => {});
+    const name = `${run.revision}, ${run.started ?? run.id}`;
+    const into = content.runs.length === 1 ? place : fold(name, () => {});
     if (into !== place) place.append(into);
     const samples = content.samples.filter((sample) => sample.run === number);
     into.append(
@@ -66,7 +94,8 @@ function drawPlan() {
       copyable(run.command),
       facts([["run", run.id], ["revision", run.revision], ["commit", run.commit], ["baseline", run.baseline], ["description", run.description], ["started", run.started], ["outcome", run.outcome], ...samples.map((sample) => [`turns of ${sample.name}`, orderOf(sample)])]),
     );
-    if (samples.some(orderOf)) into.append(element("p", { class: "quiet" }, run.baseline ? "A is the baseline, B the candidate; rounds are apart." : "Each B is a turn; rounds are apart."));
+    if (samples.some(orderOf)) into.append(element("p", { class: "quiet" }, `Turns in their order${run.baseline ? "" : ", each a B"}; rounds are apart.`));
+    if (run.plan.length) into.append(element("h3", {}, "Phases"), element("p", {}, planWords(run, samples)), planTable(run, name));
     if (run.config) into.append(fold("config.yml", (made) => made.append(element("pre", { tabindex: "0" }, run.config)), { open: false }));
   });
 }

@@ -34,15 +34,14 @@ impl<P: Provider> Lessor<'_, P> {
         if until <= now {
             return Err("its time is over".into());
         }
-        if until < expires_at {
-            let keeping = timeout(KEEP_DEADLINE, self.provider.keep(id, until));
-            match until_cancelled(self.signal, keeping).await {
-                Completion::Returned(Ok(kept)) => kept.map_err(|error| error.to_string())?,
-                Completion::Returned(Err(_)) => return Err("it did not answer in time".into()),
-                Completion::Cancelled => return Err("a signal came".into()),
-                Completion::Panicked(message) => {
-                    return Err(format!("collector panicked: {message}"));
-                }
+        // Also where that is the end of its life: an instance that nobody can speak to may have no timer at all.
+        let keeping = timeout(KEEP_DEADLINE, self.provider.keep(id, until));
+        match until_cancelled(self.signal, keeping).await {
+            Completion::Returned(Ok(kept)) => kept.map_err(|error| error.to_string())?,
+            Completion::Returned(Err(_)) => return Err("it did not answer in time".into()),
+            Completion::Cancelled => return Err("a signal came".into()),
+            Completion::Panicked(message) => {
+                return Err(format!("collector panicked: {message}"));
             }
         }
         let noted = self.records.note_kept(id, until).await;

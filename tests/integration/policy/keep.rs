@@ -61,12 +61,8 @@ fn an_instance_that_cannot_set_its_timer_is_terminated() {
 
 #[test]
 fn it_never_stays_for_longer_than_it_lives_anyway() {
-    let faults = Faults {
-        keep: Keep::Fails,
-        ..Faults::default()
-    };
-    let done = failing().lifetime(HALF_AN_HOUR / 2).faults(faults).go();
-    assert_eq!(done.exits(1).living.len(), 1, "its own timer does");
+    let done = failing().lifetime(HALF_AN_HOUR / 2).go();
+    assert_eq!(done.exits(1).living.len(), 1);
     let sample = done.sample();
     assert_eq!(
         sample.released,
@@ -75,6 +71,16 @@ fn it_never_stays_for_longer_than_it_lives_anyway() {
             until: sample.expires_at
         }
     );
+}
+
+#[test]
+fn one_that_lives_no_longer_anyway_has_to_confirm_its_timer_too() {
+    let faults = Faults {
+        keep: Keep::Fails,
+        ..Faults::default()
+    };
+    let done = failing().lifetime(HALF_AN_HOUR / 2).faults(faults).go();
+    done.exits(1).gave_back().warned("was not kept");
 }
 
 #[test]

@@ -202,10 +202,12 @@ impl Results {
     ///
     /// # Errors
     /// When the name is taken.
-    pub fn finalize_name(&mut self) -> Result<(), ResultsError> {
+    pub async fn finalize_name(&mut self) -> Result<(), ResultsError> {
         let last = self.final_path();
         if last != self.path {
-            fs::rename(&self.path, &last).map_err(failed("renaming the results to", &last))?;
+            let (from, to) = (self.path.clone(), last.clone());
+            let renaming = move || fs::rename(from, to);
+            file_work("renaming the results to", &last, renaming).await?;
             self.path = last;
         }
         Ok(())

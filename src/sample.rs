@@ -426,11 +426,10 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             self.journal
                 .fail(Outcome::Unavailable, error.to_string(), error.hint());
         }
-        let recorded = self
-            .results
-            .record(collection.manifest)
-            .await
-            .and_then(|()| self.results.finalize_name());
+        let mut recorded = self.results.record(collection.manifest).await;
+        if recorded.is_ok() {
+            recorded = self.results.finalize_name().await;
+        }
         if let Err(error) = recorded {
             self.journal
                 .fail(Outcome::Unavailable, error.to_string(), error.hint());

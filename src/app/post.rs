@@ -54,8 +54,6 @@ pub(super) fn run() -> ExitStatus {
         ));
         return ExitStatus::Passed;
     };
-    state.hand_over(&job);
-    hand_over_state();
     // An instance that is known to be gone will not show up any more.
     let waiting = if released {
         Duration::ZERO
@@ -79,6 +77,9 @@ pub(super) fn run() -> ExitStatus {
             ExitStatus::Leaked
         }
     };
+    // It looks at every file of the workspace, so what costs money comes first.
+    state.hand_over(&job);
+    hand_over_state();
     match undelivered {
         Some(since) => deliver(Some(&state), since, status, &job),
         None => status,

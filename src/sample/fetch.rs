@@ -87,7 +87,7 @@ pub async fn fetch<R: Reporter>(
     let manifest = manifest.completed_by(earlier);
     let collected = sum(&manifest);
     results.record(manifest).await?;
-    results.finalize_name()?;
+    results.finalize_name().await?;
     let records = results.path().join(RECORDS);
     let report = match read::<SampleReport>(results.path()).await {
         // It is a newer collector's, or damaged: nothing of it is lost.
@@ -170,8 +170,8 @@ async fn fetch_logs(
             sample: instance.sample,
         };
         let source = Source { directory, number };
-        StepLog::create(path, free, silent)
-            .complete(shell, source, *size)
+        let mut log = StepLog::create(path, free, silent).await;
+        log.complete(shell, source, *size)
             .await
             .map_err(|error| error.to_string())?;
     }

@@ -151,7 +151,7 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
         }
         let mut results = self.results;
         let journal = self.journal;
-        let named = results.finalize_name();
+        let named = results.finalize_name().await;
         report.directory = Some(results.path().to_owned());
         if let Err(error) = &named {
             // The report is worth keeping under the temporary name, too.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::marked_lines::MarkedLines;
+use crate::blocking::off_the_runtime;
 use crate::job::{Log, read_log};
 use crate::reporter::{Event, Reporter, SampleReporter};
 use crate::shell::{Output, Shell, ShellError};
@@ -75,7 +76,7 @@ struct End {
 
 impl<'a, R: Reporter> StepLog<'a, R> {
     /// An empty log in a file of its own; `free` are the bytes that the disk has left.
-    pub(super) fn create(path: PathBuf, free: u64, reporter: SampleReporter<'a, R>) -> Self {
+    pub(super) async fn create(path: PathBuf, free: u64, reporter: SampleReporter<'a, R>) -> Self {
         let mut log = Self {
             path,
             reporter,
@@ -91,7 +92,7 @@ impl<'a, R: Reporter> StepLog<'a, R> {
             trouble: None,
             told: None,
         };
-        log.open();
+        log.open().await;
         log
     }
 
@@ -100,13 +101,13 @@ impl<'a, R: Reporter> StepLog<'a, R> {
         Self { mark, ..self }
     }
 
-    fn open(&mut self) {
-        let opened = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&self.path);
-        match opened {
+    async fn open(&mut self) {
+        let path = self.path.clone();
+        let opening = move || {
+            let mut options = OpenOptions::new();
+            options.create(true).truncate(false).write(true).open(path)
+        };
+        match off_the_runtime(opening).await {
             Ok(file) => self.file = Some(Arc::new(file)),
             Err(error) => self.trouble = Some(error.to_string()),
         }
@@ -141,7 +142,7 @@ impl<'a, R: Reporter> StepLog<'a, R> {
         }
         self.strict = true;
         if self.file.is_none() {
-            self.open();
+            self.open().await;
         }
         let left_out = self.left_out(size);
         let beginning = if left_out > 0 { self.part } else { size };

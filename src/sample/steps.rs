@@ -129,7 +129,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             self.scope = scope.clone();
             let mark = scope.arm.filter(|_| scopes.len() > 1);
             let mark = mark.map(|arm| MarkedLines::new(&arm.to_string()));
-            let step = self.begin_step(index, phase, step, jobs_dir, free);
+            let step = self.begin_step(index, phase, step, jobs_dir, free).await;
             begun.push(Begun {
                 log: step.log.marked(mark),
                 ..step
@@ -180,7 +180,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
     }
 
     /// Enters a step for the scope with this index.
-    fn begin_step(
+    async fn begin_step(
         &mut self,
         index: usize,
         phase: Phase,
@@ -213,7 +213,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         let path = self.results.path().join(&log_name);
         self.journal
             .begin_step(index, phase, step, timeout, log_name);
-        let log = StepLog::create(path, free, *self.journal.reporter());
+        let log = StepLog::create(path, free, *self.journal.reporter()).await;
         Begun { job, timeout, log }
     }
 

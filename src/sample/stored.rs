@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::journal::Journal;
 use super::straight::Straight;
 use super::{Host, Sample};
+use crate::blocking::off_the_runtime;
 use crate::cancel::{Completion, until_cancelled};
 use crate::collect::{Collection, collect, survey};
 use crate::config::Pattern;
@@ -204,7 +205,11 @@ async fn send_file(
         path: path.display().to_string(),
         message: error.to_string(),
     };
-    let length = std::fs::metadata(path).map_err(unreadable)?.len();
+    let measuring = {
+        let path = path.to_owned();
+        off_the_runtime(move || Ok(std::fs::metadata(path)?.len()))
+    };
+    let length = measuring.await.map_err(unreadable)?;
     let size = part_size(length);
     let offsets = (0..length.div_ceil(size).max(1)).map(|index| index * size);
     stream::iter((first..).zip(offsets))

@@ -141,6 +141,29 @@ fn a_signal_ends_a_rehearsal_and_all_of_its_processes() {
 }
 
 #[test]
+fn a_disk_that_hangs_holds_up_no_signal() {
+    let sandbox = Sandbox::new();
+    // Whoever writes to a pipe that nobody reads waits, as for a disk that does not answer.
+    let logs = sandbox.output().join("v1/.*.partial/collector/logs");
+    sandbox
+        .config(
+            "performance_results: none",
+            "setup:\n  - hang.sh: {local: true}\nrun:\n  - measure.sh\n",
+        )
+        .script(
+            "hang.sh",
+            &format!("cd {} && mkfifo 02-run-measure.sh.log", logs.display()),
+        )
+        .script("measure.sh", "true");
+    let mut running = Running::spawn(sandbox.collect(&["config.yml", "v1", "--local"]));
+    running.wait_for_output("run: measure.sh");
+    let since = Instant::now();
+    running.signal(Signal::TERM);
+    running.finish().expect(143).says("terminate: done");
+    assert!(since.elapsed() < GONE, "{:?}", since.elapsed());
+}
+
+#[test]
 fn every_signal_that_would_end_the_process_ends_the_run_in_good_order() {
     let begun = report::Signal::ALL.map(|signal| {
         let sandbox = Sandbox::new();

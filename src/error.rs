@@ -139,8 +139,8 @@ pub(crate) enum Error {
         /// Why it failed.
         source: std::io::Error,
     },
-    /// Instances that were to be ended may live on.
-    #[error("{0} instances could not be ended")]
+    /// Instances that were to be ended may live on, or resources that were to be deleted.
+    #[error("{0} of them could not be ended or deleted")]
     NotReaped(usize),
 }
 

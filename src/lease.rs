@@ -145,14 +145,17 @@ impl<'a, P: Provider> Lessor<'a, P> {
             account: self.provider.account().map(str::to_owned),
             saved_at: Timestamp::now(),
         };
-        if let Err(error) = self.records.save(&record).await {
-            return Leased {
-                error: Some(error),
-                unanswered: Release::NothingLaunched,
-                rentals: Vec::new(),
-                remaining: Vec::new(),
-            };
-        }
+        let _held = match self.records.save(&record).await {
+            Ok(held) => held,
+            Err(error) => {
+                return Leased {
+                    error: Some(error),
+                    unanswered: Release::NothingLaunched,
+                    rentals: Vec::new(),
+                    remaining: Vec::new(),
+                };
+            }
+        };
         let mut keep_record = false;
         let mut leased = match self.launch(candidates, request).await {
             Ok(ids) => Leased {
@@ -163,8 +166,7 @@ impl<'a, P: Provider> Lessor<'a, P> {
             },
             Err(failed) => {
                 // EC2 may still show what nobody answered for: the record lets `reap` look again.
-                keep_record =
-                    failed.may_have_launched && failed.release == Release::NothingLaunched;
+                keep_record = failed.unanswered && failed.release == Release::NothingLaunched;
                 Leased {
                     error: failed.error,
                     unanswered: failed.release,

@@ -337,6 +337,8 @@ pub enum RefusalKind {
     Transient,
     /// There is no such thing, or none yet.
     NotFound,
+    /// It was made a moment ago, and will show.
+    NotYetVisible,
     /// It is there already: an earlier attempt was carried out.
     Duplicate,
     /// Something else still uses it.
@@ -375,7 +377,7 @@ impl ProviderError {
                 | Self::Failed { .. }
                 | Self::Unreachable { .. }
                 | Self::Refused {
-                    kind: RefusalKind::Transient,
+                    kind: RefusalKind::Transient | RefusalKind::NotYetVisible,
                     ..
                 }
         )

@@ -20,7 +20,7 @@ use crate::provider::{ProviderError, Sweep};
 use crate::report::Release;
 use crate::reporter::console::Console;
 
-/// A lease older than this is not waiting for its launch any more.
+/// The instances of a lease whose process died show up before it is so old.
 const ORPHAN_AGE: SignedDuration = SignedDuration::from_mins(15);
 
 /// The owner that `reap` looks for, and the records in which it notes what became of it.
@@ -37,8 +37,18 @@ struct Reaping<'a> {
 struct Reaped {
     /// Instances and resources.
     found: usize,
-    /// Instances that could not be ended.
+    /// Instances that could not be ended, and resources that could not be deleted.
     left: usize,
+}
+
+/// The resources that were found without an instance.
+#[derive(Debug, Default)]
+struct Leftovers {
+    found: usize,
+    /// Those whose deletion was refused.
+    refused: usize,
+    /// The leases of those that are still there.
+    leases: Vec<LeaseToken>,
 }
 
 /// Ends instances that were left over.
@@ -171,13 +181,15 @@ impl Reaping<'_> {
             }
         }
         match delete_leftovers(provider, owner, *expired, console).await {
-            Ok((count, leases)) => {
-                reaped.found += count;
-                remaining.extend(leases);
+            Ok(leftovers) => {
+                reaped.found += leftovers.found;
+                reaped.left += leftovers.refused;
+                remaining.extend(leftovers.leases);
             }
             // What costs money is ended; what cannot be looked at keeps every lease on record.
             Err(error) => {
                 console.error(&error.to_string(), error.hint());
+                reaped.left += 1;
                 return Ok(reaped);
             }
         }
@@ -213,6 +225,9 @@ impl Reaping<'_> {
         record: &LeaseRecord,
         provider: &impl Sweep,
     ) -> Result<(), String> {
+        if self.records.is_held(&record.lease) {
+            return Err("its run goes on".into());
+        }
         if record.saved_at.duration_until(Timestamp::now()) <= ORPHAN_AGE {
             return Err("it is young, and its instances may be about to appear".into());
         }
@@ -244,32 +259,37 @@ impl Reaping<'_> {
 }
 
 /// Deletes the resources that outlived their instances; with `expired`, those whose time is over only, for others may
-/// belong to a run that is about to launch. Returns how many there were, and the leases of those that are still in use.
+/// belong to a run that is about to launch.
 async fn delete_leftovers(
     provider: &impl Sweep,
     owner: &Owner,
     expired: bool,
     console: &Console,
-) -> Result<(usize, Vec<LeaseToken>), ProviderError> {
+) -> Result<Leftovers, ProviderError> {
     let now = Timestamp::now();
-    let mut count = 0;
-    let mut left = Vec::new();
+    let mut leftovers = Leftovers::default();
     for found in provider.find_resources(owner).await? {
         let over = found.expires_at.is_some_and(|at| at <= now);
         if expired && !over {
             continue;
         }
-        count += 1;
+        leftovers.found += 1;
         let FoundResource { resource, .. } = &found;
         let region = provider.region();
-        if provider.delete(resource).await? {
-            console.say(&format!("deleted {resource} in {region}"));
-        } else {
-            console.note(&format!(
+        match provider.delete(resource).await {
+            Ok(true) => {
+                console.say(&format!("deleted {resource} in {region}"));
+                continue;
+            }
+            Ok(false) => console.note(&format!(
                 "{resource} in {region} is still used by an instance that is shutting down: try again in a minute"
-            ));
-            left.extend(found.lease);
+            )),
+            Err(error) => {
+                leftovers.refused += 1;
+                console.error(&format!("{resource} in {region}: {error}"), error.hint());
+            }
         }
+        leftovers.leases.extend(found.lease);
     }
-    Ok((count, left))
+    Ok(leftovers)
 }

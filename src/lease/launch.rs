@@ -35,8 +35,8 @@ pub(super) struct NotLaunched {
     pub(super) error: Option<ProviderError>,
     /// The fate of the instances that it may have launched.
     pub(super) release: Release,
-    /// One attempt at least got no answer.
-    pub(super) may_have_launched: bool,
+    /// One request at least got no answer: what it made may show up later.
+    pub(super) unanswered: bool,
 }
 
 impl NotLaunched {
@@ -45,7 +45,7 @@ impl NotLaunched {
         Self {
             error,
             release: Release::NothingLaunched,
-            may_have_launched: false,
+            unanswered: false,
         }
     }
 }
@@ -53,7 +53,7 @@ impl NotLaunched {
 /// The end of the attempts with one candidate.
 struct Failed {
     error: Option<ProviderError>,
-    may_have_launched: bool,
+    unanswered: bool,
 }
 
 impl<P: Provider> Lessor<'_, P> {
@@ -65,24 +65,22 @@ impl<P: Provider> Lessor<'_, P> {
     ) -> Result<Vec<InstanceId>, NotLaunched> {
         let mut last = None;
         for mut candidate in candidates {
-            match until_cancelled(self.cancel, self.prepare(&mut candidate, request)).await {
-                Completion::Returned(Ok(())) => {}
-                Completion::Returned(Err(error)) => return Err(NotLaunched::nothing(Some(error))),
-                Completion::Cancelled => return Err(NotLaunched::nothing(None)),
-                Completion::Panicked(message) => {
-                    return Err(NotLaunched::nothing(Some(panicked(&message))));
-                }
+            if let Err(Failed { error, unanswered }) = self.prepare(&mut candidate, request).await {
+                return Err(NotLaunched {
+                    unanswered,
+                    ..NotLaunched::nothing(error)
+                });
             }
             match self.attempt_launch(&candidate, request).await {
                 Ok(ids) => return Ok(ids),
                 Err(Failed {
                     error,
-                    may_have_launched: true,
+                    unanswered: true,
                 }) => {
                     return Err(NotLaunched {
                         error,
                         release: self.find_unanswered(request).await,
-                        may_have_launched: true,
+                        unanswered: true,
                     });
                 }
                 Err(Failed { error, .. }) => {
@@ -107,14 +105,47 @@ impl<P: Provider> Lessor<'_, P> {
         &self,
         candidate: &mut P::Candidate,
         request: &LaunchRequest,
-    ) -> Result<(), ProviderError> {
+    ) -> Result<(), Failed> {
         let mut backoff = Backoff::until(Instant::now() + LAUNCH_DEADLINE);
-        loop {
-            match self.provider.prepare(candidate, request).await {
-                Err(error) if error.is_transient() && backoff.wait().await => {}
-                prepared => return prepared,
+        let mut unanswered = false;
+        while !self.cancel.is_cancelled() {
+            // Not raced with the token, as a launch: what is dropped may be made all the same, and nobody knows of it.
+            let error = tokio::select! { biased;
+                answer = until_panicked(self.provider.prepare(candidate, request)) => match answer {
+                    Completion::Returned(Ok(())) if self.cancel.is_cancelled() => break,
+                    Completion::Returned(Ok(())) => return Ok(()),
+                    Completion::Returned(Err(error)) => error,
+                    Completion::Panicked(message) => {
+                        return Err(Failed { error: Some(panicked(&message)), unanswered: true });
+                    }
+                    Completion::Cancelled => break,
+                },
+                () = self.too_late() => return Err(Failed { error: None, unanswered: true }),
+            };
+            unanswered |= error.may_have_taken_effect();
+            let again = error.is_transient()
+                && matches!(
+                    until_cancelled(self.cancel, backoff.wait()).await,
+                    Completion::Returned(true)
+                );
+            if !again {
+                return Err(Failed {
+                    error: Some(error),
+                    unanswered,
+                });
             }
         }
+        Err(Failed {
+            error: None,
+            unanswered,
+        })
+    }
+
+    /// Passes when a launch has had its time after a signal.
+    async fn too_late(&self) {
+        self.signal.cancelled().await;
+        self.deadline_after_signal();
+        sleep(LAUNCH_GRACE_AFTER_SIGNAL).await;
     }
 
     /// Asks for the launch until there is an answer. Asking again is safe: the lease is the same.
@@ -128,34 +159,31 @@ impl<P: Provider> Lessor<'_, P> {
         let patience = (request.max_lifetime / THROTTLED_PART).min(THROTTLED_DEADLINE);
         let mut throttled =
             Backoff::until(since + patience.max(LAUNCH_DEADLINE)).up_to(MAX_THROTTLED_PAUSE);
-        let mut may_have_launched = false;
+        let mut unanswered = false;
         loop {
             // Not raced with the token: a launch that is dropped is an instance forgotten. Only its time is limited.
-            let too_late = async {
-                self.signal.cancelled().await;
-                self.deadline_after_signal();
-                sleep(LAUNCH_GRACE_AFTER_SIGNAL).await;
-            };
             let error = tokio::select! { biased;
                 answer = until_panicked(self.provider.launch(candidate, request)) => match answer {
                     Completion::Returned(Ok(ids)) if !ids.is_empty() => return Ok(ids),
                     Completion::Returned(Ok(_)) => {
-                        unanswered("the answer names no instance".into())
+                        no_answer("the answer names no instance".into())
                     }
                     Completion::Returned(Err(error)) => error,
                     Completion::Panicked(message) => {
-                        return Err(Failed { error: Some(panicked(&message)), may_have_launched: true });
+                        return Err(Failed { error: Some(panicked(&message)), unanswered: true });
                     }
-                    Completion::Cancelled => return Err(Failed { error: None, may_have_launched: true }),
+                    Completion::Cancelled => return Err(Failed { error: None, unanswered: true }),
                 },
-                () = too_late => return Err(Failed { error: None, may_have_launched: true }),
+                () = self.too_late() => return Err(Failed { error: None, unanswered: true }),
             };
             // A refusal says nothing about an earlier attempt that got no answer.
-            may_have_launched |= error.may_have_taken_effect();
-            let unconnected =
-                !may_have_launched && matches!(error, ProviderError::Unreachable { .. });
+            unanswered |= error.may_have_taken_effect();
+            let unconnected = !unanswered && matches!(error, ProviderError::Unreachable { .. });
             let backoff = match error {
-                ProviderError::Refused { .. } if !may_have_launched => &mut throttled,
+                ProviderError::Refused {
+                    kind: RefusalKind::Transient,
+                    ..
+                } if !unanswered => &mut throttled,
                 _ => &mut backoff,
             };
             let again = error.is_transient()
@@ -167,7 +195,7 @@ impl<P: Provider> Lessor<'_, P> {
             if !again {
                 return Err(Failed {
                     error: Some(error),
-                    may_have_launched,
+                    unanswered,
                 });
             }
         }
@@ -203,7 +231,7 @@ impl<P: Provider> Lessor<'_, P> {
     }
 }
 
-fn unanswered(message: String) -> ProviderError {
+fn no_answer(message: String) -> ProviderError {
     ProviderError::Unanswered {
         action: "launch",
         message,
@@ -211,5 +239,5 @@ fn unanswered(message: String) -> ProviderError {
 }
 
 fn panicked(message: &str) -> ProviderError {
-    unanswered(format!("collector panicked: {message}"))
+    no_answer(format!("collector panicked: {message}"))
 }

@@ -1,6 +1,6 @@
 //! Leases on disk: written before anything is rented, so that a crash leaves a trace to follow.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -27,6 +27,13 @@ pub struct LeaseRecord {
     pub saved_at: Timestamp,
 }
 
+/// A record that a living process works under.
+#[derive(Debug)]
+pub struct HeldLease {
+    // It is open for its lock.
+    _file: File,
+}
+
 /// The directory that holds a file for each lease.
 #[derive(Debug, Clone)]
 pub struct LeaseRecords(pub(super) PathBuf);
@@ -41,12 +48,12 @@ impl LeaseRecords {
         self.0.join(format!("{lease}.json"))
     }
 
-    /// Writes a lease down and waits until it is on disk.
+    /// Writes a lease down and waits until it is on disk. Until what comes back is dropped, [`Self::is_held`] tells so.
     ///
     /// # Errors
     /// [`ProviderError::Unrecorded`], or [`ProviderError::AlreadyLeased`] where it is on disk already; nothing must be launched
     /// then.
-    pub async fn save(&self, record: &LeaseRecord) -> Result<(), ProviderError> {
+    pub async fn save(&self, record: &LeaseRecord) -> Result<HeldLease, ProviderError> {
         let path = self.path(&record.lease);
         let shown = path.display().to_string();
         let (directory, record) = (self.0.clone(), record.clone());
@@ -56,8 +63,13 @@ impl LeaseRecords {
                 path: shown.clone(),
                 source,
             })?
-            .then_some(())
             .ok_or(ProviderError::AlreadyLeased { path: shown })
+    }
+
+    /// Whether the process that wrote a lease down still works under it. A file system without locks says no.
+    pub fn is_held(&self, lease: &LeaseToken) -> bool {
+        let file = File::open(self.path(lease));
+        file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
     /// Removes a lease whose instances are gone. That it stays is harmless: `reap` finds nothing behind it.
@@ -84,14 +96,14 @@ impl LeaseRecords {
     }
 }
 
-/// Writes a record, unless there is one; whether it was written. Only a shard is ever begun twice under one lease: the other
+/// Writes a record, unless there is one. Only a shard is ever begun twice under one lease: the other
 /// one may be at it, and its record is not to be lost.
-fn write(directory: &Path, path: &Path, record: &LeaseRecord) -> io::Result<bool> {
+fn write(directory: &Path, path: &Path, record: &LeaseRecord) -> io::Result<Option<HeldLease>> {
     fs::create_dir_all(directory)?;
     let mut file = match File::create_new(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             if read(path).is_some() {
-                return Ok(false);
+                return Ok(None);
             }
             // It broke off before anything was launched under it.
             File::create(path)?
@@ -101,7 +113,9 @@ fn write(directory: &Path, path: &Path, record: &LeaseRecord) -> io::Result<bool
     file.write_all(&serde_json::to_vec(record)?)?;
     file.sync_all()?;
     File::open(directory)?.sync_all()?;
-    Ok(true)
+    // A file system without locks is as good as one where nobody else looks.
+    let _ = file.try_lock();
+    Ok(Some(HeldLease { _file: file }))
 }
 
 fn read(path: &Path) -> Option<LeaseRecord> {
@@ -124,10 +138,13 @@ mod tests {
             saved_at: Timestamp::now(),
         };
         assert_eq!(records.all(), []);
-        records.save(&record).await.unwrap();
+        let held = records.save(&record).await.unwrap();
+        assert!(records.is_held(&record.lease));
         assert_eq!(records.all(), std::slice::from_ref(&record));
         let again = records.save(&record).await.unwrap_err();
         assert!(again.hint().unwrap().contains("--run NAME"), "{again}");
+        drop(held);
+        assert!(!records.is_held(&record.lease), "its process is gone");
         records.forget(&record.lease).await;
         assert_eq!(records.all(), []);
     }

@@ -1,6 +1,7 @@
 //! EC2 as a provider.
 
 mod account;
+mod base_image;
 mod call_trace;
 mod facts;
 mod group;
@@ -26,8 +27,7 @@ use std::time::Duration;
 use aws_sdk_ec2::config::retry::RetryConfig;
 use aws_sdk_ec2::primitives::Blob;
 use aws_sdk_ec2::types::{
-    BlockDeviceMapping, EbsBlockDevice, HttpTokensState, InstanceMetadataOptionsRequest,
-    InstanceType, ResourceType, ShutdownBehavior,
+    HttpTokensState, InstanceMetadataOptionsRequest, InstanceType, ResourceType, ShutdownBehavior,
 };
 use jiff::Timestamp;
 
@@ -39,8 +39,10 @@ use crate::records::Ec2Facts;
 use crate::remote_host::RemoteHost;
 use crate::shell::ssh::{KeyError, Keys, SshShell, Target};
 use crate::shell::{Command, ShellError, run_script};
+use base_image::BaseImage;
 use facts::KnownFacts;
 use group::Group;
+use image::Imaging;
 use refusal::from_sdk_error;
 use region::suspect_region;
 use tags::tags;
@@ -73,8 +75,7 @@ pub struct Ec2 {
     /// The instances that were connected to.
     targets: RefCell<BTreeMap<InstanceId, Target>>,
     facts: KnownFacts,
-    /// An image was asked for, and may have to be deleted.
-    makes_images: Cell<bool>,
+    imaging: Cell<Imaging>,
 }
 
 impl fmt::Debug for Ec2 {
@@ -91,7 +92,7 @@ impl fmt::Debug for Ec2 {
 pub struct Candidate {
     group: Group,
     keypair: Option<String>,
-    volumes: Vec<BlockDeviceMapping>,
+    image: BaseImage,
 }
 
 impl Ec2 {
@@ -121,7 +122,7 @@ impl Ec2 {
             bucket: None,
             targets: RefCell::default(),
             facts: KnownFacts::default(),
-            makes_images: Cell::new(false),
+            imaging: Cell::default(),
         })
     }
 
@@ -184,27 +185,6 @@ impl Ec2 {
         }
     }
 
-    /// The volumes of the image that would outlive the instance, changed so that they do not. An image behind a parameter
-    /// is known to EC2 only.
-    async fn volumes(&self) -> Result<Vec<BlockDeviceMapping>, ProviderError> {
-        if !self.spec.image.starts_with("ami-") {
-            return Ok(Vec::new());
-        }
-        let answer = self
-            .account
-            .client
-            .describe_images()
-            .image_ids(&self.spec.image)
-            .send()
-            .await
-            .map_err(|error| from_sdk_error("DescribeImages", &error))?;
-        let mappings = answer
-            .images()
-            .iter()
-            .flat_map(aws_sdk_ec2::types::Image::block_device_mappings);
-        Ok(mappings.filter_map(ending_with_instance).collect())
-    }
-
     /// Looks up the bucket of the archives, where there is one.
     async fn look_up_bucket(&self) -> Result<(), ProviderError> {
         match &self.bucket {
@@ -254,21 +234,6 @@ impl Ec2 {
     }
 }
 
-/// The change of a volume that is kept when its instance ends; `None` for one that is not.
-fn ending_with_instance(mapping: &BlockDeviceMapping) -> Option<BlockDeviceMapping> {
-    let kept = mapping.ebs()?.delete_on_termination == Some(false);
-    kept.then(|| {
-        BlockDeviceMapping::builder()
-            .set_device_name(mapping.device_name().map(str::to_owned))
-            .ebs(
-                EbsBlockDevice::builder()
-                    .delete_on_termination(true)
-                    .build(),
-            )
-            .build()
-    })
-}
-
 impl Provider for Ec2 {
     type Candidate = Candidate;
     type Shell = SshShell;
@@ -279,20 +244,20 @@ impl Provider for Ec2 {
             tokio::try_join!(
                 group::resolve(&self.account, &self.spec),
                 self.keypair(),
-                self.volumes(),
+                base_image::resolve(&self.account, &self.spec.image),
                 self.look_up_bucket()
             )
         };
         let (looked_up, ()) = tokio::join!(look_ups, self.account.identify());
-        let ((group, group_warning), (keypair, keypair_warning), volumes, ()) =
+        let ((group, group_warning), (keypair, keypair_warning), (image, image_warning), ()) =
             looked_up.map_err(|error| suspect_region(error, self.region()))?;
         Ok(Resolved {
             candidates: vec![Candidate {
                 group,
                 keypair,
-                volumes,
+                image,
             }],
-            warnings: [group_warning, keypair_warning]
+            warnings: [group_warning, keypair_warning, image_warning]
                 .into_iter()
                 .flatten()
                 .collect(),
@@ -330,9 +295,10 @@ impl Provider for Ec2 {
         let one_attempt =
             aws_sdk_ec2::config::Config::builder().retry_config(RetryConfig::disabled());
         let count = i32::try_from(request.count.get()).unwrap_or(i32::MAX);
-        let volumes = Some(candidate.volumes.clone()).filter(|volumes| !volumes.is_empty());
+        let BaseImage { id, volumes } = &candidate.image;
+        let volumes = Some(volumes.clone()).filter(|volumes| !volumes.is_empty());
         let image = request.image.as_ref();
-        let image = image.map_or(self.spec.image.as_str(), |image| image.as_str());
+        let image = image.map_or(id.as_str(), |image| image.as_str());
         // Before the call: its answer may be lost.
         self.account.expect_instances();
         let answer = self
@@ -356,7 +322,10 @@ impl Provider for Ec2 {
             .config_override(one_attempt)
             .send()
             .await
-            .map_err(|error| suspect_region(from_sdk_error(ACTION, &error), self.region()))?;
+            .map_err(|error| {
+                let error = candidate.group.settling(from_sdk_error(ACTION, &error));
+                suspect_region(error, self.region())
+            })?;
         self.account.expect_instances();
         let mut instances: Vec<_> = answer.instances().iter().collect();
         instances.sort_by_key(|instance| instance.ami_launch_index());

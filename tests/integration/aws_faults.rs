@@ -416,6 +416,125 @@ fn a_group_that_its_instance_still_holds_is_listed_and_deleted_later() {
     assert!(!listed().contains("security group"));
 }
 
+/// A config whose launch makes a temporary group.
+fn sandbox_without_group(lab: &Lab) -> Sandbox {
+    let sandbox = Sandbox::new();
+    let main = lab.main("performance_results: /etc/os-release\nssh_from: 0.0.0.0/0");
+    sandbox.config(&main.replace("security_group: collector\n", ""), "");
+    sandbox
+}
+
+#[test]
+fn a_group_that_ec2_does_not_show_yet_is_waited_for() {
+    let Some(lab) = Lab::start(Guest::Sshd) else {
+        return;
+    };
+    for action in ["AuthorizeSecurityGroupIngress", "RunInstances"] {
+        lab.fault(
+            &json!({"action": action, "count": 2, "code": "InvalidGroup.NotFound", "status": 400}),
+        );
+    }
+    run(go(&lab, &sandbox_without_group(&lab))).expect(0);
+    lab.expect_nothing_left();
+    // One that the config names does not come by waiting.
+    lab.fault(
+        &json!({"action": "RunInstances", "count": -1, "code": "InvalidGroup.NotFound", "status": 400}),
+    );
+    let since = Instant::now();
+    let refused = run(go(&lab, &quick_sandbox(&lab, ""))).expect(3);
+    refused.says("check `security_group`");
+    assert!(since.elapsed() < GONE, "{:?}", since.elapsed());
+}
+
+#[test]
+fn a_group_whose_creation_a_signal_overtook_stays_on_record() {
+    let Some(lab) = Lab::start(Guest::None) else {
+        return;
+    };
+    lab.fault(&json!({"action": "CreateSecurityGroup", "count": 1, "delay": 8.0}));
+    let sandbox = sandbox_without_group(&lab);
+    let running = Running::spawn(go(&lab, &sandbox));
+    wait_for("the group", || {
+        (!lab.calls("CreateSecurityGroup").is_empty()).then_some(())
+    });
+    let since = Instant::now();
+    running.signal(Signal::TERM);
+    running.finish().expect(143);
+    assert!(since.elapsed() < GONE, "{:?}", since.elapsed());
+    assert_eq!(leases(&sandbox).len(), 1, "`reap` knows where to look");
+}
+
+#[test]
+fn a_deletion_that_is_refused_is_a_failure_and_keeps_nothing_else() {
+    let Some(lab) = Lab::start(Guest::None) else {
+        return;
+    };
+    let sandboxes = [sandbox_without_group(&lab), sandbox_without_group(&lab)];
+    for sandbox in &sandboxes {
+        let mut running = Running::spawn(go(&lab, sandbox));
+        running.wait_for_output("is up at");
+        running.signal(Signal::KILL);
+        running.finish();
+    }
+    let [sandbox, _] = &sandboxes;
+    let refusal = json!({
+        "action": "DeleteSecurityGroup", "count": 1, "code": "UnauthorizedOperation", "status": 403,
+    });
+    lab.fault(&refusal);
+    let reap = || run(lab.collect(sandbox, &["reap", "--all"]));
+    let refused = reap().expect(4);
+    refused.says("DeleteSecurityGroup was refused");
+    assert_eq!(refused.stdout.matches("deleted security group").count(), 1);
+    let again = reap().expect(0);
+    assert_eq!(again.stdout.matches("deleted security group").count(), 1);
+}
+
+#[test]
+fn a_launch_that_waits_keeps_its_group_and_its_lease() {
+    let Some(lab) = Lab::start(Guest::None) else {
+        return;
+    };
+    lab.fault(
+        &json!({"action": "RunInstances", "count": -1, "code": "RequestLimitExceeded", "status": 503}),
+    );
+    let sandbox = sandbox_without_group(&lab);
+    let running = Running::spawn(go(&lab, &sandbox));
+    wait_for("the launch", || {
+        (!lab.calls("RunInstances").is_empty()).then_some(())
+    });
+    // It waits for longer than any lease that nobody works under is left alone.
+    let lease = leases(&sandbox).remove(0);
+    let mut record: Value = serde_json::from_slice(&fs::read(&lease).unwrap()).unwrap();
+    record["saved_at"] = "2026-01-01T00:00:00Z".into();
+    fs::write(&lease, record.to_string()).unwrap();
+    run(lab.collect(&sandbox, &["reap", "--expired"]))
+        .expect(0)
+        .says("its run goes on");
+    assert!(lease.exists());
+    assert!(lab.calls("DeleteSecurityGroup").is_empty());
+    running.signal(Signal::TERM);
+    running.finish().expect(143);
+    lab.expect_nothing_left();
+}
+
+#[test]
+fn volumes_of_an_image_behind_a_parameter_end_with_the_instance() {
+    let Some(lab) = Lab::start(Guest::Sshd) else {
+        return;
+    };
+    let parameter =
+        "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
+    let main = lab.main("performance_results: /etc/os-release");
+    let ami = main.lines().find(|line| line.starts_with("ami: ")).unwrap();
+    let sandbox = Sandbox::new();
+    sandbox.config(&main.replace(ami, &format!("ami: {parameter}")), "");
+    run(go(&lab, &sandbox)).expect(0);
+    let launch = &lab.calls("RunInstances")[0]["params"];
+    let ends = &launch["BlockDeviceMapping.1.Ebs.DeleteOnTermination"];
+    assert_eq!(ends, "true", "{launch}");
+    lab.expect_nothing_left();
+}
+
 #[test]
 fn a_region_that_is_mistyped_gets_the_nearest_name_and_leaves_nothing() {
     let Some(lab) = Lab::start(Guest::None) else {

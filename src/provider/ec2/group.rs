@@ -22,6 +22,8 @@ const DESCRIPTION: &str = "temporary group of a collector run";
 pub(super) enum Group {
     /// One that exists.
     Existing(String),
+    /// One that was made for the launch. EC2 may not show it at once.
+    Made(String),
     /// One that is made for the launch, and lets these networks in.
     Temporary {
         /// Its VPC.
@@ -35,7 +37,7 @@ impl Group {
     /// The id, once the group exists.
     pub(super) fn id(&self) -> Option<&str> {
         match self {
-            Self::Existing(id) => Some(id),
+            Self::Existing(id) | Self::Made(id) => Some(id),
             Self::Temporary { .. } => None,
         }
     }
@@ -67,7 +69,7 @@ impl Group {
                 error if error.refusal_kind() == Some(RefusalKind::Duplicate) => {
                     let found = find(account, &name, vpc).await?;
                     let [id] = found.as_slice() else {
-                        return Err(error);
+                        return Err(not_yet_visible(error));
                     };
                     id.clone()
                 }
@@ -83,12 +85,42 @@ impl Group {
             .await;
         if let Err(error) = allowed {
             let error = from_sdk_error("AuthorizeSecurityGroupIngress", &error);
-            if error.refusal_kind() != Some(RefusalKind::Duplicate) {
-                return Err(error);
+            match error.refusal_kind() {
+                Some(RefusalKind::Duplicate) => {}
+                Some(RefusalKind::NotFound) => return Err(not_yet_visible(error)),
+                _ => return Err(error),
             }
         }
-        *self = Self::Existing(id);
+        *self = Self::Made(id);
         Ok(())
+    }
+
+    /// The error of a launch: that there is no such group will change if it has just been made.
+    pub(super) fn settling(&self, error: ProviderError) -> ProviderError {
+        let is_of_group = matches!(&error, ProviderError::Refused { code, kind: RefusalKind::NotFound, .. } if code.starts_with("InvalidGroup"));
+        match self {
+            Self::Made(_) if is_of_group => not_yet_visible(error),
+            _ => error,
+        }
+    }
+}
+
+/// The refusal of what EC2 will do a little later, when it shows what it has made.
+fn not_yet_visible(error: ProviderError) -> ProviderError {
+    match error {
+        ProviderError::Refused {
+            action,
+            code,
+            message,
+            ..
+        } => ProviderError::Refused {
+            action,
+            code,
+            message,
+            kind: RefusalKind::NotYetVisible,
+            hint: Some("EC2 did not show the group that it had made: try again"),
+        },
+        error => error,
     }
 }
 

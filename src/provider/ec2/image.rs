@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::account::{Account, TAG_EXPIRES, TAG_LEASE, filter, of_owner, tag};
 use super::refusal::from_sdk_error;
 use super::tags::tags;
-use super::{Ec2, JOBS_DIR, parameter};
+use super::{Ec2, JOBS_DIR, base_image};
 use crate::instance::{
     BakedImage, FoundResource, ImageId, ImageName, ImageState, InstanceId, LaunchRequest,
     LeaseToken, Owner, Resource,
@@ -23,9 +23,6 @@ const DESCRIBE: &str = "DescribeImages";
 
 /// Where this account's own are asked for.
 const SELF: &str = "self";
-
-/// The prefix of the name of a parameter.
-const PARAMETER: &str = "resolve:ssm:";
 
 impl Account {
     /// The images that collector made in this account, and that are available.
@@ -133,15 +130,23 @@ fn baked_image(image: &Image) -> Option<BakedImage> {
     })
 }
 
+/// How far the making of an image is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Imaging {
+    /// None was asked for.
+    #[default]
+    NotAsked,
+    /// One was asked for: nobody knows whether it is made.
+    Unanswered,
+    /// EC2 shows it, where it is made.
+    Answered,
+}
+
 impl Images for Ec2 {
     async fn base_image(&self) -> Result<ImageId, ProviderError> {
-        let image = &self.spec.image;
-        match image.strip_prefix(PARAMETER) {
-            Some(name) => parameter::value(&self.account, name)
-                .await
-                .map(ImageId::new),
-            None => Ok(ImageId::new(image)),
-        }
+        base_image::id(&self.account, &self.spec.image)
+            .await
+            .map(ImageId::new)
     }
 
     async fn find_image(&self, name: &ImageName) -> Result<Option<BakedImage>, ProviderError> {
@@ -169,7 +174,7 @@ impl Images for Ec2 {
         let cleaned = self.tell(id, what, &clean).await;
         cleaned.map_err(|error| no_image(error.to_string()))?;
         // Before the call: its answer may be lost.
-        self.makes_images.set(true);
+        self.imaging.set(Imaging::Unanswered);
         let tagged = [ResourceType::Image, ResourceType::Snapshot];
         let answer = self
             .account
@@ -182,6 +187,9 @@ impl Images for Ec2 {
             .send()
             .await
             .map_err(|error| from_sdk_error("CreateImage", &error));
+        if !matches!(&answer, Err(error) if error.may_have_taken_effect()) {
+            self.imaging.set(Imaging::Answered);
+        }
         let image = match answer {
             Ok(answer) => answer.image_id,
             // The name may be that of an attempt of this very call whose answer was lost.

@@ -1,6 +1,7 @@
 //! Instances of a config found and terminated: what the account does, with the address that the config asks for.
 
 use super::Ec2;
+use super::image::Imaging;
 use crate::instance::{Dollars, Found, FoundResource, InstanceId, InstanceState, Owner, Resource};
 use crate::provider::{ProviderError, Sweep};
 
@@ -62,9 +63,17 @@ impl Sweep for Ec2 {
     async fn find_resources(&self, owner: &Owner) -> Result<Vec<FoundResource>, ProviderError> {
         let mut found = self.account.find_groups(owner).await?;
         // Most runs make no image, and need not ask for any.
-        if self.makes_images.get() {
-            found.extend(Box::pin(self.account.unfinished_images(owner)).await?);
+        if self.imaging.get() == Imaging::NotAsked {
+            return Ok(found);
         }
+        let images = Box::pin(self.account.unfinished_images(owner)).await?;
+        if images.is_empty() && self.imaging.get() == Imaging::Unanswered {
+            return Err(ProviderError::Unanswered {
+                action: "CreateImage",
+                message: "the image may be about to appear".into(),
+            });
+        }
+        found.extend(images);
         Ok(found)
     }
 

@@ -58,27 +58,6 @@ fn private_keys_are_in_no_debug_output() {
 }
 
 #[test]
-fn volumes_that_an_image_keeps_end_with_the_instance() {
-    let mapping = |kept: Option<bool>| {
-        let ebs = kept.map(|kept| {
-            EbsBlockDevice::builder()
-                .delete_on_termination(!kept)
-                .build()
-        });
-        BlockDeviceMapping::builder()
-            .device_name("/dev/sdb")
-            .set_ebs(ebs)
-            .build()
-    };
-    let change = ending_with_instance(&mapping(Some(true))).unwrap();
-    assert_eq!(change.device_name(), Some("/dev/sdb"));
-    assert_eq!(change.ebs().unwrap().delete_on_termination, Some(true));
-    for fine in [mapping(Some(false)), mapping(None)] {
-        assert_eq!(ending_with_instance(&fine), None);
-    }
-}
-
-#[test]
 fn user_data_is_cloud_config_within_the_limit_of_ec2() {
     let keys = Keys::generate().unwrap();
     let text = FirstBoot {

@@ -224,7 +224,7 @@ fn ec2(spec: &Ec2Spec, surroundings: &Surroundings) -> Vec<Setting> {
     let networks: Vec<String> = ssh_from.iter().map(ToString::to_string).collect();
     let image = setting("ami", image.as_str());
     let image = if spec.image.starts_with("resolve:") {
-        image.with_note("EC2 resolves it at the launch")
+        image.with_note("looked up before the launch")
     } else {
         image
     };

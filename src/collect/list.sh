@@ -40,10 +40,13 @@ for pattern; do
         /*) format='%s\0' ;;
         *) format=$directory'/%s\0' ;;
     esac
+    # What a link stands for is looked up by a find of its own, for which the other one writes out what it has.
     # shellcheck disable=SC2059 # one call for all of them
     [ ${#matches[@]} -eq 0 ] || printf "$format" "${matches[@]}" |
-        xargs -0 -r sh -c 'find "$@" ! -type d -print0; [ $? -le 1 ]' find |
-        FORMAT="$index %y %s %m %T@ %p\\0" xargs -0 -r sh -c 'find -L "$@" -maxdepth 0 -printf "$FORMAT"; [ $? -le 1 ]' find ||
+        FORMAT="$index %y %s %m %T@ %p\\0" xargs -0 -r sh -c '
+            look_up='\''find -L "$@" -maxdepth 0 -printf "$FORMAT"'\''
+            find "$@" ! -type d \( -type l -exec sh -c "$look_up" find {} + -o -printf "$FORMAT" \)
+            [ $? -le 1 ]' find ||
         exit 1
     index=$((index + 1))
 done

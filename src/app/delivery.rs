@@ -333,8 +333,8 @@ mod tests {
         let results = SampleDirectory::new(directory.path());
         assert_eq!(collected(&results), []);
         let file = |(name, size, state): (&str, u64, FileState)| ManifestEntry {
-            path: FilePath::new(name),
-            source: FilePath::new(format!("/tmp/{name}")),
+            path: FilePath::new(name.as_bytes()),
+            source: FilePath::new(format!("/tmp/{name}").into_bytes()),
             size,
             sha256: None,
             mode: 0o644,

@@ -5,6 +5,7 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -85,11 +86,11 @@ pub enum FileState {
 
 /// A path of any bytes: a string in JSON, or `{"hex": "…"}` where it is not UTF-8, so that no two paths look the same.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FilePath(Vec<u8>);
+pub struct FilePath(Arc<[u8]>);
 
 impl FilePath {
     /// A path of these bytes.
-    pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
+    pub fn new(bytes: impl Into<Arc<[u8]>>) -> Self {
         Self(bytes.into())
     }
 
@@ -129,8 +130,10 @@ impl Serialize for FilePath {
 impl<'de> Deserialize<'de> for FilePath {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match PathForm::<String>::deserialize(deserializer)? {
-            PathForm::Text(text) => Ok(Self(text.into_bytes())),
-            PathForm::Bytes { hex } => hex::decode(hex).map(Self).map_err(serde::de::Error::custom),
+            PathForm::Text(text) => Ok(Self::new(text.into_bytes())),
+            PathForm::Bytes { hex } => hex::decode(hex)
+                .map(Self::new)
+                .map_err(serde::de::Error::custom),
         }
     }
 }

@@ -76,7 +76,7 @@ fn a_rehearsal_has_its_own_copy_of_what_the_scripts_need() {
         ]
     );
     let content = |path: &str| {
-        let path = FilePath::new(path);
+        let path = FilePath::new(path.as_bytes());
         let file = uploads.files.iter().find(|file| file.path == path);
         file.unwrap().content.clone()
     };

@@ -258,7 +258,7 @@ impl<'a, S: Shell, R: Reporter> Collecting<'a, S, R> {
                 .push(format!("listing the results: {}", answer.stderr_line));
         }
         self.file_warnings = warnings;
-        Ok(files.into_iter().map(fetch::Entry::from).collect())
+        Ok(files)
     }
 
     /// The files that fit into the free space, smallest first where not all do.
@@ -341,7 +341,7 @@ impl<'a, S: Shell, R: Reporter> Collecting<'a, S, R> {
             .into_iter()
             .map(|fetch::Entry { listed, state, .. }| ManifestEntry {
                 path: FilePath::new(listed.destination.as_os_str().as_bytes()),
-                source: FilePath::new(&*listed.source),
+                source: FilePath::new(listed.source),
                 size: listed.size,
                 sha256: listed.sha256.map(Sha256),
                 mode: listed.mode,

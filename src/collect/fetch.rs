@@ -12,7 +12,7 @@ use super::listing::{self, Digest, Listed};
 use super::place::Places;
 use super::queue::Range;
 use super::streams::{Answer, Arrivals, Reading, SILENCE_LIMIT, Source};
-use super::unpack::{Hashes, MAX_PADDING, Received, Unpacked, Unpacker, decompressed};
+use super::unpack::{COPY_BUFFER, Hashes, MAX_PADDING, Received, Unpacked, Unpacker, decompressed};
 use crate::records::FileState;
 use crate::reporter::{Event, Reporter};
 use crate::shell::{Command, Exit, Shell, ShellError};
@@ -164,7 +164,7 @@ impl<S: Shell, R: Reporter> Fetch<'_, S, R> {
         let paths: Vec<u8> = sources
             .flat_map(|source| source.iter().copied().chain([0]))
             .collect();
-        let hashes = Arc::new(Hashes::default());
+        let hashes = Arc::new(Hashes::of(&wanted));
         let mut writer = Unpacker {
             places: Places::below(self.into),
             hashes: Arc::clone(&hashes),
@@ -173,6 +173,7 @@ impl<S: Shell, R: Reporter> Fetch<'_, S, R> {
             done: Arc::clone(&self.done),
             arrivals: self.arrivals.clone(),
             cost: 0,
+            buffer: vec![0; COPY_BUFFER].into(),
         };
         let hashing = self.hash(&paths, wanted.len(), attempt, hashes);
         let send = Command::new(SEND, [request.level().to_string()]).as_root();

@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read};
+use std::io::{self, BufRead};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::listing::Digest;
 
-/// The size of a write, and of a read, in bytes.
+/// The size of a read, in bytes.
 const CHUNK: usize = 256 << 10;
 
 /// A large file on its way.
@@ -45,12 +45,23 @@ pub(super) struct LargeFile {
 }
 
 /// The ranges that have come, and how much, from the start, is hashed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Arrived {
     /// The ends of the ranges that are not hashed yet, by their starts.
     ranges: BTreeMap<u64, u64>,
     hashed: u64,
-    hasher: Sha256,
+    /// None while the range that comes next is hashed as it arrives.
+    hasher: Option<Sha256>,
+}
+
+impl Default for Arrived {
+    fn default() -> Self {
+        Self {
+            ranges: BTreeMap::new(),
+            hashed: 0,
+            hasher: Some(Sha256::new()),
+        }
+    }
 }
 
 /// The result of fetching a range.
@@ -86,59 +97,87 @@ impl LargeFile {
         &self,
         from: u64,
         count: u64,
-        stream: impl Read,
+        stream: impl BufRead,
         done: &AtomicU64,
         stop: &CancellationToken,
     ) -> ReceivedRange {
         let mut received = ReceivedRange::default();
+        let mut hasher = self.hasher_at(from);
         let mut stream = stream.take(count);
-        let mut buffer = vec![0; CHUNK];
         while !stop.is_cancelled() {
-            let read = match stream.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(read) => read,
+            let bytes = match stream.fill_buf() {
+                Ok([]) => break,
+                Ok(bytes) => bytes,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 // What came before it is good; the shell tells why it broke.
                 Err(_) => break,
             };
-            let bytes = buffer.get(..read).unwrap_or_default();
             if let Err(error) = self.file.write_all_at(bytes, from + received.bytes) {
                 received.error = Some(error);
-                return received;
+                break;
             }
-            received.bytes += read as u64;
-            done.fetch_add(read as u64, Ordering::Relaxed);
+            if let Some(hasher) = &mut hasher {
+                hasher.update(bytes);
+            }
+            let count = bytes.len();
+            stream.consume(count);
+            received.bytes += count as u64;
+            done.fetch_add(count as u64, Ordering::Relaxed);
         }
-        if received.bytes > 0 {
-            received.error = self.hash(from, received.bytes, &mut buffer, stop).err();
-        }
+        let hashing = self.arrived(from, received.bytes, hasher, stop);
+        received.error = received.error.or(hashing.err());
         received
     }
 
     /// The digest of the first `size` bytes, where all of them have come.
     pub(super) fn digest(&self, size: u64) -> Option<Digest> {
-        let arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
-        (arrived.hashed == size).then(|| arrived.hasher.clone().finalize().into())
+        let arrived = self.lock();
+        let hasher = arrived.hasher.as_ref().filter(|_| arrived.hashed == size);
+        hasher.map(|hasher| hasher.clone().finalize().into())
     }
 
-    /// Reads back what is complete from the start, so that what is hashed is what was written.
-    fn hash(
+    fn lock(&self) -> MutexGuard<'_, Arrived> {
+        self.arrived.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The hasher, for whom everything before `from` is hashed.
+    fn hasher_at(&self, from: u64) -> Option<Sha256> {
+        let mut arrived = self.lock();
+        if arrived.hashed == from {
+            arrived.hasher.take()
+        } else {
+            None
+        }
+    }
+
+    /// Enters a range, with the hasher where it is hashed, and reads back what it joins to the start.
+    fn arrived(
         &self,
         from: u64,
         count: u64,
-        buffer: &mut [u8],
+        hasher: Option<Sha256>,
         stop: &CancellationToken,
     ) -> io::Result<()> {
-        let mut arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut arrived = self.lock();
         let arrived = &mut *arrived;
-        arrived.ranges.insert(from, from + count);
+        if hasher.is_some() {
+            arrived.hasher = hasher;
+            arrived.hashed += count;
+        } else if count > 0 {
+            arrived.ranges.insert(from, from + count);
+        }
+        let Some(hasher) = &mut arrived.hasher else {
+            return Ok(());
+        };
+        let mut buffer = Vec::new();
         while let Some(end) = arrived.ranges.remove(&arrived.hashed) {
+            buffer.resize(CHUNK, 0);
             while arrived.hashed < end && !stop.is_cancelled() {
                 let left = usize::try_from(end - arrived.hashed).unwrap_or(usize::MAX);
                 let most = left.min(buffer.len());
                 let wanted = buffer.get_mut(..most).unwrap_or_default();
                 self.file.read_exact_at(wanted, arrived.hashed)?;
-                arrived.hasher.update(&*wanted);
+                hasher.update(&*wanted);
                 arrived.hashed += most as u64;
             }
         }

@@ -8,6 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use super::fetch::Entry;
 use super::names::Names;
 use super::warnings::Warnings;
 use crate::config::Pattern;
@@ -47,7 +48,7 @@ impl Listed {
 /// The answer to a listing.
 #[derive(Debug, Default)]
 pub(super) struct Listing {
-    pub(super) files: Vec<Listed>,
+    pub(super) files: Vec<Entry>,
     /// Patterns without a file, by their index.
     pub(super) unmatched: Vec<usize>,
     pub(super) warnings: Warnings,
@@ -116,14 +117,14 @@ pub(super) fn read(stream: &mut impl BufRead, patterns: &[Pattern], into: &Path)
                 )
             });
         }
-        listing.files.push(Listed {
+        listing.files.push(Entry::from(Listed {
             source,
             destination,
             size: entry.size,
             mode: entry.mode,
             modified: entry.modified,
             sha256: None,
-        });
+        }));
     }
     if !listing.cut {
         listing.unmatched = (0..patterns.len())
@@ -232,7 +233,7 @@ fn shown(path: &[u8]) -> String {
 pub(super) fn read_hashes(
     stream: &mut impl BufRead,
     most: usize,
-    mut take: impl FnMut(Vec<u8>, Digest),
+    mut take: impl FnMut(&[u8], Digest),
 ) {
     let mut record = Vec::new();
     for _ in 0..most {
@@ -260,13 +261,13 @@ pub(super) fn read_start(stream: &mut impl BufRead) -> Option<(Digest, u64)> {
     Some((digest, lines.next()?.parse().ok()?))
 }
 
-fn hash(record: &[u8]) -> Option<(Vec<u8>, Digest)> {
+fn hash(record: &[u8]) -> Option<(&[u8], Digest)> {
     let (digest, path) = record.split_at_checked(64)?;
     let path = path
         .strip_prefix(b"  ")
         .or_else(|| path.strip_prefix(b" *"))?;
     let Sha256(digest) = std::str::from_utf8(digest).ok()?.parse().ok()?;
-    Some((path.to_vec(), digest))
+    Some((path, digest))
 }
 
 #[cfg(test)]
@@ -284,7 +285,7 @@ mod tests {
         read(&mut bytes.as_slice(), &patterns, empty.path())
             .files
             .into_iter()
-            .map(|file| file.destination.display().to_string())
+            .map(|file| file.listed.destination.display().to_string())
             .collect()
     }
 
@@ -322,7 +323,11 @@ mod tests {
             bytes.extend(format!("0 f 1 644 0 /tmp/{path}\0").into_bytes());
         }
         let listing = read(&mut bytes.as_slice(), &patterns, Path::new("/nonexistent"));
-        let found: Vec<_> = listing.files.iter().map(Listed::shown).collect();
+        let found: Vec<_> = listing
+            .files
+            .iter()
+            .map(|file| file.listed.shown())
+            .collect();
         assert_eq!(found, ["/tmp/first", "/tmp/last"]);
         assert_eq!(listing.warnings.into_lines().len(), 1);
     }
@@ -332,7 +337,11 @@ mod tests {
         let patterns = Pattern::parse("/tmp/*").unwrap();
         let bytes = b"/h\x000 f 1 644 0 /tmp/whole\x000 f 1 644 0 /tmp/half";
         let listing = read(&mut bytes.as_slice(), &patterns, Path::new("/nonexistent"));
-        let found: Vec<_> = listing.files.iter().map(Listed::shown).collect();
+        let found: Vec<_> = listing
+            .files
+            .iter()
+            .map(|file| file.listed.shown())
+            .collect();
         assert_eq!(found, ["/tmp/whole"]);
     }
 
@@ -357,8 +366,8 @@ mod tests {
             listing.extend(&bytes);
             listing.extend(format!("\x000 f 1 644 0 /{path}\0").into_bytes());
             for file in read(&mut listing.as_slice(), &patterns, Path::new("/nonexistent")).files {
-                let plain = file.destination.components().all(|part| matches!(part, Component::Normal(_)));
-                prop_assert!(plain, "{:?}", file.destination);
+                let plain = file.listed.destination.components().all(|part| matches!(part, Component::Normal(_)));
+                prop_assert!(plain, "{:?}", file.listed.destination);
             }
             read_hashes(&mut bytes.as_slice(), 10, |_, _| ());
             let _ = read_start(&mut bytes.as_slice());

@@ -2,8 +2,12 @@
 
 use std::fs::{self, File, Permissions};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{CWD, Mode, OFlags, openat, renameat};
 
 use super::listing::Listed;
 use super::names::INCOMING;
@@ -14,6 +18,8 @@ pub(super) struct Places {
     into: PathBuf,
     /// The directory of the last file: the next one is most often beside it.
     last: Option<PathBuf>,
+    /// The directory of the temporary names, once one was needed.
+    incoming: Option<Arc<OwnedFd>>,
 }
 
 impl Places {
@@ -21,12 +27,30 @@ impl Places {
         Self {
             into: into.to_owned(),
             last: None,
+            incoming: None,
         }
     }
 
     /// The temporary name of a file.
     pub(super) fn incoming(&self, position: usize) -> PathBuf {
         self.into.join(INCOMING).join(position.to_string())
+    }
+
+    /// Makes a file under its temporary name.
+    pub(super) fn create(&mut self, position: usize) -> io::Result<File> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
+        let directory = self.incoming_directory()?;
+        let mode = Mode::RUSR | Mode::WUSR;
+        Ok(openat(directory, position.to_string(), flags, mode)?.into())
+    }
+
+    fn incoming_directory(&mut self) -> io::Result<Arc<OwnedFd>> {
+        if let Some(directory) = &self.incoming {
+            return Ok(Arc::clone(directory));
+        }
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let opened = openat(CWD, self.into.join(INCOMING), flags, Mode::empty())?;
+        Ok(Arc::clone(self.incoming.insert(Arc::new(opened))))
     }
 
     /// Gives a file the time and the permissions of its original.
@@ -36,7 +60,7 @@ impl Places {
     }
 
     /// Gives a complete file its own name.
-    pub(super) fn place(&mut self, incoming: &Path, file: &Listed) -> io::Result<()> {
+    pub(super) fn place(&mut self, position: usize, file: &Listed) -> io::Result<()> {
         let destination = self.into.join(&file.destination);
         if let Some(parent) = destination.parent()
             && self.last.as_deref() != Some(parent)
@@ -49,7 +73,8 @@ impl Places {
             }
             self.last = Some(parent.to_owned());
         }
-        fs::rename(incoming, &destination)
+        let incoming = self.incoming_directory()?;
+        Ok(renameat(incoming, position.to_string(), CWD, &destination)?)
     }
 
     /// Creates directories below the results, but never the results themselves: after a signal they have moved.

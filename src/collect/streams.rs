@@ -1,15 +1,15 @@
 //! Streams of commands on the instance, each read by a thread of its own: nothing is kept in between.
 
-use std::io::{self, BufReader};
+use std::io::{self, BufRead, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::{Buf as _, Bytes};
 use tokio::fs;
-use tokio::io::{AsyncWriteExt as _, DuplexStream};
+use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::time::timeout;
-use tokio_util::io::SyncIoBridge;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -17,11 +17,8 @@ use super::CollectError;
 use crate::report::Collected;
 use crate::shell::{Captured, Command, Exit, Output, Shell, ShellError, execute_unless_stalled};
 
-/// The most that is on its way from the shell to the disk, in bytes.
-const PIPE_SIZE: usize = 256 * 1024;
-
-/// The most that the reading thread takes at once, in bytes.
-const READ_BUFFER: usize = 64 * 1024;
+/// The number of packets that may be on their way from the shell to the disk.
+const PIPE_PACKETS: usize = 16;
 
 /// A command without a word for so long is given up.
 pub(super) const SILENCE_LIMIT: Duration = Duration::from_mins(5);
@@ -102,8 +99,56 @@ impl Arrivals {
 
 /// The input of a thread, and how it learns that nobody waits for it any more.
 pub(super) struct Source {
-    pub(super) stream: BufReader<SyncIoBridge<DuplexStream>>,
+    pub(super) stream: Packets,
     pub(super) stop: CancellationToken,
+}
+
+/// The packets of a command's output as one stream. All that wait are taken at once: the two threads wake each other
+/// once for many of them.
+pub(super) struct Packets {
+    receiver: Receiver<Bytes>,
+    /// The last one comes next.
+    taken: Vec<Bytes>,
+    current: Bytes,
+}
+
+impl Packets {
+    fn new(receiver: Receiver<Bytes>) -> Self {
+        Self {
+            receiver,
+            taken: Vec::with_capacity(PIPE_PACKETS),
+            current: Bytes::new(),
+        }
+    }
+}
+
+impl BufRead for Packets {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        while self.current.is_empty() {
+            if self.taken.is_empty() {
+                self.receiver
+                    .blocking_recv_many(&mut self.taken, PIPE_PACKETS);
+                self.taken.reverse();
+            }
+            match self.taken.pop() {
+                Some(packet) => self.current = packet,
+                None => break,
+            }
+        }
+        Ok(&self.current)
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.current.advance(count);
+    }
+}
+
+impl Read for Packets {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.fill_buf()?.read(buffer)?;
+        self.consume(count);
+        Ok(count)
+    }
 }
 
 /// The result of a command and of the thread that read its output.
@@ -136,9 +181,9 @@ impl<S: Shell> Reading<'_, S> {
         progress: impl FnMut(),
         read: impl FnOnce(&mut Source) -> T + Send + 'static,
     ) -> Result<Answer<T>, CollectError> {
-        let (pipe, reader) = tokio::io::duplex(PIPE_SIZE);
+        let (pipe, receiver) = mpsc::channel(PIPE_PACKETS);
         let reading = self.arrivals.work(move |stop| {
-            let stream = BufReader::with_capacity(READ_BUFFER, SyncIoBridge::new(reader));
+            let stream = Packets::new(receiver);
             let stop = stop.clone();
             read(&mut Source { stream, stop })
         });
@@ -176,7 +221,7 @@ impl<S: Shell> Reading<'_, S> {
 
 /// Passes a command's output on to the reading thread.
 struct Piped<F> {
-    pipe: DuplexStream,
+    pipe: Sender<Bytes>,
     errors: Captured,
     progress: F,
     /// The thread takes no more.
@@ -186,9 +231,9 @@ struct Piped<F> {
 impl<F: FnMut()> Output for Piped<F> {
     async fn out(&mut self, bytes: &[u8]) -> io::Result<()> {
         (self.progress)();
-        let written = self.pipe.write_all(bytes).await;
-        self.refused = written.is_err();
-        written
+        let sent = self.pipe.send(Bytes::copy_from_slice(bytes)).await;
+        self.refused = sent.is_err();
+        sent.map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 
     fn err(&mut self, bytes: &[u8]) {

@@ -377,7 +377,7 @@ impl<'a> Transfer<'a> {
                 return Err(io::ErrorKind::Interrupted.into());
             }
             Places::copy_metadata(&file.file, &listed)?;
-            places.place(&file.path, &listed)
+            places.place(position, &listed)
         });
         match naming.await.flatten() {
             Ok(()) => {

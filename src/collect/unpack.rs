@@ -1,10 +1,9 @@
 //! Writes a tar stream to disk: only files that were asked for, only where they were given a place, and checked.
 
-use std::collections::{HashMap, VecDeque};
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, Read, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::PathBuf;
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -19,8 +18,11 @@ use super::streams::Arrivals;
 /// The largest window that a compressed stream may ask for: 8 MiB.
 const WINDOW_LOG: u32 = 23;
 
+/// The most that is decompressed at once, in bytes.
+const READ_BUFFER: usize = 128 << 10;
+
 /// The size of a write, in bytes.
-const COPY_BUFFER: usize = 64 * 1024;
+pub(super) const COPY_BUFFER: usize = 64 * 1024;
 
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
@@ -36,20 +38,52 @@ const MAX_OVERHEAD: u64 = 8 << 10;
 /// The most that is read behind the last file, in bytes: tar pads its archives.
 pub(super) const MAX_PADDING: u64 = 1 << 20;
 
-/// The digests that the instance has told so far, by path.
-#[derive(Debug, Default)]
-pub(super) struct Hashes(Mutex<HashMap<Vec<u8>, Digest>>);
+/// The digests that the instance has told so far, of the files that are wanted.
+#[derive(Debug)]
+pub(super) struct Hashes {
+    sources: Vec<Arc<[u8]>>,
+    told: Mutex<Told>,
+}
+
+#[derive(Debug)]
+struct Told {
+    digests: Vec<Option<Digest>>,
+    next: usize,
+}
 
 impl Hashes {
-    pub(super) fn insert(&self, path: Vec<u8>, digest: Digest) {
-        let mut hashes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        hashes.insert(path, digest);
+    pub(super) fn of(wanted: &[(usize, Listed)]) -> Self {
+        let sources = wanted.iter().map(|(_, file)| Arc::clone(&file.source));
+        Self {
+            sources: sources.collect(),
+            told: Mutex::new(Told {
+                digests: vec![None; wanted.len()],
+                next: 0,
+            }),
+        }
     }
 
-    fn get(&self, path: &[u8]) -> Option<Digest> {
-        let hashes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        hashes.get(path).copied()
+    pub(super) fn insert(&self, source: &[u8], digest: Digest) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_wanted = |at: usize| self.sources.get(at).is_some_and(|known| **known == *source);
+        let found = in_turn(told.next, self.sources.len(), is_wanted);
+        if let Some((at, place)) = found.and_then(|at| Some((at, told.digests.get_mut(at)?))) {
+            *place = Some(digest);
+            told.next = at + 1;
+        }
     }
+
+    fn get(&self, turn: usize) -> Option<Digest> {
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.digests.get(turn).copied().flatten()
+    }
+}
+
+/// The first of so many that is the one, beginning with `next`: the instance answers in the order in which it was asked.
+fn in_turn(next: usize, count: usize, is_it: impl Fn(usize) -> bool) -> Option<usize> {
+    (next..count)
+        .chain(0..next.min(count))
+        .find(|at| is_it(*at))
 }
 
 /// A file that came.
@@ -65,9 +99,10 @@ pub(super) struct Received {
 /// A file that came before its digest.
 #[derive(Debug)]
 struct Waiting {
+    /// Its place among the wanted files.
+    turn: usize,
     position: usize,
     file: Listed,
-    incoming: PathBuf,
     size: u64,
     sha256: Digest,
 }
@@ -101,6 +136,8 @@ pub(super) struct Unpacker {
     pub(super) arrivals: Arrivals,
     /// The bytes of this stream's files, and what each costs beside them.
     pub(super) cost: u64,
+    /// The bytes on their way to a file.
+    pub(super) buffer: Box<[u8]>,
 }
 
 impl Unpacker {
@@ -141,7 +178,7 @@ impl Unpacker {
         stop: &CancellationToken,
     ) {
         while let Some(first) = unpacked.waiting.front() {
-            let expected = self.hashes.get(&first.file.source);
+            let expected = self.hashes.get(first.turn);
             let known = expected.is_some() || complete;
             if !known || unpacked.error.is_some() || stop.is_cancelled() {
                 break;
@@ -167,9 +204,9 @@ impl Unpacker {
         expected: Option<Digest>,
     ) -> Result<Option<Received>, Broken> {
         let Waiting {
+            turn: _,
             position,
             file,
-            incoming,
             size,
             sha256,
         } = waiting;
@@ -177,7 +214,7 @@ impl Unpacker {
         if !verified && !self.keep_changed {
             return Ok(None);
         }
-        self.places.place(&incoming, &file).map_err(|error| {
+        self.places.place(position, &file).map_err(|error| {
             if is_full(&error) {
                 Broken::Disk(error)
             } else {
@@ -203,10 +240,8 @@ impl Unpacker {
         unpacked: &mut Unpacked,
     ) -> Option<()> {
         let stop = reader.stop;
-        let mut wanted: HashMap<Arc<[u8]>, (usize, Listed)> = wanted
-            .into_iter()
-            .map(|(position, file)| (Arc::clone(&file.source), (position, file)))
-            .collect();
+        let mut wanted: Vec<Option<(usize, Listed)>> = wanted.into_iter().map(Some).collect();
+        let mut next = 0;
         let mut archive = tar::Archive::new(reader);
         let mut long_name = None;
         // Raw: otherwise a name or an extension of any size would be read into memory.
@@ -222,20 +257,31 @@ impl Unpacker {
             }
             let name = long_name
                 .take()
-                .unwrap_or_else(|| entry.path_bytes().into_owned());
+                .map_or_else(|| entry.path_bytes(), Cow::Owned);
             if !kind.is_file() {
                 continue;
             }
-            let Some((position, file)) = wanted.remove(name.as_slice()) else {
+            let is_wanted = |at: usize| matches!(wanted.get(at), Some(Some((_, file))) if *file.source == *name);
+            let Some(turn) = in_turn(next, wanted.len(), is_wanted) else {
                 continue;
             };
+            let Some((position, file)) = wanted.get_mut(turn).and_then(Option::take) else {
+                continue;
+            };
+            next = turn + 1;
             let size = entry.size();
             if size > size_limit(file.size) {
                 unpacked.outgrown = Some((position, size));
                 return None;
             }
-            match self.write(&mut entry, position, size, file) {
-                Ok(waiting) => unpacked.waiting.push_back(waiting),
+            match self.write(&mut entry, position, size, &file) {
+                Ok((size, sha256)) => unpacked.waiting.push_back(Waiting {
+                    turn,
+                    position,
+                    file,
+                    size,
+                    sha256,
+                }),
                 Err(Broken::Disk(error)) => {
                     unpacked.error = Some(error);
                     return None;
@@ -250,58 +296,35 @@ impl Unpacker {
         Some(())
     }
 
-    /// Writes one file under a temporary name.
+    /// Writes one file under a temporary name; its size and digest.
     fn write(
         &mut self,
         entry: &mut impl Read,
         position: usize,
         announced: u64,
-        file: Listed,
-    ) -> Result<Waiting, Broken> {
-        let incoming = self.places.incoming(position);
-        let mut target = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&incoming)?;
-        let (size, sha256) = self.copy(entry, announced, &mut target)?;
-        if size < announced {
+        file: &Listed,
+    ) -> Result<(u64, Digest), Broken> {
+        let mut target = self.places.create(position)?;
+        let written = self.copy(entry, &mut target)?;
+        if written.0 < announced {
             return Err(Broken::Stream);
         }
-        Places::copy_metadata(&target, &file)?;
+        Places::copy_metadata(&target, file)?;
         self.cost += FILE_COST;
-        Ok(Waiting {
-            position,
-            file,
-            incoming,
-            size,
-            sha256,
-        })
+        Ok(written)
     }
 
-    fn copy(
-        &mut self,
-        entry: &mut impl Read,
-        announced: u64,
-        target: &mut File,
-    ) -> Result<(u64, Digest), Broken> {
+    fn copy(&mut self, entry: &mut impl Read, target: &mut File) -> Result<(u64, Digest), Broken> {
         let mut hasher = Sha256::new();
         let mut size = 0;
-        let mut buffer = vec![
-            0;
-            usize::try_from(announced + 1)
-                .unwrap_or(COPY_BUFFER)
-                .min(COPY_BUFFER)
-        ];
         loop {
-            let count = match entry.read(&mut buffer) {
+            let count = match entry.read(&mut self.buffer) {
                 Ok(0) => break,
                 Ok(count) => count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(_) => return Err(Broken::Stream),
             };
-            let bytes = buffer.get(..count).unwrap_or_default();
+            let bytes = self.buffer.get(..count).unwrap_or_default();
             target.write_all(bytes)?;
             hasher.update(bytes);
             size += count as u64;
@@ -348,7 +371,7 @@ impl<R: Read> Read for UntilStopped<'_, R> {
 pub(super) fn decompressed<'a>(
     stream: &'a mut impl BufRead,
     compressed: bool,
-) -> io::Result<Option<Box<dyn Read + 'a>>> {
+) -> io::Result<Option<Box<dyn BufRead + 'a>>> {
     let Ok(start) = stream.fill_buf() else {
         return Ok(None);
     };
@@ -357,9 +380,10 @@ pub(super) fn decompressed<'a>(
     } else if start.starts_with(&ZSTD_MAGIC) {
         let mut decoder = zstd::stream::read::Decoder::with_buffer(stream)?;
         decoder.window_log_max(WINDOW_LOG)?;
-        Box::new(decoder)
+        Box::new(BufReader::with_capacity(READ_BUFFER, decoder))
     } else {
-        Box::new(flate2::bufread::MultiGzDecoder::new(stream))
+        let decoder = flate2::bufread::MultiGzDecoder::new(stream);
+        Box::new(BufReader::with_capacity(READ_BUFFER, decoder))
     }))
 }
 

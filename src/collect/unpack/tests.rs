@@ -5,7 +5,7 @@ mod forgery;
 use std::cell::Cell;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use proptest::prelude::*;
@@ -43,10 +43,8 @@ impl Results {
         let outside = tempfile::tempdir().unwrap();
         fs::create_dir(outside.path().join("results")).unwrap();
         fs::write(outside.path().join("precious"), "untouched").unwrap();
-        let hashes = Hashes::default();
         let mut wanted = Vec::new();
         for (position, (source, destination, content)) in files.iter().enumerate() {
-            hashes.insert(source.as_bytes().to_vec(), Sha256::digest(content).into());
             let listed = Listed {
                 source: source.as_bytes().into(),
                 destination: Path::new(destination).into(),
@@ -56,6 +54,10 @@ impl Results {
                 sha256: None,
             };
             wanted.push((position, listed));
+        }
+        let hashes = Hashes::of(&wanted);
+        for (source, _, content) in files {
+            hashes.insert(source.as_bytes(), Sha256::digest(content).into());
         }
         Self {
             outside,
@@ -90,6 +92,7 @@ impl Results {
             done: Arc::default(),
             arrivals: self.arrivals.clone(),
             cost: 0,
+            buffer: vec![0; COPY_BUFFER].into(),
         };
         let mut unpacked = writer.unpack(self.wanted.clone(), stream, &self.stop);
         writer.judge_waiting(&mut unpacked, true, &self.stop);

@@ -39,8 +39,15 @@ const CHANNEL_TIMEOUT: Duration = Duration::from_secs(30);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 const MAX_MISSED_KEEPALIVES: usize = 4;
 
-/// Two to five times the throughput of the library's defaults over a long way, in bytes.
-const WINDOW_SIZE: u32 = 16 << 20;
+/// The round trip, measured as the port answers, up to which a way is short.
+const SHORT_WAY: Duration = Duration::from_millis(15);
+
+/// The most of a command's output that the server sends unasked, in bytes. Over a long way that is what is under way; over a
+/// short one it lies in the server's memory, where much of it costs more than the cipher does.
+const SHORT_WINDOW: u32 = 4 << 20;
+const LONG_WINDOW: u32 = 16 << 20;
+
+/// Two to five times the throughput of the library's default, in bytes.
 const PACKET_SIZE: u32 = 65_535;
 
 /// The number of packets that may wait for the disk before the network is held up: bounds the memory of a transfer.
@@ -62,7 +69,6 @@ pub struct Target {
 /// A shell over SSH.
 pub struct SshShell {
     target: Target,
-    config: Arc<client::Config>,
     session: Mutex<Option<Arc<Handle<HostCheck>>>>,
     port_open: OnceLock<Timestamp>,
 }
@@ -118,7 +124,6 @@ impl SshShell {
     pub async fn connect_within(time: Duration, target: Target) -> Result<Self, ShellError> {
         let shell = Self {
             target,
-            config: Arc::new(config()),
             session: Mutex::new(None),
             port_open: OnceLock::new(),
         };
@@ -181,6 +186,7 @@ impl SshShell {
             keys,
         } = &self.target;
         tracing::debug!(address, port, user, "SSH login");
+        let since = Instant::now();
         let stream = timeout(PROBE_TIMEOUT, TcpStream::connect((address.as_str(), *port)))
             .await
             .map_err(|_| self.lost("the port does not answer"))?
@@ -189,13 +195,19 @@ impl SshShell {
         stream
             .set_nodelay(true)
             .map_err(|error| self.lost(error.to_string()))?;
+        let window = if since.elapsed() < SHORT_WAY {
+            SHORT_WINDOW
+        } else {
+            LONG_WINDOW
+        };
         let shown = Arc::new(OnceLock::new());
         let check = HostCheck {
             expected: keys.host.clone(),
             shown: shown.clone(),
         };
+        let config = Arc::new(config(window));
         let handshake = async {
-            let mut session = client::connect_stream(self.config.clone(), stream, check).await?;
+            let mut session = client::connect_stream(config, stream, check).await?;
             let key = PrivateKeyWithHashAlg::new(keys.client.clone(), None);
             let result = session.authenticate_publickey(user.as_str(), key).await?;
             Ok::<_, russh::Error>((session, result.success()))
@@ -241,7 +253,7 @@ impl SshShell {
     }
 }
 
-fn config() -> client::Config {
+fn config(window_size: u32) -> client::Config {
     let mut ciphers = vec![cipher::AES_128_GCM, cipher::AES_256_GCM];
     let mut exchanges = vec![kex::CURVE25519, kex::CURVE25519_PRE_RFC_8731];
     let preferred = Preferred::DEFAULT;
@@ -262,7 +274,7 @@ fn config() -> client::Config {
             .collect::<Vec<_>>(),
     );
     client::Config {
-        window_size: WINDOW_SIZE,
+        window_size,
         maximum_packet_size: PACKET_SIZE,
         channel_buffer_size: CHANNEL_BUFFER,
         nodelay: true,

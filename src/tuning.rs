@@ -17,6 +17,9 @@ const AIMED_SECONDS: f64 = 1.0;
 /// At this rate a portion that turns out to be sent too slowly costs little, in bytes a second.
 const FAST_RATE: f64 = 15e6;
 
+/// From this rate on it is the processors that hold up a transfer: a higher level would cost more of them, in bytes a second.
+const BUSY_RATE: f64 = 200e6;
+
 /// After so many commands a neighbouring level is tried again: links and machines change.
 const TRIAL_INTERVAL: u32 = 16;
 
@@ -101,7 +104,10 @@ impl Tuning {
     /// A neighbour of the best level that is not known, or has not been looked at for long.
     fn trial(&mut self, best: usize) -> Option<usize> {
         let [higher, lower] = [best + 1, best.wrapping_sub(1)];
-        let order: &[usize] = if self.rate(best) > Some(FAST_RATE) {
+        let rate = self.rate(best);
+        let order: &[usize] = if rate > Some(BUSY_RATE) {
+            &[0, lower]
+        } else if rate > Some(FAST_RATE) {
             &[0, lower, higher]
         } else {
             // Not plainly, which may take very long.
@@ -179,7 +185,8 @@ mod tests {
         };
         assert_eq!(levels(2.0), [1, 3, 6, 6, 6, 6]);
         assert_eq!(levels(2000.0), [1, 0, 0, 0, 0, 0]);
-        assert_eq!(levels(125.0), [1, 0, 3, 1, 1, 1]);
+        assert_eq!(levels(125.0), [1, 0, 1, 1, 1, 1]);
+        assert_eq!(levels(70.0), [1, 0, 3, 6, 3, 3]);
     }
 
     #[test]

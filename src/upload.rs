@@ -2,23 +2,24 @@
 
 mod pack;
 
-use std::io;
+use std::io::{self, BufWriter, Write};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, ReadBuf};
+use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tokio_util::io::SyncIoBridge;
 
 use crate::project_file::ProjectFile;
 use crate::records::{UploadedFile, Uploads};
 use crate::reporter::{Event, Reporter};
 use crate::shell::{Captured, Command, Reconnect, Shell, ShellError, execute_unless_stalled};
-use pack::{PackError, pack};
+use pack::{Format, PackError, pack};
 
 const RECEIVE: &str = include_str!("upload/receive.sh");
 
@@ -30,14 +31,21 @@ const STALL: Duration = Duration::from_mins(2);
 /// The deadline for the thread that reads when nobody takes anything from it: it is in the middle of one read at most.
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
 
-/// The most that is on its way from the disk to the shell, in bytes.
-const PIPE_SIZE: usize = 256 * 1024;
+/// What the reading thread hands over at once, in bytes, and how often before it waits for the shell.
+const PARCEL_SIZE: usize = 64 << 10;
+const PARCELS: usize = 4;
 
 /// An upload of less is over before anybody could look at its progress, in bytes.
 const MIN_SIZE_WITH_PROGRESS: u64 = 1 << 20;
 
-/// From this size on, in bytes, the instance looks for the fastest program that reads gzip.
-const MIN_SIZE_TO_TUNE: u64 = 16 << 20;
+/// From this size on, in bytes, it pays to ask the instance whether it has zstd.
+const MIN_SIZE_TO_ASK: u64 = 16 << 20;
+
+/// The deadline for the answer.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Says whether zstd does what it is there for.
+const HAS_ZSTD: &str = "printf x | zstd -q -c | zstd -d -q -c";
 
 /// Puts the files into the login user's home directory, with their modes. After a lost connection all are sent again.
 ///
@@ -77,7 +85,7 @@ pub(crate) fn progress(reporter: &impl Reporter, total: u64) -> impl FnMut(u64) 
 /// # Errors
 /// Which of them cannot be read, and why.
 pub fn fingerprint(files: &[ProjectFile]) -> Result<Vec<UploadedFile>, String> {
-    pack(files, io::sink(), &AtomicU64::new(0)).map_err(|error| error.to_string())
+    pack(files, io::sink(), Format::Gzip, &AtomicU64::new(0)).map_err(|error| error.to_string())
 }
 
 /// Sends the files, of so many bytes in all, once.
@@ -87,23 +95,25 @@ async fn send(
     total: u64,
     progress: impl FnMut(u64) + Unpin,
 ) -> Result<Vec<UploadedFile>, ShellError> {
-    let program = if total < MIN_SIZE_TO_TUNE {
-        "gzip"
+    let format = if total < MIN_SIZE_TO_ASK {
+        Format::Gzip
     } else {
-        "zstd"
+        best_format(shell).await?
     };
-    let (stdin, pipe) = tokio::io::duplex(PIPE_SIZE);
+    let (sender, parcels) = mpsc::channel(PARCELS);
     let done = Arc::new(AtomicU64::new(0));
     let packing = {
         let done = Arc::clone(&done);
-        tokio::task::spawn_blocking(move || pack(&files, SyncIoBridge::new(pipe), &done))
+        let stream = BufWriter::with_capacity(PARCEL_SIZE, Parcels(sender));
+        tokio::task::spawn_blocking(move || pack(&files, stream, format, &done))
     };
     let stdin = Counted {
-        inner: stdin,
+        parcels,
+        current: Bytes::new(),
         done: &done,
         progress,
     };
-    let command = Command::new(RECEIVE, [program]).in_bash();
+    let command = Command::new(RECEIVE, [format.program()]).in_bash();
     let mut captured = Captured::default();
     let exit = execute_unless_stalled(shell, WHAT, &command, stdin, &mut captured, STALL).await;
     match (packed(packing).await, exit) {
@@ -124,6 +134,21 @@ async fn send(
     }
 }
 
+/// The compression that costs the instance least.
+async fn best_format(shell: &impl Shell) -> Result<Format, ShellError> {
+    let command = Command::new::<&str>(HAS_ZSTD, []);
+    let mut captured = Captured::default();
+    let input = tokio::io::empty();
+    let asked =
+        execute_unless_stalled(shell, WHAT, &command, input, &mut captured, ANSWER_DEADLINE);
+    asked.await?;
+    Ok(if captured.stdout == b"x" {
+        Format::Zstd
+    } else {
+        Format::Gzip
+    })
+}
+
 /// The result of the reading thread; it ends when nobody takes anything from it any more.
 async fn packed(
     packing: JoinHandle<Result<Vec<UploadedFile>, PackError>>,
@@ -135,14 +160,30 @@ async fn packed(
     }
 }
 
-/// A stream that tells how far the files in it have come.
-struct Counted<'a, R, F> {
-    inner: R,
+/// Passes on what is written to it.
+struct Parcels(Sender<Bytes>);
+
+impl Write for Parcels {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let sent = self.0.blocking_send(Bytes::copy_from_slice(bytes));
+        sent.map_err(|_| io::ErrorKind::BrokenPipe)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A stream of parcels that tells how far the files in it have come.
+struct Counted<'a, F> {
+    parcels: Receiver<Bytes>,
+    current: Bytes,
     done: &'a AtomicU64,
     progress: F,
 }
 
-impl<R: AsyncRead + Unpin, F: FnMut(u64) + Unpin> AsyncRead for Counted<'_, R, F> {
+impl<F: FnMut(u64) + Unpin> AsyncRead for Counted<'_, F> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -150,6 +191,14 @@ impl<R: AsyncRead + Unpin, F: FnMut(u64) + Unpin> AsyncRead for Counted<'_, R, F
     ) -> Poll<io::Result<()>> {
         let done = self.done.load(Ordering::Relaxed);
         (self.progress)(done);
-        Pin::new(&mut self.inner).poll_read(context, buffer)
+        if self.current.is_empty() {
+            match ready!(self.parcels.poll_recv(context)) {
+                Some(parcel) => self.current = parcel,
+                None => return Poll::Ready(Ok(())),
+            }
+        }
+        let count = self.current.len().min(buffer.remaining());
+        buffer.put_slice(&self.current.split_to(count));
+        Poll::Ready(Ok(()))
     }
 }

@@ -1,8 +1,8 @@
 //! Packs files into a compressed tar stream as they are read, and hashes them on the way.
-//! The stream has several members of gzip, each at the level that brought most of the files in a second before.
+//! The stream has several members, each at the level that brought most of the files in a second before.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -28,8 +28,27 @@ const OWNER: u32 = 0o700;
 const TEXT_MODE: u32 = 0o644;
 const LINK_MODE: u32 = 0o777;
 
-/// The size of a write, in bytes.
-const WRITE_BUFFER: usize = 64 * 1024;
+/// The level of zstd at which it does little more than to copy.
+const PLAIN_ZSTD: i32 = -100_000;
+
+/// The compression of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    /// Every image can read it.
+    Gzip,
+    /// Costs both ends a fraction of that.
+    Zstd,
+}
+
+impl Format {
+    /// The program that reads it.
+    pub(super) const fn program(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+        }
+    }
+}
 
 /// Why not everything was packed.
 #[derive(Debug, thiserror::Error)]
@@ -51,11 +70,12 @@ pub(super) enum PackError {
 pub(super) fn pack(
     files: &[ProjectFile],
     into: impl Write,
+    format: Format,
     done: &AtomicU64,
 ) -> Result<Vec<UploadedFile>, PackError> {
     let total = files.iter().map(ProjectFile::size).sum();
-    let into = BufWriter::with_capacity(WRITE_BUFFER, into);
-    let mut archive = Builder::new(Members::new(into, total));
+    let members = Members::new(into, format, total).map_err(PackError::Untaken)?;
+    let mut archive = Builder::new(members);
     let mut sent = Vec::new();
     for file in files {
         let content = append(&mut archive, file, done)?;
@@ -67,7 +87,6 @@ pub(super) fn pack(
     archive
         .into_inner()
         .and_then(Members::finish)
-        .and_then(|buffer| buffer.into_inner().map_err(io::IntoInnerError::into_error))
         .and_then(|mut stream| stream.flush())
         .map_err(PackError::Untaken)?;
     Ok(sent)
@@ -76,7 +95,8 @@ pub(super) fn pack(
 /// A compressed stream whose level follows what the link and the processor bear.
 struct Members<W: Write> {
     /// None after an error only.
-    encoder: Option<GzEncoder<W>>,
+    encoder: Option<Encoder<W>>,
+    format: Format,
     tuning: Tuning,
     request: Request,
     /// None for the first member, which waits for the command to begin.
@@ -87,20 +107,21 @@ struct Members<W: Write> {
 
 impl<W: Write> Members<W> {
     /// A stream for about so many bytes.
-    fn new(into: W, left: u64) -> Self {
+    fn new(into: W, format: Format, left: u64) -> io::Result<Self> {
         let mut tuning = Tuning::default();
         let request = tuning.next(left);
-        Self {
-            encoder: Some(encoder(into, request)),
+        Ok(Self {
+            encoder: Some(Encoder::new(into, format, request)?),
+            format,
             tuning,
             request,
             begun: None,
             written: 0,
             left,
-        }
+        })
     }
 
-    fn encoder(&mut self) -> io::Result<&mut GzEncoder<W>> {
+    fn encoder(&mut self) -> io::Result<&mut Encoder<W>> {
         self.encoder.as_mut().ok_or_else(failed_before)
     }
 
@@ -112,7 +133,7 @@ impl<W: Write> Members<W> {
         }
         self.left = self.left.saturating_sub(self.written);
         self.request = self.tuning.next(self.left);
-        self.encoder = Some(encoder(into, self.request));
+        self.encoder = Some(Encoder::new(into, self.format, self.request)?);
         self.written = 0;
         self.begun = Some(Instant::now());
         Ok(())
@@ -123,8 +144,53 @@ impl<W: Write> Members<W> {
     }
 }
 
-fn encoder<W: Write>(into: W, request: Request) -> GzEncoder<W> {
-    GzEncoder::new(into, Compression::new(request.level().into()))
+/// A member on its way.
+enum Encoder<W: Write> {
+    Gzip(GzEncoder<W>),
+    Zstd(zstd::Encoder<'static, W>),
+}
+
+impl<W: Write> Encoder<W> {
+    fn new(into: W, format: Format, request: Request) -> io::Result<Self> {
+        Ok(match format {
+            Format::Gzip => {
+                let level = Compression::new(request.level().into());
+                Self::Gzip(GzEncoder::new(into, level))
+            }
+            Format::Zstd => {
+                let level = match request.level() {
+                    0 => PLAIN_ZSTD,
+                    level => level.into(),
+                };
+                let mut encoder = zstd::Encoder::new(into, level)?;
+                encoder.include_checksum(true)?;
+                Self::Zstd(encoder)
+            }
+        })
+    }
+
+    fn finish(self) -> io::Result<W> {
+        match self {
+            Self::Gzip(encoder) => encoder.finish(),
+            Self::Zstd(encoder) => encoder.finish(),
+        }
+    }
+}
+
+impl<W: Write> Write for Encoder<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Gzip(encoder) => encoder.write(bytes),
+            Self::Zstd(encoder) => encoder.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Gzip(encoder) => encoder.flush(),
+            Self::Zstd(encoder) => encoder.flush(),
+        }
+    }
 }
 
 fn failed_before() -> io::Error {
@@ -273,7 +339,7 @@ impl<R: Read> Read for Hashed<'_, R> {
 mod tests {
     use std::io::Read as _;
 
-    use flate2::read::MultiGzDecoder;
+    use flate2::read::{GzDecoder, MultiGzDecoder};
 
     use super::*;
 
@@ -288,19 +354,31 @@ mod tests {
             destination: "text".into(),
             content: Content::Text(text.clone()),
         };
-        let (mut packed, done) = (Vec::new(), AtomicU64::new(0));
-        let sent = pack(std::slice::from_ref(&file), &mut packed, &done).unwrap();
-        assert_eq!(sent.len(), 1);
-        assert_eq!(done.into_inner(), SIZE as u64);
-        let mut archive = tar::Archive::new(MultiGzDecoder::new(packed.as_slice()));
-        let mut entry = archive.entries().unwrap().next().unwrap().unwrap();
-        let mut read = Vec::new();
-        entry.read_to_end(&mut read).unwrap();
-        assert!(read == text);
-        // A single member ends before the last entry does.
-        let mut first = Vec::new();
-        let mut single = flate2::read::GzDecoder::new(packed.as_slice());
-        single.read_to_end(&mut first).unwrap();
-        assert!(first.len() < SIZE, "one member of {} bytes", first.len());
+        for format in [Format::Gzip, Format::Zstd] {
+            let (mut packed, done) = (Vec::new(), AtomicU64::new(0));
+            let sent = pack(std::slice::from_ref(&file), &mut packed, format, &done).unwrap();
+            assert_eq!(sent.len(), 1);
+            assert_eq!(done.into_inner(), SIZE as u64);
+            let packed = packed.as_slice();
+            let (whole, mut single): (Box<dyn Read>, Box<dyn Read>) = match format {
+                Format::Gzip => (
+                    Box::new(MultiGzDecoder::new(packed)),
+                    Box::new(GzDecoder::new(packed)),
+                ),
+                Format::Zstd => (
+                    Box::new(zstd::Decoder::new(packed).unwrap()),
+                    Box::new(zstd::Decoder::new(packed).unwrap().single_frame()),
+                ),
+            };
+            let mut archive = tar::Archive::new(whole);
+            let mut entry = archive.entries().unwrap().next().unwrap().unwrap();
+            let mut read = Vec::new();
+            entry.read_to_end(&mut read).unwrap();
+            assert!(read == text);
+            // A single member ends before the last entry does.
+            let mut first = Vec::new();
+            single.read_to_end(&mut first).unwrap();
+            assert!(first.len() < SIZE, "one member of {} bytes", first.len());
+        }
     }
 }

@@ -14,6 +14,7 @@ mod local_host;
 mod marked_lines;
 mod metrics;
 mod open_shell;
+mod permit;
 mod plan;
 mod precision;
 mod profile;
@@ -62,6 +63,7 @@ use journal::Journal;
 pub use local_host::LocalHost;
 use metrics::MetricsFile;
 pub use open_shell::ShellOccasion;
+use permit::Permitted;
 pub use plan::{Baseline, Plan};
 use step_log::StepLog;
 use stored::Stored;
@@ -408,11 +410,10 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
     async fn collect(&mut self, host: &Host<'a, P, R>, shared: &Shared<'_, P>) {
         self.note_skipped_turns();
         self.journal.begin(Stage::Collect);
-        // Never closed while samples run.
-        let turn = shared.transfers.acquire().await;
-        self.complete_logs(host).await;
-        let collection = self.collection(host).await;
-        drop(turn);
+        let shell = Permitted::wait(&host.shell, &shared.transfers).await;
+        self.complete_logs(&shell, &host.jobs_dir).await;
+        let collection = self.collection(&shell, &host.jobs_dir).await;
+        drop(shell);
         self.journal.collected = Some(collection.collected.clone());
         for warning in collection.warnings {
             self.journal.warn(warning);

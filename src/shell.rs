@@ -10,8 +10,9 @@ use std::io;
 use std::time::Duration;
 
 use tokio::io::AsyncRead;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
+use reconnect::RECONNECT_PAUSE;
 pub use reconnect::{RECONNECT_DEADLINE, Reconnect};
 pub use stall::execute_unless_stalled;
 
@@ -166,6 +167,15 @@ pub trait Shell {
             what: "an interactive shell",
             reason: "it has none".into(),
         })
+    }
+
+    /// Waits, once the connection was lost, until another attempt is worth it.
+    ///
+    /// # Errors
+    /// Why none is.
+    async fn wait_to_retry(&self) -> Result<(), ShellError> {
+        sleep(RECONNECT_PAUSE).await;
+        Ok(())
     }
 
     /// When a connection that is lost now is given up.

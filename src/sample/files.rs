@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Host, Sample, Shared};
+use super::{Host, Permitted, Sample, Shared};
 use crate::phase::Phase;
 use crate::project::{CONFIG_FILE, select};
 use crate::project_file::ProjectFile;
@@ -119,11 +119,9 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         host: &Host<'a, P, R>,
         shared: &Shared<'_, P>,
     ) -> Result<(), ShellError> {
-        // Never closed while samples run.
-        let turn = shared.transfers.acquire().await;
-        let reporter = self.journal.reporter();
-        let uploads = upload(&host.shell, shared.files.clone(), reporter).await?;
-        drop(turn);
+        let shell = Permitted::wait(&host.shell, &shared.transfers).await;
+        let uploads = upload(&shell, shared.files.clone(), self.journal.reporter()).await?;
+        drop(shell);
         if let Err(error) = self.results.record(uploads).await {
             self.journal.warn(error.to_string());
         }

@@ -248,9 +248,9 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
     }
 
     /// Brings home what was written to the logs after their steps ended, and what could not be written locally then.
-    pub(super) async fn complete_logs(&mut self, host: &Host<'a, P, R>) {
+    pub(super) async fn complete_logs(&mut self, shell: &impl Shell, jobs_dir: &str) {
         let mut logs = std::mem::take(&mut self.logs);
-        let sizes = match log_sizes(&host.shell, &host.jobs_dir).await {
+        let sizes = match log_sizes(shell, jobs_dir).await {
             Ok(sizes) => sizes,
             Err(error) => {
                 self.journal
@@ -261,11 +261,10 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         for (number, script, log) in &mut logs {
             if let Some(size) = sizes.get(number).filter(|size| !log.is_complete(**size)) {
                 let source = Source {
-                    directory: &host.jobs_dir,
+                    directory: jobs_dir,
                     number: *number,
                 };
-                self.complete_log(log, script, &host.shell, source, *size)
-                    .await;
+                self.complete_log(log, script, shell, source, *size).await;
             }
         }
     }

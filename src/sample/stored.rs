@@ -11,9 +11,9 @@ use sha2::{Digest as _, Sha256};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::Sample;
 use super::journal::Journal;
 use super::straight::Straight;
-use super::{Host, Sample};
 use crate::blocking::off_the_runtime;
 use crate::cancel::{Completion, until_cancelled};
 use crate::collect::{Collection, collect, survey};
@@ -84,20 +84,21 @@ pub(super) async fn store_archive<R: Reporter>(
 
 impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
     /// Brings the results to where they are to be.
-    pub(super) async fn collection(&mut self, host: &Host<'_, P, R>) -> Collection {
-        let patterns = self.patterns(&host.jobs_dir);
-        if let Some(collection) = self.store_straight(host, &patterns).await {
+    pub(super) async fn collection(&mut self, shell: &impl Shell, jobs_dir: &str) -> Collection {
+        let patterns = self.patterns(jobs_dir);
+        if let Some(collection) = self.store_straight(shell, jobs_dir, &patterns).await {
             return collection;
         }
         let (into, reporter) = (self.results.path(), self.journal.reporter());
-        collect(&host.shell, &patterns, into, &self.arrivals, reporter).await
+        collect(shell, &patterns, into, &self.arrivals, reporter).await
     }
 
     /// Has the instance send the results to the store, where they are not to be downloaded, and returns what there was. Without
     /// that, or where it fails, they have to be collected: nothing else has them.
     async fn store_straight(
         &mut self,
-        host: &Host<'_, P, R>,
+        shell: &impl Shell,
+        jobs_dir: &str,
         patterns: &[Pattern],
     ) -> Option<Collection> {
         let store = self.run.provider.store()?;
@@ -106,7 +107,7 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
         }
         let reporter = *self.journal.reporter();
         let into = self.results.path();
-        let surveyed = survey(&host.shell, patterns, into, &self.arrivals, &reporter).await;
+        let surveyed = survey(shell, patterns, into, &self.arrivals, &reporter).await;
         if surveyed.error.is_some() || surveyed.manifest.files.is_empty() {
             return None;
         }
@@ -115,9 +116,9 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
         let root = format!("{}/{instance}", self.run.plan.revision.directory());
         let name = format!("{root}.tar.gz");
         let straight = Straight {
-            shell: &host.shell,
+            shell,
             store,
-            directory: format!("{}/bucket", host.jobs_dir),
+            directory: format!("{jobs_dir}/bucket"),
         };
         let sent = async {
             let parts = straight.pack(Path::new(&root), &surveyed.manifest).await?;

@@ -16,6 +16,11 @@ const PACK: &str = include_str!("straight/pack.sh");
 const PUT: &str = include_str!("straight/put.sh");
 const REMOVE: &str = "rm -rf -- \"$1\"";
 
+const SENDING: &str = "sending the results to the bucket";
+
+/// What an instance without curl answers when it is to pack.
+const NO_CURL: &str = "no curl";
+
 /// For an answer of the instance, and for one part on a slow line.
 const SILENCE_LIMIT: Duration = Duration::from_mins(5);
 
@@ -25,9 +30,15 @@ const SLOWEST_PACKING: u64 = 8 << 20;
 /// Why the results did not get to the store from the instance.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StraightError {
-    /// The instance could not be talked to, or could not do it.
+    /// The instance could not be talked to, or could not pack them.
     #[error(transparent)]
     Shell(#[from] ShellError),
+    /// The instance has nothing to send them with.
+    #[error("the image has no curl")]
+    NoCurl,
+    /// The instance could not send them.
+    #[error("{SENDING} failed on the instance: {0}")]
+    Unsent(String),
     /// The store did not take them.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -42,10 +53,9 @@ pub(super) enum StraightError {
 impl StraightError {
     pub(super) const fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Shell(ShellError::Command { .. }) => Some(
-                "the image needs `curl`, and the instance a way to S3 and room on its disk for the archive (docs/s3.md)",
-            ),
             Self::Shell(error) => error.hint(),
+            Self::NoCurl => Some("the image needs `curl` (docs/s3.md)"),
+            Self::Unsent(_) => Some("the instance needs a way to S3 (docs/s3.md)"),
             Self::Store(error) => error.hint(),
             Self::Nonsense(_) | Self::Names(_) => None,
         }
@@ -69,17 +79,21 @@ impl<S: Shell, O: ObjectStore> Straight<'_, S, O> {
     ) -> Result<Vec<Part>, StraightError> {
         let bytes: u64 = manifest.files.iter().map(|file| file.size).sum();
         let patience = SILENCE_LIMIT + Duration::from_secs(bytes / SLOWEST_PACKING);
+        let links = links(root, manifest)?;
         let top = root.iter().next().unwrap_or_default().to_string_lossy();
         let args = [
             self.directory.clone(),
             part_size(bytes).to_string(),
             top.into_owned(),
+            links.len().to_string(),
         ];
         let pack = Command::new(PACK, args).in_bash().as_root();
-        let links = links(root, manifest)?;
         let what = "packing the results";
         let packed = run_idempotent(self.shell, what, &pack, &links, patience).await?;
         let text = String::from_utf8_lossy(&packed.stdout);
+        if text.trim_end() == NO_CURL {
+            return Err(StraightError::NoCurl);
+        }
         let part = |(number, line)| {
             part(number, line).ok_or_else(|| StraightError::Nonsense(String::from(line)))
         };
@@ -92,13 +106,16 @@ impl<S: Shell, O: ObjectStore> Straight<'_, S, O> {
         upload: &ObjectUpload,
         parts: &[Part],
     ) -> Result<(), StraightError> {
-        let what = "sending the results to the bucket";
         let put = Command::new(PUT, [self.directory.clone()]).as_root();
         let mut tags: BTreeMap<u32, String> = BTreeMap::new();
         let mut reconnect = Reconnect::new(self.shell);
         loop {
             let left = parts.iter().filter(|part| !tags.contains_key(&part.number));
             let left: Vec<Part> = left.copied().collect();
+            // All had arrived when the connection was lost.
+            if left.is_empty() {
+                break;
+            }
             let signed = self.store.sign(upload, &left).await?;
             let lines = left.iter().zip(signed);
             let lines =
@@ -107,7 +124,7 @@ impl<S: Shell, O: ObjectStore> Straight<'_, S, O> {
             let mut said = Captured::default();
             let ended = execute_unless_stalled(
                 self.shell,
-                what,
+                SENDING,
                 &put,
                 list.as_bytes(),
                 &mut said,
@@ -122,10 +139,7 @@ impl<S: Shell, O: ObjectStore> Straight<'_, S, O> {
             );
             match ended {
                 Ok(exit) if exit.success() => break,
-                Ok(_) => {
-                    let reason = said.stderr_line();
-                    return Err(ShellError::Command { what, reason }.into());
-                }
+                Ok(_) => return Err(StraightError::Unsent(said.stderr_line())),
                 Err(error) => {
                     if tags.len() > before {
                         reconnect.progressed();
@@ -193,22 +207,4 @@ fn tag(line: &str) -> Option<(u32, String)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_looks_like_a_part_or_a_tag_is_taken_for_one() {
-        let sum = "ab".repeat(32);
-        let expected = Part {
-            number: 3,
-            size: 12,
-            sha256: [0xab; 32],
-        };
-        assert_eq!(part(3, &format!("{sum} 12")), Some(expected));
-        assert_eq!(part(3, &format!("{sum}00 12")), None);
-        assert_eq!(part(3, &sum), None);
-        assert_eq!(tag("7 0a1b-2"), Some((7, "0a1b-2".into())));
-        assert_eq!(tag("again 7"), None);
-        assert_eq!(tag("7 <Part>"), None);
-    }
-}
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::{Shell, ShellError};
 
@@ -10,7 +10,7 @@ use super::{Shell, ShellError};
 pub const RECONNECT_DEADLINE: Duration = Duration::from_mins(5);
 
 /// The pause between two attempts.
-const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
+pub(super) const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
 
 /// Decides after each failure whether another attempt is made. The transport is retried, never the command: what is
 /// attempted must be safe to repeat.
@@ -29,16 +29,16 @@ impl<'a, S: Shell> Reconnect<'a, S> {
     /// Waits until the next attempt is due.
     ///
     /// # Errors
-    /// The error itself, when another connection would not mend it or the time for that is over.
+    /// The error itself, when another connection would not mend it or the time for that is over; and why none can be had.
     pub async fn after(&mut self, error: ShellError) -> Result<(), ShellError> {
         if !error.is_connection() {
             return Err(error);
         }
         let shell = self.shell;
         let until = *self.until.get_or_insert_with(|| shell.reconnect_until());
-        timeout_at(until, sleep(RECONNECT_PAUSE))
+        timeout_at(until, shell.wait_to_retry())
             .await
-            .map_err(|_| error)
+            .unwrap_or(Err(error))
     }
 
     /// Whether the last attempt failed, too.

@@ -10,4 +10,4 @@ pub(crate) use bucket::{Bucket, Storing};
 pub(crate) use flaky_shell::FlakyShell;
 pub(crate) use ledger::{Faults, Find, Imaging, Keep, Launch, Ledger, Ready, Terminate, instance};
 pub(crate) use recording_reporter::RecordingReporter;
-pub(crate) use simulation::{Incident, Simulation, Trigger};
+pub(crate) use simulation::{Incident, Outage, Simulation, Trigger};

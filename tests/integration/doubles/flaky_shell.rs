@@ -15,8 +15,8 @@ use super::simulation::Line;
 pub(crate) struct FlakyShell {
     pub(crate) shell: ProcessShell,
     pub(crate) simulation: Rc<Simulation>,
-    /// There is a connection that can break.
-    pub(crate) remote: bool,
+    /// The sample whose instance this is, behind a connection that can break.
+    pub(crate) sample: Option<u32>,
     /// The directory of all its programs, where it lacks one.
     pub(crate) programs: Option<PathBuf>,
 }
@@ -32,8 +32,19 @@ fn lost() -> ShellError {
 }
 
 impl FlakyShell {
+    fn is_remote(&self) -> bool {
+        self.sample.is_some()
+    }
+
     /// Why no command gets through just now.
     pub(crate) fn trouble(&self) -> Option<ShellError> {
+        if self
+            .sample
+            .is_some_and(|sample| self.simulation.is_cut(sample))
+        {
+            self.simulation.freeze();
+            return Some(lost());
+        }
         match self.simulation.line.get() {
             Line::Broken => {
                 self.simulation.line.set(Line::Good);
@@ -43,7 +54,7 @@ impl FlakyShell {
                     reason: "the test says so".into(),
                 })
             }
-            Line::Lost if self.remote => {
+            Line::Lost if self.is_remote() => {
                 self.simulation.line.set(Line::Good);
                 Some(lost())
             }
@@ -52,7 +63,7 @@ impl FlakyShell {
                 self.simulation.line.set(Line::Good);
                 None
             }
-            Line::Cut if self.remote => {
+            Line::Cut if self.is_remote() => {
                 self.simulation.freeze();
                 Some(lost())
             }
@@ -69,7 +80,7 @@ impl FlakyShell {
     fn loses_answer(&self, command: &Command) -> bool {
         let argv = command.argv().map(str::to_owned).collect();
         let mut unanswered = self.simulation.unanswered.borrow_mut();
-        self.remote && unanswered.as_mut().is_some_and(|seen| seen.insert(argv))
+        self.is_remote() && unanswered.as_mut().is_some_and(|seen| seen.insert(argv))
     }
 }
 
@@ -86,7 +97,7 @@ impl Shell for FlakyShell {
         let mut tap = Tap {
             output,
             simulation: &self.simulation,
-            remote: self.remote,
+            remote: self.is_remote(),
         };
         let command = match &self.programs {
             Some(programs) => {
@@ -97,7 +108,12 @@ impl Shell for FlakyShell {
             }
             None => command,
         };
-        let result = self.shell.execute(command, stdin, &mut tap).await;
+        let executing = self.shell.execute(command, stdin, &mut tap);
+        let result = if self.simulation.has_outage() {
+            self.simulation.out_of_time(executing).await
+        } else {
+            executing.await
+        };
         if let Some(error) = self.trouble() {
             return Err(error);
         }

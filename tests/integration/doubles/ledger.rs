@@ -23,7 +23,7 @@ use collector::shell::process::ProcessShell;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 
-use super::{Bucket, FlakyShell, Simulation, Storing, Trigger};
+use super::{Bucket, FlakyShell, Outage, Simulation, Storing, Trigger};
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) enum Launch {
@@ -174,6 +174,11 @@ fn refused(action: &'static str) -> ProviderError {
     }
 }
 
+/// The number of the sample that a lease is of, or of the first one.
+fn number_of(lease: &LeaseToken) -> u32 {
+    lease.as_str().rsplit_once('-').unwrap().1.parse().unwrap()
+}
+
 impl Ledger {
     pub(crate) fn new(
         simulation: Rc<Simulation>,
@@ -206,6 +211,12 @@ impl Ledger {
 
     fn home_of(&self, id: &InstanceId) -> PathBuf {
         self.directory.join(id.as_str()).join("home")
+    }
+
+    fn sample_of(&self, id: &InstanceId) -> u32 {
+        let book = self.book.borrow();
+        let rental = book.rentals.iter().find(|rental| rental.id == *id);
+        number_of(&rental.unwrap().owner)
     }
 
     /// The directory of the jobs on an instance.
@@ -296,8 +307,7 @@ impl Ledger {
             .collect();
         let mut book = self.book.borrow_mut();
         book.launch_calls += 1;
-        let first = request.lease.as_str().rsplit_once('-').unwrap().1;
-        let first: u32 = first.parse().unwrap();
+        let first = number_of(&request.lease);
         for (number, id) in (0..).zip(&ids) {
             if book.rentals.iter().any(|rental| rental.id == *id) {
                 continue;
@@ -620,13 +630,16 @@ impl Provider for Ledger {
         instance: &Instance,
         _: &LeaseToken,
     ) -> Result<RemoteHost<FlakyShell>, ShellError> {
+        let sample = self.sample_of(&instance.id);
         let shell = FlakyShell {
             shell: ProcessShell::at_home(self.home_of(&instance.id)),
             simulation: self.simulation.clone(),
-            remote: true,
+            sample: Some(sample),
             programs: self.faults.missing.map(|name| self.programs_without(name)),
         };
         shell.trouble().map_or(Ok(()), Err)?;
+        // Nothing is said to it before its files are sent.
+        self.simulation.sample_at(Outage::Sending, sample);
         Ok(RemoteHost {
             shell,
             jobs_dir: self.jobs(&instance.id).to_string_lossy().into_owned(),

@@ -3,9 +3,10 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use collector::phase::Stage;
 use collector::reporter::{Event, Reporter, TimedEvent};
 
-use super::{Simulation, Trigger};
+use super::{Outage, Simulation, Trigger};
 
 #[derive(Debug)]
 pub(crate) struct RecordingReporter {
@@ -26,9 +27,14 @@ impl RecordingReporter {
 }
 
 impl Reporter for RecordingReporter {
-    fn take(&self, TimedEvent { event, .. }: TimedEvent) {
+    fn take(&self, TimedEvent { event, sample, .. }: TimedEvent) {
         match &event {
-            Event::StageStarted(stage) => self.simulation.at(Trigger::Stage(*stage)),
+            Event::StageStarted(stage) => {
+                if let (Stage::Collect, Some(sample)) = (stage, sample) {
+                    self.simulation.sample_at(Outage::Collecting, sample);
+                }
+                self.simulation.at(Trigger::Stage(*stage));
+            }
             Event::StepStarted { phase, .. } => self.simulation.at(Trigger::Step(*phase)),
             Event::Output(bytes) => self.simulation.says(bytes),
             Event::Note(note) => self.notes.borrow_mut().push(note.clone()),

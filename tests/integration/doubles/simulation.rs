@@ -59,6 +59,15 @@ pub(crate) enum Incident {
     FreezeTime,
 }
 
+/// What the first samples are at that lose their connections for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outage {
+    /// Their files are about to be sent.
+    Sending,
+    /// Their results are about to be collected.
+    Collecting,
+}
+
 /// The connection to the instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Line {
@@ -76,6 +85,9 @@ pub(crate) struct Simulation {
     frozen: Cell<bool>,
     held: Cell<u32>,
     stopped: Cell<bool>,
+    /// An outage, and how many more samples it is for.
+    outage: Cell<Option<(Outage, u32)>>,
+    cut: RefCell<HashSet<u32>>,
     pub(crate) interrupt: Interrupt,
     pub(crate) line: Cell<Line>,
     /// When a connection that is cut comes back.
@@ -86,13 +98,19 @@ pub(crate) struct Simulation {
 
 impl Simulation {
     /// A simulation whose clock may be stopped from the start.
-    pub(crate) fn new(plan: Vec<(Trigger, Incident)>, paused: bool) -> Self {
+    pub(crate) fn new(
+        plan: Vec<(Trigger, Incident)>,
+        outage: Option<(Outage, u32)>,
+        paused: bool,
+    ) -> Self {
         Self {
             plan: RefCell::new(plan),
             said: RefCell::default(),
             frozen: Cell::new(paused),
             held: Cell::new(0),
             stopped: Cell::new(paused),
+            outage: Cell::new(outage),
+            cut: RefCell::default(),
             interrupt: Interrupt::default(),
             line: Cell::new(Line::Good),
             back_at: Cell::new(None),
@@ -103,6 +121,25 @@ impl Simulation {
     /// This trigger has come.
     pub(crate) fn at(&self, trigger: Trigger) {
         self.take(|planned| planned == trigger);
+    }
+
+    /// A sample is at this: it loses its connection if it is one of the first.
+    pub(crate) fn sample_at(&self, moment: Outage, sample: u32) {
+        if let Some((planned, left @ 1..)) = self.outage.get()
+            && planned == moment
+        {
+            self.outage.set(Some((planned, left - 1)));
+            self.cut.borrow_mut().insert(sample);
+        }
+    }
+
+    /// Whether only some samples have a connection.
+    pub(crate) fn has_outage(&self) -> bool {
+        self.outage.get().is_some()
+    }
+
+    pub(crate) fn is_cut(&self, sample: u32) -> bool {
+        self.cut.borrow().contains(&sample)
     }
 
     /// A script has printed this.
@@ -164,16 +201,13 @@ impl Simulation {
     /// Waits for something that only the double needs real time for: meanwhile the clock stands still, however busy the
     /// machine is.
     pub(crate) async fn out_of_time<T>(&self, work: impl Future<Output = T>) -> T {
-        self.held.set(self.held.get() + 1);
-        self.set_clock();
+        let _held = Hold::of(self);
         // A frozen clock passes over deadlines only while no thread of the runtime is busy.
         let (ended, end) = std::sync::mpsc::channel::<()>();
         let busy = tokio::task::spawn_blocking(move || end.recv());
         let result = work.await;
         drop(ended);
         busy.await.unwrap().unwrap_err();
-        self.held.set(self.held.get() - 1);
-        self.set_clock();
         result
     }
 
@@ -192,5 +226,23 @@ impl Simulation {
     /// What the test planned and what never happened.
     pub(crate) fn missed(&self) -> Vec<(Trigger, Incident)> {
         self.plan.borrow().clone()
+    }
+}
+
+/// Holds the clock.
+struct Hold<'a>(&'a Simulation);
+
+impl<'a> Hold<'a> {
+    fn of(simulation: &'a Simulation) -> Self {
+        simulation.held.set(simulation.held.get() + 1);
+        simulation.set_clock();
+        Self(simulation)
+    }
+}
+
+impl Drop for Hold<'_> {
+    fn drop(&mut self) {
+        self.0.held.set(self.0.held.get() - 1);
+        self.0.set_clock();
     }
 }

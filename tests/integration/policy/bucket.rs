@@ -1,5 +1,7 @@
 //! Results that also go to a bucket, or only there: what fails on the way costs the copy, and never the results.
 
+use collector::phase::Stage;
+
 use super::harness::{Scenario, run};
 use crate::doubles::{Faults, Incident, Storing, Trigger};
 
@@ -51,6 +53,31 @@ fn an_instance_that_cannot_send_has_its_results_collected_and_sent_from_this_mac
         .warned("the image has no curl\nhint: the image needs `curl`");
     assert!(done.stored(".tar.gz").contains(&"result".into()));
     assert_eq!(done.objects.len(), 1);
+}
+
+#[test]
+fn what_cannot_be_packed_is_blamed_on_what_is_missing() {
+    let faults = Faults {
+        storing: Some(Storing::Works),
+        missing: Some("split"),
+        ..Faults::default()
+    };
+    let done = run().faults(faults).without_download().go();
+    done.exits(0)
+        .gave_back()
+        .collected()
+        .warned("split: command not found\nhint: the image needs a POSIX shell, bash, GNU tar");
+}
+
+#[test]
+fn answers_that_are_lost_cost_nothing_of_what_goes_straight_to_the_bucket() {
+    let done = to_bucket(Storing::Works)
+        .without_download()
+        .when(Trigger::Stage(Stage::Collect), Incident::LoseAnswers)
+        .go();
+    done.exits(0).gave_back();
+    assert_eq!(done.stored(".tar.gz"), ["result"]);
+    assert!(!done.results().join("result").exists());
 }
 
 #[test]

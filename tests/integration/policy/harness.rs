@@ -26,7 +26,7 @@ use tempfile::TempDir;
 
 use super::done::Done;
 use crate::doubles::{
-    Faults, FlakyShell, Incident, Ledger, RecordingReporter, Simulation, Trigger,
+    Faults, FlakyShell, Incident, Ledger, Outage, RecordingReporter, Simulation, Trigger,
 };
 
 /// Past this a run hangs.
@@ -107,6 +107,7 @@ pub(super) struct Scenario {
     patterns: Vec<String>,
     incidents: Vec<(Trigger, Incident)>,
     faults: Faults,
+    outage: Option<(Outage, u32)>,
     paused: bool,
     output: Option<PathBuf>,
     blocked: bool,
@@ -172,6 +173,12 @@ impl Scenario {
 
     pub(super) fn when(mut self, moment: Trigger, incident: Incident) -> Self {
         self.incidents.push((moment, incident));
+        self
+    }
+
+    /// The first samples that are at this lose their connections for ever; no process of the others runs under a deadline.
+    pub(super) fn outage(mut self, moment: Outage, samples: u32) -> Self {
+        self.outage = Some((moment, samples));
         self
     }
 
@@ -322,7 +329,7 @@ impl Scenario {
             let taken = plan.output.join(plan.revision.directory()).join(name);
             fs::create_dir_all(taken.join("something")).unwrap();
         }
-        let simulation = Rc::new(Simulation::new(self.incidents, self.paused));
+        let simulation = Rc::new(Simulation::new(self.incidents, self.outage, self.paused));
         let ledger = Ledger::new(
             simulation.clone(),
             self.faults,
@@ -334,7 +341,7 @@ impl Scenario {
             shell: FlakyShell {
                 shell: ProcessShell::in_directory(&plan.directory),
                 simulation: simulation.clone(),
-                remote: false,
+                sample: None,
                 programs: None,
             },
             jobs_dir: directory.path().join("steps"),

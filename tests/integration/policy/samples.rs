@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use collector::instance::InstanceId;
 use collector::phase::Phase;
-use collector::report::{Outcome, Release, RunReport, Signal};
+use collector::report::{Outcome, Release, RunReport, SampleReport, Signal};
 use collector::step::StepOutcome;
 
 use super::done::Done;
 use super::harness::{Scenario, run, script};
-use crate::doubles::{Faults, Incident, Launch, Ready, Terminate, Trigger};
+use crate::doubles::{Faults, Incident, Launch, Outage, Ready, Terminate, Trigger};
 
 const SAMPLES: u32 = 3;
 
@@ -429,6 +429,36 @@ fn a_step_that_would_outlive_its_instance_is_ended_in_time_to_collect() {
         .warned("`max_lifetime`")
         .collected()
         .gave_back();
+}
+
+#[test]
+fn an_outage_of_some_holds_up_no_transfer_of_another() {
+    for moment in [Outage::Sending, Outage::Collecting] {
+        let done = run()
+            .samples(5)
+            .lifetime(Duration::from_hours(1))
+            .outage(moment, 4)
+            .go();
+        done.exits(3);
+        assert_eq!((done.launched, done.terminated), (5, 5));
+        let samples = done.report.samples.iter();
+        let (passed, failed): (Vec<_>, Vec<_>) =
+            samples.partition(|sample| sample.outcome == Outcome::Passed);
+        let [passed] = passed[..] else {
+            panic!("{moment:?}: {:?}", outcomes(&done));
+        };
+        assert_eq!(passed.collected.files, 1);
+        let lasted = |sample: &SampleReport| sample.stages.iter().map(|stage| stage.took).sum();
+        let lasted: Duration = lasted(passed);
+        assert!(lasted < Duration::from_mins(1), "{moment:?}: {lasted:?}");
+        for sample in failed {
+            let stage = sample.stages.iter().max_by_key(|stage| stage.took).unwrap();
+            assert!(
+                stage.took > Duration::from_mins(50),
+                "{moment:?}: {stage:?}"
+            );
+        }
+    }
 }
 
 #[test]

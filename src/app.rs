@@ -78,7 +78,13 @@ pub fn main(request: Request) -> ExitStatus {
         (Request::Export(args), _) => export::export(&args, &console),
         (Request::Report(args), _) => report::report(&args, &console),
     };
-    result.unwrap_or_else(|error| report_error(&error, &console))
+    let written = console.written().map_err(|source| Error::System {
+        what: "writing standard output",
+        source,
+    });
+    result
+        .and_then(|status| written.map(|()| status))
+        .unwrap_or_else(|error| report_error(&error, &console))
 }
 
 fn verbosity(request: &Request) -> Verbosity {

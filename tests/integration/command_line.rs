@@ -1,6 +1,7 @@
 //! Words of the command line, and all that `--help` and `check` print.
 
-use std::process::Command;
+use std::fs::File;
+use std::process::{Command, Stdio};
 
 use collector::cli;
 
@@ -337,4 +338,32 @@ fn a_rehearsal_as_root_is_warned_of() {
     let finished = run(sandbox.collect(&[".", "v1"])).expect(0);
     let root = rustix::process::geteuid().is_root();
     assert_eq!(finished.stderr.contains("a rehearsal as root"), root);
+}
+
+/// The program with this as its standard output: its exit status and standard error.
+fn printing_to(sandbox: &Sandbox, args: &[&str], stdout: impl Into<Stdio>) -> (i32, String) {
+    let mut command = sandbox.collect(args);
+    let ended = command.stdout(stdout).stderr(Stdio::piped()).spawn();
+    let ended = ended.unwrap().wait_with_output().unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    (ended.status.code().unwrap(), said)
+}
+
+#[test]
+fn an_answer_that_cannot_be_written_is_an_error_unless_its_reader_has_had_enough() {
+    let sandbox = rehearsal();
+    run(sandbox.collect(&[".", "v1"])).expect(0);
+    let output = sandbox.output().display().to_string();
+    for args in [&["schema"][..], &["results", "--output", &output]] {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let (status, said) = printing_to(&sandbox, args, full);
+        assert_eq!(status, 3, "{said}");
+        assert!(
+            said.starts_with("error: writing standard output: No space left on device"),
+            "{said}"
+        );
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        assert_eq!(printing_to(&sandbox, args, writer), (0, String::new()));
+    }
 }

@@ -23,6 +23,17 @@ impl<O: Write, E: Write> Console<O, E> {
         self.out.write(line.as_bytes());
     }
 
+    /// Whether the answers are written.
+    ///
+    /// # Errors
+    /// When one is not, and not because its reader has had enough.
+    pub fn written(&self) -> io::Result<()> {
+        match self.out.failure.take() {
+            Some(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Something to know that is not the answer.
     pub fn note(&self, text: &str) {
         self.tell_sentence(&[(BOLD, "note"), (PLAIN, ": "), (PLAIN, text)]);

@@ -182,11 +182,14 @@ fn reporters<R: Reporter + Send + 'static>(
     reporter: R,
     events: Option<&Path>,
 ) -> Result<Reporters<R>, Error> {
-    let file = events.map(EventsFile::create).transpose();
-    let file = file.map_err(|source| Error::System {
-        what: "creating the file of `--events`",
-        source,
-    })?;
+    let create = |path: &Path| {
+        EventsFile::create(path).map_err(|source| Error::Write {
+            what: "writing the events to",
+            path: path.to_owned(),
+            source,
+        })
+    };
+    let file = events.map(create).transpose()?;
     Ok(Also {
         reporter: Writer::start(reporter),
         also: file.map(Writer::start),

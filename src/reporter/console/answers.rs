@@ -6,7 +6,7 @@ use console::Term;
 
 use super::{BOLD, Console, GREEN, PLAIN, RED, YELLOW};
 use crate::comparison::{Comparison, Verdict};
-use crate::report::{Outcome, RunReport, time_outs};
+use crate::report::{Outcome, RunReport};
 use crate::reporter::{comparison, text};
 
 /// The columns of standard output, where that is a terminal.
@@ -99,13 +99,12 @@ impl<O: Write, E: Write> Console<O, E> {
             self.say("");
         }
         let style = match report.outcome {
-            Outcome::Passed if !report.worse => GREEN,
+            Outcome::Passed => GREEN,
             Outcome::Interrupted => YELLOW,
             _ => RED,
         };
         self.answer(&[
-            (style, report.label()),
-            (YELLOW, &time_outs(&report.timed_out())),
+            (style, report.outcome.label()),
             (PLAIN, " "),
             (PLAIN, &text::ending(report)),
         ]);

@@ -78,7 +78,13 @@ pub fn main(request: Request) -> ExitStatus {
         (Request::Export(args), _) => export::export(&args, &console),
         (Request::Report(args), _) => report::report(&args, &console),
     };
-    result.unwrap_or_else(|error| report_error(&error, &console))
+    let written = console.written().map_err(|source| Error::System {
+        what: "writing standard output",
+        source,
+    });
+    result
+        .and_then(|status| written.map(|()| status))
+        .unwrap_or_else(|error| report_error(&error, &console))
 }
 
 fn verbosity(request: &Request) -> Verbosity {
@@ -176,11 +182,14 @@ fn reporters<R: Reporter + Send + 'static>(
     reporter: R,
     events: Option<&Path>,
 ) -> Result<Reporters<R>, Error> {
-    let file = events.map(EventsFile::create).transpose();
-    let file = file.map_err(|source| Error::System {
-        what: "creating the file of `--events`",
-        source,
-    })?;
+    let create = |path: &Path| {
+        EventsFile::create(path).map_err(|source| Error::Write {
+            what: "writing the events to",
+            path: path.to_owned(),
+            source,
+        })
+    };
+    let file = events.map(create).transpose()?;
     Ok(Also {
         reporter: Writer::start(reporter),
         also: file.map(Writer::start),

@@ -25,7 +25,7 @@ use turns::{Measured, measured};
 
 pub use facts::Weight;
 pub(crate) use quantity::seconds;
-pub use reproduction::reproduction;
+pub use reproduction::{invocation, reproduction};
 pub use sides::{Side, compare_sides};
 pub use text::{around, percent, too_slow};
 pub(crate) use turns::median;

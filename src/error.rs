@@ -4,6 +4,7 @@ mod kept_instance;
 mod no_shell;
 mod shard;
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use crate::config::{BakeError, DownloadError, DuetError};
@@ -46,7 +47,7 @@ pub(crate) enum Error {
     #[error("`revision: head`: {0}")]
     NoHead(String),
     /// Nothing tells what the measured commit is to be compared with.
-    #[error("`baseline: auto`: {0}")]
+    #[error("`baseline: auto` {0}")]
     NoBaseline(String),
     /// A phase of a comparison has nothing that it is compared with.
     #[error("`on_regression` without a baseline: nothing can be slower")]
@@ -139,6 +140,16 @@ pub(crate) enum Error {
         /// Why it failed.
         source: std::io::Error,
     },
+    /// A file that an argument names cannot be written.
+    #[error("{what} {}: {source}", path.display())]
+    Write {
+        /// The task.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why it failed.
+        source: std::io::Error,
+    },
     /// Instances that were to be ended may live on, or resources that were to be deleted.
     #[error("{0} of them could not be ended or deleted")]
     NotReaped(usize),
@@ -192,12 +203,18 @@ impl Error {
             Self::Region { .. } => Some(
                 "`collect reap --forget LEASE` drops a lease whose region or account is out of reach for good",
             ),
+            Self::Write { source, .. } => match source.kind() {
+                ErrorKind::IsADirectory => Some("name a file, not a directory"),
+                ErrorKind::NotFound => Some("make the directory first, or name another one"),
+                ErrorKind::NotADirectory | ErrorKind::PermissionDenied => Some("name another one"),
+                _ => None,
+            },
             Self::NotReaped(_) => Some("try again, or end them in the EC2 console"),
         }
     }
 
     /// The exit status that says it.
-    pub(crate) const fn exit_status(&self) -> ExitStatus {
+    pub(crate) fn exit_status(&self) -> ExitStatus {
         match self {
             Self::Interrupted(Some(signal)) => ExitStatus::Signalled(*signal),
             Self::Interrupted(None) => ExitStatus::Signalled(Signal::Int),
@@ -225,6 +242,8 @@ impl Error {
                 ExitStatus::Misused
             }
             Self::KeptInstance(error) => error.exit_status(),
+            // What has a remedy is a wrong argument.
+            Self::Write { .. } if self.hint().is_some() => ExitStatus::Misused,
             Self::Repository(error) if error.is_misuse() => ExitStatus::Misused,
             Self::Repository(_)
             | Self::Provider(_)
@@ -233,6 +252,7 @@ impl Error {
             | Self::Key(_)
             | Self::StateDirectory { .. }
             | Self::Region { .. }
+            | Self::Write { .. }
             | Self::System { .. } => ExitStatus::Unavailable,
             Self::NotReaped(_) => ExitStatus::Leaked,
         }

@@ -175,12 +175,13 @@ fn read(text: &str, options: &Options, sheet: &mut Sheet) {
         None => Format::of_text(text),
     };
     let Some(format) = options.format().or_else(recognised) else {
-        match json {
-            Some(Err(fault)) => sheet.refuse_fault(fault),
-            _ => sheet.refuse(
-                Position::File,
-                "its format is not recognised: name it with `format`",
-            ),
+        let unknown = "its format is not recognised: name it with `format`";
+        match (json, lines::misfit(text)) {
+            (Some(Err(fault)), _) => sheet.refuse_fault(fault),
+            (None, Some((position, reason))) => {
+                sheet.refuse(position, format!("{unknown}; as `lines`, {reason}"));
+            }
+            _ => sheet.refuse(Position::File, unknown),
         }
         return;
     };

@@ -22,7 +22,7 @@ use crate::instance::LaunchRequest;
 use crate::lease::{Leased, Lessor, Readiness};
 use crate::project_file::ProjectFile;
 use crate::provider::{Provider, ProviderError, Resolved};
-use crate::report::{Diagnostic, Outcome, Release, RunReport, SampleReport};
+use crate::report::{Diagnostic, Outcome, Release, RunReport, SampleReport, too_slow};
 use crate::reporter::{Event, Reporter};
 use crate::results::{ResultsError, create_run};
 use crate::sample::{
@@ -372,13 +372,18 @@ impl<P: Provider, H: Shell, R: Reporter> Fleet<'_, P, H, R> {
             signal: run.interrupt.signal(),
             remaining: self.remaining,
             figures: None,
-            worse: false,
             samples,
         };
         report.update_outcome();
         let measured: Vec<&MeasuredSample> = measured.iter().flatten().collect();
         if let Some((figures, _)) = gather(run.plan, &measured) {
-            report.judge(&figures, run.plan.config.fail_on);
+            // The only sample has judged them already.
+            if report.asked > 1
+                && let Some(slower) = too_slow(&figures, run.plan.config.fail_on)
+            {
+                report.outcome = report.outcome.max(Outcome::Slower);
+                report.errors.push(slower);
+            }
             report.figures = Some(Arc::new(figures.clone()));
             export(run, &figures).await;
             write_down(run.plan, figures, &mut report).await;

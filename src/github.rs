@@ -19,7 +19,7 @@ const fn mark(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Passed => "✅",
         Outcome::Interrupted => "⚠️",
-        Outcome::StepFailed | Outcome::Unavailable | Outcome::Leaked => "❌",
+        Outcome::Slower | Outcome::StepFailed | Outcome::Unavailable | Outcome::Leaked => "❌",
     }
 }
 

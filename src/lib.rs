@@ -7,7 +7,7 @@
 //! 3  provider::{ec2,local} · shell::{ssh,process,terminal} · github · reporter::{comparison,console,events_file,metrics,preview,progress,prompt,text,workflow,writer}  adapters
 //! 2  fleet → sample → lease · job · collect · upload · results · repository · project  policy: it knows only the seams
 //! 1  provider · remote_host · object_store · shell · reporter · interrupt · cancel · backoff · blocking  the seams: one trait, one error type each
-//! 0  config · arm · figures · statistics · comparison · metrics · export · phase · step · schedule · shard · tuning · preview · starter · project_file · revision · instance · report · records · report_page · exit_status  values: no I/O, no async
+//! 0  config · arm · figures · statistics · comparison · metrics · export · phase · step · schedule · shard · tuning · preview · starter · project_file · revision · instance · report · records · report_page · quoting · exit_status  values: no I/O, no async
 //! ```
 //!
 //! A run flows from [`app`] through [`project`] (the config and its scripts, checked) into [`fleet`], which leases
@@ -47,6 +47,7 @@ mod preview;
 mod project;
 pub mod project_file;
 pub mod provider;
+mod quoting;
 pub mod records;
 pub mod remote_host;
 pub mod report;

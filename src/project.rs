@@ -100,11 +100,19 @@ pub(crate) struct Project {
     pub config: Config,
     /// The directory of the config file, absolute.
     pub directory: PathBuf,
+    /// The config file, as it was named.
+    pub path: PathBuf,
     /// The text of the config file, as it was when it was checked.
     pub text: Vec<u8>,
 }
 
 impl Project {
+    /// The name of the config file.
+    pub(crate) fn name(&self) -> String {
+        let name = self.path.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
+
     /// Reads and checks a config file, or the `config.yml` of a directory, with all of its scripts.
     ///
     /// # Errors
@@ -139,6 +147,7 @@ impl Project {
         Ok(Self {
             config,
             directory,
+            path,
             text: content,
         })
     }

@@ -44,7 +44,15 @@ pub trait Record: Serialize + DeserializeOwned {
                 known: Self::FORMAT,
             });
         }
-        serde_json::from_slice(text).map_err(unreadable)
+        Self::parse(text).map_err(unreadable)
+    }
+
+    /// Reads a record of a format that is known.
+    ///
+    /// # Errors
+    /// When a value is not what it should be.
+    fn parse(text: &[u8]) -> serde_json::Result<Self> {
+        serde_json::from_slice(text)
     }
 
     /// The record as it stands in its file.

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::arm::Arm;
-use crate::comparison::{Comparison, too_slow};
+use crate::comparison::{self, Comparison};
 use crate::config::FailOn;
 use crate::exit_status::ExitStatus;
 use crate::instance::{Dollars, Instance, InstanceId, LeaseToken, Resource, RunId};
@@ -38,6 +38,8 @@ pub use time_outs::{result, time_outs};
 pub enum Outcome {
     /// Every phase passed.
     Passed,
+    /// Every phase passed, and a figure is worse than `fail_on` allows.
+    Slower,
     /// A step of the user's failed.
     StepFailed,
     /// The provider, the shell or this machine failed.
@@ -53,6 +55,7 @@ impl Outcome {
     pub const fn label(self) -> &'static str {
         match self {
             Self::Passed => "passed",
+            Self::Slower => "slower than `fail_on` allows",
             Self::StepFailed => "failed",
             Self::Unavailable => "failed (infrastructure)",
             Self::Interrupted => "interrupted",
@@ -129,6 +132,13 @@ pub struct StageReport {
     pub steps: Vec<StepReport>,
 }
 
+impl StageReport {
+    /// When it ended.
+    pub fn end(&self) -> Option<Timestamp> {
+        self.started.checked_add(self.took).ok()
+    }
+}
+
 /// The outcome of a turn.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TurnReport {
@@ -193,9 +203,12 @@ pub struct SampleReport {
     pub commit: Option<Commit>,
     /// The user's words about it.
     pub description: Option<String>,
-    /// When the run began.
+    /// The name of the config file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<String>,
+    /// When its launch began; without one, when the run did.
     pub started: Timestamp,
-    /// When the sample was over.
+    /// When its last stage was over.
     pub finished: Timestamp,
     /// Its outcome.
     pub outcome: Outcome,
@@ -246,7 +259,7 @@ pub struct Archive {
 
 impl SampleReport {
     /// The version of the format that is written.
-    pub const FORMAT: u32 = 2;
+    pub const FORMAT: u32 = 3;
 
     /// Enters a failure that came after the sample was reported on.
     pub fn fail(&mut self, outcome: Outcome, message: impl Into<String>, hint: Option<&str>) {
@@ -254,7 +267,7 @@ impl SampleReport {
         self.errors.push(Diagnostic::new(message, hint));
     }
 
-    /// The time from the start of the run to the end of the sample.
+    /// The time from its launch to its end.
     pub fn took(&self) -> Duration {
         self.finished.duration_since(self.started).unsigned_abs()
     }
@@ -262,10 +275,10 @@ impl SampleReport {
     /// The cost of its instance so far, on demand, where its price is known.
     pub fn cost(&self) -> Option<Dollars> {
         let price = self.instance.as_ref()?.price_per_hour?;
-        let end = |stage: &StageReport| stage.started.checked_add(stage.took).ok();
         let of = |wanted: Stage| self.stages.iter().find(|stage| stage.stage == wanted);
-        let launched = of(Stage::Launch).and_then(end)?;
-        let ended = of(Stage::Terminate).and_then(end).unwrap_or(self.finished);
+        let launched = of(Stage::Launch).and_then(StageReport::end)?;
+        let ended = of(Stage::Terminate).and_then(StageReport::end);
+        let ended = ended.unwrap_or(self.finished);
         Some(price.for_time(ended.duration_since(launched).unsigned_abs()))
     }
 
@@ -291,9 +304,6 @@ pub struct RunReport {
     /// The figures, where `figures` names them; `figures.json` has them on disk.
     #[serde(skip)]
     pub figures: Option<Arc<Figures>>,
-    /// Whether a figure is worse than `fail_on` allows.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub worse: bool,
     /// The number of samples that were asked for.
     pub asked: u32,
     /// When it began.
@@ -316,7 +326,7 @@ pub struct RunReport {
 
 impl RunReport {
     /// The version of the format that is written.
-    pub const FORMAT: u32 = 2;
+    pub const FORMAT: u32 = 3;
 
     /// Enters a failure of the run as a whole.
     pub fn fail(&mut self, outcome: Outcome, message: impl Into<String>, hint: Option<&str>) {
@@ -343,39 +353,16 @@ impl RunReport {
         (!costs.is_empty()).then(|| costs.into_iter().sum())
     }
 
-    /// Enters the figures that are worse than the limit allows.
-    pub fn judge(&mut self, figures: &Figures, limit: Option<FailOn>) {
-        let (Some(comparison), Some(limit)) = (&figures.comparison, limit) else {
-            return;
-        };
-        let limit = limit.slower.fraction();
-        let worse = comparison.worse_than(limit);
-        if !worse.is_empty() {
-            let hint = "`figures.json` has every value; `fail_on` in the config is the limit";
-            self.errors
-                .push(Diagnostic::new(too_slow(&worse, limit), Some(hint)));
-            self.worse = true;
-        }
-    }
-
     /// The comparison of candidate and baseline, where there is one.
     pub fn comparison(&self) -> Option<&Comparison> {
         self.figures.as_ref()?.comparison.as_ref()
     }
 
-    /// The outcome as a person reads it.
-    pub fn label(&self) -> &'static str {
-        match self.outcome {
-            Outcome::Passed if self.worse => "slower than `fail_on` allows",
-            outcome => outcome.label(),
-        }
-    }
-
     /// The exit status of the process.
     pub fn exit_status(&self) -> ExitStatus {
         match self.outcome {
-            Outcome::Passed if self.worse => ExitStatus::Worse,
             Outcome::Passed => ExitStatus::Passed,
+            Outcome::Slower => ExitStatus::Worse,
             Outcome::StepFailed => ExitStatus::StepFailed,
             Outcome::Unavailable => ExitStatus::Unavailable,
             Outcome::Leaked => ExitStatus::Leaked,
@@ -384,12 +371,12 @@ impl RunReport {
     }
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference"
-)]
-const fn is_false(value: &bool) -> bool {
-    !*value
+/// The failure of a run whose figures are worse than the limit allows.
+pub fn too_slow(figures: &Figures, limit: Option<FailOn>) -> Option<Diagnostic> {
+    let limit = limit?.slower.fraction();
+    let worse = figures.comparison.as_ref()?.worse_than(limit);
+    let hint = "`figures.json` has every value; `fail_on` in the config is the limit";
+    (!worse.is_empty()).then(|| Diagnostic::new(comparison::too_slow(&worse, limit), Some(hint)))
 }
 
 /// A duration that is written as seconds.

@@ -149,8 +149,15 @@ impl Results {
         };
         for (name, bytes) in RESERVES {
             let temporary = results.temporary(name);
-            record_file::reserve(&temporary, bytes)
-                .map_err(failed("setting room aside for", &temporary))?;
+            if let Err(error) = record_file::reserve(&temporary, bytes) {
+                results.release_reserve();
+                // What is not empty is of an earlier process of the same run.
+                let records = results.path.join(RECORDS);
+                let _ = [&logs, &records, &results.path]
+                    .into_iter()
+                    .try_for_each(fs::remove_dir);
+                return Err(failed("setting room aside for", &temporary)(error));
+            }
         }
         let lock = results.revision_directory.join(index::LOCK);
         File::create(&lock).map_err(failed("creating", &lock))?;

@@ -133,6 +133,8 @@ pub(crate) struct Sample<'a, P: Provider, H, R> {
     /// The turns that were begun.
     turns: Vec<TurnReport>,
     skipped_turns: usize,
+    /// Turns were skipped because there was no time for them.
+    ran_out_of_time: bool,
     /// The duration of the longest turn.
     longest_turn: Duration,
     /// The system metrics, while they are sampled.
@@ -194,6 +196,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
             cpus: None,
             turns: Vec::new(),
             skipped_turns: 0,
+            ran_out_of_time: false,
             longest_turn: Duration::ZERO,
             metrics: None,
             measured: None,

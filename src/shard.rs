@@ -11,6 +11,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::config::plural;
 use crate::instance::RunId;
 
 /// The most samples that one process measures.
@@ -42,11 +43,11 @@ impl Shard {
     ///
     /// # Errors
     /// When there is no such shard, in words.
-    pub fn new(number: u32, of: u32) -> Result<Self, &'static str> {
+    pub fn new(number: u32, of: u32) -> Result<Self, String> {
         match (NonZeroU32::new(number), NonZeroU32::new(of)) {
             (Some(number), Some(of)) if number <= of => Ok(Self { number, of }),
-            (Some(_), Some(_)) => Err("has a number beyond that of the shards"),
-            _ => Err("has a 0: shards are counted from 1"),
+            (Some(_), Some(_)) => Err(format!("there is no shard {number} of {of}")),
+            _ => Err("shards are counted from 1".into()),
         }
     }
 
@@ -63,7 +64,7 @@ impl fmt::Display for Shard {
 }
 
 impl FromStr for Shard {
-    type Err = &'static str;
+    type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const FORM: &str = "is not of the form `2/16`: a number, from 1, and that of the shards";
@@ -77,7 +78,7 @@ impl FromStr for Shard {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ShareError {
     /// A shard would have nothing to measure.
-    #[error("there are {of} shards for {samples} samples")]
+    #[error("{of} shards are too many for {}", plural(usize::try_from(samples.get()).unwrap_or(usize::MAX), "sample"))]
     Empty {
         /// The number of shards.
         of: NonZeroU32,
@@ -240,7 +241,7 @@ mod tests {
     fn no_shard_is_empty_and_none_is_larger_than_a_process() {
         let shard = |text: &str| text.parse().unwrap();
         let empty = share(shard("1/3"), 2).unwrap_err();
-        assert_eq!(empty.to_string(), "there are 3 shards for 2 samples");
+        assert_eq!(empty.to_string(), "3 shards are too many for 2 samples");
         assert_eq!(share(Shard::WHOLE, 256).unwrap().count(), 256);
         assert!(matches!(
             share(Shard::WHOLE, 257),

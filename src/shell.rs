@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::io::AsyncRead;
 use tokio::time::{Instant, sleep};
 
+pub use crate::quoting::quote;
 use reconnect::RECONNECT_PAUSE;
 pub use reconnect::{RECONNECT_DEADLINE, Reconnect};
 pub use stall::execute_unless_stalled;
@@ -60,21 +61,6 @@ impl Command {
         [self.interpreter, "-c", self.script, "collector"]
             .into_iter()
             .chain(self.args.iter().map(String::as_str))
-    }
-}
-
-/// A word as one single-quoted word of a POSIX shell.
-pub fn quote(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
-/// A word as a person writes it in a POSIX shell: in quotes where it needs them.
-pub fn quote_where_needed(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-+=./:,@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        quote(word)
     }
 }
 

@@ -77,6 +77,7 @@ pub(super) async fn bake(
     let report = match found {
         Ok(found) => {
             let plan = Plan {
+                config_name: project.name(),
                 output: expand_home(&project.config.output),
                 config: project.config,
                 config_file: project.text,

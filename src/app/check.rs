@@ -30,7 +30,7 @@ pub(super) async fn check(args: &CheckArgs, console: &Console) -> Result<ExitSta
     }
     console.say(&format!(
         "{} is valid: {}, {}",
-        args.config.display(),
+        project.path.display(),
         plural(config.steps().count(), "step"),
         plural(config.performance_results.len(), "pattern")
     ));

@@ -15,8 +15,9 @@ pub(super) fn completions(args: &CompletionsArgs, console: &Console) -> ExitStat
 
 /// Writes a manual page for each command.
 pub(super) fn man(args: &ManArgs) -> Result<ExitStatus, Error> {
-    clap_mangen::generate_to(cli::command(), &args.directory).map_err(|source| Error::System {
-        what: "writing the manual pages",
+    clap_mangen::generate_to(cli::command(), &args.directory).map_err(|source| Error::Write {
+        what: "writing the manual pages to",
+        path: args.directory.clone(),
         source,
     })?;
     Ok(ExitStatus::Passed)

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
+use self::commenting::redacted;
 use super::{ExitStatus, Reporters, conclude, tell_leaks};
 use crate::cancel::{Completion, until_cancelled};
 use crate::cli::{Commenting, RunArgs};
@@ -18,12 +19,12 @@ use crate::error::Error;
 use crate::github::artifact::Artifact;
 use crate::github::comment::{COMPARISON, Row};
 use crate::github::state::State;
-use crate::github::summary::{Facts, Failure, render_refusal, short, summary};
+use crate::github::summary::{Facts, Failure, of_run, render_refusal, short_of_run, summary};
 use crate::github::{WorkflowJob, commands};
 use crate::interrupt::Interrupt;
 use crate::phase::Stage;
 use crate::records::{FileState, Manifest};
-use crate::report::{Release, RunReport, SampleReport};
+use crate::report::{Outcome, Release, RunReport, SampleReport};
 use crate::reporter::workflow::WorkflowLog;
 use crate::reporter::{Event, Reporter};
 use crate::results::SampleDirectory;
@@ -98,19 +99,31 @@ impl Delivery<'_> {
         if let Some(text) = answer(COMPARISON_IN_SUMMARY) {
             warn(log, add_to_summary(&text, job));
         }
+        if !alone {
+            warn(log, add_to_summary(&of_run(&report), job));
+        }
         let drawn = report.samples.len() <= MAX_DRAWN_SAMPLES;
         for (sample, artifact) in report.samples.iter().zip(&artifacts) {
-            warn(log, page(sample, artifact.as_ref(), drawn, job).await);
+            warn(
+                log,
+                page(sample, !alone, artifact.as_ref(), drawn, job).await,
+            );
         }
         if args.job.comment != Commenting::Never {
-            let alone = report.samples.len() == 1;
             let samples = report.samples.iter().zip(&artifacts);
             let rows: Vec<Row> = samples
                 .map(|(sample, artifact)| {
-                    let comparison = (sample.sample == first)
-                        .then(|| answer(COMPARISON))
-                        .flatten();
-                    commenting::row(sample, alone, artifact.as_ref(), comparison, args, job)
+                    // The first row has what is said of the run.
+                    let of_run = sample.sample == first;
+                    let comparison = of_run.then(|| answer(COMPARISON)).flatten();
+                    let mut row =
+                        commenting::row(sample, alone, artifact.as_ref(), comparison, args, job);
+                    if of_run && report.outcome == Outcome::Slower {
+                        row.outcome = Outcome::Slower;
+                        let slower = report.errors.first();
+                        row.error = row.error.or(slower.map(|error| redacted(&error.message)));
+                    }
+                    row
                 })
                 .collect();
             let commenting = commenting::comment(&rows, args, job, self.config);
@@ -210,7 +223,6 @@ fn outputs(
         .collect();
     let status = serde_json::to_value(report.outcome)?;
     let revision = samples.first().map(|sample| sample.revision.to_string());
-    let summary: Vec<String> = samples.iter().map(short).collect();
     for (name, value) in [
         ("status", status.as_str().unwrap_or_default().to_owned()),
         ("exit-status", report.exit_status().to_string()),
@@ -244,7 +256,7 @@ fn outputs(
                 .comparison()
                 .map_or_else(String::new, Comparison::sentence),
         ),
-        ("summary", summary.join("\n")),
+        ("summary", short_of_run(report)),
     ] {
         commands::set(file, name, &value)?;
     }
@@ -263,6 +275,7 @@ fn one_or_list(values: impl Iterator<Item = String>) -> io::Result<String> {
 
 async fn page(
     report: &SampleReport,
+    numbered: bool,
     artifact: Option<&Artifact>,
     drawn: bool,
     job: &WorkflowJob,
@@ -289,6 +302,7 @@ async fn page(
         run_url: Some(&job.run_url()),
         commit_url: commit_url.as_deref(),
         artifact,
+        number: numbered.then_some(report.sample),
         files: &files,
         failure: failed.zip(output.as_ref()).map(|(step, output)| Failure {
             script: &step.script,

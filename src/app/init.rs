@@ -1,12 +1,14 @@
 //! `collect init`: a config and its scripts to start from.
 
+use std::path::Path;
+
 use crate::cli::{self, InitArgs};
 use crate::error::Error;
 use crate::exit_status::ExitStatus;
 use crate::project::create;
+use crate::quoting::quote_where_needed;
 use crate::reporter::console::Console;
 use crate::reporter::prompt::{PromptError, ask};
-use crate::shell::quote_where_needed;
 use crate::starter::{Answers, DEFAULT_MEASURE, ProgramName};
 
 /// Writes a config and its scripts to start from.
@@ -16,7 +18,11 @@ pub(super) fn init(args: &InitArgs, console: &Console) -> Result<ExitStatus, Err
     let files = answers.files();
     create(directory, &files)?;
     let names: Vec<&str> = files.iter().map(|file| file.name).collect();
-    let argument = quote_where_needed(&directory.to_string_lossy());
+    // Nothing that a program takes for an option.
+    let dotted = Path::new(".").join(directory);
+    let is_option = directory.to_string_lossy().starts_with('-');
+    let argument = if is_option { &dotted } else { directory };
+    let argument = quote_where_needed(&argument.to_string_lossy());
     // Without a clone the scripts get the word as it is.
     let revision = if answers.in_clone { "HEAD" } else { "demo" };
     console.say(&format!(

@@ -14,7 +14,9 @@ use crate::records::Figures;
 use crate::report_page::{Across, RunResults, page};
 use crate::reporter::console::Console;
 use crate::reporter::metrics::sparklines;
-use crate::results::{Contents, FiguresError, StoredSample, inventory, stored_runs, unpack};
+use crate::results::{
+    Contents, FiguresError, StoredRunsError, StoredSample, inventory, stored_runs, unpack,
+};
 use crate::revision::Revision;
 
 /// Makes the page.
@@ -29,12 +31,20 @@ pub(super) fn report(args: &ReportArgs, console: &Console) -> Result<ExitStatus,
             })?;
             unpack(Path::new(text), unpacked.path())?;
             directories.push(unpacked.path().to_owned());
-            archives.push(unpacked);
+            archives.push((unpacked, PathBuf::from(text)));
         } else {
             directories.extend(meant(text, args)?);
         }
     }
-    let (runs, warnings) = stored_runs(directories.iter().map(PathBuf::as_path))?;
+    let found = stored_runs(directories.iter().map(PathBuf::as_path));
+    let (runs, warnings) = found.map_err(|error| match error {
+        StoredRunsError::None(empty) => {
+            let mut archives = archives.iter();
+            let archive = archives.find(|(unpacked, _)| unpacked.path() == empty);
+            StoredRunsError::None(archive.map_or(empty, |(_, archive)| archive.clone()))
+        }
+        error => error,
+    })?;
     for warning in warnings {
         console.note(&warning);
     }
@@ -47,8 +57,9 @@ pub(super) fn report(args: &ReportArgs, console: &Console) -> Result<ExitStatus,
         what: "writing JSON",
         source: source.into(),
     })?;
-    fs::write(&args.output, text).map_err(|source| Error::System {
-        what: "writing the page",
+    fs::write(&args.output, text).map_err(|source| Error::Write {
+        what: "writing the page to",
+        path: args.output.clone(),
         source,
     })?;
     console.say(&args.output.display().to_string());

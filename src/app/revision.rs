@@ -98,7 +98,11 @@ pub(super) async fn baseline(
 ) -> Result<Revision, Error> {
     let job = match (baseline, job) {
         (Baseline::Revision(revision), _) => return Ok(revision.clone()),
-        (Baseline::Auto, None) => return Err(no_baseline("only a job has an event")),
+        (Baseline::Auto, None) => {
+            return Err(Error::NoBaseline(
+                "works only in a GitHub Actions job".into(),
+            ));
+        }
         (Baseline::Auto, Some(job)) => job,
     };
     let asking = origin_of(revision, job, args);
@@ -173,7 +177,7 @@ pub(super) async fn local_commit(
 }
 
 fn no_baseline(reason: &str) -> Error {
-    Error::NoBaseline(reason.to_owned())
+    Error::NoBaseline(format!("finds none: {reason}"))
 }
 
 fn no_head(reason: &str) -> Error {

@@ -128,6 +128,7 @@ pub(super) async fn run(
         }
     };
     let plan = Plan {
+        config_name: project.name(),
         config: project.config,
         config_file: project.text,
         directory: project.directory,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 
 use crate::revision::Revision;
 
@@ -37,7 +38,7 @@ pub struct RmArgs {
 #[derive(Debug, Args)]
 pub struct OutputArgs {
     /// The directory for results; without it, the `output` of `--config`, of the `config.yml` here, or else `results`
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = NonEmptyStringValueParser::new())]
     pub output: Option<String>,
     /// The config whose `output` is meant
     #[arg(long, value_name = "FILE", conflicts_with = "output")]

@@ -187,7 +187,7 @@ pub enum ShardChoice {
 }
 
 impl FromStr for ShardChoice {
-    type Err = &'static str;
+    type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {

@@ -3,9 +3,16 @@
 use std::collections::BTreeSet;
 
 use crate::arm::Arm;
+use crate::quoting::quote_where_needed;
 use crate::records::Figures;
 
-/// The command that measures the same in the same order; `config` as a shell takes it.
+/// The arguments of `collect` that name the config, and say that it is rehearsed.
+pub fn invocation(config: &str, local: bool) -> String {
+    let local = if local { "--local " } else { "" };
+    format!("{local}{}", quote_where_needed(config))
+}
+
+/// The command that measures the same in the same order; `config` is an [`invocation`].
 pub fn reproduction(config: &str, figures: &Figures, samples: u32) -> String {
     let repeat = figures.repeat.unwrap_or_else(|| turns_that_came(figures));
     let baseline = figures.baseline.as_ref();

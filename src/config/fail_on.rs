@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::keys::{FAIL_ON_KEYS, Key};
-use super::node::Node;
+use super::node::{Node, Value};
 use super::precision::parse as parse_precision;
 use super::reader::Problems;
 use super::section::Section;
@@ -72,6 +72,18 @@ impl fmt::Display for Percent {
 impl Problems<'_> {
     /// The limits beyond which a comparison fails.
     pub(super) fn fail_on(&mut self, _key: &Key, node: &Node) -> Option<FailOn> {
+        if let Value::Text(_) | Value::Number(_) = node.value {
+            let limit = match &node.value {
+                Value::Text(text) if Percent::from_str(text).is_ok() => text.trim(),
+                _ => "5%",
+            };
+            self.add(
+                node.at,
+                format!("`fail_on` is {}, a map is expected", node.value.kind()),
+                format!("write `fail_on: {{slower: {limit}}}`"),
+            );
+            return None;
+        }
         let mut section = Section::open(node, "`fail_on`", &FAIL_ON_KEYS, self)?;
         section.require_keys(false);
         let slower = section.read("slower", Problems::percent)?;
@@ -95,6 +107,28 @@ impl Problems<'_> {
         parse: fn(&str) -> Result<Percent, &'static str>,
     ) -> Option<Percent> {
         let Key { name, example, .. } = key;
+        let number = match &node.value {
+            Value::Number(number) => Some(*number),
+            Value::Text(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        if let Some(number) = number {
+            // Of a number below 1 nobody knows whether it is percent.
+            let share = if number < 1.0 {
+                format!(
+                    ", or `{}%` for that share",
+                    (number * THOUSANDTHS_OF_WHOLE).round() / 1000.0
+                )
+            } else {
+                String::new()
+            };
+            self.add(
+                node.at,
+                format!("`{name}` has no `%` at its end"),
+                format!("write `{name}: {number}%`{share}"),
+            );
+            return None;
+        }
         let text = self.text(key, node)?;
         let parsed = parse(&text).map_err(|why| {
             let remedy = format!("for example `{name}: {example}`");

@@ -154,7 +154,7 @@ impl fmt::Display for Kind {
             Self::Count(most) => write!(f, "a whole number from 1 to {most}"),
             Self::Port => f.write_str("a port from 1 to 65535"),
             Self::Duration(_) => f.write_str("a duration"),
-            Self::Interval => f.write_str("a duration, or `off`"),
+            Self::Interval => f.write_str("a duration with its unit, or `off`"),
             Self::Revision => f.write_str("a revision, or `auto`"),
             Self::Globs => f.write_str("a glob or a list of globs"),
             Self::Networks => f.write_str("a network or a list of networks"),

@@ -79,8 +79,8 @@ impl<'s> Problems<'s> {
         match key.kind {
             Kind::Choice(words) if !words.contains(&text.as_str()) => self.add(
                 node.at,
-                format!("unknown {name} `{text}`"),
-                key.kind.to_string(),
+                format!("`{name}` must be {}, not `{text}`", key.kind),
+                format!("for example `{name}: {}`", key.example),
             ),
             Kind::Image if !is_image(text) => self.add(
                 node.at,
@@ -176,6 +176,24 @@ impl<'s> Problems<'s> {
         };
         if off {
             return Some(Interval::Off);
+        }
+        let bare = match &node.value {
+            Value::Number(number) => Some(number.to_string()),
+            Value::Text(text) => {
+                let text = text.trim();
+                text.parse::<f64>().is_ok().then(|| text.to_owned())
+            }
+            _ => None,
+        };
+        if let Some(number) = bare {
+            // Elsewhere it is minutes; an interval is most often meant in seconds.
+            let name = key.name;
+            self.add(
+                node.at,
+                format!("`{name}` is a number without a unit"),
+                format!("write `{name}: {number}s`, or `{number}m` for minutes"),
+            );
+            return None;
         }
         let interval = self.duration(key, node)?;
         if interval < Duration::from_secs(1) {

@@ -21,6 +21,9 @@ const URL: &str =
 const DURATION: &str =
     r"^(?=.*[1-9])\s*((([0-9]+\.?[0-9]*|\.[0-9]+)[smhd]\s*)+|([0-9]+\.?[0-9]*|\.[0-9]+)\s*)$";
 
+/// One or more numbers with a unit; not zero.
+const DURATION_WITH_UNIT: &str = r"^(?=.*[1-9])\s*(([0-9]+\.?[0-9]*|\.[0-9]+)[smhd]\s*)+$";
+
 /// A number with a percent sign.
 const PERCENT: &str = r"^\s*([0-9]+\.?[0-9]*|\.[0-9]+)\s*%\s*$";
 
@@ -170,10 +173,8 @@ fn values(key: &Key) -> Map<String, Value> {
             "maximum": MAX_SECONDS / MINUTE,
         }),
         Kind::Interval => json!({
-            "type": ["string", "number", "boolean"],
-            "pattern": format!("{DURATION}|^off$"),
-            "minimum": 1.0 / MINUTE,
-            "maximum": MAX_SECONDS / MINUTE,
+            "type": ["string", "boolean"],
+            "pattern": format!("{DURATION_WITH_UNIT}|^off$"),
             "not": { "const": true },
         }),
         Kind::Globs => one_or_more(&json!({ "type": "string", "pattern": r"^[^\n]*\S[^\n]*$" })),

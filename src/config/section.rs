@@ -4,8 +4,8 @@ use super::keys::{DefaultValue, Key, Scope};
 use super::node::{self, At, Node, Value};
 use super::reader::Problems;
 
-/// The least similarity of a typing error to the key that was meant.
-const MIN_SIMILARITY: f64 = 0.7;
+/// The least similarity of a typing error to the key that was meant: two of the three letters of `run` are enough.
+const MIN_SIMILARITY: f64 = 0.66;
 
 /// A longer name is no typing error, and comparing it costs time and memory; in characters.
 const MAX_COMPARED: usize = 64;

@@ -155,6 +155,34 @@ fn the_report_shows_the_line_and_the_nearest_key() {
 }
 
 #[test]
+fn what_has_no_unit_or_the_wrong_form_is_told_the_right_one() {
+    let hints = |text: &str| {
+        let errors = parse(text).unwrap_err().to_string();
+        let lines = errors.lines().map(str::trim);
+        let hints = lines.filter_map(|line| line.strip_prefix("hint: "));
+        hints.map(str::to_owned).collect::<Vec<_>>()
+    };
+    for (main, hint) in [
+        ("precision: 5", "write `precision: 5%`"),
+        ("precision: '2.5'", "write `precision: 2.5%`"),
+        (
+            "fail_on: {slower: 0.05}",
+            "write `slower: 0.05%`, or `5%` for that share",
+        ),
+        ("fail_on: 3%", "write `fail_on: {slower: 3%}`"),
+        ("fail_on: 0.05", "write `fail_on: {slower: 5%}`"),
+        ("metrics: 1", "write `metrics: 1s`, or `1m` for minutes"),
+        ("metrics: '2'", "write `metrics: 2s`, or `2m` for minutes"),
+    ] {
+        assert_eq!(hints(&main_with(&format!("  {main}\n"))), [hint], "{main}");
+    }
+    assert!(
+        hints(&format!("{}rn: [a.sh]\n", main_with("")))
+            .contains(&"did you mean `run`?".to_owned())
+    );
+}
+
+#[test]
 fn each_planned_key_is_refused_by_name() {
     for key in MAIN_KEYS.iter().filter(|key| !key.is_supported()) {
         let name = key.name;

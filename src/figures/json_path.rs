@@ -29,16 +29,13 @@ pub(super) fn read(root: &Value, options: &Options, sheet: &mut Sheet) {
     for located in found.iter() {
         let node = Node::at(located.node(), located.location().to_string());
         if located.node().is_array() {
-            let Some(numbers) = node.numbers(sheet) else {
-                return;
-            };
-            values.extend(numbers);
+            values.extend(node.numbers(sheet).into_iter().flatten());
         } else {
-            let Some(number) = node.number(sheet) else {
-                return;
-            };
-            values.push(number);
+            values.extend(node.number(sheet));
         }
+    }
+    if values.is_empty() && !sheet.is_empty() {
+        return;
     }
     let name = options.name.as_deref().unwrap_or(&shown);
     let unit = Unit::parse(options.unit.as_deref().unwrap_or_default());
@@ -75,6 +72,23 @@ mod tests {
         assert_eq!(
             summary(read_as(&named, "x.json", TEXT)),
             ["start [s, less] 0.003 0.004"]
+        );
+    }
+
+    #[test]
+    fn what_is_no_number_costs_no_other_value() {
+        let text = r#"{"runs": [{"s": 1}, {"s": "2"}, {"s": [3, "4"]}, {"s": [5]}]}"#;
+        let (readings, found) = read_as(&options("$.runs[*].s"), "x.json", text);
+        assert_eq!(
+            summary((readings, Vec::new())),
+            ["$.runs[*].s [s, less] 0.001 0.005"]
+        );
+        assert_eq!(
+            flaws((Vec::new(), found)),
+            [
+                "x.json: $['runs'][1]['s']: is not a finite number",
+                "x.json: $['runs'][2]['s'][1]: is not a finite number"
+            ]
         );
     }
 

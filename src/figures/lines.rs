@@ -1,6 +1,6 @@
 //! Lines `name: value unit`, the simplest form.
 
-use super::sheet::{Sheet, number};
+use super::sheet::{Fault, Sheet, number};
 use super::unit::Unit;
 use super::{Options, Position};
 
@@ -36,6 +36,18 @@ pub(super) fn read(text: &str, options: &Options, sheet: &mut Sheet) {
 pub(super) fn fits(text: &str) -> bool {
     let mut lines = text.lines().filter(|line| !is_empty(line)).peekable();
     lines.peek().is_some() && lines.all(|line| parse(line).is_ok())
+}
+
+/// The first line that is none, in a text that has such lines.
+pub(super) fn misfit(text: &str) -> Option<Fault> {
+    let numbered = text.lines().enumerate();
+    let lines = numbered.filter(|(_, line)| !is_empty(line));
+    lines.clone().find(|(_, line)| parse(line).is_ok())?;
+    let mut faults = lines.filter_map(|(index, line)| {
+        let reason = parse(line).err()?;
+        Some((Position::line(index + 1), reason))
+    });
+    faults.next()
 }
 
 fn is_empty(line: &str) -> bool {
@@ -84,7 +96,9 @@ mod tests {
         let text = "start: 1,5 s\nend = 7\na: 1\n: 3\n";
         assert_eq!(
             flaws(read("a.txt", text)),
-            ["a.txt: its format is not recognised: name it with `format`"]
+            [
+                "a.txt:1:1: its format is not recognised: name it with `format`; as `lines`, `1,5` is not a finite number, which has a point and no other separator"
+            ]
         );
         let options = Options {
             format: Some(Format::Lines),

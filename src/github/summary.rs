@@ -2,6 +2,8 @@
 
 mod charts;
 
+use std::time::Duration;
+
 use indicatif::HumanBytes;
 
 use super::artifact::Artifact;
@@ -10,7 +12,9 @@ use super::markdown::{
 };
 use super::{CAUTION, verdict};
 use crate::config::human_duration;
-use crate::report::{Outcome, Release, SampleReport, time_outs, utc_to_the_second};
+use crate::report::{
+    Diagnostic, Outcome, Release, RunReport, SampleReport, time_outs, utc_to_the_second,
+};
 use crate::report_page::Metrics;
 
 /// GitHub drops a longer summary. Each part has a budget of its own, and together they stay below.
@@ -41,6 +45,8 @@ pub(crate) struct Facts<'a> {
     pub commit_url: Option<&'a str>,
     /// The uploaded results.
     pub artifact: Option<&'a Artifact>,
+    /// The number of the sample, where there are several.
+    pub number: Option<u32>,
     /// Every collected file and its size.
     pub files: &'a [(String, u64)],
     /// The step that failed.
@@ -60,13 +66,14 @@ pub(crate) struct Failure<'a> {
 
 /// The page.
 pub(crate) fn summary(report: &SampleReport, facts: &Facts<'_>) -> String {
-    let heading = format!("## collector: {}\n", outcome(report));
+    let number = facts.number.map(numbered).unwrap_or_default();
+    let heading = format!("## collector: {number}{}\n", outcome_of(report));
     let parts = [
         Some(heading),
         leak(report),
         kept(report),
         report.description.as_deref().map(description),
-        errors(report),
+        errors(&report.errors),
         facts.failure.as_ref().map(last_lines),
         Some(stages(report)),
         facts.metrics.and_then(charts::charts),
@@ -77,8 +84,36 @@ pub(crate) fn summary(report: &SampleReport, facts: &Facts<'_>) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join("\n")
 }
 
-/// The outcome in a few lines, for the step's outputs.
-pub(crate) fn short(report: &SampleReport) -> String {
+/// The head of the pages of several samples: how the run as a whole ended.
+pub(crate) fn of_run(report: &RunReport) -> String {
+    let heading = heading_of_run(report);
+    let errors = errors(&report.errors).map(|errors| format!("\n{errors}"));
+    format!("## collector: {heading}\n{}", errors.unwrap_or_default())
+}
+
+/// The outcome of a run in a few lines, for the step's outputs.
+pub(crate) fn short_of_run(report: &RunReport) -> String {
+    if let [sample] = report.samples.as_slice() {
+        return short(sample, None);
+    }
+    let mut parts = vec![heading_of_run(report) + "\n"];
+    for sample in &report.samples {
+        parts.push(short(sample, Some(sample.sample)));
+    }
+    parts.join("\n")
+}
+
+fn heading_of_run(report: &RunReport) -> String {
+    outcome(report.outcome, &report.timed_out(), report.took())
+}
+
+/// The number of a sample before what is said of it.
+fn numbered(number: u32) -> String {
+    format!("sample {number}: ")
+}
+
+/// The outcome of a sample in a few lines, with its number where there are several.
+pub(crate) fn short(report: &SampleReport, number: Option<u32>) -> String {
     let on = report
         .instance
         .as_ref()
@@ -87,8 +122,9 @@ pub(crate) fn short(report: &SampleReport) -> String {
         .unwrap_or_default();
     let revision = span(report.revision.as_str());
     let first = format!(
-        "{}: {revision}{on}, {}\n",
-        outcome(report),
+        "{}{}: {revision}{on}, {}\n",
+        number.map(numbered).unwrap_or_default(),
+        outcome_of(report),
         report.collected
     );
     let error = report.errors.first().map(|error| {
@@ -123,12 +159,16 @@ pub(crate) fn unreported(leaked: bool) -> String {
     format!("## collector: {outcome}\n\nThe run was ended before it could report; {instance}.\n")
 }
 
-fn outcome(report: &SampleReport) -> String {
+fn outcome_of(report: &SampleReport) -> String {
+    outcome(report.outcome, &report.timed_out(), report.took())
+}
+
+fn outcome(outcome: Outcome, timed_out: &[String], took: Duration) -> String {
     format!(
-        "{}{} after {}",
-        verdict(report.outcome),
-        text(&clipped(&time_outs(&report.timed_out()), MAX_NAME)),
-        human_duration(report.took())
+        "{} after {}{}",
+        verdict(outcome),
+        human_duration(took),
+        text(&clipped(&time_outs(timed_out), MAX_NAME)),
     )
 }
 
@@ -195,9 +235,8 @@ fn description(description: &str) -> String {
     format!("{}\n", text(&clipped(description, MAX_MESSAGE)))
 }
 
-fn errors(report: &SampleReport) -> Option<String> {
-    let items: Vec<String> = report
-        .errors
+fn errors(errors: &[Diagnostic]) -> Option<String> {
+    let items: Vec<String> = errors
         .iter()
         .map(|error| {
             let message = text(&clipped(&error.message, MAX_MESSAGE));

@@ -22,7 +22,7 @@ pub struct Index {
 
 impl Record for Index {
     const FILE: &'static str = "index.json";
-    const FORMAT: u32 = 1;
+    const FORMAT: u32 = 2;
 }
 
 impl Index {
@@ -50,7 +50,7 @@ pub struct IndexEntry {
     /// The number of the sample in its run, from 1.
     #[serde(default = "first")]
     pub sample: u32,
-    /// The start of the run.
+    /// The start of its launch.
     pub started: Timestamp,
     /// The end of the sample.
     pub finished: Timestamp,

@@ -4,17 +4,17 @@ use super::{Outcome, RunReport, SampleReport, StepReport};
 use crate::config::plural;
 use crate::step::StepOutcome;
 
-/// An outcome, and what ran out of time, for people: `passed, measure.sh timed out`.
+/// An outcome, and what ran out of time, for people: `passed (measure.sh timed out)`.
 pub fn result(outcome: Outcome, timed_out: &[impl AsRef<str>]) -> String {
     format!("{}{}", outcome.label(), time_outs(timed_out))
 }
 
-/// The steps that ran out of time, behind an outcome: nothing, or `, measure.sh timed out`.
+/// The steps that ran out of time, behind an outcome: nothing, or ` (measure.sh timed out)`.
 pub fn time_outs(scripts: &[impl AsRef<str>]) -> String {
     match scripts {
         [] => String::new(),
-        [script] => format!(", {} timed out", script.as_ref()),
-        several => format!(", {} timed out", plural(several.len(), "step")),
+        [script] => format!(" ({} timed out)", script.as_ref()),
+        several => format!(" ({} timed out)", plural(several.len(), "step")),
     }
 }
 
@@ -53,11 +53,11 @@ mod tests {
         assert_eq!(result(Outcome::Passed, &[""; 0]), "passed");
         assert_eq!(
             result(Outcome::Passed, &["measure.sh"]),
-            "passed, measure.sh timed out"
+            "passed (measure.sh timed out)"
         );
         assert_eq!(
             result(Outcome::StepFailed, &["a", "b"]),
-            "failed, 2 steps timed out"
+            "failed (2 steps timed out)"
         );
     }
 }

@@ -10,11 +10,11 @@ use super::plan::{PlannedStage, plan};
 use super::tables::{CollectedFile, Fact, facts, files};
 use super::{Across, Log, RunResults, SampleResults};
 use crate::comparison::hosts::Difference;
-use crate::comparison::{Comparison, OneSided, Verdict, reproduction};
+use crate::comparison::{Comparison, OneSided, Verdict, invocation, reproduction};
 use crate::figures::Direction;
 use crate::instance::LOCAL_REGION;
 use crate::records::TurnValues;
-use crate::report::{Diagnostic, SampleReport, utc_to_the_second};
+use crate::report::{Diagnostic, Outcome, SampleReport, utc_to_the_second};
 
 /// The most numbers that a page holds of all metrics together: of the usual ones, and of those that there is one of for every
 /// CPU and device.
@@ -322,11 +322,7 @@ impl Run {
     fn of(run: &RunResults) -> Self {
         let first = run.samples.first().map(|sample| &sample.report);
         let worst = run.samples.iter().map(|sample| sample.report.outcome).max();
-        let outcome = match (&run.report, worst) {
-            (Some(report), _) => report.label(),
-            (None, Some(outcome)) => outcome.label(),
-            (None, None) => "",
-        };
+        let outcome = run.report.as_ref().map(|report| report.outcome).or(worst);
         let figures = run.figures.as_ref();
         Self {
             id: first
@@ -339,8 +335,8 @@ impl Run {
             commit: first.and_then(|report| Some(report.commit.as_ref()?.as_str().to_owned())),
             description: first.and_then(|report| report.description.clone()),
             started: run.started(),
-            outcome,
-            passed: outcome == crate::report::Outcome::Passed.label(),
+            outcome: outcome.map_or("", Outcome::label),
+            passed: outcome == Some(Outcome::Passed),
             errors: run
                 .report
                 .as_ref()
@@ -359,15 +355,12 @@ fn command(run: &RunResults) -> String {
     let Some(first) = run.samples.first().map(|sample| &sample.report) else {
         return String::new();
     };
-    let config = if first.region == LOCAL_REGION {
-        "--local config.yml"
-    } else {
-        "config.yml"
-    };
+    let config = first.config.as_deref().unwrap_or("config.yml");
+    let config = invocation(config, first.region == LOCAL_REGION);
     let count = u32::try_from(run.samples.len()).unwrap_or(u32::MAX);
     let samples = run.report.as_ref().map_or(count, |report| report.asked);
     match &run.figures {
-        Some(figures) => reproduction(config, figures, samples),
+        Some(figures) => reproduction(&config, figures, samples),
         None => format!("collect {config} {} --samples {samples}", first.revision),
     }
 }

@@ -62,6 +62,8 @@ struct Stream<W> {
     writer: RefCell<W>,
     colours: bool,
     is_terminal: bool,
+    /// Why something could not be written.
+    failure: RefCell<Option<io::Error>>,
 }
 
 /// Where a line of one of several samples is broken, in bytes.
@@ -367,6 +369,7 @@ impl<W: Write> Stream<W> {
             writer: RefCell::new(writer),
             colours,
             is_terminal: false,
+            failure: RefCell::default(),
         }
     }
 
@@ -383,8 +386,10 @@ impl<W: Write> Stream<W> {
 
     fn write(&self, bytes: &[u8]) {
         let mut writer = self.writer.borrow_mut();
-        // Nobody is left to tell when the stream is gone; the run goes on.
-        let _ = writer.write_all(bytes).and_then(|()| writer.flush());
+        // A run goes on all the same.
+        if let Err(error) = writer.write_all(bytes).and_then(|()| writer.flush()) {
+            self.failure.borrow_mut().get_or_insert(error);
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::text::{aligned, printable};
 use crate::config::human_duration;
 use crate::preview::{Entry, Preview, Setting, StepPreview};
-use crate::shell::quote_where_needed;
+use crate::quoting::quote_where_needed;
 use crate::step::Location;
 
 /// The settings, then the schedule with a line for each step, then the variables of every step.

@@ -115,7 +115,7 @@ impl Running {
         let silent = (self.is_step && silence >= MIN_SILENCE)
             .then(|| format!(", silent for {}", elapsed(silence)));
         let left = self.timeout.and_then(|timeout| timeout.checked_sub(took));
-        let end = left.map(|left| format!(", is ended in {}", elapsed(left)));
+        let end = left.map(|left| format!(", times out in {}", elapsed(left)));
         let mut line = format!("{} {}", self.name, elapsed(took));
         for part in [silent, end].into_iter().flatten() {
             if line.chars().count() + part.chars().count() > columns {
@@ -207,7 +207,7 @@ mod tests {
     fn a_step_says_when_it_is_ended_where_there_is_room_for_it() {
         let mut progress = Progress::default();
         follow(&mut progress, 0, step_started(Some(6 * 3600)));
-        let whole = "measure.sh 20m00s, silent for 20m00s, is ended in 5h40m";
+        let whole = "measure.sh 20m00s, silent for 20m00s, times out in 5h40m";
         assert_eq!(line(&progress, 1200, whole.len()), whole);
         assert_eq!(
             line(&progress, 1200, whole.len() - 1),

@@ -184,6 +184,7 @@ impl Scenario {
             region: "eu-central-1".into(),
             revision: "v1.2".parse().unwrap(),
             commit: None,
+            config: None,
             description: None,
             started: at(0),
             finished: at(self.now),
@@ -217,7 +218,6 @@ impl Scenario {
         self.wait(1);
         let report = RunReport {
             figures: None,
-            worse: false,
             format: RunReport::FORMAT,
             run: run_id(),
             asked: u32::try_from(samples.len()).unwrap(),

@@ -11,7 +11,7 @@ use crate::config::human_duration;
 use crate::instance::LOCAL_REGION;
 use crate::instance::{Dollars, InstanceId, LeaseToken, Resource, RunId};
 use crate::phase::Stage;
-use crate::report::{Diagnostic, Release, RunReport, SampleReport, utc_to_the_second};
+use crate::report::{Diagnostic, Release, RunReport, SampleReport, time_outs, utc_to_the_second};
 use crate::step::ScriptPath;
 
 /// The mark of a line that a script wrote.
@@ -178,25 +178,30 @@ pub fn closing(report: &RunReport, width: Option<usize>) -> Vec<String> {
     lines
 }
 
-/// After how long it ended, whether the instances are gone, and what they have cost.
+/// After how long it ended, what ran out of time, whether the instances are gone, and what they have cost.
 pub fn ending(report: &RunReport) -> String {
     let cost = report.cost();
     let cost = cost.map_or_else(String::new, |cost| format!(" (about {cost})"));
-    whereabouts(report) + &cost
+    let took = human_duration(report.took());
+    let late = time_outs(&report.timed_out());
+    match whereabouts(report) {
+        Some(whereabouts) => format!("after {took}{late}; {whereabouts}{cost}"),
+        None => format!("(the run took {took}){late}{cost}"),
+    }
 }
 
-fn whereabouts(report: &RunReport) -> String {
-    let took = human_duration(report.took());
+/// Where the instances are; none where the outcome says that nobody knows.
+fn whereabouts(report: &RunReport) -> Option<String> {
     let released = |wanted: fn(&Release) -> bool| {
         let samples = report.samples.iter();
         samples.filter(|sample| wanted(&sample.released)).count()
     };
     if released(|release| matches!(release, Release::Unconfirmed { .. })) > 0 {
-        return format!("(the run took {took})");
+        return None;
     }
     let gone = released(|release| *release == Release::Terminated);
     let kept = released(|release| matches!(release, Release::Kept { .. }));
-    match (gone, report.samples.as_slice()) {
+    Some(match (gone, report.samples.as_slice()) {
         (
             _,
             [
@@ -206,22 +211,17 @@ fn whereabouts(report: &RunReport) -> String {
                 },
             ],
         ) => {
-            format!(
-                "after {took}, instance {id} stays until {}",
-                utc_to_the_second(*until)
-            )
+            format!("instance {id} stays until {}", utc_to_the_second(*until))
         }
-        (gone, _) if kept > 0 => {
-            format!("after {took}, {gone} instances are gone, {kept} stay for a while")
-        }
-        (0, _) => format!("after {took}, nothing was launched"),
+        (gone, _) if kept > 0 => format!("{gone} instances are gone, {kept} stay for a while"),
+        (0, _) => "nothing was launched".into(),
         (_, [sample]) => match &sample.instance {
-            Some(instance) => format!("after {took}, instance {} is gone", instance.id),
-            None => format!("after {took}, its instance is gone"),
+            Some(instance) => format!("instance {} is gone", instance.id),
+            None => "its instance is gone".into(),
         },
-        (1, _) => format!("after {took}, its one instance is gone"),
-        (gone, _) => format!("after {took}, all {gone} instances are gone"),
-    }
+        (1, _) => "its one instance is gone".into(),
+        (gone, _) => format!("all {gone} instances are gone"),
+    })
 }
 
 /// A resource that stays for a while, and who deletes it.

@@ -25,7 +25,7 @@ use crate::github::commands::{
 };
 use crate::phase::Stage;
 use crate::project::CONFIG_FILE;
-use crate::report::{Diagnostic, RunReport, result};
+use crate::report::{Diagnostic, RunReport};
 use crate::step::StepOutcome;
 use waiting::Waiting;
 
@@ -276,7 +276,7 @@ impl<W: Write> WorkflowLog<W> {
         }
         self.line(&format!(
             "{} {}",
-            result(report.outcome, &report.timed_out()),
+            report.outcome.label(),
             text::ending(report)
         ));
     }

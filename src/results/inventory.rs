@@ -1,6 +1,7 @@
 //! The inventory of an output directory: every sample that lies there, and what is left of runs that were broken off.
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::fs::{self, DirEntry};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,10 +11,12 @@ use serde::Serialize;
 
 use super::index::{LOCK, samples};
 use super::occupancy::is_occupied;
+use super::read_run;
 use super::sample_directory::ReadError;
 use super::{RECORDS, ResultsError, failed};
 use crate::instance::RunId;
 use crate::records::{Index, IndexEntry, Record as _};
+use crate::report::{Outcome, RunReport};
 use crate::revision::Revision;
 
 /// A directory of results.
@@ -143,10 +146,22 @@ fn read(directory: &Path, revision: &Revision, stored: &mut Vec<StoredSample>) {
             return;
         }
     };
+    let mut slower: HashMap<RunId, bool> = HashMap::new();
     for (name, sample) in found {
         let path = directory.join(name);
         match sample {
-            Ok(entry) => add(path, Contents::Complete(Box::new(entry))),
+            Ok(mut entry) => {
+                // Of several samples, only the report of their run tells how its figures were judged.
+                if entry.outcome == Outcome::Passed
+                    && *slower.entry(entry.run.clone()).or_insert_with_key(|run| {
+                        read_run::<RunReport>(directory, run)
+                            .is_ok_and(|report| report.outcome == Outcome::Slower)
+                    })
+                {
+                    entry.outcome = Outcome::Slower;
+                }
+                add(path, Contents::Complete(Box::new(entry)));
+            }
             Err(error) if is_sample(&path, &error) => {
                 let reason = error.to_string();
                 add(path, Contents::Unreadable { reason });

@@ -15,7 +15,7 @@ use crate::lease::Rental;
 use crate::phase::Stage;
 use crate::provider::{Provider, ProviderError};
 use crate::records::Figures;
-use crate::report::{Outcome, Release, SampleReport, utc_to_the_second};
+use crate::report::{Outcome, Release, SampleReport, StageReport, too_slow, utc_to_the_second};
 use crate::reporter::{Event, Reporter};
 use crate::results::{RECORDS, Results, write_report};
 use crate::shell::Shell;
@@ -158,6 +158,12 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
             report.fail(Outcome::Unavailable, error.to_string(), error.hint());
         }
         if let Some((figures, _)) = figures {
+            if plan.share.count() == 1
+                && let Some(slower) = too_slow(&figures, plan.config.fail_on)
+            {
+                report.outcome = report.outcome.max(Outcome::Slower);
+                report.errors.push(slower);
+            }
             write_figures(&plan.config, figures, &results, &mut report, &journal).await;
         }
         let recorded = results.record(report.clone()).await;
@@ -188,8 +194,6 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
             report.archive = None;
             results.discard_archive();
         }
-        // For whoever watches: what is on disk is in the archive, and as old.
-        report.finished = Timestamp::now();
         if cancel.is_cancelled() {
             report.signal = self.run.interrupt.signal();
             let reason = describe_signal(self.run.interrupt);
@@ -238,6 +242,8 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
             collected,
             ..
         } = &self.journal;
+        let launched = stages.iter().find(|stage| stage.stage == Stage::Launch);
+        let ended = stages.iter().filter_map(StageReport::end).max();
         SampleReport {
             format: SampleReport::FORMAT,
             collector: env!("CARGO_PKG_VERSION").to_owned(),
@@ -249,8 +255,9 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
             revision: plan.revision.clone(),
             commit: plan.found.commit.clone(),
             description: plan.description.clone(),
-            started,
-            finished: Timestamp::now(),
+            started: launched.map_or(started, |stage| stage.started),
+            finished: ended.unwrap_or_else(Timestamp::now),
+            config: Some(plan.config_name.clone()),
             outcome: *outcome,
             signal: self.run.interrupt.signal(),
             errors: errors.clone(),

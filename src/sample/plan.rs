@@ -17,6 +17,8 @@ pub struct Plan {
     pub config: Config,
     /// The text of the config file.
     pub config_file: Vec<u8>,
+    /// Its name.
+    pub config_name: String,
     /// The directory of the config file, absolute: local steps run there.
     pub directory: PathBuf,
     /// The directory that holds the results of all revisions.

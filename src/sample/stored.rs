@@ -22,6 +22,7 @@ use crate::object_store::{ObjectStore, ObjectUpload, Part, StoreError, StoredPar
 use crate::provider::Provider;
 use crate::report::{Diagnostic, SampleReport};
 use crate::reporter::{Event, Reporter};
+use crate::schedule::has_turns;
 use crate::shell::Shell;
 
 /// So many parts are under way at once; this bounds the memory.
@@ -90,7 +91,20 @@ impl<P: Provider, H: Shell, R: Reporter> Sample<'_, P, H, R> {
             return collection;
         }
         let (into, reporter) = (self.results.path(), self.journal.reporter());
-        collect(shell, &patterns, into, &self.arrivals, reporter).await
+        let mut collection = collect(shell, &patterns, into, &self.arrivals, reporter).await;
+        if let (true, [harvested]) = (has_turns(&self.run.plan.config), patterns.as_slice()) {
+            // Nobody knows the place where the files of the turns are set aside.
+            let asked = &self.run.plan.config.performance_results;
+            let asked = asked
+                .iter()
+                .map(|pattern| format!("`{}`", pattern.as_str()));
+            let asked = asked.collect::<Vec<_>>().join(" or ");
+            let harvested = format!("`{}`", harvested.as_str());
+            for warning in &mut collection.warnings {
+                *warning = warning.replace(&harvested, &asked);
+            }
+        }
+        collection
     }
 
     /// Has the instance send the results to the store, where they are not to be downloaded, and returns what there was. Without

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{Host, Sample};
 use crate::arm::Arm;
-use crate::config::Pattern;
+use crate::config::{Pattern, plural};
 use crate::phase::Phase;
 use crate::provider::Provider;
 use crate::remote_host::cpus::DivisionError;
@@ -63,6 +63,7 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
     pub(super) async fn measure(&mut self, turns: &[Turn], host: &Host<'a, P, R>) {
         if !self.goes_on(turns) {
             self.skipped_turns += turns.len();
+            self.ran_out_of_time |= self.is_past_last_call();
             return;
         }
         let plan = self.run.plan;
@@ -234,9 +235,15 @@ impl<'a, P: Provider, H: Shell, R: Reporter> Sample<'a, P, H, R> {
         if self.skipped_turns > 0 {
             let count = self.skipped_turns;
             self.skipped_turns = 0;
-            self.journal.warn(format!(
-                "{count} turns were not begun: an earlier one failed, or the time was over"
-            ));
+            let why = if self.ran_out_of_time {
+                "the instance was about to reach its `max_lifetime`"
+            } else {
+                "an earlier step failed"
+            };
+            let turns = plural(count, "turn");
+            let verb = if count == 1 { "was" } else { "were" };
+            self.journal
+                .warn(format!("{turns} {verb} not begun: {why}"));
         }
     }
 

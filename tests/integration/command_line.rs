@@ -1,6 +1,7 @@
 //! Words of the command line, and all that `--help` and `check` print.
 
-use std::process::Command;
+use std::fs::File;
+use std::process::{Command, Stdio};
 
 use collector::cli;
 
@@ -337,4 +338,94 @@ fn a_rehearsal_as_root_is_warned_of() {
     let finished = run(sandbox.collect(&[".", "v1"])).expect(0);
     let root = rustix::process::geteuid().is_root();
     assert_eq!(finished.stderr.contains("a rehearsal as root"), root);
+}
+
+/// The program with this as its standard output: its exit status and standard error.
+fn printing_to(sandbox: &Sandbox, args: &[&str], stdout: impl Into<Stdio>) -> (i32, String) {
+    let mut command = sandbox.collect(args);
+    let ended = command.stdout(stdout).stderr(Stdio::piped()).spawn();
+    let ended = ended.unwrap().wait_with_output().unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    (ended.status.code().unwrap(), said)
+}
+
+#[test]
+fn an_answer_that_cannot_be_written_is_an_error_unless_its_reader_has_had_enough() {
+    let sandbox = rehearsal();
+    run(sandbox.collect(&[".", "v1"])).expect(0);
+    let output = sandbox.output().display().to_string();
+    for args in [&["schema"][..], &["results", "--output", &output]] {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let (status, said) = printing_to(&sandbox, args, full);
+        assert_eq!(status, 3, "{said}");
+        assert!(
+            said.starts_with("error: writing standard output: No space left on device"),
+            "{said}"
+        );
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        assert_eq!(printing_to(&sandbox, args, writer), (0, String::new()));
+    }
+}
+
+#[test]
+fn what_an_argument_names_stands_in_the_error_about_it() {
+    let sandbox = rehearsal();
+    run(sandbox.collect(&[".", "v1"])).expect(0);
+    let path = |name: &str| sandbox.path().join(name).display().to_string();
+    let said = |args: &[&str]| {
+        let finished = run(sandbox.collect(args)).expect(2);
+        printed(&sandbox, &finished)
+    };
+    let sample = sandbox.sample("v1").display().to_string();
+    let directory = "Is a directory (os error 21)\nhint: name a file, not a directory\n";
+    assert_eq!(
+        said(&["report", &sample, "--output", &path("home")]),
+        format!("error: writing the page to …/home: {directory}")
+    );
+    assert_eq!(
+        said(&[".", "v1", "--events", &path("home")]),
+        format!("error: writing the events to …/home: {directory}")
+    );
+    assert_eq!(
+        said(&["man", &path("absent")]),
+        "error: writing the manual pages to …/absent: No such file or directory (os error 2)\n\
+         hint: make the directory first, or name another one\n"
+    );
+    let packed = Command::new("tar")
+        .args(["-czf", &path("junk.tar.gz"), "-C", &path("home"), "."])
+        .status();
+    assert!(packed.unwrap().success());
+    assert_eq!(
+        said(&["report", &path("junk.tar.gz")]),
+        "error: there are no results in …/junk.tar.gz\nhint: `collect results` lists what is there\n"
+    );
+    assert!(said(&["results", "--output", ""]).contains("'--output <DIR>'"));
+}
+
+#[test]
+fn the_files_that_a_directory_stands_for_are_named() {
+    let sandbox = rehearsal();
+    let finished = run(sandbox.collect(&["check", "."])).expect(0);
+    assert!(
+        finished.stdout.starts_with("./config.yml is valid: "),
+        "{}",
+        finished.stdout
+    );
+    let finished = run(sandbox.collect(&["init", "--yes", "--", "-z"])).expect(0);
+    assert!(
+        finished.stdout.contains(" plan ./-z "),
+        "{}",
+        finished.stdout
+    );
+}
+
+#[test]
+fn a_pattern_that_matches_nothing_in_any_turn_is_named_as_it_was_written() {
+    let sandbox = Sandbox::new();
+    let main = "performance_results: [absent/*, none.csv]\nrepeat: 2\nmetrics: off";
+    sandbox.config(main, "");
+    let finished = run(sandbox.collect(&["--local", ".", "v1"])).expect(1);
+    finished.says("`absent/*` or `none.csv` matches no file");
+    assert!(!finished.stderr.contains("/turns/"), "{}", finished.stderr);
 }

@@ -2,6 +2,7 @@
 //! was cancelled after it had measured.
 
 use std::fs;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -124,6 +125,99 @@ fn what_a_cancelled_run_had_compared_is_told_by_the_post_step() {
         assert!(
             rows(&body).iter().all(|row| row.contains("/artifacts/")),
             "{body}"
+        );
+    }
+}
+
+/// A step of a job that talks to nobody: its variables, the runner's files in the sandbox.
+fn quiet_step(sandbox: &Sandbox, inputs: &[(&str, &str)]) -> Command {
+    let mut command = sandbox.collect(&[]);
+    command.env("GITHUB_ACTIONS", "true");
+    command.env("GITHUB_WORKSPACE", sandbox.path());
+    command.env("GITHUB_REPOSITORY", "o/r");
+    for file in ["OUTPUT", "STEP_SUMMARY", "STATE"] {
+        let path = sandbox.path().join(file);
+        fs::write(&path, "").unwrap();
+        command.env(format!("GITHUB_{file}"), path);
+    }
+    let usual = [
+        ("config", "nightly.yml"),
+        ("revision", "v2"),
+        ("local", "true"),
+        ("comment", "never"),
+    ];
+    for (name, value) in usual.iter().chain(inputs) {
+        command.env(format!("INPUT_{}", name.to_uppercase()), value);
+    }
+    command
+}
+
+#[test]
+fn a_run_that_is_slower_than_allowed_is_so_wherever_its_outcome_stands() {
+    for samples in ["1", "2"] {
+        let sandbox = sandbox("fail_on: {slower: 5%}", "");
+        let path = |name: &str| sandbox.path().join(name);
+        fs::rename(path("config.yml"), path("nightly.yml")).unwrap();
+        let finished = run(quiet_step(&sandbox, &[("samples", samples)])).expect(5);
+        let outputs = values(&fs::read_to_string(path("OUTPUT")).unwrap());
+        let summary = fs::read_to_string(path("STEP_SUMMARY")).unwrap();
+        assert_eq!(outputs["status"], "slower");
+        assert_eq!(outputs["exit-status"], "5");
+        let slower = "slower than `fail_on` allows after ";
+        finished.logs(&format!("\n{slower}"));
+        let heading = "## collector: ❌ slower than `fail_on` allows after ";
+        assert!(summary.contains(heading), "{summary}");
+        assert!(outputs["summary"].starts_with(&heading["## collector: ".len()..]));
+        let listed = run(sandbox.collect(&["results", "--output", "out"])).expect(0);
+        assert!(!listed.stdout.contains("passed"), "{}", listed.stdout);
+        assert!(listed.stdout.contains(slower.trim_end_matches(" after ")));
+        let mut reports = fs::read_dir(path("out/v2")).unwrap().filter_map(|entry| {
+            let directory = entry.unwrap().path();
+            let of_sample = directory.join("collector/run.json");
+            let name = if samples == "1" {
+                &of_sample
+            } else {
+                &directory.join("run.json")
+            };
+            fs::read_to_string(name).ok()
+        });
+        let report: Value = serde_json::from_str(&reports.next().unwrap()).unwrap();
+        assert_eq!(report["outcome"], "slower");
+        assert_eq!(reports.next(), None);
+
+        // Both commands are of the config as it is called, and of a rehearsal as it was.
+        let command = "collect --local nightly.yml v2 --baseline v1";
+        assert!(summary.contains(command), "{summary}");
+        let page = run(sandbox.collect(&["report", "out/v2"]));
+        page.expect(0);
+        let page = fs::read_to_string(path("report.html")).unwrap();
+        assert!(page.contains(command));
+    }
+}
+
+#[test]
+fn a_sample_takes_no_longer_than_from_its_launch_to_its_end() {
+    let sandbox = sandbox("parallel: 1", "");
+    let path = |name: &str| sandbox.path().join(name);
+    fs::rename(path("config.yml"), path("nightly.yml")).unwrap();
+    run(quiet_step(&sandbox, &[("samples", "2")])).expect(0);
+    let index = fs::read_to_string(path("out/v2/index.json")).unwrap();
+    let index: Value = serde_json::from_str(&index).unwrap();
+    let time = |sample: usize, key: &str| {
+        let time = index["samples"][sample][key].as_str().unwrap();
+        time.parse::<jiff::Timestamp>().unwrap()
+    };
+    assert!(time(0, "started") < time(0, "finished"));
+    assert!(time(0, "finished") <= time(1, "started"), "{index:#}");
+    let summary = fs::read_to_string(path("STEP_SUMMARY")).unwrap();
+    for heading in [
+        "✅ passed after ",
+        "sample 1: ✅ passed after ",
+        "sample 2: ✅ passed after ",
+    ] {
+        assert!(
+            summary.contains(&format!("## collector: {heading}")),
+            "{summary}"
         );
     }
 }

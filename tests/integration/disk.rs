@@ -70,6 +70,19 @@ fn what_fits_is_collected_and_the_rest_is_named() {
 }
 
 #[test]
+fn a_run_that_has_no_room_for_its_records_leaves_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.config("performance_results: out.csv", "");
+    let Some(_small) = Small::mount(sandbox.output(), "16k") else {
+        return;
+    };
+    let finished = run(sandbox.collect(&["config.yml", "v1", "--local"])).expect(2);
+    finished.says("setting room aside for");
+    let left = std::fs::read_dir(sandbox.output().join("v1")).unwrap();
+    assert_eq!(left.count(), 0);
+}
+
+#[test]
 fn a_log_without_end_leaves_room_for_the_results() {
     let sandbox = Sandbox::new();
     let results = sandbox.path().join("measured");

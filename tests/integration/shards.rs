@@ -158,11 +158,11 @@ fn what_is_no_shard_of_the_run_is_refused_before_anything_is_launched() {
         run(sandbox.collect(&words)).expect(2)
     };
     let named = |shard: &str| refused(&["--run", "a", "--shard", shard]);
-    named("3/2").says("has a number beyond that of the shards");
+    named("3/2").says("there is no shard 3 of 2");
     named("0/2").says("shards are counted from 1");
     named("1/0").says("shards are counted from 1");
     named("half").says("is not of the form `2/16`");
-    named("1/5").says("there are 5 shards for 4 samples");
+    named("1/5").says("5 shards are too many for 4 samples");
     named("auto").says("not the child of an array job of AWS Batch");
     refused(&["--shard", "1/2"]).says("nothing names the run");
     refused(&["--run", "a"]).says("--shard");

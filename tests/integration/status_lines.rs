@@ -44,7 +44,7 @@ fn a_status_line_says_what_there_is_room_for_and_never_wraps() {
         assert_eq!(said("s, silent for "), silence, "{columns}: {status:#?}");
         let both = status
             .iter()
-            .any(|line| line.contains("silent for 3s, is ended in 1m5"));
+            .any(|line| line.contains("silent for 3s, times out in 1m5"));
         assert_eq!(both, end, "{columns}: {status:#?}");
         let widest = status.iter().map(|line| line.trim_end().chars().count());
         assert!(widest.max() < Some(columns), "{columns}: {status:#?}");

@@ -19,6 +19,7 @@ use crate::github::artifact::Artifact;
 use crate::github::comment::{COMPARISON, Row};
 use crate::github::state::State;
 use crate::github::summary::{short, unreported};
+use crate::instance::LOCAL_REGION;
 use crate::records::Figures;
 use crate::report::profiles::profiles;
 use crate::report::{Diagnostic, Outcome, Release, SampleReport};
@@ -77,12 +78,13 @@ impl Undelivered<'_> {
                     figures: &figures,
                     samples,
                     config: &config,
+                    local: report.region == LOCAL_REGION,
                     job,
                     profiles: profiles.clone(),
                 };
                 answer.markdown(artifact.as_ref(), COMPARISON)
             });
-            page.push(short(report));
+            page.push(short(report, (samples > 1).then_some(number)));
             page.extend(link.map(|url| format!("artifact: {url}\n")));
             rows.push(row(
                 report,

@@ -253,7 +253,7 @@ impl<'de> Deserialize<'de> for InOrder {
 }
 
 /// An error message without what identifies an AWS account: comments are public.
-fn redacted(message: &str) -> String {
+pub(super) fn redacted(message: &str) -> String {
     let words = message.split(' ').map(|word| {
         if let Some((before, arn)) = word.split_once("arn:aws") {
             let end = arn.trim_end_matches(|c: char| !c.is_alphanumeric());

@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use super::Delivery;
-use crate::comparison::reproduction;
+use crate::comparison::{invocation, reproduction};
 use crate::github::WorkflowJob;
 use crate::github::artifact::Artifact;
 use crate::github::comparison::{Origin, comparison};
+use crate::instance::LOCAL_REGION;
 use crate::records::Figures;
 use crate::report::RunReport;
-use crate::shell::quote_where_needed;
 
 impl Delivery<'_> {
     /// The comparison of candidate and baseline, as Markdown.
@@ -26,6 +26,10 @@ impl Delivery<'_> {
                 .share
                 .map_or(report.asked, |share| share.samples.get()),
             config: self.config,
+            local: report
+                .samples
+                .iter()
+                .any(|sample| sample.region == LOCAL_REGION),
             job: self.job,
             profiles: report.profiles(),
         };
@@ -40,6 +44,8 @@ pub(super) struct Answer<'a> {
     pub(super) samples: u32,
     /// The config file as the repository names it.
     pub(super) config: &'a Path,
+    /// It was a rehearsal.
+    pub(super) local: bool,
     pub(super) job: &'a WorkflowJob,
     /// Where the profiles of a slower candidate lie, in words.
     pub(super) profiles: Option<String>,
@@ -49,7 +55,7 @@ impl Answer<'_> {
     /// The comparison as Markdown in at most `room` bytes; none where there is none.
     pub(super) fn markdown(&self, artifact: Option<&Artifact>, room: usize) -> Option<String> {
         let compared = self.figures.comparison.as_ref()?;
-        let config = quote_where_needed(&self.config.to_string_lossy());
+        let config = invocation(&self.config.to_string_lossy(), self.local);
         let command = reproduction(&config, self.figures, self.samples);
         let origin = Origin {
             command: Some(&command),

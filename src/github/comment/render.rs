@@ -118,6 +118,7 @@ fn headline(rows: &[&Row]) -> String {
                 time_outs(timed_out)
             )
         }
+        _ if worst == Outcome::Slower => format!("### collector: {}\n", verdict(worst)),
         (all, 0) => format!("### collector: {} {all} {noun}s passed\n", mark(worst)),
         (all, bad) => format!(
             "### collector: {} {bad} of {all} {noun}s did not pass\n",
@@ -130,7 +131,7 @@ fn headline(rows: &[&Row]) -> String {
 fn time_outs(count: usize) -> String {
     match count {
         0 => String::new(),
-        count => format!(", {} timed out", plural(count, "step")),
+        count => format!(" ({} timed out)", plural(count, "step")),
     }
 }
 

@@ -45,6 +45,7 @@ fn report(word: &str) -> SampleReport {
         region: "eu-central-1".into(),
         revision: "v1.2.3".parse().unwrap(),
         commit: None,
+        config: None,
         description: Some(format!("nightly {word}")),
         started,
         finished: started + Duration::from_secs(90),
@@ -103,6 +104,7 @@ fn everything_is_on_the_page() {
     let facts = Facts {
         run_url: Some("https://a.example/o/r/actions/runs/1"),
         commit_url: Some("https://a.example/o/r/commit/v1.2.3"),
+        number: None,
         artifact: Some(&Artifact {
             id: 2,
             name: ArtifactName::of_sample("v1.2.3", "i-0123456789abcdef0"),
@@ -147,7 +149,10 @@ fn everything_is_on_the_page() {
 #[test]
 fn what_may_cost_money_comes_first() {
     let url = "https://eu-central-1.console.aws.amazon.com/ec2/home?region=eu-central-1#InstanceDetails:instanceId=i-0123456789abcdef0";
-    for page in [summary(&leaked(""), &Facts::default()), short(&leaked(""))] {
+    for page in [
+        summary(&leaked(""), &Facts::default()),
+        short(&leaked(""), None),
+    ] {
         let above = page.split(url).next().unwrap();
         assert!(page.contains(url) && above.lines().count() < 5, "{page}");
     }
@@ -158,7 +163,7 @@ fn what_may_cost_money_comes_first() {
         },
         ..leaked("")
     };
-    assert!(short(&unknown).contains("#Instances:tag:collector:lease=run-1"));
+    assert!(short(&unknown, None).contains("#Instances:tag:collector:lease=run-1"));
 }
 
 #[test]
@@ -172,7 +177,7 @@ fn what_is_left_of_a_rehearsal_is_not_on_a_page_of_aws() {
         ..leaked("")
     };
     for report in [left(Some(InstanceId::new("local-1"))), left(None)] {
-        for page in [summary(&report, &Facts::default()), short(&report)] {
+        for page in [summary(&report, &Facts::default()), short(&report, None)] {
             assert!(page.contains("may still be running"), "{page}");
             assert!(!page.contains("AWS") && !page.contains("aws"), "{page}");
         }
@@ -188,13 +193,13 @@ fn the_outcome_in_a_few_lines_can_be_read_as_it_is() {
         ..report("")
     };
     assert_eq!(
-        short(&report),
+        short(&report, None),
         format!(
             "❌ failed after 1m30s: `{commit}` on `c7i.large`, 2 files, 2.00 KiB, 1 not complete\n\n\
              `` `a@b.sh` failed: see #12 ``\n"
         )
     );
-    assert!(!short(&leaked("@a #1")).contains("<!--"));
+    assert!(!short(&leaked("@a #1"), None).contains("<!--"));
 }
 
 #[test]
@@ -244,6 +249,6 @@ proptest! {
         let harmless = testing::page(&summary(&report("x"), &Facts { files: &[("x".into(), 1)], ..facts })).len();
         let page = testing::page(&summary(&report(&word), &facts));
         prop_assert_eq!(page.len(), harmless);
-        testing::page(&short(&leaked(&word)));
+        testing::page(&short(&leaked(&word), None));
     }
 }

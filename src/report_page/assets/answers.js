@@ -67,7 +67,7 @@ function answerRow(row, most, head) {
   const cells = [
     element("th", { scope: "row" }, row.name),
     element("td", { class: `verdict ${row.verdict}`, "data-head": "verdict" },
-      element("strong", {}, `${SIGNS[row.verdict]} ${row.words}`),
+      element("strong", {}, `${SIGNS[row.verdict]} ${row.words.replaceAll(" %", "\u00a0%")}`),
       ...row.reasons.map((reason) => element("div", { class: "reason" }, reason))),
     element("td", { class: "num", "data-head": head }, row.change),
     element("td", { class: "plot" }, plotRow(row, most)),

@@ -6,7 +6,7 @@ use console::Term;
 
 use super::{BOLD, Console, GREEN, PLAIN, RED, YELLOW};
 use crate::comparison::{Comparison, Verdict};
-use crate::report::{Outcome, RunReport, time_outs};
+use crate::report::{Outcome, RunReport};
 use crate::reporter::{comparison, text};
 
 /// The columns of standard output, where that is a terminal.
@@ -21,6 +21,17 @@ impl<O: Write, E: Write> Console<O, E> {
         self.status.borrow().clear();
         let line = self.out.styled(&[(PLAIN, text)]) + "\n";
         self.out.write(line.as_bytes());
+    }
+
+    /// Whether the answers are written.
+    ///
+    /// # Errors
+    /// When one is not, and not because its reader has had enough.
+    pub fn written(&self) -> io::Result<()> {
+        match self.out.failure.take() {
+            Some(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Something to know that is not the answer.
@@ -88,13 +99,12 @@ impl<O: Write, E: Write> Console<O, E> {
             self.say("");
         }
         let style = match report.outcome {
-            Outcome::Passed if !report.worse => GREEN,
+            Outcome::Passed => GREEN,
             Outcome::Interrupted => YELLOW,
             _ => RED,
         };
         self.answer(&[
-            (style, report.label()),
-            (YELLOW, &time_outs(&report.timed_out())),
+            (style, report.outcome.label()),
             (PLAIN, " "),
             (PLAIN, &text::ending(report)),
         ]);

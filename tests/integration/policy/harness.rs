@@ -440,6 +440,7 @@ impl Scenario {
             config
         };
         Plan {
+            config_name: "config.yml".into(),
             config,
             config_file: Vec::new(),
             baseline: baseline.map(|revision| Baseline {

@@ -15,18 +15,19 @@ mod moderation;
 mod pairs;
 mod precision;
 mod rounding;
+mod sampling;
 mod signed_rank;
 #[cfg(test)]
 mod tests;
 
 pub use change_points::change_points;
-use distributions::{two_sided, upper_quantile};
 use family::Judged;
 use moderation::{Moderated, Spread};
 use pairs::Pairs;
 pub(crate) use pairs::{count, mean, variance};
 pub use precision::{half_width, instances_for};
 pub use rounding::Rounding;
+use sampling::Sampling;
 
 /// The levels at which a table is judged.
 #[derive(Debug, Clone, Copy)]
@@ -56,16 +57,13 @@ pub const INTERVAL_LEVEL: f64 = 1.0 - PLANNED.interval;
 /// That of the intervals of [`compare_until_precise`].
 pub const PRECISE_INTERVAL_LEVEL: f64 = 1.0 - UNTIL_PRECISE.interval;
 
-/// The probability with which a detectable change would have been found.
-const POWER: f64 = 0.8;
-
 /// The false suspects expected of a table without a change, and how probable each may be at most: more than half of such
 /// tables then have none.
 const FALSE_SUSPECTS: f64 = 0.7;
 const SUSPECT_LEVEL: f64 = 0.25;
 
 /// The pairs that a single instance needs: with five, no interval of 95 % is bounded by the pairs.
-const LEAST_PAIRS: usize = 6;
+pub const LEAST_PAIRS: usize = 6;
 
 /// The smallest standard error of a log-ratio: what is below it is an error of the arithmetic.
 pub(crate) const RESOLUTION: f64 = 1e-9;
@@ -84,6 +82,8 @@ pub struct Round {
 pub struct Series {
     /// The rounds of each instance; an instance that measured nothing of the figure has none.
     pub instances: Vec<Vec<Round>>,
+    /// Whether the values are times, which are rounded where a count is exact.
+    pub is_time: bool,
 }
 
 /// An interval of ratios.
@@ -200,6 +200,21 @@ impl Interval {
         })
     }
 
+    /// The part of it on the side of 1 that was found: where the ratio is stays sure, however coarse the clock.
+    fn within(self, finding: &Finding) -> Self {
+        match finding {
+            Finding::Higher => Self {
+                low: self.low.max(1.0),
+                ..self
+            },
+            Finding::Lower => Self {
+                high: self.high.min(1.0),
+                ..self
+            },
+            Finding::NoDifference | Finding::None(_) => self,
+        }
+    }
+
     /// Whether it excludes equality.
     fn excludes_one(&self) -> bool {
         self.low > 1.0 || self.high < 1.0
@@ -244,15 +259,6 @@ struct Evidence {
     rounds: usize,
 }
 
-/// A distribution of the centre.
-#[derive(Debug, Clone)]
-enum Sampling {
-    /// Student's t with a standard error and degrees of freedom.
-    Student { error: f64, freedom: f64 },
-    /// The signed ranks of these pairs.
-    SignedRank(Vec<f64>),
-}
-
 /// Gathers the evidence of each figure, or why there is none.
 fn gather(table: &[Series], levels: Levels) -> Vec<Result<Evidence, Doubt>> {
     let rows: Vec<Result<Pairs, Doubt>> = table
@@ -270,7 +276,7 @@ fn gather(table: &[Series], levels: Levels) -> Vec<Result<Evidence, Doubt>> {
             let centre = mean(&units.iter().map(|unit| unit.centre).collect::<Vec<f64>>())
                 .ok_or(Doubt::TooFewRounds)?;
             let sampling = match units.as_slice() {
-                [unit] => single(&unit.pairs, pairs.rounding.variance(level), level),
+                [unit] => Sampling::of_one(&unit.pairs, pairs.rounding.quantum(level), level),
                 _ => moderated
                     .next()
                     .map(|Moderated { variance, freedom }| Sampling::Student {
@@ -289,21 +295,6 @@ fn gather(table: &[Series], levels: Levels) -> Vec<Result<Evidence, Doubt>> {
             })
         })
         .collect()
-}
-
-/// The distribution by which a single instance is judged: signed ranks where they can be rare enough for the table's
-/// level, otherwise Student's t over the pairs. Which one depends on the numbers of pairs and figures only. `rounding` is
-/// the least variance of one value.
-fn single(pairs: &[f64], rounding: f64, level: f64) -> Option<Sampling> {
-    if pairs.len() <= signed_rank::LIMIT && signed_rank::smallest(pairs.len()) <= level {
-        return Some(Sampling::SignedRank(pairs.to_vec()));
-    }
-    Some(Sampling::Student {
-        error: (variance(pairs)?.max(2.0 * rounding) / count(pairs.len()))
-            .sqrt()
-            .max(RESOLUTION),
-        freedom: count(pairs.len() - 1),
-    })
 }
 
 impl Pairs {
@@ -342,48 +333,14 @@ impl Pairs {
     }
 }
 
-impl Sampling {
-    fn probability(&self, centre: f64) -> f64 {
-        match self {
-            Self::Student { error, freedom } => two_sided(centre / error, *freedom),
-            Self::SignedRank(pairs) => signed_rank::two_sided(pairs),
-        }
-    }
-
-    /// The distance from the centre to the ends of an interval.
-    fn interval(&self, centre: f64, level: f64) -> Option<(f64, f64)> {
-        match self {
-            Self::Student { error, freedom } => {
-                let distance = error * upper_quantile(level / 2.0, *freedom)?;
-                Some((centre - distance, centre + distance))
-            }
-            Self::SignedRank(pairs) => signed_rank::interval(pairs, level),
-        }
-    }
-
-    /// The log-ratio that, had it been there, would have been found at this level with a probability of 80 %: the half
-    /// of the interval and the quantile of the power (Bloom 1995).
-    fn detectable(&self, centre: f64, level: f64) -> Option<f64> {
-        let (low, high) = self.interval(centre, level)?;
-        let (error, freedom) = match self {
-            Self::Student { error, freedom } => (*error, *freedom),
-            Self::SignedRank(pairs) => (
-                (variance(pairs)? / count(pairs.len())).sqrt(),
-                count(pairs.len() - 1),
-            ),
-        };
-        Some((high - low) / 2.0 + error * upper_quantile(1.0 - POWER, freedom)?)
-    }
-}
-
 impl Evidence {
     fn estimate(self, judged: Option<Judged>, level: f64, controls: &Controls) -> Estimate {
         let interval = self
             .sampling
             .interval(self.centre, level)
             .and_then(|(low, high)| Interval::between(low, high));
-        let excludes_one = interval.is_some_and(|interval| interval.excludes_one());
-        let rejected = judged.is_some_and(|judged| judged.rejected) && excludes_one;
+        let rejected = judged.is_some_and(|judged| judged.rejected)
+            && self.sampling.excludes_equality(self.centre, level);
         let detectable = judged
             .and_then(|judged| self.sampling.detectable(self.centre, judged.level))
             .map(f64::exp_m1);
@@ -398,7 +355,7 @@ impl Evidence {
         };
         Estimate {
             ratio: self.centre.exp(),
-            interval,
+            interval: interval.map(|interval| interval.within(&finding)),
             baseline_noise: controls.baseline,
             candidate_noise: controls.candidate,
             detectable,

@@ -1,6 +1,6 @@
 //! The calibration of the statistics: how often they err, on simulated timings whose truth is known, through the code
 //! that judges real ones. Prints the tables of `docs/numbers.md`:
-//! `cargo bench --no-default-features --bench calibration -- --seed 1 --runs 2000`. With `--recorded DIRECTORY`, those of
+//! `cargo bench --no-default-features --bench calibration -- --seed 1 --runs 2000`; with `--only NAME`, one of them. With `--recorded DIRECTORY`, those of
 //! the whole runs that `benches/real-runs` left there.
 
 #![expect(clippy::print_stdout, reason = "the tables are what it is for")]
@@ -19,6 +19,8 @@ use std::process::ExitCode;
 struct Options {
     seed: u64,
     runs: usize,
+    /// The one table that is wanted.
+    only: Option<String>,
     recorded: Option<PathBuf>,
     /// The program of `benches/criterion_replay`, to have Criterion itself judge the recorded runs.
     criterion_replay: Option<PathBuf>,
@@ -40,6 +42,7 @@ impl Options {
         let options = Self {
             seed: number("--seed", 1)?,
             runs: usize::try_from(number("--runs", 2000)?).map_err(|error| error.to_string())?,
+            only: given("--only").cloned(),
             recorded: given("--recorded").map(PathBuf::from),
             criterion_replay: given("--criterion-replay").map(PathBuf::from),
         };
@@ -47,17 +50,31 @@ impl Options {
     }
 }
 
-fn simulated(seed: u64, runs: usize) {
+/// Prints tables from a seed and a number of runs.
+type Print = fn(u64, usize);
+
+/// The tables, by the names that choose one of them.
+const TABLES: [(&str, Print); 10] = [
+    ("coverage", tables::false_alarms_and_coverage),
+    ("few-turns", tables::few_turns),
+    ("power", tables::power),
+    ("two-stages", tables::two_stages),
+    ("detectable", tables::detectable),
+    ("single", tables::single_instance),
+    ("single-coarse", tables::single_instance_with_a_coarse_clock),
+    ("precision-rounds", precision::rounds),
+    ("precision-instances", precision::instances),
+    ("peers", tables::peers),
+];
+
+fn simulated(seed: u64, runs: usize, only: Option<&str>) {
     println!("Seed {seed}, {runs} runs in each cell.");
-    tables::false_alarms_and_coverage(seed, runs);
-    tables::few_turns(seed, runs);
-    tables::power(seed, runs);
-    tables::two_stages(seed, runs);
-    tables::detectable(seed, runs);
-    tables::single_instance(seed, runs);
-    precision::rounds(seed, runs);
-    precision::instances(seed, runs);
-    tables::peers(seed, runs);
+    let chosen = TABLES
+        .into_iter()
+        .filter(|(name, _)| only.is_none_or(|only| only == *name));
+    for (_, print) in chosen {
+        print(seed, runs);
+    }
 }
 
 fn print(options: &Options) -> Result<(), String> {
@@ -65,7 +82,7 @@ fn print(options: &Options) -> Result<(), String> {
         let criterion_replay = options.criterion_replay.as_deref();
         return recorded::report(directory, criterion_replay, options.seed);
     }
-    simulated(options.seed, options.runs);
+    simulated(options.seed, options.runs, options.only.as_deref());
     Ok(())
 }
 

@@ -19,6 +19,7 @@ fn first(table: &[Series], instance: usize, rounds: usize) -> Vec<Series> {
         let measured = series.instances.get(instance).into_iter().flatten();
         Series {
             instances: vec![measured.take(rounds).cloned().collect()],
+            ..Series::default()
         }
     };
     table.iter().map(of).collect()

@@ -355,6 +355,43 @@ pub(crate) fn single_instance(seed: u64, runs: usize) {
     }
 }
 
+/// The intervals of a single instance with a coarse clock, of changes within a step of it.
+pub(crate) fn single_instance_with_a_coarse_clock(seed: u64, runs: usize) {
+    heading(
+        "A single instance with a coarse clock: intervals of 95 % that hold the true ratio",
+        &["pair noise", "6 pairs", "12", "24"],
+    );
+    for pair_noise in [0.0, 0.005, 0.01, 0.02, 0.04] {
+        let mut cells = vec![format!("{} %", 100.0 * pair_noise)];
+        for rounds in [3, 6, 12] {
+            let [cover] = tally(seed, runs, |simulation| {
+                let design = Design {
+                    rounds,
+                    pair_noise,
+                    effect: 0.02 * share(simulation.below(1000), 1000),
+                    disturbance: Disturbance::CoarseClock,
+                    ..Design::of(1, 0.0)
+                };
+                let natures = simulation.natures(&design);
+                let mut table = simulation.measure(&design, &natures, 1);
+                // A step of the clock is then one of the last digit.
+                let rounds = table.iter_mut().flat_map(|series| &mut series.instances);
+                for round in rounds.flatten() {
+                    let values = round.baseline.iter_mut().chain(&mut round.candidate);
+                    values.for_each(|value| *value /= 2.0);
+                }
+                let interval = compare(&table).first().and_then(|one| one.interval);
+                let ratio = 1.0 + design.effect;
+                [usize::from(interval.is_some_and(|one| {
+                    (one.low..=one.high).contains(&ratio)
+                }))]
+            });
+            cells.push(percent(cover, runs));
+        }
+        row(&cells);
+    }
+}
+
 /// The peers, on the timings of five instances.
 pub(crate) fn peers(seed: u64, runs: usize) {
     heading(

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::hosts::{self, Host};
+use super::quantity::seconds;
 use super::turns::median;
 use super::unpaired::{self, Sides};
 use super::{ALL_ZERO, Comparison, OneSided, Reservation, Revisions, Row, Verdict, WITHOUT_RATIO};
@@ -56,6 +57,7 @@ pub fn compare_sides(baseline: &Side, candidate: &Side) -> (Comparison, Vec<host
         .map(|(before, after)| Sides {
             baseline: before.instances.clone(),
             candidate: after.instances.clone(),
+            is_time: seconds(&after.figure.unit).is_some(),
         })
         .collect();
     let instances = [baseline, candidate].map(|side| side.figures.samples.len());

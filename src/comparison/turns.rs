@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::quantity::seconds;
 use crate::arm::Arm;
 use crate::records::{FigureRecord, Figures};
 use crate::statistics::{Round, Series};
@@ -79,6 +80,7 @@ impl Measured {
         let mut measured = Self {
             series: Series {
                 instances: vec![Vec::new(); samples],
+                is_time: seconds(&figure.unit).is_some(),
             },
             baseline: of(Arm::Baseline),
             candidate: of(Arm::Candidate),

@@ -25,6 +25,8 @@ pub struct Sides {
     pub baseline: Vec<Vec<f64>>,
     /// The instances of the candidate.
     pub candidate: Vec<Vec<f64>>,
+    /// Whether the values are times, which are rounded where a count is exact.
+    pub is_time: bool,
 }
 
 /// By which ratio two sides differ.
@@ -78,8 +80,8 @@ impl Test {
     /// Welch's test; none where a side has fewer than two instances, or a value has no logarithm. What chance rounds at this
     /// level or more often is no evidence.
     fn of(sides: &Sides, level: f64) -> Option<Self> {
-        let rounding = Rounding::of(&sides.baseline.concat(), &sides.candidate.concat());
-        let rounding = rounding.variance(level);
+        let [baseline, candidate] = [&sides.baseline, &sides.candidate].map(|side| side.concat());
+        let rounding = Rounding::of(&baseline, &candidate, sides.is_time).variance(level);
         let of = |side: &[Vec<f64>]| Sample::of(side, rounding);
         let (baseline, candidate) = (of(&sides.baseline)?, of(&sides.candidate)?);
         let centre = candidate.mean - baseline.mean;
@@ -152,6 +154,7 @@ mod tests {
         Sides {
             baseline: baseline.iter().map(|log| vec![*log]).collect(),
             candidate: candidate.iter().map(|log| vec![*log]).collect(),
+            is_time: false,
         }
     }
 
@@ -190,6 +193,7 @@ mod tests {
         let step = |turns: usize| Sides {
             baseline: vec![vec![0.0; turns]; 2],
             candidate: vec![vec![0.02; turns]; 2],
+            is_time: false,
         };
         assert!(!compare(&[step(1)])[0].unwrap().is_shown);
         assert!(compare(&[step(3)])[0].unwrap().is_shown);

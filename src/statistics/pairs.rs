@@ -75,6 +75,7 @@ fn rounding(series: &Series) -> Rounding {
     Rounding::of(
         &logs(|round| &round.baseline),
         &logs(|round| &round.candidate),
+        series.is_time,
     )
 }
 

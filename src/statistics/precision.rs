@@ -48,8 +48,10 @@ fn judged(table: &[Series]) -> impl Iterator<Item = Option<Evidence>> {
 }
 
 impl Evidence {
+    /// Half of the interval of the noise: no further round shows what a clock hides.
     fn half_width(&self) -> f64 {
-        let interval = self.sampling.interval(self.centre, UNTIL_PRECISE.interval);
+        let sampling = &self.sampling;
+        let interval = sampling.interval_of_noise(self.centre, UNTIL_PRECISE.interval);
         interval.map_or(f64::INFINITY, |(low, high)| {
             (high - self.centre).exp() / 2.0 - (low - self.centre).exp() / 2.0
         })

@@ -1,0 +1,85 @@
+//! The distribution of a centre, and what follows from it: how sure the centre is, and what could not have been seen.
+
+use super::distributions::{two_sided, upper_quantile};
+use super::pairs::count;
+use super::{Interval, RESOLUTION, rounding, signed_rank};
+
+/// The probability with which a detectable change would have been found.
+const POWER: f64 = 0.8;
+
+/// A distribution of the centre.
+#[derive(Debug, Clone)]
+pub(super) enum Sampling {
+    /// Student's t with a standard error and degrees of freedom.
+    Student { error: f64, freedom: f64 },
+    /// The signed ranks of these pairs, whose values have this quantum.
+    SignedRank { pairs: Vec<f64>, quantum: f64 },
+}
+
+impl Sampling {
+    /// The distribution by which a single instance is judged: signed ranks where they can be rare enough for the table's
+    /// level, otherwise Student's t over the pairs. Which one depends on the numbers of pairs and figures only.
+    pub(super) fn of_one(pairs: &[f64], quantum: f64, level: f64) -> Option<Self> {
+        if pairs.len() <= signed_rank::LIMIT && signed_rank::smallest(pairs.len()) <= level {
+            return Some(Self::SignedRank {
+                pairs: pairs.to_vec(),
+                quantum,
+            });
+        }
+        Some(Self::Student {
+            error: rounding::error_of_mean(pairs, quantum)?.max(RESOLUTION),
+            freedom: count(pairs.len() - 1),
+        })
+    }
+
+    /// The probability of a centre at least as far from 0, given equal arms.
+    pub(super) fn probability(&self, centre: f64) -> f64 {
+        match self {
+            Self::Student { error, freedom } => two_sided(centre / error, *freedom),
+            Self::SignedRank { pairs, .. } => signed_rank::two_sided(pairs),
+        }
+    }
+
+    /// The distance from the centre to the ends of an interval.
+    pub(super) fn interval(&self, centre: f64, level: f64) -> Option<(f64, f64)> {
+        match self {
+            Self::Student { error, freedom } => {
+                let distance = error * upper_quantile(level / 2.0, *freedom)?;
+                Some((centre - distance, centre + distance))
+            }
+            Self::SignedRank { pairs, quantum } => {
+                let ends = signed_rank::interval(pairs, level)?;
+                rounding::widened(ends, pairs, centre, *quantum, level)
+            }
+        }
+    }
+
+    /// The same without what rounding hides in ranks.
+    pub(super) fn interval_of_noise(&self, centre: f64, level: f64) -> Option<(f64, f64)> {
+        match self {
+            Self::Student { .. } => self.interval(centre, level),
+            Self::SignedRank { pairs, .. } => signed_rank::interval(pairs, level),
+        }
+    }
+
+    /// Whether an interval excludes equality. Equal arms are rounded alike, so that rounding cannot make ranks differ.
+    pub(super) fn excludes_equality(&self, centre: f64, level: f64) -> bool {
+        let ends = self.interval_of_noise(centre, level);
+        let interval = ends.and_then(|(low, high)| Interval::between(low, high));
+        interval.is_some_and(|interval| interval.excludes_one())
+    }
+
+    /// The log-ratio that, had it been there, would have been found at this level with a probability of 80 %: the half
+    /// of the interval and the quantile of the power (Bloom 1995).
+    pub(super) fn detectable(&self, centre: f64, level: f64) -> Option<f64> {
+        let (low, high) = self.interval(centre, level)?;
+        let (error, freedom) = match self {
+            Self::Student { error, freedom } => (*error, *freedom),
+            Self::SignedRank { pairs, quantum } => (
+                rounding::error_of_mean(pairs, *quantum)?,
+                count(pairs.len() - 1),
+            ),
+        };
+        Some((high - low) / 2.0 + error * upper_quantile(1.0 - POWER, freedom)?)
+    }
+}

@@ -1,6 +1,7 @@
 //! The comparison of two revisions: a row for each figure with its ratio and its verdict, the most important on top.
 
 mod calibration;
+mod caveats;
 mod facts;
 pub mod hosts;
 mod quantity;

@@ -117,23 +117,6 @@ impl Comparison {
     pub fn of(&self, verdict: Verdict) -> impl Iterator<Item = &Row> {
         self.rows.iter().filter(move |row| row.verdict == verdict)
     }
-
-    /// The reasons that every row has, which are said once.
-    pub fn common_reasons(&self) -> Vec<&str> {
-        let Some((first, others)) = self.rows.split_first() else {
-            return Vec::new();
-        };
-        let reasons = first.reasons.iter();
-        let common = reasons.filter(|reason| others.iter().all(|row| row.reasons.contains(reason)));
-        common.map(String::as_str).collect()
-    }
-
-    /// The reasons of a row that not every row has.
-    pub fn own_reasons<'a>(&self, row: &'a Row) -> Vec<&'a str> {
-        let common = self.common_reasons();
-        let reasons = row.reasons.iter().map(String::as_str);
-        reasons.filter(|reason| !common.contains(reason)).collect()
-    }
 }
 
 impl Precision {

@@ -20,7 +20,8 @@ use crate::figures::Direction;
 use crate::records::{AskedPrecision, FigureRecord, Figures};
 use crate::revision::Revision;
 use crate::statistics::{
-    self, Doubt, Estimate, Finding, INTERVAL_LEVEL, Interval, PRECISE_INTERVAL_LEVEL, Series,
+    self, Doubt, Estimate, Finding, INTERVAL_LEVEL, Interval, LEAST_PAIRS, PRECISE_INTERVAL_LEVEL,
+    Series,
 };
 use turns::{Measured, measured};
 
@@ -368,8 +369,13 @@ fn ends(interval: Option<Interval>) -> Option<[f64; 2]> {
     Some([finite(low)?, finite(high)?])
 }
 
-fn describe(doubt: &Doubt) -> String {
+fn describe(doubt: &Doubt, instances: usize) -> String {
     let text = match doubt {
+        Doubt::TooFewRounds if instances == 1 => {
+            return format!(
+                "too few rounds: on one instance a verdict needs at least {LEAST_PAIRS} turns of each revision"
+            );
+        }
         Doubt::TooFewRounds => "too few rounds",
         Doubt::ValuesWithoutLogarithm => WITHOUT_RATIO,
         Doubt::ArmsDriftApart => "one revision changes from turn to turn and the other does not",
@@ -387,7 +393,12 @@ fn reasons(measured: &Measured, estimate: &Estimate) -> Vec<String> {
     }
     let mut reasons = Vec::new();
     match &estimate.finding {
-        Finding::None(doubts) => reasons.extend(doubts.iter().map(describe)),
+        Finding::None(doubts) => {
+            let described = doubts
+                .iter()
+                .map(|doubt| describe(doubt, estimate.instances));
+            reasons.extend(described);
+        }
         _ if estimate.these_machines_only => {
             let machines = match estimate.instances {
                 1 => "this machine",

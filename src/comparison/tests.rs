@@ -1,4 +1,5 @@
 mod duet;
+mod few_rounds;
 
 use super::*;
 use crate::instance::{InstanceId, RunId};

@@ -5,9 +5,12 @@ use std::num::NonZeroU32;
 use super::Config;
 use crate::phase::Phase;
 
-/// The turns that each revision of a comparison has: as many pairs as an interval needs on one instance; and in a duet the
-/// next number that makes the rounds even.
-const DEFAULT_REPEAT: u32 = 6;
+/// The turns that each revision needs on one instance: as many pairs as make an interval.
+pub(super) const TURNS_OF_ONE_INSTANCE: u32 = 6;
+
+/// The turns that each revision of a comparison has: enough on one instance; and in a duet the next number that makes the
+/// rounds even.
+const DEFAULT_REPEAT: u32 = TURNS_OF_ONE_INSTANCE;
 const DEFAULT_REPEAT_OF_DUETS: u32 = 8;
 
 /// The duets in two rounds: in so many, each revision begins a round as often on each half of the CPUs.

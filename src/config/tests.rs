@@ -1,4 +1,5 @@
 mod every_key;
+mod uncompared;
 
 use super::*;
 

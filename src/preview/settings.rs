@@ -83,11 +83,17 @@ pub(super) fn settings(config: &Config, surroundings: &Surroundings) -> Vec<Sett
         setting("parallel", at_once),
         setting("fail_fast", *fail_fast),
         baseline_setting(baseline.as_ref(), config),
-        setting("repeat", config.turns()),
+        Setting {
+            note: config.too_few_turns(),
+            ..setting("repeat", config.turns())
+        },
         setting("duet", *duet),
         setting("confirm", config.has_stages() && precision.is_none()),
         precision_setting(*precision, config),
-        setting("fail_on", limit),
+        Setting {
+            note: config.idle_limit().map(String::from),
+            ..setting("fail_on", limit)
+        },
         repository_setting(repository.as_ref()),
         bake_setting(*bake, config),
         setting(

@@ -296,19 +296,24 @@ fn rounds(sandbox: &Sandbox) -> Vec<u64> {
 
 #[test]
 fn a_baseline_without_figures_is_measured_and_said_to_be_compared_with_nothing() {
-    let sandbox = sandbox("repeat: 1\nprecision: 1%", "touch out/measured");
+    let keys = "repeat: 1\nprecision: 1%\nfail_on: {slower: 5%}";
+    let sandbox = sandbox(keys, "touch out/measured");
     let warning = "`baseline` is measured and not compared, for no figure is read";
     let idle = "`precision` has no effect without a `baseline` and `figures`";
     let finished = collect(&sandbox, &["--baseline", "v1"]).expect(0);
     finished.says(warning);
     finished.says("`figures: bench.json`");
     finished.says(idle);
+    let idle_limit = "`fail_on` has no effect without a `baseline` and `figures`";
+    finished.says(idle_limit);
     let words = ["plan", "--local", "config.yml", "v2", "--baseline", "v1"];
     let planned = run(sandbox.collect(&words)).expect(0).stdout;
     assert!(planned.contains("v1 (is measured and not compared"));
     assert!(planned.contains("1% (has no effect without"));
+    assert!(planned.contains("slower: 5% (has no effect without"));
     let checked = run(sandbox.collect(&["check", "--local", "config.yml"])).expect(0);
     checked.says(idle);
+    checked.says(idle_limit);
     assert!(!checked.stderr.contains("`baseline` is"));
 
     let main =
@@ -317,6 +322,27 @@ fn a_baseline_without_figures_is_measured_and_said_to_be_compared_with_nothing()
     let stays = run(sandbox.collect(&["check", "--local", "config.yml"])).expect(0);
     stays.says("`baseline` is measured and not compared: with `download: false`");
     stays.says("`precision` has no effect with `download: false`");
+}
+
+#[test]
+fn too_few_turns_on_one_instance_are_said_before_and_after() {
+    let (sandbox, finished) = compared(10, "repeat: 4", &[]);
+    let finished = finished.expect(0);
+    let why = "on one instance that needs at least 6 turns of each revision, `--repeat 6`";
+    finished.says(&format!(
+        "`repeat` is 4, and no figure will have a verdict: {why}"
+    ));
+    assert!(
+        finished
+            .stdout
+            .contains("too few rounds: on one instance a verdict needs at least 6 turns"),
+        "{}",
+        finished.stdout
+    );
+    let checked = run(sandbox.collect(&["check", "--local", "config.yml"])).expect(0);
+    checked.says(why);
+    let planned = run(sandbox.collect(&["plan", "--local", "config.yml", "v2"])).expect(0);
+    assert!(planned.stdout.contains(why), "{}", planned.stdout);
 }
 
 #[test]

@@ -155,7 +155,7 @@ pub const MAIN_KEYS: [Key; 50] = [
         Kind::Count(MAX_REPEAT),
         Behaviour("1, with a `baseline` 6, in a `duet` 8"),
         "10",
-        "the number of turns of each revision on each instance: `run` and `before_collect` are carried out that often",
+        "the number of turns of each revision on each instance: `run` and `before_collect` are carried out that often; on one instance a verdict needs at least 6",
     ),
     key(
         "duet",
@@ -183,7 +183,7 @@ pub const MAIN_KEYS: [Key; 50] = [
         Kind::Limits,
         Behaviour("none"),
         "{slower: 5%}",
-        "the exit status is 5 when a figure is surely worse than this: its verdict is slower, and the whole interval lies beyond the limit",
+        "the exit status is 5 when a figure is surely worse than this: its verdict is slower, and the whole interval lies beyond the limit; without a `baseline` and `figures` it has no effect",
     ),
     key(
         "repository",

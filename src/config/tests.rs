@@ -2,7 +2,6 @@ mod every_key;
 mod uncompared;
 
 use super::*;
-
 use proptest::prelude::*;
 
 use crate::step::Location;

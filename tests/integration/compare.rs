@@ -393,7 +393,7 @@ fn a_limit_is_a_percentage() {
     let plan = run(sandbox.collect(&["plan", "config.yml", "v1", "--local"])).expect(0);
     assert!(plan.stdout.contains("slower: 2.5%"), "{}", plan.stdout);
     for (limit, fault) in [
-        ("{slower: 5}", "`slower` is a number, a text is expected"),
+        ("{slower: 5}", "`slower` has no `%` at its end"),
         ("{slower: five%}", "`slower` is not a number of percent"),
         ("{slower: '5'}", "`slower` has no `%` at its end"),
         ("{}", "`slower` is missing in `fail_on`"),

@@ -86,8 +86,9 @@ fn comment_summary_and_outputs_begin_with_the_answer() {
             assert!(row.contains(&format!("]({page}")), "{row}");
             assert!(row.contains(&format!("]({artifact})")), "{row}");
         }
-        let command =
-            format!("collect config.yml {SHA} --baseline v1 --repeat 8 --samples 1 --seed {seed}");
+        let command = format!(
+            "collect --local config.yml {SHA} --baseline v1 --repeat 8 --samples 1 --seed {seed}"
+        );
         assert!(text.contains(&command), "{text}");
     }
 }

@@ -54,7 +54,9 @@ fn both_steps_are_under_way_at_the_same_time() {
 
 #[test]
 fn a_lost_connection_loses_no_line_of_either() {
-    let measure = format!("{MEET}; echo 42 > result; echo met; seq 100; {MEET}; seq 100 200");
+    // Who comes back to the same place may still find the other there from the last time.
+    let meet_again = MEET.replace("meeting", "second-meeting");
+    let measure = format!("{MEET}; echo 42 > result; echo met; seq 100; {meet_again}; seq 100 200");
     let done = run()
         .duet(1)
         .measure(script(measure))

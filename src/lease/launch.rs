@@ -123,11 +123,7 @@ impl<P: Provider> Lessor<'_, P> {
                 () = self.too_late() => return Err(Failed { error: None, unanswered: true }),
             };
             unanswered |= error.may_have_taken_effect();
-            let again = error.is_transient()
-                && matches!(
-                    until_cancelled(self.cancel, backoff.wait()).await,
-                    Completion::Returned(true)
-                );
+            let again = error.is_transient() && self.waits(&mut backoff).await;
             if !again {
                 return Err(Failed {
                     error: Some(error),
@@ -139,6 +135,12 @@ impl<P: Provider> Lessor<'_, P> {
             error: None,
             unanswered,
         })
+    }
+
+    /// Waits before the next attempt; `false` where there is none, for it is too late or the run was cancelled.
+    async fn waits(&self, backoff: &mut Backoff) -> bool {
+        let waited = until_cancelled(self.cancel, backoff.wait()).await;
+        matches!(waited, Completion::Returned(true))
     }
 
     /// Passes when a launch has had its time after a signal.
@@ -188,10 +190,7 @@ impl<P: Provider> Lessor<'_, P> {
             };
             let again = error.is_transient()
                 && !(unconnected && since.elapsed() >= CONNECTION_DEADLINE)
-                && matches!(
-                    until_cancelled(self.cancel, backoff.wait()).await,
-                    Completion::Returned(true)
-                );
+                && self.waits(backoff).await;
             if !again {
                 return Err(Failed {
                     error: Some(error),

@@ -1,6 +1,7 @@
 //! Brings the results home: listed on the instance, sent in a few streams while it hashes them, checked locally.
 
 mod fetch;
+mod hashes;
 mod large;
 mod listing;
 mod names;

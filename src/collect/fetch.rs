@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::CollectError;
+use super::hashes::Hashes;
 use super::large::{LargeFile, ReceivedRange};
 use super::listing::{self, Digest, Listed};
 use super::place::Places;
 use super::queue::Range;
 use super::streams::{Answer, Arrivals, Reading, SILENCE_LIMIT, Source};
-use super::unpack::{COPY_BUFFER, Hashes, MAX_PADDING, Received, Unpacked, Unpacker, decompressed};
+use super::unpack::{COPY_BUFFER, MAX_PADDING, Received, Unpacked, Unpacker, decompressed};
 use crate::records::FileState;
 use crate::reporter::{Event, Reporter};
 use crate::shell::{Command, Exit, Shell, ShellError};
@@ -174,6 +175,7 @@ impl<S: Shell, R: Reporter> Fetch<'_, S, R> {
             arrivals: self.arrivals.clone(),
             cost: 0,
             buffer: vec![0; COPY_BUFFER].into(),
+            held: 0,
         };
         let hashing = self.hash(&paths, wanted.len(), attempt, hashes);
         let send = Command::new(SEND, [request.level().to_string()]).as_root();

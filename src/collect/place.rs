@@ -1,13 +1,14 @@
 //! Gives complete files their names below the results, and nowhere else.
 
 use std::fs::{self, File, Permissions};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{CWD, Mode, OFlags, openat, renameat};
+use rustix::io::Errno;
 
 use super::listing::Listed;
 use super::names::INCOMING;
@@ -59,8 +60,39 @@ impl Places {
         target.set_permissions(Permissions::from_mode(file.mode | 0o600))
     }
 
+    /// Writes a file that is complete in memory under its own name.
+    pub(super) fn write(&mut self, file: &Listed, bytes: &[u8]) -> io::Result<()> {
+        let destination = self.destination(file)?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let create = || openat(CWD, &destination, flags, Mode::RUSR | Mode::WUSR);
+        let created = match create() {
+            // As with a rename: what was there makes room, and a link is not followed.
+            Err(Errno::EXIST) => {
+                fs::remove_file(&destination)?;
+                create()
+            }
+            created => created,
+        };
+        let mut target = File::from(created?);
+        let written = target
+            .write_all(bytes)
+            .and_then(|()| Self::copy_metadata(&target, file));
+        if written.is_err() {
+            // Half a file is not to have the name of a whole one.
+            fs::remove_file(&destination)?;
+        }
+        written
+    }
+
     /// Gives a complete file its own name.
     pub(super) fn place(&mut self, position: usize, file: &Listed) -> io::Result<()> {
+        let destination = self.destination(file)?;
+        let incoming = self.incoming_directory()?;
+        Ok(renameat(incoming, position.to_string(), CWD, &destination)?)
+    }
+
+    /// The own path of a file, in a directory that is there.
+    fn destination(&mut self, file: &Listed) -> io::Result<PathBuf> {
         let destination = self.into.join(&file.destination);
         if let Some(parent) = destination.parent()
             && self.last.as_deref() != Some(parent)
@@ -73,8 +105,7 @@ impl Places {
             }
             self.last = Some(parent.to_owned());
         }
-        let incoming = self.incoming_directory()?;
-        Ok(renameat(incoming, position.to_string(), CWD, &destination)?)
+        Ok(destination)
     }
 
     /// Creates directories below the results, but never the results themselves: after a signal they have moved.

@@ -110,8 +110,14 @@ impl Queue {
         self.left
     }
 
-    /// The next portion, of about this size.
+    /// The next portion, of about this size. A rest that is not worth a command comes along: nothing else would be under
+    /// way while that is asked for.
     pub(super) fn next(&mut self, size: u64) -> Option<Portion> {
+        let size = if self.left <= size + size / 4 {
+            self.left
+        } else {
+            size
+        };
         let first = self.items.pop_front()?;
         self.left -= first.cost();
         let (first, attempt, mut taken) = match first {
@@ -158,7 +164,7 @@ mod tests {
     #[test]
     fn small_files_come_together_and_large_ones_in_ranges() {
         let mut queue = Queue::default();
-        for (position, size) in [10, 20, LARGE_SIZE + 5].into_iter().enumerate() {
+        for (position, size) in [10, 20, 2 * LARGE_SIZE].into_iter().enumerate() {
             queue.add(position, size, 1);
         }
         let files = Portion::Files {
@@ -181,9 +187,25 @@ mod tests {
             count: 3,
             attempt: 1,
         });
-        assert_eq!(queue.left(), 8);
-        assert_eq!(queue.next(LARGE_SIZE), range(LARGE_SIZE - 3, 3));
-        assert_eq!(queue.next(LARGE_SIZE), range(LARGE_SIZE, 5));
+        assert_eq!(queue.left(), LARGE_SIZE + 3);
+        assert_eq!(queue.next(3), range(LARGE_SIZE - 3, 3));
+        assert_eq!(queue.next(LARGE_SIZE), range(LARGE_SIZE, LARGE_SIZE));
         assert_eq!((queue.next(LARGE_SIZE), queue.left()), (None, 0));
+    }
+
+    #[test]
+    fn a_small_rest_comes_with_the_last_portion() {
+        let mut queue = Queue::default();
+        queue.add(0, LARGE_SIZE * 3, 1);
+        let counts: Vec<u64> = std::iter::from_fn(|| queue.next(LARGE_SIZE * 7 / 5))
+            .map(|portion| match portion {
+                Portion::Range(range) => range.count,
+                Portion::Files { .. } => 0,
+            })
+            .collect();
+        assert_eq!(
+            counts,
+            [LARGE_SIZE * 7 / 5, LARGE_SIZE * 3 - LARGE_SIZE * 7 / 5]
+        );
     }
 }

@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write as _};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
+use super::hashes::{Hashes, in_turn};
 use super::listing::{Digest, Listed};
 use super::place::{Places, is_full};
 use super::queue::FILE_COST;
@@ -24,6 +24,11 @@ const READ_BUFFER: usize = 128 << 10;
 /// The size of a write, in bytes.
 pub(super) const COPY_BUFFER: usize = 64 * 1024;
 
+/// The largest file that waits in memory for its digest, and the most that a stream has there, in bytes. Of a small file that
+/// is renamed, the name costs as much as the content.
+const MAX_HELD_FILE: u64 = COPY_BUFFER as u64;
+const MAX_HELD: u64 = 4 << 20;
+
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// The most that a file may grow between its listing and its arrival, in bytes; a large one may double.
@@ -37,54 +42,6 @@ const MAX_OVERHEAD: u64 = 8 << 10;
 
 /// The most that is read behind the last file, in bytes: tar pads its archives.
 pub(super) const MAX_PADDING: u64 = 1 << 20;
-
-/// The digests that the instance has told so far, of the files that are wanted.
-#[derive(Debug)]
-pub(super) struct Hashes {
-    sources: Vec<Arc<[u8]>>,
-    told: Mutex<Told>,
-}
-
-#[derive(Debug)]
-struct Told {
-    digests: Vec<Option<Digest>>,
-    next: usize,
-}
-
-impl Hashes {
-    pub(super) fn of(wanted: &[(usize, Listed)]) -> Self {
-        let sources = wanted.iter().map(|(_, file)| Arc::clone(&file.source));
-        Self {
-            sources: sources.collect(),
-            told: Mutex::new(Told {
-                digests: vec![None; wanted.len()],
-                next: 0,
-            }),
-        }
-    }
-
-    pub(super) fn insert(&self, source: &[u8], digest: Digest) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_wanted = |at: usize| self.sources.get(at).is_some_and(|known| **known == *source);
-        let found = in_turn(told.next, self.sources.len(), is_wanted);
-        if let Some((at, place)) = found.and_then(|at| Some((at, told.digests.get_mut(at)?))) {
-            *place = Some(digest);
-            told.next = at + 1;
-        }
-    }
-
-    fn get(&self, turn: usize) -> Option<Digest> {
-        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.digests.get(turn).copied().flatten()
-    }
-}
-
-/// The first of so many that is the one, beginning with `next`: the instance answers in the order in which it was asked.
-fn in_turn(next: usize, count: usize, is_it: impl Fn(usize) -> bool) -> Option<usize> {
-    (next..count)
-        .chain(0..next.min(count))
-        .find(|at| is_it(*at))
-}
 
 /// A file that came.
 #[derive(Debug)]
@@ -105,6 +62,15 @@ struct Waiting {
     file: Listed,
     size: u64,
     sha256: Digest,
+    content: Content,
+}
+
+/// Where the content of a file waits that came before its digest.
+#[derive(Debug)]
+enum Content {
+    Memory(Vec<u8>),
+    /// In a file under its temporary name.
+    Incoming,
 }
 
 /// The files of a stream.
@@ -138,6 +104,8 @@ pub(super) struct Unpacker {
     pub(super) cost: u64,
     /// The bytes on their way to a file.
     pub(super) buffer: Box<[u8]>,
+    /// The bytes that wait in memory.
+    pub(super) held: u64,
 }
 
 impl Unpacker {
@@ -209,12 +177,20 @@ impl Unpacker {
             file,
             size,
             sha256,
+            content,
         } = waiting;
+        if let Content::Memory(bytes) = &content {
+            self.held -= bytes.len() as u64;
+        }
         let verified = expected == Some(sha256);
         if !verified && !self.keep_changed {
             return Ok(None);
         }
-        self.places.place(position, &file).map_err(|error| {
+        let placed = match content {
+            Content::Memory(bytes) => self.places.write(&file, &bytes),
+            Content::Incoming => self.places.place(position, &file),
+        };
+        placed.map_err(|error| {
             if is_full(&error) {
                 Broken::Disk(error)
             } else {
@@ -274,13 +250,14 @@ impl Unpacker {
                 unpacked.outgrown = Some((position, size));
                 return None;
             }
-            match self.write(&mut entry, position, size, &file) {
-                Ok((size, sha256)) => unpacked.waiting.push_back(Waiting {
+            match self.take(&mut entry, position, size, &file) {
+                Ok((sha256, content)) => unpacked.waiting.push_back(Waiting {
                     turn,
                     position,
                     file,
                     size,
                     sha256,
+                    content,
                 }),
                 Err(Broken::Disk(error)) => {
                     unpacked.error = Some(error);
@@ -296,42 +273,68 @@ impl Unpacker {
         Some(())
     }
 
-    /// Writes one file under a temporary name; its size and digest.
+    /// Takes one file of this size from the stream.
+    fn take(
+        &mut self,
+        entry: &mut impl Read,
+        position: usize,
+        size: u64,
+        file: &Listed,
+    ) -> Result<(Digest, Content), Broken> {
+        let taken = if size <= MAX_HELD_FILE && self.held + size <= MAX_HELD {
+            self.hold(entry, size)?
+        } else {
+            (self.write(entry, position, size, file)?, Content::Incoming)
+        };
+        self.cost += FILE_COST;
+        Ok(taken)
+    }
+
+    /// Reads a small file into memory.
+    fn hold(&mut self, entry: &mut impl Read, size: u64) -> Result<(Digest, Content), Broken> {
+        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
+        let read = entry.take(size).read_to_end(&mut bytes);
+        if read.is_err() || bytes.len() as u64 != size {
+            return Err(Broken::Stream);
+        }
+        self.held += size;
+        self.count(size);
+        Ok((Sha256::digest(&bytes).into(), Content::Memory(bytes)))
+    }
+
+    /// Writes a file under a temporary name; its digest.
     fn write(
         &mut self,
         entry: &mut impl Read,
         position: usize,
-        announced: u64,
+        size: u64,
         file: &Listed,
-    ) -> Result<(u64, Digest), Broken> {
+    ) -> Result<Digest, Broken> {
         let mut target = self.places.create(position)?;
-        let written = self.copy(entry, &mut target)?;
-        if written.0 < announced {
-            return Err(Broken::Stream);
-        }
-        Places::copy_metadata(&target, file)?;
-        self.cost += FILE_COST;
-        Ok(written)
-    }
-
-    fn copy(&mut self, entry: &mut impl Read, target: &mut File) -> Result<(u64, Digest), Broken> {
         let mut hasher = Sha256::new();
-        let mut size = 0;
-        loop {
+        let mut missing = size;
+        while missing > 0 {
             let count = match entry.read(&mut self.buffer) {
-                Ok(0) => break,
                 Ok(count) => count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(_) => return Err(Broken::Stream),
+                Err(_) => 0,
             };
             let bytes = self.buffer.get(..count).unwrap_or_default();
+            if bytes.is_empty() {
+                return Err(Broken::Stream);
+            }
             target.write_all(bytes)?;
             hasher.update(bytes);
-            size += count as u64;
-            self.cost += count as u64;
-            self.done.fetch_add(count as u64, Ordering::Relaxed);
+            missing = missing.saturating_sub(count as u64);
+            self.count(count as u64);
         }
-        Ok((size, hasher.finalize().into()))
+        Places::copy_metadata(&target, file)?;
+        Ok(hasher.finalize().into())
+    }
+
+    fn count(&mut self, bytes: u64) {
+        self.cost += bytes;
+        self.done.fetch_add(bytes, Ordering::Relaxed);
     }
 }
 

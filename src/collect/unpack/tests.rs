@@ -93,6 +93,7 @@ impl Results {
             arrivals: self.arrivals.clone(),
             cost: 0,
             buffer: vec![0; COPY_BUFFER].into(),
+            held: 0,
         };
         let mut unpacked = writer.unpack(self.wanted.clone(), stream, &self.stop);
         writer.judge_waiting(&mut unpacked, true, &self.stop);
@@ -148,6 +149,29 @@ fn what_was_asked_for_comes_checked_and_with_its_mode() {
             .unwrap()
             .permissions();
         assert_eq!(mode.mode() & 0o7777, 0o640);
+    }
+}
+
+#[test]
+fn what_comes_before_its_digest_waits_in_memory_and_on_the_disk() {
+    let names: Vec<String> = (0..80).map(|number| format!("{number}")).collect();
+    // One more than may wait, and one that is too large.
+    let content = vec![7; usize::try_from(MAX_HELD_FILE).unwrap() + 1];
+    let size_of = |at: usize| content.len() - usize::from(at > 0);
+    let files = names.iter().enumerate();
+    let files: Vec<(&str, &str, &[u8])> = files
+        .map(|(at, name)| (name.as_str(), name.as_str(), &content[..size_of(at)]))
+        .collect();
+    let mut results = Results::expecting(&files);
+    results.hashes = Arc::new(Hashes::of(&results.wanted));
+    results.keep_changed = true;
+    let archive = Forgery::default();
+    let archive = files
+        .iter()
+        .fold(archive, |all, file| all.file(file.0, file.2));
+    assert_eq!(results.unpack(&archive.zstd()).files.len(), files.len());
+    for (_, name, content) in files {
+        assert!(fs::read(results.path().join(name)).unwrap() == content);
     }
 }
 

@@ -40,7 +40,7 @@ struct Levels {
 
 /// For a design that was planned. The promise is 5 % for the table; the rest is for noise that is not normal.
 const PLANNED: Levels = Levels {
-    table: 0.04,
+    table: 0.035,
     interval: 0.05,
 };
 

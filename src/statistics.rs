@@ -276,7 +276,7 @@ fn gather(table: &[Series], levels: Levels) -> Vec<Result<Evidence, Doubt>> {
             let centre = mean(&units.iter().map(|unit| unit.centre).collect::<Vec<f64>>())
                 .ok_or(Doubt::TooFewRounds)?;
             let sampling = match units.as_slice() {
-                [unit] => Sampling::of_one(&unit.pairs, pairs.rounding.quantum(level), level),
+                [unit] => Sampling::of_one(unit, pairs.rounding.quantum(level), level),
                 _ => moderated
                     .next()
                     .map(|Moderated { variance, freedom }| Sampling::Student {

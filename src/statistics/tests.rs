@@ -249,7 +249,14 @@ fn times_are_as_exact_as_they_are_printed() {
 #[test]
 fn intervals_of_a_coarse_clock_on_one_instance_hold_the_ratio() {
     let mut random = Xoshiro256PlusPlus::seed_from_u64(9);
-    for (noise, pairs) in [(0.0, 8), (0.001, 8), (0.004, 8), (0.004, 24), (0.01, 24)] {
+    for (noise, pairs) in [
+        (0.0, 8),
+        (0.001, 8),
+        (0.0018, 24),
+        (0.004, 8),
+        (0.004, 24),
+        (0.01, 24),
+    ] {
         let mut covered = 0;
         for _ in 0..200 {
             let (start, change) = (random.random::<f64>(), random.random::<f64>());
@@ -263,7 +270,7 @@ fn intervals_of_a_coarse_clock_on_one_instance_hold_the_ratio() {
             covered += usize::from((interval.low..=interval.high).contains(&(after / before)));
         }
         // Order statistics alone hold between none and three quarters of them.
-        assert!(covered >= 180, "{covered} of 200: {noise}, {pairs:?}");
+        assert!(covered >= 184, "{covered} of 200: {noise}, {pairs:?}");
     }
 }
 

@@ -40,7 +40,7 @@ struct Levels {
 
 /// For a design that was planned. The promise is 5 % for the table; the rest is for noise that is not normal.
 const PLANNED: Levels = Levels {
-    table: 0.04,
+    table: 0.035,
     interval: 0.05,
 };
 
@@ -276,7 +276,7 @@ fn gather(table: &[Series], levels: Levels) -> Vec<Result<Evidence, Doubt>> {
             let centre = mean(&units.iter().map(|unit| unit.centre).collect::<Vec<f64>>())
                 .ok_or(Doubt::TooFewRounds)?;
             let sampling = match units.as_slice() {
-                [unit] => Sampling::of_one(&unit.pairs, pairs.rounding.quantum(level), level),
+                [unit] => Sampling::of_one(unit, pairs.rounding.quantum(level), level),
                 _ => moderated
                     .next()
                     .map(|Moderated { variance, freedom }| Sampling::Student {

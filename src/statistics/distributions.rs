@@ -70,6 +70,9 @@ pub(super) fn upper_quantile(probability: f64, freedom: f64) -> Option<f64> {
 /// The mean of the logarithm of a variance estimated with so many degrees of freedom, where the true one is 1
 /// (Smyth 2004, section 6.2).
 pub(super) fn mean_of_log_variance(freedom: f64) -> f64 {
+    if freedom > NORMAL_FREEDOM {
+        return 0.0;
+    }
     gamma::digamma(freedom / 2.0) - (freedom / 2.0).ln()
 }
 

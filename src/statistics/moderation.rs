@@ -9,9 +9,9 @@
 //!   level).
 //! - Figures that move together are fewer than they seem: their number is that of independent figures which would leave
 //!   the same mean squared correlation between the deviations.
-//! - The spread of the logarithms is taken 1¼ standard errors above its estimate, so that the degrees of freedom err to
-//!   the low side. The scale is then the geometric mean of the variances; the harmonic one that goes with the lower
-//!   degrees of freedom would be smaller, and would undo the caution.
+//! - For the degrees of freedom, the spread of the logarithms is taken almost two standard errors above its estimate, so
+//!   that they err to the low side. The scale stays the one that goes with the estimate itself: that of the lower degrees of
+//!   freedom would be smaller, and would undo the caution.
 
 use super::distributions::{
     freedom_of_log_variance, mean_of_log_variance, variance_of_log_variance,
@@ -22,10 +22,7 @@ use super::pairs::{count, mean};
 const LEAST_FIGURES: usize = 4;
 
 /// The standard errors by which the spread of the logarithms is taken above its estimate.
-const CAUTION: f64 = 1.25;
-
-/// The least variance between instances, as a share of what the noise within them leaves.
-const LEAST_SHARE: f64 = 0.05;
+const CAUTION: f64 = 1.9;
 
 /// The variance between the instances of one figure.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,10 +49,10 @@ pub(super) struct Moderated {
 }
 
 impl Spread {
-    /// The variance by itself, though not far below what the noise within leaves.
+    /// The variance by itself.
     fn plain(&self) -> Moderated {
         Moderated {
-            variance: self.variance.max(LEAST_SHARE * self.within),
+            variance: self.variance,
             freedom: self.freedom,
         }
     }
@@ -127,11 +124,15 @@ impl Prior {
         if spare <= 0.0 {
             return None;
         }
+        let with_spread = |spread: f64| {
+            let excess = spread - (1.0 - correlation) * sampling;
+            freedom_of_log_variance(excess)
+        };
         let bound = 1.0 + CAUTION * (2.0 / spare).sqrt();
-        let excess = fit.residual_variance * bound - (1.0 - correlation) * sampling;
-        let prior = freedom_of_log_variance(excess).min(spare * freedom);
+        let prior = with_spread(fit.residual_variance * bound).min(spare * freedom);
+        let estimated = with_spread(fit.residual_variance);
         (prior > 0.0).then_some(Self {
-            intercept: fit.intercept,
+            intercept: fit.intercept + mean_of_log_variance(estimated),
             slope: fit.slope,
             freedom: prior,
         })

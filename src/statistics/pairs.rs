@@ -12,6 +12,8 @@ pub(super) struct Unit {
     pub(super) pairs: Vec<f64>,
     /// Their centre.
     pub(super) centre: f64,
+    /// The variances of the logarithms of each arm's values.
+    pub(super) arms: [f64; 2],
 }
 
 /// The pairs of a series.
@@ -52,9 +54,13 @@ impl Pairs {
                 logs.extend(log_ratios(round));
                 pairs.rounds += usize::from(logs.len() > before);
             }
+            let arms: [fn(&Round) -> &[f64]; 2] =
+                [|round| &round.baseline, |round| &round.candidate];
+            let arms = arms.map(|arm| variance(&logarithms(rounds, arm)).unwrap_or(0.0));
             pairs.instances.push(centre(&logs).map(|centre| Unit {
                 pairs: logs,
                 centre,
+                arms,
             }));
         }
         Ok(pairs)
@@ -68,15 +74,21 @@ impl Pairs {
 
 /// The rounding of the values of a series.
 fn rounding(series: &Series) -> Rounding {
-    let logs = |arm: fn(&Round) -> &[f64]| -> Vec<f64> {
-        let values = series.instances.iter().flatten().flat_map(arm);
-        values.map(|value| value.ln()).collect()
-    };
+    let logs = |arm| logarithms(series.instances.iter().flatten(), arm);
     Rounding::of(
         &logs(|round| &round.baseline),
         &logs(|round| &round.candidate),
         series.is_time,
     )
+}
+
+/// The logarithms of an arm's values.
+fn logarithms<'a>(
+    rounds: impl IntoIterator<Item = &'a Round>,
+    arm: fn(&Round) -> &[f64],
+) -> Vec<f64> {
+    let values = rounds.into_iter().flat_map(arm);
+    values.map(|value| value.ln()).collect()
 }
 
 /// Whether a value can stand in a ratio.

@@ -2,7 +2,7 @@
 
 use super::RESOLUTION;
 use super::distributions::upper_quantile;
-use super::pairs::{count, variance};
+use super::pairs::{Unit, count, variance};
 
 /// The significant digits that are looked at: what is beyond them is an error of the arithmetic.
 const DIGITS: i32 = 12;
@@ -81,23 +81,29 @@ pub(super) fn error_of_mean(pairs: &[f64], quantum: f64) -> Option<f64> {
     Some((variance / count(pairs.len())).sqrt())
 }
 
-/// An interval of the centre of pairs, widened by what the rounding of their values hides. Pairs that vary as much as
-/// random rounding would make them, or more, have errors that average out, and Student's t says how far. In those that vary
-/// less the rounding was not random: every turn of an arm may be the same half a quantum off, however many there are.
+/// An interval of the centre of an instance's pairs, widened by what the rounding of their values hides. Where both the pairs
+/// and an arm vary as much as random rounding would make them, or more, the errors of that arm average out, and Student's t
+/// says how far. Otherwise its rounding was not random: all of its turns may be the same half a quantum off, however many.
 pub(super) fn widened(
     (low, high): (f64, f64),
-    pairs: &[f64],
-    centre: f64,
+    unit: &Unit,
     quantum: f64,
     level: f64,
 ) -> Option<(f64, f64)> {
-    let rounded = 2.0 * variance_of(quantum);
-    if variance(pairs)? < rounded {
-        return Some((low - quantum, high + quantum));
-    }
-    let error = (rounded / count(pairs.len())).sqrt();
-    let distance = error * upper_quantile(level / 2.0, count(pairs.len() - 1))?;
-    Some((low.min(centre - distance), high.max(centre + distance)))
+    let rounded = variance_of(quantum);
+    let pairs_vary = variance(&unit.pairs)? >= 2.0 * rounded;
+    let random = unit
+        .arms
+        .iter()
+        .filter(|arm| pairs_vary && **arm >= rounded);
+    let random = count(random.count());
+    let hidden = (2.0 - random) * quantum / 2.0;
+    let error = (random * rounded / count(unit.pairs.len())).sqrt();
+    let distance = error * upper_quantile(level / 2.0, count(unit.pairs.len() - 1))?;
+    Some((
+        low.min(unit.centre - distance) - hidden,
+        high.max(unit.centre + distance) + hidden,
+    ))
 }
 
 /// The quantum of the last digit of these logarithms' values, in the logarithm of the smallest; 0 where all are counts.

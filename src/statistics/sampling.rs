@@ -1,7 +1,7 @@
 //! The distribution of a centre, and what follows from it: how sure the centre is, and what could not have been seen.
 
 use super::distributions::{two_sided, upper_quantile};
-use super::pairs::count;
+use super::pairs::{Unit, count};
 use super::{Interval, RESOLUTION, rounding, signed_rank};
 
 /// The probability with which a detectable change would have been found.
@@ -12,17 +12,18 @@ const POWER: f64 = 0.8;
 pub(super) enum Sampling {
     /// Student's t with a standard error and degrees of freedom.
     Student { error: f64, freedom: f64 },
-    /// The signed ranks of these pairs, whose values have this quantum.
-    SignedRank { pairs: Vec<f64>, quantum: f64 },
+    /// The signed ranks of the pairs of one instance, whose values have this quantum.
+    SignedRank { unit: Unit, quantum: f64 },
 }
 
 impl Sampling {
     /// The distribution by which a single instance is judged: signed ranks where they can be rare enough for the table's
     /// level, otherwise Student's t over the pairs. Which one depends on the numbers of pairs and figures only.
-    pub(super) fn of_one(pairs: &[f64], quantum: f64, level: f64) -> Option<Self> {
+    pub(super) fn of_one(unit: &Unit, quantum: f64, level: f64) -> Option<Self> {
+        let pairs = &unit.pairs;
         if pairs.len() <= signed_rank::LIMIT && signed_rank::smallest(pairs.len()) <= level {
             return Some(Self::SignedRank {
-                pairs: pairs.to_vec(),
+                unit: unit.clone(),
                 quantum,
             });
         }
@@ -36,7 +37,7 @@ impl Sampling {
     pub(super) fn probability(&self, centre: f64) -> f64 {
         match self {
             Self::Student { error, freedom } => two_sided(centre / error, *freedom),
-            Self::SignedRank { pairs, .. } => signed_rank::two_sided(pairs),
+            Self::SignedRank { unit, .. } => signed_rank::two_sided(&unit.pairs),
         }
     }
 
@@ -47,9 +48,9 @@ impl Sampling {
                 let distance = error * upper_quantile(level / 2.0, *freedom)?;
                 Some((centre - distance, centre + distance))
             }
-            Self::SignedRank { pairs, quantum } => {
-                let ends = signed_rank::interval(pairs, level)?;
-                rounding::widened(ends, pairs, centre, *quantum, level)
+            Self::SignedRank { unit, quantum } => {
+                let ends = signed_rank::interval(&unit.pairs, level)?;
+                rounding::widened(ends, unit, *quantum, level)
             }
         }
     }
@@ -58,7 +59,7 @@ impl Sampling {
     pub(super) fn interval_of_noise(&self, centre: f64, level: f64) -> Option<(f64, f64)> {
         match self {
             Self::Student { .. } => self.interval(centre, level),
-            Self::SignedRank { pairs, .. } => signed_rank::interval(pairs, level),
+            Self::SignedRank { unit, .. } => signed_rank::interval(&unit.pairs, level),
         }
     }
 
@@ -75,9 +76,9 @@ impl Sampling {
         let (low, high) = self.interval(centre, level)?;
         let (error, freedom) = match self {
             Self::Student { error, freedom } => (*error, *freedom),
-            Self::SignedRank { pairs, quantum } => (
-                rounding::error_of_mean(pairs, *quantum)?,
-                count(pairs.len() - 1),
+            Self::SignedRank { unit, quantum } => (
+                rounding::error_of_mean(&unit.pairs, *quantum)?,
+                count(unit.pairs.len() - 1),
             ),
         };
         Some((high - low) / 2.0 + error * upper_quantile(1.0 - POWER, freedom)?)

@@ -53,7 +53,7 @@ fn few_tables_without_a_change_have_a_finding() {
             compare(&table).iter().any(found)
         };
         let alarms = (0..400).filter(|_| alarm()).count();
-        // 4 % of 400 are 16, with a deviation of 4; pairs that are pooled over instances alarm in a fifth of the tables.
+        // 3.5 % of 400 are 14, with a deviation of 4; pairs that are pooled over instances alarm in a fifth of the tables.
         assert!(alarms <= 28, "{alarms} of 400: {figures}, {instances}");
     }
 }
@@ -140,6 +140,24 @@ fn intervals_hold_the_ratio_as_often_as_they_say() {
         covered += compare(&table).iter().filter(|one| holds(one)).count();
     }
     assert!((1860..=1950).contains(&covered), "{covered} of 2000");
+}
+
+#[test]
+fn a_slower_second_turn_leaves_the_intervals_their_width() {
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(10);
+    let mut spread = |slower: f64| {
+        let mut table = simulate(&mut random, 1, 3, 0.0);
+        for round in table[0].instances.iter_mut().flatten() {
+            round.candidate[0] *= slower;
+            round.baseline[1] *= slower;
+        }
+        let interval = compare(&table)[0].interval.unwrap();
+        (interval.high / interval.low).ln()
+    };
+    // Three instances that agree by chance have a narrow interval; what cancels within the rounds does not widen it.
+    let mut narrow = |slower: f64| (0..1000).filter(|_| spread(slower) < 0.015).count();
+    let (same, slower) = (narrow(1.0), narrow(1.03));
+    assert!(same > 30 && slower * 2 > same, "{slower} {same}");
 }
 
 #[test]
@@ -231,7 +249,14 @@ fn times_are_as_exact_as_they_are_printed() {
 #[test]
 fn intervals_of_a_coarse_clock_on_one_instance_hold_the_ratio() {
     let mut random = Xoshiro256PlusPlus::seed_from_u64(9);
-    for (noise, pairs) in [(0.0, 8), (0.001, 8), (0.004, 8), (0.004, 24), (0.01, 24)] {
+    for (noise, pairs) in [
+        (0.0, 8),
+        (0.001, 8),
+        (0.0018, 24),
+        (0.004, 8),
+        (0.004, 24),
+        (0.01, 24),
+    ] {
         let mut covered = 0;
         for _ in 0..200 {
             let (start, change) = (random.random::<f64>(), random.random::<f64>());
@@ -245,7 +270,7 @@ fn intervals_of_a_coarse_clock_on_one_instance_hold_the_ratio() {
             covered += usize::from((interval.low..=interval.high).contains(&(after / before)));
         }
         // Order statistics alone hold between none and three quarters of them.
-        assert!(covered >= 180, "{covered} of 200: {noise}, {pairs:?}");
+        assert!(covered >= 184, "{covered} of 200: {noise}, {pairs:?}");
     }
 }
 
@@ -312,7 +337,7 @@ fn a_drift_of_both_arms_leaves_the_verdict() {
         matches!(compare(&table)[0].finding, Finding::None(_))
     };
     let doubts = (0..400).filter(|_| doubtful(0.003)).count();
-    // 4 % of 400 are 16; an arm held against itself alone leaves a fifth of such tables without a verdict.
+    // 3.5 % of 400 are 14; an arm held against itself alone leaves a fifth of such tables without a verdict.
     assert!(doubts <= 28, "{doubts} of 400");
 }
 

@@ -56,10 +56,19 @@ pub enum CollectError {
         source: io::Error,
     },
     /// There is too little room for all of them.
-    #[error("the results need {needed} bytes, {free} are free in {}", path.display())]
+    #[error(
+        "the results need {needed} bytes, {free} are free in {}: no room for {left} of {count} files, the smallest of them is {smallest}",
+        path.display()
+    )]
     NoRoom {
         /// Their size.
         needed: u64,
+        /// The number of those that stay on the instance.
+        left: usize,
+        /// The number of all.
+        count: usize,
+        /// The path of the smallest of those that stay.
+        smallest: String,
         /// The space that the file system has left.
         free: u64,
         /// Where.
@@ -282,11 +291,6 @@ impl<'a, S: Shell, R: Reporter> Collecting<'a, S, R> {
         if entries.iter().map(taken).sum::<u64>() <= room {
             return Ok(entries);
         }
-        self.deferred = Some(CollectError::NoRoom {
-            needed: entries.iter().map(|entry| entry.listed.size).sum(),
-            free: space.bytes,
-            path: self.into.to_owned(),
-        });
         entries.sort_by_key(|entry| entry.listed.size);
         let mut left = room;
         let fitting = entries.iter().take_while(|entry| {
@@ -294,8 +298,17 @@ impl<'a, S: Shell, R: Reporter> Collecting<'a, S, R> {
             left = rest.unwrap_or(0);
             rest.is_some()
         });
-        let count = fitting.count();
-        let (fitting, _) = entries.split_at_mut(count);
+        let fitting = fitting.count();
+        let smallest = entries.get(fitting).map(|entry| entry.listed.shown());
+        self.deferred = Some(CollectError::NoRoom {
+            needed: entries.iter().map(|entry| entry.listed.size).sum(),
+            left: entries.len() - fitting,
+            count: entries.len(),
+            smallest: smallest.unwrap_or_default(),
+            free: space.bytes,
+            path: self.into.to_owned(),
+        });
+        let (fitting, _) = entries.split_at_mut(fitting);
         Ok(fitting)
     }
 

@@ -89,22 +89,22 @@ pub(super) fn read(stream: &mut impl BufRead, patterns: &[Pattern], into: &Path)
         if known.contains(entry.path) {
             continue;
         }
-        if entry.kind != b"f" {
-            listing.warnings.push(|| {
-                format!(
-                    "{} is not a regular file and stays on the instance",
-                    shown(entry.path)
-                )
-            });
-            continue;
-        }
         bytes += entry.path.len();
-        if bytes > MAX_NAME_BYTES || listing.files.len() >= MAX_FILES {
+        if bytes > MAX_NAME_BYTES || known.len() >= MAX_FILES {
             listing.cut = true;
             break;
         }
         let source: Arc<[u8]> = entry.path.into();
         known.insert(Arc::clone(&source));
+        if entry.kind != b"f" {
+            listing.warnings.push(|| {
+                format!(
+                    "{} is not a regular file and stays on the instance",
+                    shown(&source)
+                )
+            });
+            continue;
+        }
         let base = patterns.get(entry.pattern).map_or("", Pattern::base);
         let below = below(&source, base.as_bytes(), &home);
         let destination = names.give(&below);
@@ -330,6 +330,15 @@ mod tests {
             .collect();
         assert_eq!(found, ["/tmp/first", "/tmp/last"]);
         assert_eq!(listing.warnings.into_lines().len(), 1);
+    }
+
+    #[test]
+    fn what_two_patterns_match_is_told_of_once() {
+        let patterns = Pattern::parse("/tmp/* /tmp/p*").unwrap();
+        let bytes = b"/h\x000 p 0 644 0 /tmp/pipe\x001 p 0 644 0 /tmp/pipe\0";
+        let listing = read(&mut bytes.as_slice(), &patterns, Path::new("/nonexistent"));
+        assert_eq!(listing.warnings.into_lines().len(), 1);
+        assert!(listing.unmatched.is_empty());
     }
 
     #[test]

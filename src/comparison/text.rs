@@ -172,7 +172,8 @@ impl Row {
     pub fn verdict_with_reach(&self) -> String {
         match (self.verdict, self.detectable) {
             (Verdict::NoDifference, Some(change)) if change > MOST => {
-                format!("{}, none below {} would be seen", self.verdict, times(MOST))
+                let least = times(MOST);
+                format!("{}, only one above {least} would be seen", self.verdict)
             }
             (Verdict::NoDifference, Some(change)) => {
                 format!("{} ≥ {}", self.verdict, percent(change))
@@ -364,7 +365,7 @@ mod tests {
         };
         assert_eq!(
             blind.verdict_with_reach(),
-            "no difference, none below 11× would be seen"
+            "no difference, only one above 11× would be seen"
         );
     }
 

@@ -54,6 +54,11 @@ fn what_fits_is_collected_and_the_rest_is_named() {
     };
     let finished = run(sandbox.collect(&["config.yml", "v1", "--local"])).expect(3);
     finished.says("the results need 10000000 bytes");
+    let large = results.join("large");
+    finished.says(&format!(
+        "no room for 1 of 2 files, the smallest of them is {}",
+        large.display()
+    ));
     assert!(
         finished.stdout.contains("1 file,") && finished.stdout.contains("1 not complete"),
         "{}",

@@ -1,6 +1,6 @@
 //! A large file that comes in ranges: what has come stays when the connection breaks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
@@ -15,6 +15,10 @@ use super::listing::Digest;
 
 /// The size of a read, in bytes.
 const CHUNK: usize = 256 << 10;
+
+/// The number of large files that are hashed at once: where the instance hashes more slowly than it sends, further ones would
+/// only take the connection's channels.
+const MAX_HASHES: usize = 3;
 
 /// A large file on its way.
 pub(super) struct Large {
@@ -34,6 +38,19 @@ pub(super) enum Hash {
     UnderWay,
     /// The digest, and the size of the file after that; none where it could not be read.
     Told(Option<(Digest, u64)>),
+}
+
+/// A large file whose start is to be hashed; none while as many are as may be.
+pub(super) fn next_to_hash(large: &mut HashMap<usize, Large>) -> Option<(usize, &mut Large)> {
+    let hashes = large.values().map(|large| large.hash);
+    let under_way = hashes.filter(|hash| matches!(hash, Hash::UnderWay));
+    if under_way.count() >= MAX_HASHES {
+        return None;
+    }
+    large
+        .iter_mut()
+        .find(|(_, large)| matches!(large.hash, Hash::NotAsked))
+        .map(|(position, large)| (*position, large))
 }
 
 /// A large file under its temporary name.

@@ -11,7 +11,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use super::CollectError;
 use super::fetch::{Entry, Fetch, Fetched, FinishedTask, Task};
-use super::large::{Hash, Large, LargeFile, ReceivedRange};
+use super::large::{Hash, Large, LargeFile, ReceivedRange, next_to_hash};
 use super::place::{Places, is_full};
 use super::queue::{Portion, Queue, Range};
 use super::streams::Arrivals;
@@ -91,13 +91,13 @@ impl<'a> Transfer<'a> {
         let mut lost: Option<ShellError> = None;
         loop {
             while lost.is_none() && self.standstills < MAX_STANDSTILLS {
-                if let Some(hash) = self.next_hash() {
-                    under_way.push(fetch.run(hash));
-                } else if streams < STREAM_COUNT
+                if streams < STREAM_COUNT
                     && let Some(task) = self.next_portion().await?
                 {
                     streams += 1;
                     under_way.push(fetch.run(task));
+                } else if let Some(hash) = self.next_hash() {
+                    under_way.push(fetch.run(hash));
                 } else {
                     break;
                 }
@@ -179,16 +179,12 @@ impl<'a> Transfer<'a> {
         ))
     }
 
-    /// A large file whose start is to be hashed.
     fn next_hash(&mut self) -> Option<Task> {
-        let (position, large) = self
-            .large
-            .iter_mut()
-            .find(|(_, large)| matches!(large.hash, Hash::NotAsked))?;
-        let entry = self.entries.get(*position)?;
+        let (position, large) = next_to_hash(&mut self.large)?;
+        let entry = self.entries.get(position)?;
         large.hash = Hash::UnderWay;
         Some(Task::Hash {
-            position: *position,
+            position,
             size: entry.listed.size,
             source: Arc::clone(&entry.listed.source),
         })

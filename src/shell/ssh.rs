@@ -2,13 +2,14 @@
 
 mod interactive;
 mod keys;
+mod session;
 
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use russh::client::{self, Handle};
+use russh::client;
 use russh::keys::{HashAlg, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate};
 use russh::{Channel, ChannelMsg, Preferred, cipher, kex};
 use tokio::io::AsyncRead;
@@ -17,6 +18,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 
 pub use keys::{KeyError, Keys, LoginKeys};
+use session::Session;
 
 use super::{Command, Exit, Output, Shell, ShellError, quote};
 
@@ -69,7 +71,7 @@ pub struct Target {
 /// A shell over SSH.
 pub struct SshShell {
     target: Target,
-    session: Mutex<Option<Arc<Handle<HostCheck>>>>,
+    session: Mutex<Option<Arc<Session>>>,
     port_open: OnceLock<Timestamp>,
 }
 
@@ -178,7 +180,7 @@ impl SshShell {
         }
     }
 
-    async fn login(&self) -> Result<Handle<HostCheck>, ShellError> {
+    async fn login(&self) -> Result<Session, ShellError> {
         let Target {
             address,
             port,
@@ -207,10 +209,10 @@ impl SshShell {
         };
         let config = Arc::new(config(window));
         let handshake = async {
-            let mut session = client::connect_stream(config, stream, check).await?;
+            let mut handle = client::connect_stream(config, stream, check).await?;
             let key = PrivateKeyWithHashAlg::new(keys.client.clone(), None);
-            let result = session.authenticate_publickey(user.as_str(), key).await?;
-            Ok::<_, russh::Error>((session, result.success()))
+            let result = handle.authenticate_publickey(user.as_str(), key).await?;
+            Ok::<_, russh::Error>((handle, result.success()))
         };
         let result = timeout(HANDSHAKE_TIMEOUT, handshake).await;
         if let Some(shown) = shown.get() {
@@ -226,14 +228,14 @@ impl SshShell {
             Ok(Ok((_, false))) => {
                 Err(self.lost(format!("user `{user}` is not let in with collector's key")))
             }
-            Ok(Ok((session, true))) => Ok(session),
+            Ok(Ok((handle, true))) => Ok(Session::new(handle)),
         }
     }
 
     /// The living connection, or a new one.
-    async fn session(&self) -> Result<Arc<Handle<HostCheck>>, ShellError> {
+    async fn session(&self) -> Result<Arc<Session>, ShellError> {
         let mut slot = self.session.lock().await;
-        if let Some(session) = slot.as_ref().filter(|session| !session.is_closed()) {
+        if let Some(session) = slot.as_ref().filter(|session| !session.handle.is_closed()) {
             return Ok(session.clone());
         }
         let session = Arc::new(self.login().await?);
@@ -299,11 +301,12 @@ impl Shell for SshShell {
     ) -> Result<Exit, ShellError> {
         let session = self.session().await?;
         let channel = self.open(async {
-            let channel = session.channel_open_session().await?;
+            let channel = session.channel().await?;
             channel.exec(true, self.line(command)).await?;
             Ok(channel)
         });
         let channel = channel.await?;
+        let keep_spare = session.keep_spare();
         let (mut reader, writer) = channel.split();
         let feed = async move {
             // A command that does not read all of its input is in its right; a broken connection shows below.
@@ -311,13 +314,18 @@ impl Shell for SshShell {
             let _ = writer.eof().await;
             writer
         };
-        tokio::pin!(feed);
+        tokio::pin!(feed, keep_spare);
         let mut writer_kept = None;
+        let mut spare_kept = false;
         let mut exit = None;
         loop {
             let message = tokio::select! {
                 writer = &mut feed, if writer_kept.is_none() => {
                     writer_kept = Some(writer);
+                    continue;
+                }
+                () = &mut keep_spare, if !spare_kept => {
+                    spare_kept = true;
                     continue;
                 }
                 message = reader.wait() => message,

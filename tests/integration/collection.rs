@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use collector::collect::{Arrivals, CollectError, collect};
 use collector::config::Pattern;
@@ -10,7 +11,8 @@ use collector::shell::process::ProcessShell;
 use collector::shell::{Command, Exit, Output, Shell, ShellError};
 use rustix::process::Signal;
 use serde_json::Value;
-use tokio::io::AsyncRead;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio_util::sync::CancellationToken;
 
 use crate::command::{Running, Sandbox, run, say, wait_for};
 
@@ -182,4 +184,56 @@ async fn what_was_listed_before_the_listing_failed_is_brought_home() {
     let collection = collect(&shell, &patterns, results.path(), &arrivals, &Silent).await;
     assert_eq!(collection.collected.files, 1);
     assert!(matches!(collection.error, Some(CollectError::Shell(_))));
+}
+
+#[tokio::test]
+async fn an_instance_that_hashes_slowly_has_few_commands_at_once() {
+    /// This machine, which has no digest before the last file is sent.
+    struct Slow {
+        shell: ProcessShell,
+        last: Vec<u8>,
+        last_is_sent: CancellationToken,
+        hashing: AtomicUsize,
+        most: AtomicUsize,
+    }
+
+    impl Shell for Slow {
+        async fn execute(
+            &self,
+            command: &Command,
+            mut stdin: impl AsyncRead + Unpin,
+            output: &mut impl Output,
+        ) -> Result<Exit, ShellError> {
+            let mut input = Vec::new();
+            stdin.read_to_end(&mut input).await.unwrap();
+            if command.argv().any(|word| word.contains("sha256sum")) {
+                let hashing = self.hashing.fetch_add(1, Ordering::Relaxed) + 1;
+                self.most.fetch_max(hashing, Ordering::Relaxed);
+                self.last_is_sent.cancelled().await;
+                self.hashing.fetch_sub(1, Ordering::Relaxed);
+            } else if input.ends_with(&self.last) {
+                self.last_is_sent.cancel();
+            }
+            self.shell.execute(command, &*input, output).await
+        }
+    }
+
+    let instance = tempfile::tempdir().unwrap();
+    let results = tempfile::tempdir().unwrap();
+    for number in 1..=8 {
+        let file = File::create(instance.path().join(format!("{number}"))).unwrap();
+        file.set_len(16 * MIB).unwrap();
+    }
+    let shell = Slow {
+        shell: ProcessShell::in_directory(instance.path()),
+        last: b"/8\0".into(),
+        last_is_sent: CancellationToken::new(),
+        hashing: AtomicUsize::new(0),
+        most: AtomicUsize::new(0),
+    };
+    let patterns = Pattern::parse("*").unwrap();
+    let arrivals = Arrivals::default();
+    let collection = collect(&shell, &patterns, results.path(), &arrivals, &Silent).await;
+    assert_eq!(collection.collected.files, 8, "{collection:?}");
+    assert_eq!(shell.most.into_inner(), 3);
 }

@@ -8,6 +8,8 @@ use std::time::Duration;
 use collector::shell::ssh::{Keys, SshShell, Target};
 use collector::shell::{Captured, Exit, Shell as _, ShellError, run_script};
 
+use tokio::io::AsyncWriteExt as _;
+
 use crate::command::{skip, wait_for};
 
 /// An sshd of this test's own, for the user that runs it; `None` where OpenSSH is not installed.
@@ -40,13 +42,15 @@ impl Sshd {
         std::fs::write(path("authorized_keys"), client_public).unwrap();
         let config = format!(
             "ListenAddress 127.0.0.1:{port}\nHostKey {0}/host_key\nAuthorizedKeysFile {0}/authorized_keys\n\
-             StrictModes no\nUsePAM no\nPidFile none\n",
+             StrictModes no\nUsePAM no\nPidFile none\nLogLevel DEBUG1\n",
             directory.path().display()
         );
         std::fs::write(path("sshd_config"), config).unwrap();
         let child = Command::new(sshd)
             .args(["-D", "-f"])
             .arg(path("sshd_config"))
+            .arg("-E")
+            .arg(path("log"))
             .spawn()
             .unwrap();
         wait_for("sshd", || TcpStream::connect(("127.0.0.1", port)).ok());
@@ -55,6 +59,11 @@ impl Sshd {
             port,
             directory,
         })
+    }
+
+    /// Its log, with every request of a client.
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
     }
 
     pub(crate) fn target(&self, keys: &Keys) -> Target {
@@ -166,4 +175,34 @@ fn a_wrong_host_key_is_told_at_once_and_nothing_is_sent() {
     let text = error.to_string();
     assert!(text.contains("shows the host key SHA256:"), "{text}");
     assert!(error.hint().unwrap().contains("cloud-init"));
+}
+
+#[test]
+fn the_next_command_finds_a_channel_that_is_open() {
+    let keys = Keys::generate().unwrap();
+    let client = keys.client_public().unwrap();
+    let Some(sshd) = Sshd::start(&keys.host_private().unwrap(), &client) else {
+        return;
+    };
+    let requests = |kind: &str| sshd.log().matches(kind).count();
+    let opened = || requests("ctype session");
+    block_on(async {
+        let shell = SshShell::connect(sshd.target(&keys)).await.unwrap();
+        let command = collector::shell::Command::new::<&str>("cat", []);
+        let (mut held, stdin) = tokio::io::duplex(1);
+        let waiting = async {
+            let mut captured = Captured::default();
+            shell.execute(&command, stdin, &mut captured).await
+        };
+        let seen = async {
+            while opened() < 2 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            assert_eq!(requests("req exec"), 1);
+            held.shutdown().await.unwrap();
+        };
+        let both = async { tokio::join!(waiting, seen).0 };
+        let exit = tokio::time::timeout(Duration::from_mins(1), both).await;
+        assert_eq!(exit.unwrap().unwrap(), Exit::Code(0));
+    });
 }

@@ -28,7 +28,7 @@ impl SshShell {
         let resized = signal(SignalKind::window_change()).map_err(terminal_failed)?;
         let Size { columns, rows } = Screen::size().map_err(terminal_failed)?;
         let channel = self.open(async {
-            let channel = session.channel_open_session().await?;
+            let channel = session.channel().await?;
             let kind = Screen::kind();
             channel
                 .request_pty(true, &kind, columns, rows, 0, 0, &[])

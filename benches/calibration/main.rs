@@ -1,7 +1,7 @@
 //! The calibration of the statistics: how often they err, on simulated timings whose truth is known, through the code
 //! that judges real ones. Prints the tables of `docs/numbers.md`:
-//! `cargo bench --no-default-features --bench calibration -- --seed 1 --runs 2000`; with `--only NAME`, one of them. With `--recorded DIRECTORY`, those of
-//! the whole runs that `benches/real-runs` left there.
+//! `cargo bench --no-default-features --bench calibration -- --seed 1 --runs 2000`; with `--only NAME`, one of them. With
+//! `--recorded DIRECTORY`, those of the whole runs that `benches/real-runs` left there.
 
 #![expect(clippy::print_stdout, reason = "the tables are what it is for")]
 

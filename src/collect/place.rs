@@ -78,8 +78,8 @@ impl Places {
             .write_all(bytes)
             .and_then(|()| Self::copy_metadata(&target, file));
         if written.is_err() {
-            // Half a file is not to have the name of a whole one.
-            fs::remove_file(&destination)?;
+            // Half a file is not to have the name of a whole one. Why it is one is what counts.
+            let _ = fs::remove_file(&destination);
         }
         written
     }

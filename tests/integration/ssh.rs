@@ -61,6 +61,14 @@ impl Sshd {
         })
     }
 
+    /// One with keys of its own.
+    fn with_keys() -> Option<(Self, Keys)> {
+        let keys = Keys::generate().unwrap();
+        let client = keys.client_public().unwrap();
+        let sshd = Self::start(&keys.host_private().unwrap(), &client)?;
+        Some((sshd, keys))
+    }
+
     /// Its log, with every request of a client.
     fn log(&self) -> String {
         std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
@@ -95,9 +103,7 @@ pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> T {
 
 #[test]
 fn commands_go_through_unchanged_and_megabytes_come_back() {
-    let keys = Keys::generate().unwrap();
-    let client = keys.client_public().unwrap();
-    let Some(sshd) = Sshd::start(&keys.host_private().unwrap(), &client) else {
+    let Some((sshd, keys)) = Sshd::with_keys() else {
         return;
     };
     block_on(async {
@@ -130,9 +136,7 @@ fn commands_go_through_unchanged_and_megabytes_come_back() {
 
 #[test]
 fn two_commands_run_at_the_same_time_over_one_connection() {
-    let keys = Keys::generate().unwrap();
-    let client = keys.client_public().unwrap();
-    let Some(sshd) = Sshd::start(&keys.host_private().unwrap(), &client) else {
+    let Some((sshd, keys)) = Sshd::with_keys() else {
         return;
     };
     let directory = tempfile::tempdir().unwrap();
@@ -179,9 +183,7 @@ fn a_wrong_host_key_is_told_at_once_and_nothing_is_sent() {
 
 #[test]
 fn the_next_command_finds_a_channel_that_is_open() {
-    let keys = Keys::generate().unwrap();
-    let client = keys.client_public().unwrap();
-    let Some(sshd) = Sshd::start(&keys.host_private().unwrap(), &client) else {
+    let Some((sshd, keys)) = Sshd::with_keys() else {
         return;
     };
     let requests = |kind: &str| sshd.log().matches(kind).count();

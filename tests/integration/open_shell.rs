@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Command;
 
 use collector::shell::Shell as _;
-use collector::shell::ssh::{Keys, SshShell};
+use collector::shell::ssh::SshShell;
 use rustix::process::Signal;
 
 use crate::command::{Sandbox, run, say};
@@ -61,9 +61,7 @@ fn a_shell_over_ssh_has_the_size_of_the_terminal_and_its_ctrl_c() {
 }
 
 fn give_terminal_to_sshd() {
-    let keys = Keys::generate().unwrap();
-    let client = keys.client_public().unwrap();
-    let Some(sshd) = Sshd::start(&keys.host_private().unwrap(), &client) else {
+    let Some((sshd, keys)) = Sshd::with_keys() else {
         return;
     };
     let exit = block_on(async {

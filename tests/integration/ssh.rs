@@ -21,7 +21,7 @@ pub(crate) struct Sshd {
 
 impl Sshd {
     /// Shows this host key and lets in whoever has the client's key.
-    pub(crate) fn start(host_private: &str, client_public: &str) -> Option<Self> {
+    fn start(host_private: &str, client_public: &str) -> Option<Self> {
         let sshd = Path::new("/usr/sbin/sshd");
         if !sshd.exists() {
             skip(&format!("there is no {}", sshd.display()));
@@ -62,7 +62,7 @@ impl Sshd {
     }
 
     /// One with keys of its own.
-    fn with_keys() -> Option<(Self, Keys)> {
+    pub(crate) fn with_keys() -> Option<(Self, Keys)> {
         let keys = Keys::generate().unwrap();
         let client = keys.client_public().unwrap();
         let sshd = Self::start(&keys.host_private().unwrap(), &client)?;

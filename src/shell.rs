@@ -9,6 +9,7 @@ mod terminal;
 use std::io;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::AsyncRead;
 use tokio::time::{Instant, sleep};
 
@@ -83,7 +84,7 @@ impl Exit {
 /// Receives what a command writes.
 pub trait Output {
     /// The next bytes of standard output. The command is held up until they are taken.
-    async fn out(&mut self, bytes: &[u8]) -> io::Result<()>;
+    async fn out(&mut self, bytes: Bytes) -> io::Result<()>;
 
     /// The next bytes of standard error.
     fn err(&mut self, bytes: &[u8]);
@@ -123,8 +124,8 @@ fn keep(buffer: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 impl Output for Captured {
-    async fn out(&mut self, bytes: &[u8]) -> io::Result<()> {
-        keep(&mut self.stdout, bytes);
+    async fn out(&mut self, bytes: Bytes) -> io::Result<()> {
+        keep(&mut self.stdout, &bytes);
         Ok(())
     }
 

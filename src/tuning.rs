@@ -23,6 +23,12 @@ const BUSY_RATE: f64 = 200e6;
 /// After so many commands a neighbouring level is tried again: links and machines change.
 const TRIAL_INTERVAL: u32 = 16;
 
+/// A plain portion is looked at so often before it counts as slow.
+const MAX_PLAIN_TRIALS: u32 = 2;
+
+/// The most portions that are kept small because one that was sent plainly is still under way.
+const MAX_AWAITING: u32 = 4;
+
 /// The form in which a portion travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Request {
@@ -47,8 +53,11 @@ impl Request {
 pub(crate) struct Tuning {
     /// Bytes a second, by level.
     rates: [Option<f64>; LEVELS.len()],
-    asked: [bool; LEVELS.len()],
+    /// Portions that were asked for, by level.
+    asked: [u32; LEVELS.len()],
     since_trial: u32,
+    /// Portions that were asked for while the first plain one was under way.
+    awaiting: u32,
 }
 
 impl Tuning {
@@ -56,14 +65,21 @@ impl Tuning {
     /// to send anything plainly; then as was best, with a look at its neighbours.
     pub(crate) fn next(&mut self, left: u64) -> Request {
         let best = self.best();
-        let level = best.map_or(1, |best| self.trial(best).unwrap_or(best));
+        let awaits = best.is_some() && self.awaits_plain();
+        let level = match best {
+            None => 1,
+            Some(best) if awaits => best,
+            Some(best) => self.trial(best).unwrap_or(best),
+        };
         let rate = best.and_then(|best| self.rate(best));
         let usual = rate.map_or(FIRST_SIZE, |rate| in_time(rate, AIMED_SECONDS));
-        let size = if level == 0 && self.rate(0).is_none() {
-            // What compresses well may take a hundred times as long.
+        let tried = best.is_some_and(|best| best != level);
+        let size = if awaits {
             FIRST_SIZE
+        } else if level == 0 && tried && self.asked(0) < MAX_PLAIN_TRIALS {
+            // What compresses well may take a hundred times as long.
+            FIRST_SIZE << self.asked(0)
         } else {
-            let tried = best.is_some_and(|best| best != level);
             let size = if tried { usual / 4 } else { usual };
             // The last ones are to end together, but each command costs the instance a few processes.
             size.min(left / 2)
@@ -71,7 +87,7 @@ impl Tuning {
                 .clamp(FIRST_SIZE, MAX_SIZE)
         };
         if let Some(asked) = self.asked.get_mut(level) {
-            *asked = true;
+            *asked += 1;
         }
         Request { level, size }
     }
@@ -91,6 +107,25 @@ impl Tuning {
 
     fn rate(&self, level: usize) -> Option<f64> {
         self.rates.get(level).copied().flatten()
+    }
+
+    fn asked(&self, level: usize) -> u32 {
+        self.asked.get(level).copied().unwrap_or_default()
+    }
+
+    /// Whether it is about to be known what the first plain portion brought; whether to look at higher levels depends on it.
+    fn awaits_plain(&mut self) -> bool {
+        let awaits = self.asked(0) == 1 && self.rate(0).is_none() && self.awaiting < MAX_AWAITING;
+        self.awaiting += u32::from(awaits);
+        awaits
+    }
+
+    /// Whether a plain portion is worth another look: the first one is so small that it may have been slow by chance.
+    fn is_plain_doubtful(&self, best: usize) -> bool {
+        let doubtful = |(plain, best)| plain * 2.0 > best;
+        best != 0
+            && self.asked(0) < MAX_PLAIN_TRIALS
+            && self.rate(0).zip(self.rate(best)).is_some_and(doubtful)
     }
 
     fn best(&self) -> Option<usize> {
@@ -113,9 +148,12 @@ impl Tuning {
             // Not plainly, which may take very long.
             &[higher, lower.max(1)]
         };
-        let asked = |level: &usize| self.asked.get(*level).copied();
+        let asked = |level: &usize| self.asked.get(*level).map(|count| *count > 0);
         if let Some(unknown) = order.iter().find(|level| asked(level) == Some(false)) {
             return Some(*unknown);
+        }
+        if order.contains(&0) && self.is_plain_doubtful(best) {
+            return Some(0);
         }
         self.since_trial += 1;
         if self.since_trial < TRIAL_INTERVAL {
@@ -187,6 +225,41 @@ mod tests {
         assert_eq!(levels(2000.0), [1, 0, 0, 0, 0, 0]);
         assert_eq!(levels(125.0), [1, 0, 1, 1, 1, 1]);
         assert_eq!(levels(70.0), [1, 0, 3, 6, 3, 3]);
+    }
+
+    #[test]
+    fn a_plain_portion_that_was_slow_by_chance_gets_a_second_look() {
+        let mut tuning = Tuning::default();
+        let mut take = |rate: f64| {
+            let request = tuning.next(1 << 40);
+            let size = f64::from(u32::try_from(request.size).unwrap());
+            tuning.measured(
+                request,
+                request.size,
+                Duration::from_secs_f64(size / rate / 1e6),
+            );
+            (request.level(), request.size / FIRST_SIZE)
+        };
+        assert_eq!(take(99.0), (1, 1));
+        assert_eq!(take(94.0), (0, 1));
+        assert_eq!(take(300.0), (0, 2));
+        assert_eq!(take(300.0).0, 0);
+    }
+
+    #[test]
+    fn while_a_plain_portion_is_under_way_the_others_are_small_but_not_without_end() {
+        let mut tuning = Tuning::default();
+        let first = tuning.next(1 << 40);
+        tuning.measured(first, first.size, Duration::from_millis(40));
+        let mut next = || {
+            let request = tuning.next(1 << 40);
+            (request.level(), request.size / FIRST_SIZE)
+        };
+        assert_eq!(next(), (0, 1));
+        for _ in 0..MAX_AWAITING {
+            assert_eq!(next(), (1, 1));
+        }
+        assert!(next().1 > 4);
     }
 
     #[test]

@@ -229,9 +229,9 @@ struct Piped<F> {
 }
 
 impl<F: FnMut()> Output for Piped<F> {
-    async fn out(&mut self, bytes: &[u8]) -> io::Result<()> {
+    async fn out(&mut self, bytes: Bytes) -> io::Result<()> {
         (self.progress)();
-        let sent = self.pipe.send(Bytes::copy_from_slice(bytes)).await;
+        let sent = self.pipe.send(bytes).await;
         self.refused = sent.is_err();
         sent.map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
@@ -262,7 +262,7 @@ mod tests {
             output: &mut impl Output,
         ) -> Result<Exit, ShellError> {
             for _ in 0..self.words {
-                let out = output.out(b"word\n").await;
+                let out = output.out(Bytes::from_static(b"word\n")).await;
                 out.map_err(|source| ShellError::LocalIo {
                     what: "passing it on",
                     source,

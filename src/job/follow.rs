@@ -4,6 +4,7 @@ use std::future::pending;
 use std::io;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
@@ -188,7 +189,7 @@ impl<L: Log> Following<'_, L> {
 }
 
 impl<L: Log> Output for Following<'_, L> {
-    async fn out(&mut self, bytes: &[u8]) -> io::Result<()> {
+    async fn out(&mut self, bytes: Bytes) -> io::Result<()> {
         self.heard = true;
         self.begun.send_replace(true);
         self.log.out(bytes).await?;

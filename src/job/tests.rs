@@ -1,5 +1,6 @@
 use super::*;
 use crate::shell::{Exit, Output, RECONNECT_DEADLINE};
+use bytes::Bytes;
 use std::cell::Cell;
 use std::io;
 use tokio::io::AsyncRead;
@@ -67,7 +68,10 @@ impl Shell for EndsMeanwhile {
             !command.argv().any(|word| word == KILL),
             "nothing is left to be ended"
         );
-        output.out(b"state 0 3\n").await.unwrap();
+        output
+            .out(Bytes::from_static(b"state 0 3\n"))
+            .await
+            .unwrap();
         Ok(Exit::Code(0))
     }
 }
@@ -76,7 +80,7 @@ impl Shell for EndsMeanwhile {
 struct Nothing;
 
 impl Output for Nothing {
-    async fn out(&mut self, _: &[u8]) -> io::Result<()> {
+    async fn out(&mut self, _: Bytes) -> io::Result<()> {
         Ok(())
     }
 

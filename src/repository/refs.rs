@@ -2,6 +2,8 @@
 
 use std::io;
 
+use bytes::Bytes;
+
 use crate::revision::{Commit, Nearest, Revision};
 use crate::shell::{Captured, Output};
 
@@ -95,7 +97,7 @@ impl<'r> Refs<'r> {
 }
 
 impl Output for Refs<'_> {
-    async fn out(&mut self, bytes: &[u8]) -> io::Result<()> {
+    async fn out(&mut self, bytes: Bytes) -> io::Result<()> {
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
             if self.line.len() + part.len() <= MAX_LINE {
                 self.line.extend_from_slice(part);
@@ -173,9 +175,9 @@ mod tests {
         let revision = "main".parse().unwrap();
         let mut refs = Refs::seeking(&revision);
         for piece in [&A[..9], &A[9..], "\trefs/he", "ads/main\n"] {
-            refs.out(piece.as_bytes()).await.unwrap();
+            refs.out(piece.into()).await.unwrap();
         }
-        refs.out("x".repeat(2 * MAX_LINE).as_bytes()).await.unwrap();
+        refs.out("x".repeat(2 * MAX_LINE).into()).await.unwrap();
         assert!(refs.line.len() <= MAX_LINE);
         assert_eq!(refs.found().unwrap().as_str(), A);
     }

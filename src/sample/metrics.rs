@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use tokio::task::spawn_blocking;
 
 use super::{Host, Sample};
@@ -48,10 +49,10 @@ fn append(path: &Path, bytes: &[u8], at: u64) -> io::Result<()> {
 }
 
 impl Output for MetricsFile {
-    async fn out(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let (path, content, at) = (self.path.clone(), bytes.to_vec(), self.next);
-        off_the_runtime(move || append(&path, &content, at)).await?;
-        self.next += bytes.len() as u64;
+    async fn out(&mut self, bytes: Bytes) -> io::Result<()> {
+        let (path, at, size) = (self.path.clone(), self.next, bytes.len() as u64);
+        off_the_runtime(move || append(&path, &bytes, at)).await?;
+        self.next += size;
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::marked_lines::MarkedLines;
@@ -213,15 +214,14 @@ impl<'a, R: Reporter> StepLog<'a, R> {
     }
 
     /// Keeps the bytes that come next.
-    async fn keep(&mut self, bytes: &[u8]) -> io::Result<()> {
+    async fn keep(&mut self, bytes: Bytes) -> io::Result<()> {
         let at = match self.end {
             Some(end) if self.next >= end.from => end.at + (self.next - end.from),
             _ => self.next,
         };
-        let content = bytes.to_vec();
-        self.write(move |file| file.write_all_at(&content, at))
-            .await?;
         let kept = self.next + bytes.len() as u64;
+        self.write(move |file| file.write_all_at(&bytes, at))
+            .await?;
         match &mut self.end {
             Some(end) if self.next >= end.from => end.kept = kept,
             _ => self.kept = kept,
@@ -248,10 +248,10 @@ impl<'a, R: Reporter> StepLog<'a, R> {
 }
 
 impl<R: Reporter> Output for StepLog<'_, R> {
-    async fn out(&mut self, bytes: &[u8]) -> io::Result<()> {
+    async fn out(&mut self, bytes: Bytes) -> io::Result<()> {
         // A step goes on whatever becomes of its log: what could not be written is fetched again after it.
         if self.strict || (self.trouble.is_none() && self.kept == self.next) {
-            let kept = self.keep(bytes).await;
+            let kept = self.keep(bytes.clone()).await;
             if let Err(error) = kept {
                 self.trouble = Some(error.to_string());
                 if self.strict {

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::io;
 use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::io::AsyncRead;
 use tokio::time::Instant;
@@ -135,7 +136,7 @@ struct Heard<'a, 'w, O, S, P, R> {
 }
 
 impl<O: Output, S, P, R: Reporter> Output for Heard<'_, '_, O, S, P, R> {
-    async fn out(&mut self, bytes: &[u8]) -> io::Result<()> {
+    async fn out(&mut self, bytes: Bytes) -> io::Result<()> {
         self.shell.tell_heard();
         self.inner.out(bytes).await
     }

@@ -8,11 +8,12 @@ use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use bytes::BytesMut;
 use jiff::Timestamp;
 use russh::client;
 use russh::keys::{HashAlg, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate};
-use russh::{Channel, ChannelMsg, Preferred, cipher, kex};
-use tokio::io::AsyncRead;
+use russh::{Channel, ChannelMsg, ChannelWriteHalf, Preferred, cipher, kex};
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
@@ -51,6 +52,9 @@ const LONG_WINDOW: u32 = 16 << 20;
 
 /// Two to five times the throughput of the library's default, in bytes.
 const PACKET_SIZE: u32 = 65_535;
+
+/// The most that OpenSSH's server takes in a packet, in bytes.
+const SENT_PACKET_SIZE: usize = 32 << 10;
 
 /// The number of packets that may wait for the disk before the network is held up: bounds the memory of a transfer.
 const CHANNEL_BUFFER: usize = 8;
@@ -255,6 +259,20 @@ impl SshShell {
     }
 }
 
+/// Sends what a command reads. The library's own way is to copy 8 KiB at a time, each in a packet of its own.
+async fn feed(
+    writer: &ChannelWriteHalf<client::Msg>,
+    mut stdin: impl AsyncRead + Unpin,
+) -> Result<(), russh::Error> {
+    loop {
+        let mut packet = BytesMut::with_capacity(SENT_PACKET_SIZE);
+        if stdin.read_buf(&mut packet).await? == 0 {
+            return Ok(());
+        }
+        writer.data_bytes(packet.freeze()).await?;
+    }
+}
+
 fn config(window_size: u32) -> client::Config {
     let mut ciphers = vec![cipher::AES_128_GCM, cipher::AES_256_GCM];
     let mut exchanges = vec![kex::CURVE25519, kex::CURVE25519_PRE_RFC_8731];
@@ -308,19 +326,19 @@ impl Shell for SshShell {
         let channel = channel.await?;
         let keep_spare = session.keep_spare();
         let (mut reader, writer) = channel.split();
-        let feed = async move {
+        let feeding = async move {
             // A command that does not read all of its input is in its right; a broken connection shows below.
-            let _ = writer.data(stdin).await;
+            let _ = feed(&writer, stdin).await;
             let _ = writer.eof().await;
             writer
         };
-        tokio::pin!(feed, keep_spare);
+        tokio::pin!(feeding, keep_spare);
         let mut writer_kept = None;
         let mut spare_kept = false;
         let mut exit = None;
         loop {
             let message = tokio::select! {
-                writer = &mut feed, if writer_kept.is_none() => {
+                writer = &mut feeding, if writer_kept.is_none() => {
                     writer_kept = Some(writer);
                     continue;
                 }
@@ -333,7 +351,7 @@ impl Shell for SshShell {
             match message {
                 Some(ChannelMsg::Data { data }) => {
                     output
-                        .out(&data)
+                        .out(data)
                         .await
                         .map_err(|source| ShellError::LocalIo {
                             what: "passing on a command's output",

@@ -6,6 +6,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::{Instant, sleep_until};
 
@@ -62,7 +63,7 @@ impl<R: AsyncRead + Unpin> AsyncRead for Watch<'_, R> {
 }
 
 impl<O: Output> Output for Watch<'_, &mut O> {
-    async fn out(&mut self, bytes: &[u8]) -> io::Result<()> {
+    async fn out(&mut self, bytes: Bytes) -> io::Result<()> {
         self.moved.set(Instant::now());
         let taken = self.inner.out(bytes).await;
         self.moved.set(Instant::now());

@@ -2,7 +2,7 @@
 //! The stream has several members, each at the level that brought most of the files in a second before.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -27,6 +27,9 @@ const OWNER: u32 = 0o700;
 /// The permissions of what is not on disk as it is sent.
 const TEXT_MODE: u32 = 0o644;
 const LINK_MODE: u32 = 0o777;
+
+/// The most that is read of a file at once, in bytes.
+const READ_SIZE: usize = 128 << 10;
 
 /// The level of zstd at which it does little more than to copy.
 const PLAIN_ZSTD: i32 = -100_000;
@@ -284,7 +287,13 @@ fn append_file(
         done,
         error: None,
     };
-    let appended = archive.append_data(header, place, &mut reader);
+    // What appends it reads a few KiB at a time.
+    let capacity = usize::try_from(size).map_or(READ_SIZE, |size| size.min(READ_SIZE));
+    let appended = archive.append_data(
+        header,
+        place,
+        BufReader::with_capacity(capacity, &mut reader),
+    );
     let unreadable = |source| PackError::Unreadable {
         path: place.display().to_string(),
         source,

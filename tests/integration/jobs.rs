@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::io;
 use std::path::Path;
 
+use bytes::Bytes;
 use collector::instance::LeaseToken;
 use collector::job::{Job, JobEnd, Log};
 use collector::shell::process::ProcessShell;
@@ -34,8 +35,8 @@ impl Shell for Counted {
 struct Whole(Vec<u8>);
 
 impl Output for Whole {
-    async fn out(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.0.extend_from_slice(bytes);
+    async fn out(&mut self, bytes: Bytes) -> io::Result<()> {
+        self.0.extend_from_slice(&bytes);
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use bytes::Bytes;
 use collector::collect::{Arrivals, Collection, collect};
 use collector::config::Pattern;
 use collector::records::FileState;
@@ -84,7 +85,7 @@ struct Tap<'a, O> {
 }
 
 impl<O: Output> Output for Tap<'_, O> {
-    async fn out(&mut self, bytes: &[u8]) -> io::Result<()> {
+    async fn out(&mut self, bytes: Bytes) -> io::Result<()> {
         let before = self.simulation.sent.get();
         let after = before + bytes.len();
         self.simulation.sent.set(after);
@@ -98,7 +99,7 @@ impl<O: Output> Output for Tap<'_, O> {
                 self.simulation.fault.set(None);
                 let mut damaged = bytes.to_vec();
                 damaged[at - before] ^= 1;
-                self.output.out(&damaged).await
+                self.output.out(damaged.into()).await
             }
             _ => self.output.out(bytes).await,
         }

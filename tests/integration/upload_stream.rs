@@ -85,7 +85,7 @@ impl Shell for WithPath {
         let _ = tokio::io::copy(&mut stdin, &mut pipe).await;
         drop(pipe);
         let ended = child.wait_with_output().await.unwrap();
-        output.out(&ended.stdout).await.unwrap();
+        output.out(ended.stdout.into()).await.unwrap();
         Ok(Exit::Code(ended.status.code().unwrap()))
     }
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::rc::Rc;
 
+use bytes::Bytes;
 use collector::shell::process::ProcessShell;
 use collector::shell::{Command, Exit, Output, Shell, ShellError};
 use tokio::io::AsyncRead;
@@ -132,7 +133,7 @@ struct Tap<'a, O> {
 }
 
 impl<O: Output> Output for Tap<'_, O> {
-    async fn out(&mut self, bytes: &[u8]) -> io::Result<()> {
+    async fn out(&mut self, bytes: Bytes) -> io::Result<()> {
         self.output.out(bytes).await?;
         if self.remote && self.simulation.line.get() != Line::Good {
             return Err(io::ErrorKind::ConnectionReset.into());

@@ -26,6 +26,9 @@ const TRIAL_INTERVAL: u32 = 16;
 /// A plain portion is looked at so often before it counts as slow.
 const MAX_PLAIN_TRIALS: u32 = 2;
 
+/// A plain portion that was slower by less than this factor may have been so by chance.
+const DOUBTFUL: f64 = 1.5;
+
 /// The most portions that are kept small because one that was sent plainly is still under way.
 const MAX_AWAITING: u32 = 4;
 
@@ -122,7 +125,7 @@ impl Tuning {
 
     /// Whether a plain portion is worth another look: the first one is so small that it may have been slow by chance.
     fn is_plain_doubtful(&self, best: usize) -> bool {
-        let doubtful = |(plain, best)| plain * 2.0 > best;
+        let doubtful = |(plain, best)| plain * DOUBTFUL > best;
         best != 0
             && self.asked(0) < MAX_PLAIN_TRIALS
             && self.rate(0).zip(self.rate(best)).is_some_and(doubtful)
@@ -148,12 +151,12 @@ impl Tuning {
             // Not plainly, which may take very long.
             &[higher, lower.max(1)]
         };
+        if order.contains(&0) && self.is_plain_doubtful(best) {
+            return Some(0);
+        }
         let asked = |level: &usize| self.asked.get(*level).map(|count| *count > 0);
         if let Some(unknown) = order.iter().find(|level| asked(level) == Some(false)) {
             return Some(*unknown);
-        }
-        if order.contains(&0) && self.is_plain_doubtful(best) {
-            return Some(0);
         }
         self.since_trial += 1;
         if self.since_trial < TRIAL_INTERVAL {

@@ -68,12 +68,9 @@ impl Tuning {
     /// to send anything plainly; then as was best, with a look at its neighbours.
     pub(crate) fn next(&mut self, left: u64) -> Request {
         let best = self.best();
-        let awaits = best.is_some() && self.awaits_plain();
-        let level = match best {
-            None => 1,
-            Some(best) if awaits => best,
-            Some(best) => self.trial(best).unwrap_or(best),
-        };
+        let awaits = self.awaits_plain();
+        let trial = best.filter(|_| !awaits).and_then(|best| self.trial(best));
+        let level = trial.or(best).unwrap_or(1);
         let rate = best.and_then(|best| self.rate(best));
         let usual = rate.map_or(FIRST_SIZE, |rate| in_time(rate, AIMED_SECONDS));
         let tried = best.is_some_and(|best| best != level);

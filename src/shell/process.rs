@@ -3,11 +3,10 @@
 use std::env;
 use std::ffi::OsStr;
 use std::io;
-use std::mem;
 use std::path::PathBuf;
 use std::process::Stdio;
 
-use bytes::BytesMut;
+use bytes::Bytes;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command as Process;
@@ -111,18 +110,18 @@ impl Shell for ProcessShell {
         };
         tokio::pin!(feed);
         let (mut all_fed, mut out_open, mut err_open) = (false, true, true);
-        let mut out_chunk = BytesMut::with_capacity(CHUNK);
+        let mut out_chunk = vec![0; CHUNK];
         let mut err_chunk = vec![0; CHUNK];
         while out_open || err_open {
             tokio::select! {
                 () = &mut feed, if !all_fed => all_fed = true,
-                count = out.read_buf(&mut out_chunk), if out_open => {
+                count = out.read(&mut out_chunk), if out_open => {
                     let count = count.map_err(local_io("reading a command's output"))?;
                     out_open = count > 0;
-                    let bytes = mem::replace(&mut out_chunk, BytesMut::with_capacity(CHUNK)).freeze();
+                    let bytes = out_chunk.get(..count).unwrap_or_default();
                     // The end of the output is none of it: whoever takes no more would refuse it, too.
                     if out_open {
-                        output.out(bytes).await.map_err(local_io("passing on a command's output"))?;
+                        output.out(Bytes::copy_from_slice(bytes)).await.map_err(local_io("passing on a command's output"))?;
                     }
                 }
                 count = err.read(&mut err_chunk), if err_open => {
@@ -157,8 +156,6 @@ impl Shell for ProcessShell {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bytes::Bytes;
-
     use crate::shell::{Captured, run_script};
     use std::time::Duration;
 

@@ -244,6 +244,11 @@ mod tests {
             ),
             ("--- FAIL: BenchmarkA-2", "BenchmarkA-2 failed"),
             ("panic: boom", "the benchmarks crashed: panic: boom"),
+            // What Go prints where it ends before the panic of the benchmark is printed.
+            (
+                "       0\t               NaN ns/op",
+                "`NaN` is not a finite number",
+            ),
         ] {
             let text = format!("BenchmarkA-2   \t{printed}\nPASS\n");
             let read = read_as(&go(), "go.txt", &text);

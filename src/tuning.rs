@@ -105,6 +105,11 @@ impl Tuning {
         }
     }
 
+    /// Whether it is the processors that hold up what is sent plainly, and not the link.
+    pub(crate) fn is_plain_fast(&self) -> bool {
+        self.rate(0) > Some(BUSY_RATE)
+    }
+
     fn rate(&self, level: usize) -> Option<f64> {
         self.rates.get(level).copied().flatten()
     }

@@ -1,15 +1,17 @@
-//! Sends the scripts, and what else they need, to the instance: read from disk, compressed and sent as one stream.
+//! Sends the scripts, and what else they need, to the instance: read from disk and sent as a tar stream, or as
+//! several, where some of it is to be compressed and some not.
 
 mod pack;
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::JoinHandle;
@@ -19,7 +21,7 @@ use crate::project_file::ProjectFile;
 use crate::records::{UploadedFile, Uploads};
 use crate::reporter::{Event, Reporter};
 use crate::shell::{Captured, Command, Reconnect, Shell, ShellError, execute_unless_stalled};
-use pack::{Format, PackError, pack};
+use pack::{Format, PackError, Packed, Portions, hash, pack};
 
 const RECEIVE: &str = include_str!("upload/receive.sh");
 
@@ -85,7 +87,7 @@ pub(crate) fn progress(reporter: &impl Reporter, total: u64) -> impl FnMut(u64) 
 /// # Errors
 /// Which of them cannot be read, and why.
 pub fn fingerprint(files: &[ProjectFile]) -> Result<Vec<UploadedFile>, String> {
-    pack(files, io::sink(), Format::Gzip, &AtomicU64::new(0)).map_err(|error| error.to_string())
+    hash(files).map_err(|error| error.to_string())
 }
 
 /// Sends the files, of so many bytes in all, once.
@@ -93,27 +95,56 @@ async fn send(
     shell: &impl Shell,
     files: Arc<[ProjectFile]>,
     total: u64,
-    progress: impl FnMut(u64) + Unpin,
+    mut progress: impl FnMut(u64) + Unpin,
 ) -> Result<Vec<UploadedFile>, ShellError> {
-    let format = if total < MIN_SIZE_TO_ASK {
+    let compressed = if total < MIN_SIZE_TO_ASK {
         Format::Gzip
     } else {
         best_format(shell).await?
     };
-    let (sender, parcels) = mpsc::channel(PARCELS);
+    let mut format = compressed;
+    let mut portions = Portions::new(total);
+    let mut sent = Vec::new();
+    let mut from = 0;
     let done = Arc::new(AtomicU64::new(0));
-    let packing = {
-        let done = Arc::clone(&done);
-        let stream = BufWriter::with_capacity(PARCEL_SIZE, Parcels(sender));
-        tokio::task::spawn_blocking(move || pack(&files, stream, format, &done))
-    };
-    let stdin = Counted {
-        parcels,
-        current: Bytes::new(),
-        done: &done,
-        progress,
-    };
-    let command = Command::new(RECEIVE, [format.program()]).in_bash();
+    loop {
+        let (sender, parcels) = mpsc::channel(PARCELS);
+        let packing = {
+            let (files, done) = (Arc::clone(&files), Arc::clone(&done));
+            let stream = Parcels::new(sender);
+            tokio::task::spawn_blocking(move || {
+                let files = files.get(from..).unwrap_or_default();
+                pack(files, stream, format, portions, &done)
+            })
+        };
+        let stdin = Counted {
+            parcels,
+            current: Bytes::new(),
+            done: &done,
+            progress: &mut progress,
+        };
+        let packed = send_stream(shell, format, stdin, packing).await?;
+        sent.extend(packed.sent);
+        from += packed.files;
+        if from >= files.len() {
+            return Ok(sent);
+        }
+        portions = packed.portions;
+        format = match format {
+            Format::Plain => compressed,
+            Format::Gzip | Format::Zstd => Format::Plain,
+        };
+    }
+}
+
+/// Sends a stream, which a thread packs, to its end.
+async fn send_stream(
+    shell: &impl Shell,
+    format: Format,
+    stdin: impl AsyncRead + Unpin,
+    packing: JoinHandle<Result<Packed, PackError>>,
+) -> Result<Packed, ShellError> {
+    let command = Command::new(RECEIVE, format.program()).in_bash();
     let mut captured = Captured::default();
     let exit = execute_unless_stalled(shell, WHAT, &command, stdin, &mut captured, STALL).await;
     match (packed(packing).await, exit) {
@@ -121,7 +152,7 @@ async fn send(
             Err(ShellError::Unsent { path, source })
         }
         (_, Err(error)) => Err(error),
-        (Ok(sent), Ok(exit)) if exit.success() => Ok(sent),
+        (Ok(packed), Ok(exit)) if exit.success() => Ok(packed),
         (packed, Ok(exit)) => {
             let stderr_line = captured.stderr_line();
             let reason = match packed {
@@ -150,9 +181,7 @@ async fn best_format(shell: &impl Shell) -> Result<Format, ShellError> {
 }
 
 /// The result of the reading thread; it ends when nobody takes anything from it any more.
-async fn packed(
-    packing: JoinHandle<Result<Vec<UploadedFile>, PackError>>,
-) -> Result<Vec<UploadedFile>, PackError> {
+async fn packed(packing: JoinHandle<Result<Packed, PackError>>) -> Result<Packed, PackError> {
     match timeout(STOP_DEADLINE, packing).await {
         Ok(Ok(packed)) => packed,
         Ok(Err(panic)) => Err(PackError::Untaken(io::Error::other(panic))),
@@ -161,17 +190,41 @@ async fn packed(
 }
 
 /// Passes on what is written to it.
-struct Parcels(Sender<Bytes>);
+struct Parcels {
+    sender: Sender<Bytes>,
+    parcel: BytesMut,
+}
+
+impl Parcels {
+    fn new(sender: Sender<Bytes>) -> Self {
+        Self {
+            sender,
+            parcel: BytesMut::new(),
+        }
+    }
+}
 
 impl Write for Parcels {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let sent = self.0.blocking_send(Bytes::copy_from_slice(bytes));
-        sent.map_err(|_| io::ErrorKind::BrokenPipe)?;
-        Ok(bytes.len())
+        if self.parcel.capacity() == 0 {
+            self.parcel.reserve(PARCEL_SIZE);
+        }
+        let room = self.parcel.capacity() - self.parcel.len();
+        let (taken, _) = bytes.split_at(bytes.len().min(room));
+        self.parcel.extend_from_slice(taken);
+        if taken.len() == room {
+            self.flush()?;
+        }
+        Ok(taken.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        let parcel = mem::take(&mut self.parcel);
+        if parcel.is_empty() {
+            return Ok(());
+        }
+        let sent = self.sender.blocking_send(parcel.freeze());
+        sent.map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 }
 

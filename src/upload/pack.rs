@@ -1,5 +1,5 @@
-//! Packs files into a compressed tar stream as they are read, and hashes them on the way.
-//! The stream has several members, each at the level that brought most of the files in a second before.
+//! Packs files into tar streams as they are read, and hashes them on the way.
+//! A compressed one has several members, each at the level that brought most of the files in a second before.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Write};
@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -34,9 +34,14 @@ const READ_SIZE: usize = 128 << 10;
 /// The level of zstd at which it does little more than to copy.
 const PLAIN_ZSTD: i32 = -100_000;
 
+/// With less to come, in bytes, another stream would cost more than it brings.
+const MIN_SIZE_OF_ANOTHER: u64 = 16 << 20;
+
 /// The compression of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
+    /// Costs the ends least, where the link is faster than they are.
+    Plain,
     /// Every image can read it.
     Gzip,
     /// Costs both ends a fraction of that.
@@ -44,13 +49,64 @@ pub(super) enum Format {
 }
 
 impl Format {
-    /// The program that reads it.
-    pub(super) const fn program(self) -> &'static str {
+    /// The program that reads it, where tar alone does not.
+    pub(super) const fn program(self) -> Option<&'static str> {
         match self {
-            Self::Gzip => "gzip",
-            Self::Zstd => "zstd",
+            Self::Plain => None,
+            Self::Gzip => Some("gzip"),
+            Self::Zstd => Some("zstd"),
         }
     }
+}
+
+/// What the portions of an upload have brought so far, and the form of the next one.
+#[derive(Debug)]
+pub(super) struct Portions {
+    tuning: Tuning,
+    request: Request,
+    left: u64,
+}
+
+impl Portions {
+    /// Of an upload of about so many bytes.
+    pub(super) fn new(left: u64) -> Self {
+        let mut tuning = Tuning::default();
+        Self {
+            request: tuning.next(left),
+            tuning,
+            left,
+        }
+    }
+
+    /// Enters a portion, with what it took where that is known.
+    fn passed(&mut self, bytes: u64, time: Option<Duration>) {
+        if let Some(time) = time {
+            self.tuning.measured(self.request, bytes, time);
+        }
+        self.left = self.left.saturating_sub(bytes);
+        self.request = self.tuning.next(self.left);
+    }
+
+    /// Whether the rest is to come in another stream: a plain one where both ends are slower than the link, a compressed one
+    /// where they no longer are.
+    fn need_another(&self, format: Format) -> bool {
+        let fits = match format {
+            Format::Plain => !self.request.is_compressed(),
+            Format::Gzip | Format::Zstd => {
+                self.request.is_compressed() || !self.tuning.is_plain_fast()
+            }
+        };
+        !fits && self.left >= MIN_SIZE_OF_ANOTHER
+    }
+}
+
+/// A stream that was packed.
+#[derive(Debug)]
+pub(super) struct Packed {
+    /// The number of files that were packed; what is behind them is to come in a stream of the other kind.
+    pub(super) files: usize,
+    pub(super) sent: Vec<UploadedFile>,
+    pub(super) portions: Portions,
 }
 
 /// Why not everything was packed.
@@ -69,58 +125,64 @@ pub(super) enum PackError {
     Untaken(io::Error),
 }
 
-/// Packs the files, and returns what was in them. `done` counts the bytes that were read.
+/// Packs files, at least the first of them, and returns what was in them. `done` counts the bytes that were read.
 pub(super) fn pack(
     files: &[ProjectFile],
     into: impl Write,
     format: Format,
+    portions: Portions,
     done: &AtomicU64,
-) -> Result<Vec<UploadedFile>, PackError> {
-    let total = files.iter().map(ProjectFile::size).sum();
-    let members = Members::new(into, format, total).map_err(PackError::Untaken)?;
+) -> Result<Packed, PackError> {
+    let members = Members::new(into, format, portions).map_err(PackError::Untaken)?;
     let mut archive = Builder::new(members);
     let mut sent = Vec::new();
+    let mut count = 0;
     for file in files {
-        let content = append(&mut archive, file, done)?;
-        sent.extend(content.map(|content| UploadedFile {
-            path: FilePath::new(file.destination.as_os_str().as_bytes()),
-            content,
-        }));
+        sent.extend(append(&mut archive, file, done)?);
+        count += 1;
+        if archive.get_ref().portions.need_another(format) {
+            break;
+        }
     }
-    archive
+    let (mut stream, portions) = archive
         .into_inner()
         .and_then(Members::finish)
-        .and_then(|mut stream| stream.flush())
         .map_err(PackError::Untaken)?;
-    Ok(sent)
+    stream.flush().map_err(PackError::Untaken)?;
+    Ok(Packed {
+        files: count,
+        sent,
+        portions,
+    })
 }
 
-/// A compressed stream whose level follows what the link and the processor bear.
+/// The files and links as they would be sent. Reads all of them.
+pub(super) fn hash(files: &[ProjectFile]) -> Result<Vec<UploadedFile>, PackError> {
+    let mut archive = Builder::new(io::sink());
+    let done = AtomicU64::new(0);
+    let hashed = files.iter().map(|file| append(&mut archive, file, &done));
+    hashed.filter_map(Result::transpose).collect()
+}
+
+/// A stream whose level of compression follows what the link and the processor bear.
 struct Members<W: Write> {
     /// None after an error only.
     encoder: Option<Encoder<W>>,
     format: Format,
-    tuning: Tuning,
-    request: Request,
+    portions: Portions,
     /// None for the first member, which waits for the command to begin.
     begun: Option<Instant>,
     written: u64,
-    left: u64,
 }
 
 impl<W: Write> Members<W> {
-    /// A stream for about so many bytes.
-    fn new(into: W, format: Format, left: u64) -> io::Result<Self> {
-        let mut tuning = Tuning::default();
-        let request = tuning.next(left);
+    fn new(into: W, format: Format, portions: Portions) -> io::Result<Self> {
         Ok(Self {
-            encoder: Some(Encoder::new(into, format, request)?),
+            encoder: Some(Encoder::new(into, format, portions.request)?),
             format,
-            tuning,
-            request,
+            portions,
             begun: None,
             written: 0,
-            left,
         })
     }
 
@@ -130,25 +192,23 @@ impl<W: Write> Members<W> {
 
     fn begin_next(&mut self) -> io::Result<()> {
         let into = self.encoder.take().ok_or_else(failed_before)?.finish()?;
-        if let Some(begun) = self.begun {
-            self.tuning
-                .measured(self.request, self.written, begun.elapsed());
-        }
-        self.left = self.left.saturating_sub(self.written);
-        self.request = self.tuning.next(self.left);
-        self.encoder = Some(Encoder::new(into, self.format, self.request)?);
+        let time = self.begun.map(|begun| begun.elapsed());
+        self.portions.passed(self.written, time);
+        self.encoder = Some(Encoder::new(into, self.format, self.portions.request)?);
         self.written = 0;
         self.begun = Some(Instant::now());
         Ok(())
     }
 
-    fn finish(self) -> io::Result<W> {
-        self.encoder.ok_or_else(failed_before)?.finish()
+    fn finish(self) -> io::Result<(W, Portions)> {
+        let into = self.encoder.ok_or_else(failed_before)?.finish()?;
+        Ok((into, self.portions))
     }
 }
 
 /// A member on its way.
 enum Encoder<W: Write> {
+    Plain(W),
     Gzip(GzEncoder<W>),
     Zstd(zstd::Encoder<'static, W>),
 }
@@ -156,6 +216,7 @@ enum Encoder<W: Write> {
 impl<W: Write> Encoder<W> {
     fn new(into: W, format: Format, request: Request) -> io::Result<Self> {
         Ok(match format {
+            Format::Plain => Self::Plain(into),
             Format::Gzip => {
                 let level = Compression::new(request.level().into());
                 Self::Gzip(GzEncoder::new(into, level))
@@ -174,6 +235,7 @@ impl<W: Write> Encoder<W> {
 
     fn finish(self) -> io::Result<W> {
         match self {
+            Self::Plain(into) => Ok(into),
             Self::Gzip(encoder) => encoder.finish(),
             Self::Zstd(encoder) => encoder.finish(),
         }
@@ -183,6 +245,7 @@ impl<W: Write> Encoder<W> {
 impl<W: Write> Write for Encoder<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
+            Self::Plain(into) => into.write(bytes),
             Self::Gzip(encoder) => encoder.write(bytes),
             Self::Zstd(encoder) => encoder.write(bytes),
         }
@@ -190,6 +253,7 @@ impl<W: Write> Write for Encoder<W> {
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
+            Self::Plain(into) => into.flush(),
             Self::Gzip(encoder) => encoder.flush(),
             Self::Zstd(encoder) => encoder.flush(),
         }
@@ -202,7 +266,7 @@ fn failed_before() -> io::Error {
 
 impl<W: Write> Write for Members<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.written >= self.request.size {
+        if self.written >= self.portions.request.size {
             self.begin_next()?;
         }
         let count = self.encoder()?.write(bytes)?;
@@ -215,18 +279,19 @@ impl<W: Write> Write for Members<W> {
     }
 }
 
+/// Packs one file, link or directory; what was sent of it, but for a directory.
 fn append(
     archive: &mut Builder<impl Write>,
     file: &ProjectFile,
     done: &AtomicU64,
-) -> Result<Option<UploadedContent>, PackError> {
+) -> Result<Option<UploadedFile>, PackError> {
     let place = file.destination.as_path();
     let unreadable = |source| PackError::Unreadable {
         path: place.display().to_string(),
         source,
     };
     let mut header = Header::new_gnu();
-    match &file.content {
+    let content = match &file.content {
         Content::File { source, .. } => {
             // What became a pipe since it was looked at would be waited for without end.
             let metadata = fs::metadata(source).map_err(unreadable)?;
@@ -235,12 +300,12 @@ fn append(
             }
             let opened = File::open(source).map_err(unreadable)?;
             describe(&mut header, &opened.metadata().map_err(unreadable)?);
-            append_file(archive, &mut header, place, opened, done).map(Some)
+            append_file(archive, &mut header, place, opened, done)?
         }
         Content::Text(text) => {
             header.set_mode(TEXT_MODE);
             header.set_size(text.len() as u64);
-            append_file(archive, &mut header, place, text.as_slice(), done).map(Some)
+            append_file(archive, &mut header, place, text.as_slice(), done)?
         }
         Content::Directory { source } => {
             describe(&mut header, &fs::metadata(source).map_err(unreadable)?);
@@ -251,7 +316,7 @@ fn append(
             header.set_size(0);
             let appended = archive.append_data(&mut header, place, io::empty());
             appended.map_err(PackError::Untaken)?;
-            Ok(None)
+            return Ok(None);
         }
         Content::Link { target } => {
             header.set_entry_type(EntryType::Symlink);
@@ -260,9 +325,13 @@ fn append(
             let appended = archive.append_link(&mut header, place, target);
             appended.map_err(PackError::Untaken)?;
             let link = FilePath::new(target.as_os_str().as_bytes());
-            Ok(Some(UploadedContent::Link { link }))
+            UploadedContent::Link { link }
         }
-    }
+    };
+    Ok(Some(UploadedFile {
+        path: FilePath::new(place.as_os_str().as_bytes()),
+        content,
+    }))
 }
 
 fn describe(header: &mut Header, metadata: &fs::Metadata) {
@@ -355,39 +424,121 @@ mod tests {
     /// More than the first portions, so that several members follow each other.
     const SIZE: usize = 40 << 20;
 
+    fn text(name: &str, text: &[u8]) -> ProjectFile {
+        ProjectFile {
+            destination: name.into(),
+            content: Content::Text(text.to_vec()),
+        }
+    }
+
+    /// The names of an archive with their content.
+    fn entries(archive: impl Read) -> Vec<(String, Vec<u8>)> {
+        let mut archive = tar::Archive::new(archive);
+        let entries = archive.entries().unwrap().map(|entry| {
+            let mut entry = entry.unwrap();
+            let mut read = Vec::new();
+            entry.read_to_end(&mut read).unwrap();
+            (entry.path().unwrap().display().to_string(), read)
+        });
+        entries.collect()
+    }
+
     #[test]
     fn a_stream_of_several_members_reads_as_one() {
         let line = b"timestamp=1 level=info request served\n";
-        let text: Vec<u8> = line.iter().copied().cycle().take(SIZE).collect();
-        let file = ProjectFile {
-            destination: "text".into(),
-            content: Content::Text(text.clone()),
-        };
+        let content: Vec<u8> = line.iter().copied().cycle().take(SIZE).collect();
+        let files = [text("text", &content)];
         for format in [Format::Gzip, Format::Zstd] {
-            let (mut packed, done) = (Vec::new(), AtomicU64::new(0));
-            let sent = pack(std::slice::from_ref(&file), &mut packed, format, &done).unwrap();
-            assert_eq!(sent.len(), 1);
+            let (mut stream, done) = (Vec::new(), AtomicU64::new(0));
+            let portions = Portions::new(SIZE as u64);
+            let packed = pack(&files, &mut stream, format, portions, &done).unwrap();
+            assert_eq!((packed.files, packed.sent.len()), (1, 1));
             assert_eq!(done.into_inner(), SIZE as u64);
-            let packed = packed.as_slice();
-            let (whole, mut single): (Box<dyn Read>, Box<dyn Read>) = match format {
-                Format::Gzip => (
-                    Box::new(MultiGzDecoder::new(packed)),
-                    Box::new(GzDecoder::new(packed)),
-                ),
-                Format::Zstd => (
-                    Box::new(zstd::Decoder::new(packed).unwrap()),
-                    Box::new(zstd::Decoder::new(packed).unwrap().single_frame()),
-                ),
+            let stream = stream.as_slice();
+            let (whole, mut single): (Box<dyn Read>, Box<dyn Read>) = if format == Format::Gzip {
+                (
+                    Box::new(MultiGzDecoder::new(stream)),
+                    Box::new(GzDecoder::new(stream)),
+                )
+            } else {
+                (
+                    Box::new(zstd::Decoder::new(stream).unwrap()),
+                    Box::new(zstd::Decoder::new(stream).unwrap().single_frame()),
+                )
             };
-            let mut archive = tar::Archive::new(whole);
-            let mut entry = archive.entries().unwrap().next().unwrap().unwrap();
-            let mut read = Vec::new();
-            entry.read_to_end(&mut read).unwrap();
-            assert!(read == text);
+            assert!(entries(whole) == [("text".to_owned(), content.clone())]);
             // A single member ends before the last entry does.
             let mut first = Vec::new();
             single.read_to_end(&mut first).unwrap();
             assert!(first.len() < SIZE, "one member of {} bytes", first.len());
         }
+    }
+
+    /// An upload on the way, whose portions took these megabytes a second, with so much to come.
+    fn on_the_way(rates: &[u32], left: u64) -> Portions {
+        let mut portions = Portions::new(1 << 40);
+        for rate in rates {
+            let seconds = 1.0 / f64::from(*rate);
+            portions.passed(10 << 20, Some(Duration::from_secs_f64(10.0 * seconds)));
+        }
+        Portions { left, ..portions }
+    }
+
+    #[test]
+    fn where_the_link_is_faster_than_both_ends_the_rest_comes_plainly_in_a_stream_of_its_own() {
+        let files = [text("a", b"1"), text("b", b"2"), text("c", b"3")];
+        let done = AtomicU64::new(0);
+        let (mut first, mut rest) = (Vec::new(), Vec::new());
+        let fast = on_the_way(&[300, 500], 1 << 30);
+        let packed = pack(&files, &mut first, Format::Zstd, fast, &done).unwrap();
+        assert_eq!(packed.files, 1);
+        let first = entries(zstd::Decoder::new(first.as_slice()).unwrap());
+        assert_eq!(first, [("a".to_owned(), b"1".to_vec())]);
+
+        let packed = pack(
+            &files[1..],
+            &mut rest,
+            Format::Plain,
+            packed.portions,
+            &done,
+        );
+        assert_eq!(packed.unwrap().files, 2);
+        let rest = entries(rest.as_slice());
+        assert_eq!(rest.len(), 2);
+        assert_eq!(rest[1], ("c".to_owned(), b"3".to_vec()));
+    }
+
+    #[test]
+    fn a_stream_is_changed_only_for_what_is_worth_it() {
+        let needed = |rates: &[u32], left, format| on_the_way(rates, left).need_another(format);
+        assert!(needed(&[300, 500], 1 << 30, Format::Gzip));
+        assert!(!needed(&[300, 500], 1 << 20, Format::Gzip), "so little");
+        assert!(
+            !needed(&[100, 110], 1 << 30, Format::Zstd),
+            "so slow a link"
+        );
+        assert!(
+            !needed(&[300, 150], 1 << 30, Format::Zstd),
+            "compression won"
+        );
+        assert!(!needed(&[300, 500], 1 << 30, Format::Plain));
+        assert!(
+            needed(&[300, 500, 20], 1 << 30, Format::Plain),
+            "a link that became slow"
+        );
+    }
+
+    #[test]
+    fn what_would_be_sent_is_hashed_as_what_is() {
+        let files = [text("a", b"1"), text("b", b"2")];
+        let portions = Portions::new(2);
+        let packed = pack(
+            &files,
+            io::sink(),
+            Format::Gzip,
+            portions,
+            &AtomicU64::new(0),
+        );
+        assert_eq!(hash(&files).unwrap(), packed.unwrap().sent);
     }
 }

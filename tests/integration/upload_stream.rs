@@ -16,6 +16,8 @@ use collector::shell::{Command, Exit, Output, Shell, ShellError};
 use collector::upload::upload;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
+use crate::skip::say;
+
 /// Counts the events that are about progress.
 #[derive(Default)]
 struct RecordingReporter {
@@ -54,6 +56,24 @@ impl Shell for Breaking {
             address: "the instance".into(),
             reason: "the test says so".into(),
         })
+    }
+}
+
+/// A machine that counts the streams that it takes.
+struct Counting {
+    shell: ProcessShell,
+    streams: Cell<u32>,
+}
+
+impl Shell for Counting {
+    async fn execute(
+        &self,
+        command: &Command,
+        stdin: impl AsyncRead + Unpin,
+        output: &mut impl Output,
+    ) -> Result<Exit, ShellError> {
+        self.streams.set(self.streams.get() + 1);
+        self.shell.execute(command, stdin, output).await
     }
 }
 
@@ -263,6 +283,54 @@ async fn where_zstd_is_broken_gzip_carries_a_large_upload() {
         assert!(fs::read(sandbox.home().join("sent")).unwrap() == content);
         fs::remove_file(sandbox.home().join("sent")).unwrap();
     }
+}
+
+/// Where the machine is fast, the rest comes plainly, in a second stream.
+#[tokio::test]
+async fn a_large_upload_arrives_whole_in_as_many_streams_as_it_takes() {
+    let content = noise(16 << 20);
+    let names: Vec<String> = (0..8).map(|number| format!("d/{number}")).collect();
+    let mut sandbox = Sandbox::new();
+    for name in &names {
+        sandbox = sandbox.file(name, &content, 0o640);
+    }
+    sandbox = sandbox.file("last", b"x", 0o755);
+    fs::set_permissions(
+        sandbox.source().join("d"),
+        fs::Permissions::from_mode(0o555),
+    )
+    .unwrap();
+    let directory = ProjectFile {
+        destination: "d".into(),
+        content: Content::Directory {
+            source: sandbox.source().join("d"),
+        },
+    };
+    sandbox.files.insert(0, directory);
+    let shell = Counting {
+        shell: sandbox.shell(),
+        streams: Cell::new(0),
+    };
+    let (uploads, reporter) = sandbox.send(&shell).await;
+    let sent: Vec<String> = uploads
+        .unwrap()
+        .files
+        .iter()
+        .map(|file| file.path.as_path().display().to_string())
+        .collect();
+    assert_eq!(sent[..8], names);
+    assert_eq!(sent[8..], ["last"]);
+    for name in &names {
+        let path = sandbox.home().join(name);
+        assert!(fs::read(&path).unwrap() == content);
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o640);
+    }
+    assert_eq!(fs::read(sandbox.home().join("last")).unwrap(), b"x");
+    let total = (128 << 20) + 1;
+    assert_eq!(reporter.last.get(), (total, total));
+    // The first command only asks for zstd.
+    say(&format!("128 MiB in {} streams", shell.streams.get() - 1));
 }
 
 #[tokio::test]

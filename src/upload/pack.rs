@@ -64,7 +64,12 @@ impl Format {
 pub(super) struct Portions {
     tuning: Tuning,
     request: Request,
+    /// The bytes of the portion under way that are packed already.
+    packed: u64,
+    /// The bytes of it and of all behind it.
     left: u64,
+    /// Its begin; none for the first one, which waits for the command.
+    begun: Option<Instant>,
 }
 
 impl Portions {
@@ -74,17 +79,30 @@ impl Portions {
         Self {
             request: tuning.next(left),
             tuning,
+            packed: 0,
             left,
+            begun: None,
         }
     }
 
-    /// Enters a portion, with what it took where that is known.
-    fn passed(&mut self, bytes: u64, time: Option<Duration>) {
+    fn is_complete(&self) -> bool {
+        self.packed >= self.request.size
+    }
+
+    /// Goes on to the next portion; `time` is what this one took, where that is known.
+    fn begin_next(&mut self, time: Option<Duration>) {
         if let Some(time) = time {
-            self.tuning.measured(self.request, bytes, time);
+            self.tuning.measured(self.request, self.packed, time);
         }
-        self.left = self.left.saturating_sub(bytes);
+        self.advance();
         self.request = self.tuning.next(self.left);
+    }
+
+    /// Takes what was packed off what is left; what follows is measured from now on.
+    fn advance(&mut self) {
+        self.left = self.left.saturating_sub(self.packed);
+        self.packed = 0;
+        self.begun = Some(Instant::now());
     }
 
     /// Whether the rest is to come in another stream: a plain one where both ends are slower than the link, a compressed one
@@ -96,7 +114,7 @@ impl Portions {
                 self.request.is_compressed() || !self.tuning.is_plain_fast()
             }
         };
-        !fits && self.left >= MIN_SIZE_OF_ANOTHER
+        !fits && self.left.saturating_sub(self.packed) >= MIN_SIZE_OF_ANOTHER
     }
 }
 
@@ -170,9 +188,6 @@ struct Members<W: Write> {
     encoder: Option<Encoder<W>>,
     format: Format,
     portions: Portions,
-    /// None for the first member, which waits for the command to begin.
-    begun: Option<Instant>,
-    written: u64,
 }
 
 impl<W: Write> Members<W> {
@@ -181,8 +196,6 @@ impl<W: Write> Members<W> {
             encoder: Some(Encoder::new(into, format, portions.request)?),
             format,
             portions,
-            begun: None,
-            written: 0,
         })
     }
 
@@ -192,16 +205,15 @@ impl<W: Write> Members<W> {
 
     fn begin_next(&mut self) -> io::Result<()> {
         let into = self.encoder.take().ok_or_else(failed_before)?.finish()?;
-        let time = self.begun.map(|begun| begun.elapsed());
-        self.portions.passed(self.written, time);
+        let time = self.portions.begun.map(|begun| begun.elapsed());
+        self.portions.begin_next(time);
         self.encoder = Some(Encoder::new(into, self.format, self.portions.request)?);
-        self.written = 0;
-        self.begun = Some(Instant::now());
         Ok(())
     }
 
-    fn finish(self) -> io::Result<(W, Portions)> {
+    fn finish(mut self) -> io::Result<(W, Portions)> {
         let into = self.encoder.ok_or_else(failed_before)?.finish()?;
+        self.portions.advance();
         Ok((into, self.portions))
     }
 }
@@ -266,11 +278,11 @@ fn failed_before() -> io::Error {
 
 impl<W: Write> Write for Members<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.written >= self.portions.request.size {
+        if self.portions.is_complete() {
             self.begin_next()?;
         }
         let count = self.encoder()?.write(bytes)?;
-        self.written += count as u64;
+        self.portions.packed += count as u64;
         Ok(count)
     }
 
@@ -478,8 +490,8 @@ mod tests {
     fn on_the_way(rates: &[u32], left: u64) -> Portions {
         let mut portions = Portions::new(1 << 40);
         for rate in rates {
-            let seconds = 1.0 / f64::from(*rate);
-            portions.passed(10 << 20, Some(Duration::from_secs_f64(10.0 * seconds)));
+            portions.packed = 10_000_000;
+            portions.begin_next(Some(Duration::from_secs(10) / *rate));
         }
         Portions { left, ..portions }
     }

@@ -2,6 +2,7 @@
 //! several, where some of it is to be compressed and some not.
 
 mod pack;
+mod portions;
 
 use std::io::{self, Write};
 use std::mem;
@@ -21,7 +22,8 @@ use crate::project_file::ProjectFile;
 use crate::records::{UploadedFile, Uploads};
 use crate::reporter::{Event, Reporter};
 use crate::shell::{Captured, Command, Reconnect, Shell, ShellError, execute_unless_stalled};
-use pack::{Format, PackError, Packed, Portions, hash, pack};
+use pack::{PackError, Packed, hash, pack};
+use portions::{Format, Portions};
 
 const RECEIVE: &str = include_str!("upload/receive.sh");
 

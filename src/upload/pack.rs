@@ -7,16 +7,16 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest as _, Sha256};
 use tar::{Builder, EntryType, Header};
 
+use super::portions::{Format, Portions};
 use crate::project_file::{Content, ProjectFile};
 use crate::records::{FilePath, UploadedContent, UploadedFile};
-use crate::tuning::{Request, Tuning};
+use crate::tuning::Request;
 
 /// The permissions that travel.
 const MODE: u32 = 0o777;
@@ -33,90 +33,6 @@ const READ_SIZE: usize = 128 << 10;
 
 /// The level of zstd at which it does little more than to copy.
 const PLAIN_ZSTD: i32 = -100_000;
-
-/// With less to come, in bytes, another stream would cost more than it brings.
-const MIN_SIZE_OF_ANOTHER: u64 = 16 << 20;
-
-/// The compression of a stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
-    /// Costs the ends least, where the link is faster than they are.
-    Plain,
-    /// Every image can read it.
-    Gzip,
-    /// Costs both ends a fraction of that.
-    Zstd,
-}
-
-impl Format {
-    /// The program that reads it, where tar alone does not.
-    pub(super) const fn program(self) -> Option<&'static str> {
-        match self {
-            Self::Plain => None,
-            Self::Gzip => Some("gzip"),
-            Self::Zstd => Some("zstd"),
-        }
-    }
-}
-
-/// What the portions of an upload have brought so far, and the form of the next one.
-#[derive(Debug)]
-pub(super) struct Portions {
-    tuning: Tuning,
-    request: Request,
-    /// The bytes of the portion under way that are packed already.
-    packed: u64,
-    /// The bytes of it and of all behind it.
-    left: u64,
-    /// Its begin; none for the first one, which waits for the command.
-    begun: Option<Instant>,
-}
-
-impl Portions {
-    /// Of an upload of about so many bytes.
-    pub(super) fn new(left: u64) -> Self {
-        let mut tuning = Tuning::default();
-        Self {
-            request: tuning.next(left),
-            tuning,
-            packed: 0,
-            left,
-            begun: None,
-        }
-    }
-
-    fn is_complete(&self) -> bool {
-        self.packed >= self.request.size
-    }
-
-    /// Goes on to the next portion; `time` is what this one took, where that is known.
-    fn begin_next(&mut self, time: Option<Duration>) {
-        if let Some(time) = time {
-            self.tuning.measured(self.request, self.packed, time);
-        }
-        self.advance();
-        self.request = self.tuning.next(self.left);
-    }
-
-    /// Takes what was packed off what is left; what follows is measured from now on.
-    fn advance(&mut self) {
-        self.left = self.left.saturating_sub(self.packed);
-        self.packed = 0;
-        self.begun = Some(Instant::now());
-    }
-
-    /// Whether the rest is to come in another stream: a plain one where both ends are slower than the link, a compressed one
-    /// where they no longer are.
-    fn need_another(&self, format: Format) -> bool {
-        let fits = match format {
-            Format::Plain => !self.request.is_compressed(),
-            Format::Gzip | Format::Zstd => {
-                self.request.is_compressed() || !self.tuning.is_plain_fast()
-            }
-        };
-        !fits && self.left.saturating_sub(self.packed) >= MIN_SIZE_OF_ANOTHER
-    }
-}
 
 /// A stream that was packed.
 #[derive(Debug)]
@@ -193,7 +109,7 @@ struct Members<W: Write> {
 impl<W: Write> Members<W> {
     fn new(into: W, format: Format, portions: Portions) -> io::Result<Self> {
         Ok(Self {
-            encoder: Some(Encoder::new(into, format, portions.request)?),
+            encoder: Some(Encoder::new(into, format, portions.request())?),
             format,
             portions,
         })
@@ -205,9 +121,8 @@ impl<W: Write> Members<W> {
 
     fn begin_next(&mut self) -> io::Result<()> {
         let into = self.encoder.take().ok_or_else(failed_before)?.finish()?;
-        let time = self.portions.begun.map(|begun| begun.elapsed());
-        self.portions.begin_next(time);
-        self.encoder = Some(Encoder::new(into, self.format, self.portions.request)?);
+        self.portions.begin_next();
+        self.encoder = Some(Encoder::new(into, self.format, self.portions.request())?);
         Ok(())
     }
 
@@ -282,7 +197,7 @@ impl<W: Write> Write for Members<W> {
             self.begin_next()?;
         }
         let count = self.encoder()?.write(bytes)?;
-        self.portions.packed += count as u64;
+        self.portions.add(count as u64);
         Ok(count)
     }
 
@@ -486,22 +401,12 @@ mod tests {
         }
     }
 
-    /// An upload on the way, whose portions took these megabytes a second, with so much to come.
-    fn on_the_way(rates: &[u32], left: u64) -> Portions {
-        let mut portions = Portions::new(1 << 40);
-        for rate in rates {
-            portions.packed = 10_000_000;
-            portions.begin_next(Some(Duration::from_secs(10) / *rate));
-        }
-        Portions { left, ..portions }
-    }
-
     #[test]
     fn where_the_link_is_faster_than_both_ends_the_rest_comes_plainly_in_a_stream_of_its_own() {
         let files = [text("a", b"1"), text("b", b"2"), text("c", b"3")];
         let done = AtomicU64::new(0);
         let (mut first, mut rest) = (Vec::new(), Vec::new());
-        let fast = on_the_way(&[300, 500], 1 << 30);
+        let fast = Portions::on_the_way(&[300, 500], 1 << 30);
         let packed = pack(&files, &mut first, Format::Zstd, fast, &done).unwrap();
         assert_eq!(packed.files, 1);
         let first = entries(zstd::Decoder::new(first.as_slice()).unwrap());
@@ -518,26 +423,6 @@ mod tests {
         let rest = entries(rest.as_slice());
         assert_eq!(rest.len(), 2);
         assert_eq!(rest[1], ("c".to_owned(), b"3".to_vec()));
-    }
-
-    #[test]
-    fn a_stream_is_changed_only_for_what_is_worth_it() {
-        let needed = |rates: &[u32], left, format| on_the_way(rates, left).need_another(format);
-        assert!(needed(&[300, 500], 1 << 30, Format::Gzip));
-        assert!(!needed(&[300, 500], 1 << 20, Format::Gzip), "so little");
-        assert!(
-            !needed(&[100, 110], 1 << 30, Format::Zstd),
-            "so slow a link"
-        );
-        assert!(
-            !needed(&[300, 150], 1 << 30, Format::Zstd),
-            "compression won"
-        );
-        assert!(!needed(&[300, 500], 1 << 30, Format::Plain));
-        assert!(
-            needed(&[300, 500, 20], 1 << 30, Format::Plain),
-            "a link that became slow"
-        );
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub(super) struct Portions {
     packed: u64,
     /// The bytes of it and of all behind it.
     left: u64,
-    /// Its begin; none for the first one, which waits for the command.
+    /// Its start; none for the first one, which waits for the command.
     begun: Option<Instant>,
 }
 

@@ -1,34 +1,16 @@
 //! A step as a job, on this machine.
 
-use std::cell::Cell;
 use std::io;
 use std::path::Path;
 
 use bytes::Bytes;
 use collector::instance::LeaseToken;
 use collector::job::{Job, JobEnd, Log};
+use collector::shell::Output;
 use collector::shell::process::ProcessShell;
-use collector::shell::{Command, Exit, Output, Shell, ShellError};
-use tokio::io::AsyncRead;
 use tokio_util::sync::CancellationToken;
 
-/// This machine, and how many commands it was given.
-struct Counted {
-    shell: ProcessShell,
-    commands: Cell<u32>,
-}
-
-impl Shell for Counted {
-    async fn execute(
-        &self,
-        command: &Command,
-        stdin: impl AsyncRead + Unpin,
-        output: &mut impl Output,
-    ) -> Result<Exit, ShellError> {
-        self.commands.set(self.commands.get() + 1);
-        self.shell.execute(command, stdin, output).await
-    }
-}
+use crate::doubles::CountingShell;
 
 /// A log that takes everything.
 #[derive(Default)]
@@ -70,17 +52,14 @@ fn job(directory: &Path, script: &str) -> Job {
 #[tokio::test]
 async fn a_step_takes_one_command() {
     let directory = tempfile::tempdir().unwrap();
-    let counted = Counted {
-        shell: ProcessShell::in_directory(directory.path()),
-        commands: Cell::new(0),
-    };
+    let shell = CountingShell::of(ProcessShell::in_directory(directory.path()));
     let job = job(directory.path(), "echo 12345; echo oh >&2; exit 3");
     let mut log = Whole::default();
     let stop = CancellationToken::new();
-    let ended = job.run(&counted, None, &stop, &mut log).await.unwrap();
+    let ended = job.run(&shell, None, &stop, &mut log).await.unwrap();
     assert_eq!((ended.end, ended.log_size), (JobEnd::Exited(3), 9));
     assert!(b"12345\noh\n".starts_with(&log.0));
-    assert_eq!(counted.commands.get(), 1);
+    assert_eq!(shell.commands(), 1);
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ use collector::shell::{Command, Exit, Output, Shell, ShellError};
 use collector::upload::upload;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
+use crate::doubles::CountingShell;
 use crate::skip::say;
 
 /// Counts the events that are about progress.
@@ -56,24 +57,6 @@ impl Shell for Breaking {
             address: "the instance".into(),
             reason: "the test says so".into(),
         })
-    }
-}
-
-/// A machine that counts the streams that it takes.
-struct Counting {
-    shell: ProcessShell,
-    streams: Cell<u32>,
-}
-
-impl Shell for Counting {
-    async fn execute(
-        &self,
-        command: &Command,
-        stdin: impl AsyncRead + Unpin,
-        output: &mut impl Output,
-    ) -> Result<Exit, ShellError> {
-        self.streams.set(self.streams.get() + 1);
-        self.shell.execute(command, stdin, output).await
     }
 }
 
@@ -307,10 +290,7 @@ async fn a_large_upload_arrives_whole_in_as_many_streams_as_it_takes() {
         },
     };
     sandbox.files.insert(0, directory);
-    let shell = Counting {
-        shell: sandbox.shell(),
-        streams: Cell::new(0),
-    };
+    let shell = CountingShell::of(sandbox.shell());
     let (uploads, reporter) = sandbox.send(&shell).await;
     let sent: Vec<String> = uploads
         .unwrap()
@@ -330,7 +310,7 @@ async fn a_large_upload_arrives_whole_in_as_many_streams_as_it_takes() {
     let total = (128 << 20) + 1;
     assert_eq!(reporter.last.get(), (total, total));
     // The first command only asks for zstd.
-    say(&format!("128 MiB in {} streams", shell.streams.get() - 1));
+    say(&format!("128 MiB in {} streams", shell.commands() - 1));
 }
 
 #[tokio::test]

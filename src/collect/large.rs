@@ -58,6 +58,8 @@ pub(super) fn next_to_hash(large: &mut HashMap<usize, Large>) -> Option<(usize, 
 pub(super) struct LargeFile {
     pub(super) path: PathBuf,
     pub(super) file: File,
+    /// Held during a write: the kernel lets one thread at a time write to a file, and another one spins until it may.
+    writing: Mutex<()>,
     arrived: Mutex<Arrived>,
 }
 
@@ -105,6 +107,7 @@ impl LargeFile {
         Ok(Self {
             path: path.to_owned(),
             file,
+            writing: Mutex::default(),
             arrived: Mutex::default(),
         })
     }
@@ -129,7 +132,7 @@ impl LargeFile {
                 // What came before it is good; the shell tells why it broke.
                 Err(_) => break,
             };
-            if let Err(error) = self.file.write_all_at(bytes, from + received.bytes) {
+            if let Err(error) = self.write(bytes, from + received.bytes) {
                 received.error = Some(error);
                 break;
             }
@@ -148,18 +151,19 @@ impl LargeFile {
 
     /// The digest of the first `size` bytes, where all of them have come.
     pub(super) fn digest(&self, size: u64) -> Option<Digest> {
-        let arrived = self.lock();
+        let arrived = lock(&self.arrived);
         let hasher = arrived.hasher.as_ref().filter(|_| arrived.hashed == size);
         hasher.map(|hasher| hasher.clone().finalize().into())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Arrived> {
-        self.arrived.lock().unwrap_or_else(PoisonError::into_inner)
+    fn write(&self, bytes: &[u8], at: u64) -> io::Result<()> {
+        let _alone = lock(&self.writing);
+        self.file.write_all_at(bytes, at)
     }
 
     /// The hasher, for whom everything before `from` is hashed.
     fn hasher_at(&self, from: u64) -> Option<Sha256> {
-        let mut arrived = self.lock();
+        let mut arrived = lock(&self.arrived);
         if arrived.hashed == from {
             arrived.hasher.take()
         } else {
@@ -175,7 +179,7 @@ impl LargeFile {
         hasher: Option<Sha256>,
         stop: &CancellationToken,
     ) -> io::Result<()> {
-        let mut arrived = self.lock();
+        let mut arrived = lock(&self.arrived);
         let arrived = &mut *arrived;
         if hasher.is_some() {
             arrived.hasher = hasher;
@@ -200,4 +204,8 @@ impl LargeFile {
         }
         Ok(())
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
